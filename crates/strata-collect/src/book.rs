@@ -1,0 +1,82 @@
+//! The book of sources: who was asked, how it went, what a person can do.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use strata_model::{Fault, Layer, SourceKind, SourceState, SourceStatus};
+
+/// Faults kept per source as evidence; older ones only count.
+const RECENT_FAULTS_MAX: usize = 5;
+
+/// The state of every source of this process. Cheap to clone; every clone is the same book.
+#[derive(Debug, Clone, Default)]
+pub struct SourceBook(Arc<Mutex<BTreeMap<String, SourceStatus>>>);
+
+/// The outcome of one try.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub state: SourceState,
+    /// When the try ended, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    pub duration_seconds: f64,
+    /// Samples brought home; `None` when the try failed as a whole.
+    pub samples: Option<u64>,
+    pub faults: Vec<Fault>,
+    pub hint: String,
+}
+
+impl SourceBook {
+    /// Enter a source that has not been tried yet. Does nothing when it is already known.
+    pub fn register(&self, id: &str, kind: SourceKind, layer: Option<Layer>) {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        book.entry(id.to_owned()).or_insert_with(|| SourceStatus {
+            id: id.to_owned(),
+            kind,
+            layer,
+            state: SourceState::Pending,
+            last_success_ms: None,
+            last_duration_seconds: None,
+            last_samples: None,
+            samples_total: 0,
+            faults_total: 0,
+            recent_faults: Vec::new(),
+            hint: String::new(),
+        });
+    }
+
+    /// Record the outcome of one try of a registered source.
+    pub fn record(&self, id: &str, outcome: Outcome) {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(status) = book.get_mut(id) else { return };
+        status.state = outcome.state;
+        status.last_duration_seconds = Some(outcome.duration_seconds);
+        if let Some(samples) = outcome.samples {
+            status.last_success_ms = Some(outcome.at_ms);
+            status.last_samples = Some(samples);
+            status.samples_total += samples;
+        }
+        status.faults_total += outcome.faults.iter().map(|fault| fault.count).sum::<u64>();
+        status.recent_faults.extend(outcome.faults);
+        let excess = status.recent_faults.len().saturating_sub(RECENT_FAULTS_MAX);
+        status.recent_faults.drain(..excess);
+        status.hint = outcome.hint;
+    }
+
+    /// Set only the layer, once a page has told what it is.
+    pub fn set_layer(&self, id: &str, layer: Layer) {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(status) = book.get_mut(id) {
+            status.layer = Some(layer);
+        }
+    }
+
+    /// Remove a source that discovery no longer names.
+    pub fn remove(&self, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// All rows in order of id.
+    pub fn snapshot(&self) -> Vec<SourceStatus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}

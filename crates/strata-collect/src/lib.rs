@@ -1,0 +1,12 @@
+//! Outside in: everything that brings telemetry into the house.
+//!
+//! Floor 1. One folder per layer holds the native collectors, [`scrape`] fetches pages that other
+//! programs expose, [`receive`] decodes what other programs push, and [`schedule`] runs them all
+//! with their own deadlines. A collector knows only the model: it makes a batch and hands it to a
+//! sink, under the names its source uses.
+
+pub mod book;
+pub mod collector;
+
+pub use book::SourceBook;
+pub use collector::{CollectError, Collector, Harvest};

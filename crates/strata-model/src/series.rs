@@ -1,0 +1,99 @@
+//! Where samples come from when they are read: series selected by matchers over a time range.
+
+use std::sync::Arc;
+
+use crate::batch::Metadata;
+use crate::histogram::NativeHistogram;
+use crate::labels::Labels;
+use crate::selector::Matcher;
+
+/// The samples of one series in time order, staleness markers included.
+///
+/// A series may hold floats and native histograms, never both at one time.
+#[derive(Debug, Clone, Default)]
+pub struct Points {
+    /// Times of the float samples in milliseconds, strictly increasing. Shared between the series
+    /// of one source where they were sampled together.
+    pub times: Arc<[i64]>,
+    /// Values, as many as `times`.
+    pub values: Vec<f64>,
+    /// Native histograms with their times, strictly increasing. A stale marker for a histogram
+    /// series is stored as a float marker in `values`.
+    pub histograms: Vec<(i64, Arc<NativeHistogram>)>,
+}
+
+/// One series with the samples that were asked for.
+#[derive(Debug, Clone)]
+pub struct Series {
+    pub labels: Labels,
+    pub points: Points,
+}
+
+/// What the reader will do with the samples, so that a store may answer from a coarser tier.
+#[derive(Debug, Clone, Default)]
+pub struct SelectHints {
+    /// Step of the range query in milliseconds; 0 for an instant query.
+    pub step_ms: i64,
+    /// Range of the matrix selector in milliseconds; 0 for an instant selector.
+    pub range_ms: i64,
+    /// Name of the function applied directly to the selector (`rate`, `max_over_time`), if any.
+    pub func: Option<String>,
+}
+
+/// Which series, and which part of them.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    pub matchers: Vec<Matcher>,
+    /// First time wanted, inclusive, in milliseconds.
+    pub start_ms: i64,
+    /// Last time wanted, inclusive, in milliseconds.
+    pub end_ms: i64,
+    pub hints: SelectHints,
+}
+
+/// Why a selection could not be answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// A bound was exceeded; the message names the bound and how to narrow the question.
+    #[error("{0}")]
+    Limit(String),
+    #[error("cannot read series: {0}")]
+    Storage(String),
+}
+
+/// A place series can be read from: the embedded store, a list in memory, or another of these seen
+/// through the catalog.
+pub trait SeriesSource: Send + Sync {
+    /// The series that match and have at least one sample in the range, in any order.
+    fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError>;
+
+    /// Label sets of the series that match any of `sets` in the range; all series when empty.
+    /// At most `limit` when it is not 0.
+    fn series(
+        &self,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Labels>, SelectError>;
+
+    /// Sorted names of the labels of those series.
+    fn label_names(
+        &self,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, SelectError>;
+
+    /// Sorted values of the label `name` of those series.
+    fn label_values(
+        &self,
+        name: &str,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, SelectError>;
+
+    /// What sources have declared about families, in order of family name.
+    fn metadata(&self) -> Result<Vec<Metadata>, SelectError>;
+}

@@ -1,0 +1,11 @@
+//! The query floor: PromQL over any source of series, and the catalog's expansion.
+//!
+//! Floor 3, layer-blind: it knows that a canonical name stands for source metrics, never what a
+//! name means. Above this floor nobody knows where data lives.
+
+pub mod engine;
+
+pub use engine::{
+    Annotations, Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue,
+    RangeQuery, SeriesQuery,
+};
