@@ -17,6 +17,7 @@ pub mod selector;
 pub mod series;
 pub mod sink;
 pub mod source;
+pub mod text;
 
 pub use batch::{Batch, HistogramSample, Metadata, MetricKind, Sample};
 pub use clock::Clock;
