@@ -1,2 +1,67 @@
-//! Chores.
-fn main() {}
+//! Chores of the house, run as `cargo xtask CHORE`; the house tests run with `cargo test`.
+
+mod bench;
+mod check;
+mod crash;
+#[cfg(test)]
+mod house;
+mod out;
+mod promqltest;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Chores of the Stratascope workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Everything a change must pass: fmt, clippy, tests, docs.
+    Check {
+        /// Only run the tests.
+        #[arg(long)]
+        tests_only: bool,
+    },
+    /// Measure our figures beside the peers' (Debian's prometheus and victoria-metrics).
+    Bench {
+        /// Which figures; all when none is named.
+        figures: Vec<bench::Figure>,
+        /// Scratch folder, made and removed.
+        #[arg(long, default_value = "target/bench")]
+        scratch: std::path::PathBuf,
+    },
+    /// Kill a server under write load again and again and look for every acknowledged sample.
+    Crash {
+        #[arg(long, default_value_t = 20)]
+        rounds: u32,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Scratch folder, made and removed.
+        #[arg(long, default_value = "target/crash")]
+        scratch: std::path::PathBuf,
+    },
+    /// Write the generated reference pages under docs/reference.
+    Docs,
+    /// Run files in Prometheus's promqltest language and print passed and failed per file.
+    Promqltest {
+        /// Print every failure, not only the counts.
+        #[arg(long)]
+        verbose: bool,
+        files: Vec<std::path::PathBuf>,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().chore {
+        Chore::Check { tests_only } => check::check(tests_only),
+        Chore::Bench { figures, scratch } => bench::run(&figures, &scratch),
+        Chore::Crash { rounds, seed, scratch } => crash::run(rounds, seed, &scratch),
+        Chore::Docs => check::docs(),
+        Chore::Promqltest { verbose, files } => promqltest::run(&files, verbose),
+    }
+}

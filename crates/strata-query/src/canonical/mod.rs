@@ -1,0 +1,207 @@
+//! Canonical names: a series source that answers for the catalog's names from the series of every
+//! engine and exporter that has them.
+//!
+//! A selector whose name *equals* a canonical name becomes the union of its expansions: selected
+//! under the source's name, relabelled, scaled, and merged where two mappings tell of the same
+//! thing. Every other selector passes through untouched, so dashboards that use source names work
+//! as they are. A regular expression on `__name__` matches stored names only: expanding it as well
+//! would count every sample twice.
+
+mod labels;
+mod merge;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use strata_model::catalog::{Catalog, Expansion};
+use strata_model::{
+    Labels, METRIC_NAME, MatchOp, Matcher, Metadata, SelectError, Selection, Series, SeriesSource,
+};
+
+use labels::{Relabel, Translated};
+
+/// A source of series seen through the catalog.
+pub struct CanonicalSource {
+    inner: Arc<dyn SeriesSource>,
+    catalog: Arc<Catalog>,
+}
+
+impl CanonicalSource {
+    /// See `inner` through `catalog`.
+    pub fn new(inner: Arc<dyn SeriesSource>, catalog: Arc<Catalog>) -> Self {
+        Self { inner, catalog }
+    }
+
+    /// The canonical name these matchers ask for, with its expansions.
+    fn canonical<'m>(&self, matchers: &'m [Matcher]) -> Option<(&'m str, Vec<Expansion>)> {
+        let named = |m: &&Matcher| m.name == METRIC_NAME && m.op == MatchOp::Equal;
+        let name = matchers.iter().find(named)?.value.as_str();
+        Some((name, self.catalog.expansions(name)?))
+    }
+
+    /// The series one expansion contributes, in canonical terms.
+    fn expand(
+        &self,
+        name: &str,
+        expansion: &Expansion,
+        selection: &Selection,
+    ) -> Result<Vec<Series>, SelectError> {
+        let Translated::Matchers(matchers) = labels::translate(&selection.matchers, expansion)
+        else {
+            return Ok(Vec::new());
+        };
+        let source = Selection { matchers, ..selection.clone() };
+        let mut found = self.inner.select(&source)?;
+        found = value::apply(&*self.inner, found, expansion, &source)?;
+        let relabel = Relabel::new(name, expansion);
+        for series in &mut found {
+            series.labels = relabel.apply(&series.labels);
+        }
+        found.retain(|series| labels::all_match(&selection.matchers, &series.labels));
+        Ok(found)
+    }
+
+    /// Label sets of one matcher set.
+    fn series_of_set(
+        &self,
+        set: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+        limit: usize,
+        into: &mut BTreeSet<Labels>,
+    ) -> Result<(), SelectError> {
+        let Some((name, expansions)) = self.canonical(set) else {
+            into.extend(self.inner.series(&[set.to_vec()], start_ms, end_ms, limit)?);
+            return Ok(());
+        };
+        for expansion in &expansions {
+            let Translated::Matchers(matchers) = labels::translate(set, expansion) else {
+                continue;
+            };
+            let relabel = Relabel::new(name, expansion);
+            let found = self.inner.series(&[matchers], start_ms, end_ms, limit)?;
+            let mapped = found.iter().map(|labels| relabel.apply(labels));
+            into.extend(mapped.filter(|labels| labels::all_match(set, labels)));
+        }
+        Ok(())
+    }
+
+    /// Whether any of `sets` asks for a canonical name.
+    fn any_canonical(&self, sets: &[Vec<Matcher>]) -> bool {
+        sets.iter().any(|set| self.canonical(set).is_some())
+    }
+
+    /// Canonical names, suffixes included, that stored names can answer.
+    fn answerable(&self, stored: &BTreeSet<String>) -> Vec<String> {
+        let names = self.catalog.metrics().iter().flat_map(|metric| {
+            let suffixes: &[&str] = match metric.kind {
+                strata_model::MetricKind::Histogram => &["", "_bucket", "_sum", "_count"],
+                _ => &[""],
+            };
+            suffixes.iter().map(move |suffix| format!("{}{suffix}", metric.prometheus))
+        });
+        let has_data = |name: &String| {
+            let expansions = self.catalog.expansions(name).unwrap_or_default();
+            expansions.iter().any(|expansion| stored.contains(&expansion.metric))
+        };
+        names.filter(has_data).collect()
+    }
+}
+
+impl SeriesSource for CanonicalSource {
+    fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
+        let Some((name, expansions)) = self.canonical(&selection.matchers) else {
+            return self.inner.select(selection);
+        };
+        let mut merged = BTreeMap::new();
+        for expansion in &expansions {
+            for series in self.expand(name, expansion, selection)? {
+                merge::enter(&mut merged, expansion.priority, series);
+            }
+        }
+        Ok(merge::finish(merged))
+    }
+
+    fn series(
+        &self,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Labels>, SelectError> {
+        if !self.any_canonical(sets) {
+            return self.inner.series(sets, start_ms, end_ms, limit);
+        }
+        let mut found = BTreeSet::new();
+        for set in sets {
+            self.series_of_set(set, start_ms, end_ms, limit, &mut found)?;
+        }
+        let most = if limit == 0 { usize::MAX } else { limit };
+        Ok(found.into_iter().take(most).collect())
+    }
+
+    fn label_names(
+        &self,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, SelectError> {
+        if !self.any_canonical(sets) {
+            return self.inner.label_names(sets, start_ms, end_ms);
+        }
+        let series = self.series(sets, start_ms, end_ms, 0)?;
+        let names: BTreeSet<String> = series
+            .iter()
+            .flat_map(|labels| labels.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>())
+            .collect();
+        Ok(names.into_iter().collect())
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, SelectError> {
+        if self.any_canonical(sets) {
+            let series = self.series(sets, start_ms, end_ms, 0)?;
+            let values: BTreeSet<String> =
+                series.iter().filter_map(|labels| labels.get(name)).map(str::to_owned).collect();
+            return Ok(values.into_iter().collect());
+        }
+        let stored = self.inner.label_values(name, sets, start_ms, end_ms)?;
+        if name != METRIC_NAME {
+            return Ok(stored);
+        }
+        let mut names: BTreeSet<String> = stored.into_iter().collect();
+        let canonical = self.answerable(&names);
+        names.extend(canonical);
+        Ok(names.into_iter().collect())
+    }
+
+    fn metadata(&self) -> Result<Vec<Metadata>, SelectError> {
+        let mut known = self.inner.metadata()?;
+        let stored: BTreeSet<String> =
+            self.inner.label_values(METRIC_NAME, &[], i64::MIN, i64::MAX)?.into_iter().collect();
+        let answerable: BTreeSet<String> = self.answerable(&stored).into_iter().collect();
+        let has_data = |family: &str| {
+            answerable.contains(family) || answerable.contains(&format!("{family}_count"))
+        };
+        for metric in self.catalog.metrics().iter().filter(|m| has_data(&m.prometheus)) {
+            known.retain(|entry| entry.family != metric.prometheus);
+            known.push(Metadata {
+                family: metric.prometheus.clone(),
+                kind: metric.kind,
+                unit: metric.unit.clone(),
+                help: metric.brief.clone(),
+            });
+        }
+        known.sort_by(|a, b| a.family.cmp(&b.family));
+        Ok(known)
+    }
+}
+
+#[cfg(test)]
+mod tests;

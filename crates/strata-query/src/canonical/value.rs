@@ -1,0 +1,118 @@
+//! From the source's values to canonical ones.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use strata_model::catalog::{Expansion, ValueRule};
+use strata_model::{
+    Labels, METRIC_NAME, Matcher, Points, STALE_NAN, SelectError, Selection, Series, SeriesSource,
+    is_stale,
+};
+
+/// Apply the mapping's value rules, left to right, to the series it selected.
+///
+/// Buckets and counts of a histogram count observations: a change of unit moves the bucket edges
+/// (see [`super::labels`]) and the sum, never the counts.
+pub(super) fn apply(
+    source: &dyn SeriesSource,
+    mut found: Vec<Series>,
+    expansion: &Expansion,
+    selection: &Selection,
+) -> Result<Vec<Series>, SelectError> {
+    let counts = expansion.metric.ends_with("_bucket") || expansion.metric.ends_with("_count");
+    for rule in &expansion.value {
+        match rule {
+            ValueRule::Scale(_) if counts => {}
+            ValueRule::Scale(scale) => {
+                for series in &mut found {
+                    scale_points(&mut series.points, *scale);
+                }
+            }
+            ValueRule::Invert => {
+                found.iter_mut().for_each(|series| {
+                    filter_map_values(&mut series.points, |_, value| {
+                        (value != 0.0).then(|| value.recip())
+                    });
+                });
+            }
+            ValueRule::Label(name) => found.retain_mut(|series| number_of_label(series, name)),
+            ValueRule::Multiply(family) => {
+                found = combine(source, found, family, selection, |a, b| Some(a * b))?;
+            }
+            ValueRule::Divide(family) => {
+                found = combine(source, found, family, selection, |a, b| {
+                    (b != 0.0).then(|| a / b)
+                })?;
+            }
+            ValueRule::Minus(family) => {
+                found = combine(source, found, family, selection, |a, b| Some(a - b))?;
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn scale_points(points: &mut Points, scale: f64) {
+    for value in points.values.iter_mut().filter(|value| !is_stale(**value)) {
+        *value *= scale;
+    }
+    // The buckets of an exponential histogram cannot be moved by an arbitrary factor.
+    points.histograms.clear();
+}
+
+/// Replace every value that is not a staleness marker, dropping samples for which there is none.
+fn filter_map_values(points: &mut Points, change: impl Fn(i64, f64) -> Option<f64>) {
+    let pairs = points.times.iter().copied().zip(points.values.iter().copied());
+    let changed: Vec<(i64, f64)> = pairs
+        .filter_map(|(at, value)| {
+            if is_stale(value) { Some((at, STALE_NAN)) } else { Some((at, change(at, value)?)) }
+        })
+        .collect();
+    points.histograms.clear();
+    if changed.len() == points.times.len() {
+        points.values = changed.into_iter().map(|(_, value)| value).collect();
+    } else {
+        points.times = changed.iter().map(|(at, _)| *at).collect();
+        points.values = changed.into_iter().map(|(_, value)| value).collect();
+    }
+}
+
+/// Take the value from a label of an info series; `false` when it holds no number (`None`).
+fn number_of_label(series: &mut Series, name: &str) -> bool {
+    let number = series.labels.get(name).and_then(|text| text.trim().parse::<f64>().ok());
+    let Some(number) = number.filter(|number| number.is_finite()) else { return false };
+    filter_map_values(&mut series.points, |_, _| Some(number));
+    series.labels = series.labels.filtered(|label| label != name);
+    true
+}
+
+/// Join with the series of another family that has the same other labels, sample by sample.
+fn combine(
+    source: &dyn SeriesSource,
+    found: Vec<Series>,
+    family: &str,
+    selection: &Selection,
+    operation: impl Fn(f64, f64) -> Option<f64>,
+) -> Result<Vec<Series>, SelectError> {
+    let others = selection.matchers.iter().filter(|matcher| matcher.name != METRIC_NAME).cloned();
+    let mut matchers = vec![Matcher::equal(METRIC_NAME, family)];
+    matchers.extend(others);
+    let other = source.select(&Selection { matchers, ..selection.clone() })?;
+    let by_labels: HashMap<Labels, &Points> =
+        other.iter().map(|series| (series.labels.without_name(), &series.points)).collect();
+    let joined = found.into_iter().filter_map(|mut series| {
+        let partner = *by_labels.get(&series.labels.without_name())?;
+        let partner = Points {
+            times: Arc::clone(&partner.times),
+            values: partner.values.clone(),
+            histograms: Vec::new(),
+        };
+        filter_map_values(&mut series.points, |at, value| {
+            let index = partner.times.binary_search(&at).ok()?;
+            let other = *partner.values.get(index)?;
+            if is_stale(other) { None } else { operation(value, other) }
+        });
+        Some(series)
+    });
+    Ok(joined.collect())
+}

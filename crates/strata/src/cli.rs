@@ -1,0 +1,111 @@
+//! What can be said on the command line. Flags are for what needs a restart; the rest is in the
+//! configuration file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Follows AI infrastructure from GPU to token.
+///
+/// `strata run` needs no configuration: it collects this host, finds inference engines and
+/// exporters that listen on it, stores under a local directory and answers on
+/// <http://127.0.0.1:4808>. Nothing leaves this machine.
+#[derive(Debug, Parser)]
+#[command(name = "strata", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print JSON for scripts instead of text for people.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Collect, store and serve, in the foreground until interrupted.
+    Run(RunArgs),
+    /// Ask a running strata (or any Prometheus) a question in PromQL.
+    Query(QueryArgs),
+    /// List every source of data: its state, last success, samples, faults, and what to do.
+    Sources(ServerArgs),
+    /// Validate the configuration, then try every connection it names.
+    Check(CheckArgs),
+    /// Look after the embedded store.
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Write the generated reference pages to a directory.
+    Docs(DocsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Configuration file; `strata.toml` in the working directory is used when there is one.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where data is stored [default: strata-data in the working directory].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Address to serve on [default: 127.0.0.1:4808].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Root of the host's file system, when strata runs in a container.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) host_root: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// The strata to ask.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4808")]
+    pub(crate) url: String,
+    /// File with the bearer token, when the server wants one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// The PromQL expression; canonical names and names as scraped both work.
+    pub(crate) expression: String,
+    /// Evaluate at this time (RFC 3339 or Unix seconds) instead of now.
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["since", "step"])]
+    pub(crate) time: Option<String>,
+    /// Evaluate over this long until now (`30m`), at every step.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) since: Option<String>,
+    /// Step of a range query.
+    #[arg(long, value_name = "DURATION", requires = "since")]
+    pub(crate) step: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Configuration file; `strata.toml` in the working directory is used when there is one.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Only validate, connect to nothing.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Read every file of a stopped store back and name what is damaged.
+    Verify(DataArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    /// The data directory.
+    #[arg(value_name = "DIR", default_value = "strata-data")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DocsArgs {
+    /// Directory to write to.
+    #[arg(default_value = "docs/reference")]
+    pub(crate) dir: PathBuf,
+}

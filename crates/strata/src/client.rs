@@ -1,0 +1,68 @@
+//! Talking to a running server over its HTTP API.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value as Json;
+
+use crate::cli::ServerArgs;
+
+/// Queries may take as long as the server lets them; connecting may not.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(150);
+/// An answer a person or a script at a terminal can still use.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// A server that can be asked.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn new(server: &ServerArgs) -> Result<Self> {
+        let token = match &server.token_file {
+            None => None,
+            Some(path) => Some(
+                std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the token file {}", path.display()))?
+                    .trim()
+                    .to_owned(),
+            ),
+        };
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            .no_proxy()
+            .build()
+            .context("cannot set up the HTTP client")?;
+        Ok(Self { http, base: server.url.trim_end_matches('/').to_owned(), token })
+    }
+
+    /// GET a path with parameters and read the JSON answer, whatever its status.
+    pub(crate) async fn get(&self, path: &str, parameters: &[(&str, String)]) -> Result<Json> {
+        let mut url = reqwest::Url::parse(&format!("{}{path}", self.base))
+            .with_context(|| format!("{:?} is not a URL", self.base))?;
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        let mut request = self.http.get(url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let mut answer = request.send().await.with_context(|| {
+            format!("cannot reach {}: is `strata run` up? (--url names another server)", self.base)
+        })?;
+        let status = answer.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.context("the answer broke off")? {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                bail!("the answer is larger than {} MiB, narrow the query", ANSWER_BYTES_MAX >> 20);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice(&body)
+            .with_context(|| format!("{} answered {status} without JSON: not a strata?", self.base))
+    }
+}

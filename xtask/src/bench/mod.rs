@@ -1,0 +1,71 @@
+//! `cargo xtask bench`: our figures beside those of the peers, from the same data in one run.
+//!
+//! Every claim of performance is a ratio against a peer measured here and now, never a number of
+//! ours alone. Peers come from Debian's packages `prometheus`, `victoria-metrics`.
+
+pub(crate) mod figures;
+mod load;
+mod load_page;
+mod mix;
+pub(crate) mod process;
+pub(crate) mod wire;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::{check, out};
+
+/// A figure that can be measured on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Figure {
+    /// Remote-write ingest per core, and bytes per sample on disk.
+    Ingest,
+    /// A rate over 1,000 series and 6 hours.
+    Query,
+    /// Scraping a 65 kB vLLM page.
+    Scrape,
+    /// Memory at 100,000 active series.
+    Memory,
+    /// Collecting this host every second.
+    Agent,
+}
+
+/// One row of the table.
+pub(crate) struct Row {
+    pub(crate) what: &'static str,
+    /// What must be reached and what is aimed at, in the words of the table.
+    pub(crate) must: &'static str,
+    pub(crate) aim: &'static str,
+    /// Ours and each peer's, with units.
+    pub(crate) values: String,
+    /// The ratio or figure that is judged.
+    pub(crate) verdict: String,
+}
+
+/// Measure `figures`, all when empty, and print a Markdown table.
+pub(crate) fn run(figures: &[Figure], scratch: &Path) -> Result<()> {
+    check::step("cargo", &["build", "--release", "--locked", "--package", "strata"])?;
+    if scratch.exists() {
+        bail!("{} exists: name a scratch folder that does not", scratch.display());
+    }
+    std::fs::create_dir_all(scratch)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let all = [Figure::Ingest, Figure::Query, Figure::Scrape, Figure::Memory, Figure::Agent];
+    let chosen = if figures.is_empty() { &all[..] } else { figures };
+    let mut rows = Vec::new();
+    for figure in chosen {
+        let folder = scratch.join(format!("{figure:?}"));
+        rows.extend(runtime.block_on(figures::measure(*figure, &folder))?);
+    }
+    std::fs::remove_dir_all(scratch)?;
+    out::line("\n| what | measured | ratio | must | aim |\n|---|---|---|---|---|");
+    for row in rows {
+        out::line(format!(
+            "| {} | {} | **{}** | {} | {} |",
+            row.what, row.values, row.verdict, row.must, row.aim
+        ));
+    }
+    Ok(())
+}
