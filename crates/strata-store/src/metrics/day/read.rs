@@ -1,0 +1,308 @@
+//! Reading samples out of a day file for many series at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::{Connection, OptionalExtension};
+use rustc_hash::FxHashMap;
+use strata_model::{NativeHistogram, Points};
+
+use super::load::decode_histograms;
+use super::{Day, SealSpan, row_id};
+use crate::metrics::codec::varint::Reader;
+use crate::metrics::codec::{block, frame, histogram, times};
+use crate::metrics::error::StoreError;
+
+/// Counts blobs that could not be read; their samples are missing from answers.
+#[derive(Debug, Default)]
+pub(crate) struct Damage(AtomicU64);
+
+impl Damage {
+    fn note(&self, day: &Day, table: &str, id: i64) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(path = %day.path.display(), table, id, "damaged row skipped");
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Part of a time column.
+#[derive(Debug, Clone)]
+struct Piece {
+    times: Arc<[i64]>,
+    from: usize,
+    to: usize,
+}
+
+/// The samples of one series, gathered piece by piece in the order in which they were stored.
+#[derive(Debug, Default)]
+pub(crate) struct Gather {
+    pieces: Vec<Piece>,
+    values: Vec<f64>,
+    last: Option<i64>,
+    overlaps: bool,
+    histograms: Vec<(i64, Arc<NativeHistogram>)>,
+}
+
+impl Gather {
+    /// Add the samples of a column that lie in the range; `values` are as many as `times`.
+    pub(crate) fn add(&mut self, times: &Arc<[i64]>, values: &[f64], start_ms: i64, end_ms: i64) {
+        let from = times.partition_point(|&time| time < start_ms);
+        let to = times.partition_point(|&time| time <= end_ms);
+        let (Some(&first), Some(&last)) = (times.get(from), times.get(to.wrapping_sub(1))) else {
+            return;
+        };
+        if from >= to {
+            return;
+        }
+        self.overlaps |= self.last.is_some_and(|previous| previous >= first);
+        self.last = self.last.max(Some(last));
+        self.values.extend_from_slice(values.get(from..to).unwrap_or_default());
+        self.pieces.push(Piece { times: Arc::clone(times), from, to });
+    }
+
+    /// Add a packed histogram in the range; damaged bytes are left out and reported.
+    pub(crate) fn add_histogram(&mut self, time: i64, packed: &[u8]) -> bool {
+        let decoded = histogram::decode(&mut Reader::new(packed));
+        let whole = decoded.is_some();
+        self.histograms.extend(decoded.map(|histogram| (time, Arc::new(histogram))));
+        whole
+    }
+
+    /// Float and histogram samples so far.
+    pub(crate) fn samples(&self) -> usize {
+        self.values.len() + self.histograms.len()
+    }
+
+    /// The series' points, times shared through `cache`. What was stored first wins where two
+    /// samples have one time.
+    pub(crate) fn finish(mut self, cache: &mut TimeCache) -> Points {
+        self.histograms.sort_by_key(|sample| sample.0);
+        self.histograms.dedup_by_key(|sample| sample.0);
+        if !self.overlaps {
+            return Points {
+                times: cache.joined(&self.pieces),
+                values: self.values,
+                histograms: self.histograms,
+            };
+        }
+        let all = self.pieces.iter().flat_map(|piece| piece.times[piece.from..piece.to].iter());
+        let mut samples: Vec<(i64, f64)> = all.copied().zip(self.values).collect();
+        samples.sort_by_key(|sample| sample.0);
+        samples.dedup_by_key(|sample| sample.0);
+        let (times, values): (Vec<i64>, Vec<f64>) = samples.into_iter().unzip();
+        Points { times: cache.intern(times), values, histograms: self.histograms }
+    }
+}
+
+/// Part of a column by address and bounds: equal keys are equal times.
+type PieceKey = (usize, usize, usize);
+
+/// Time columns of one selection, each in memory once.
+#[derive(Default)]
+pub(crate) struct TimeCache {
+    columns: FxHashMap<(i64, i64), Option<Arc<[i64]>>>,
+    interned: FxHashMap<u64, Arc<[i64]>>,
+    joined: FxHashMap<Vec<PieceKey>, Arc<[i64]>>,
+}
+
+impl TimeCache {
+    /// Share this column if an equal one is known.
+    pub(crate) fn intern(&mut self, times: Vec<i64>) -> Arc<[i64]> {
+        let mut hasher = rustc_hash::FxHasher::default();
+        std::hash::Hash::hash(&times, &mut hasher);
+        let known = self.interned.entry(std::hash::Hasher::finish(&hasher));
+        let shared = known.or_insert_with(|| Arc::from(times.as_slice()));
+        if **shared == *times { Arc::clone(shared) } else { Arc::from(times) }
+    }
+
+    fn joined(&mut self, pieces: &[Piece]) -> Arc<[i64]> {
+        if let [piece] = pieces
+            && piece.from == 0
+            && piece.to == piece.times.len()
+        {
+            return Arc::clone(&piece.times);
+        }
+        let key = pieces.iter().map(|piece| (piece.times.as_ptr() as usize, piece.from, piece.to));
+        let joined = self.joined.entry(key.collect()).or_insert_with(|| {
+            let all = pieces.iter().flat_map(|piece| &piece.times[piece.from..piece.to]);
+            all.copied().collect()
+        });
+        Arc::clone(joined)
+    }
+}
+
+impl Day {
+    /// Gather the samples of `wanted` series (id and place in `out`) between two times, inclusive.
+    /// Stops early once `out` holds more than `limit` samples.
+    pub(crate) fn read(
+        &self,
+        wanted: &[u32],
+        range: (i64, i64),
+        out: &mut [Gather],
+        cache: &mut TimeCache,
+        bounds: &ReadBounds<'_>,
+    ) -> Result<(), StoreError> {
+        let (members, spans, with_histograms) = self.plan(wanted, range);
+        if members.is_empty() || spans.is_empty() {
+            return Ok(());
+        }
+        let connection = self.reader()?;
+        let mut pass = ReadPass { day: self, range, cache, bounds, values: Vec::new() };
+        let outcome = pass
+            .blocks(&connection, &members, &spans, out)
+            .and_then(|()| pass.histograms(&connection, &with_histograms, &spans, out));
+        match outcome {
+            Ok(()) => {
+                self.give_back(connection);
+                Ok(())
+            }
+            Err(error) => Err(StoreError::database("read", &self.path, error)),
+        }
+    }
+
+    /// Numbers in this file with places in the answer, in order; the seals in the range; and those
+    /// of the series that have histograms.
+    #[expect(clippy::type_complexity, reason = "three lists, taken apart at the only call")]
+    fn plan(
+        &self,
+        wanted: &[u32],
+        range: (i64, i64),
+    ) -> (Vec<(u32, usize)>, Vec<SealSpan>, Vec<(u32, usize)>) {
+        let state = self.state();
+        let spans = state.seals.iter().copied();
+        let spans: Vec<_> =
+            spans.filter(|seal| seal.last_ms >= range.0 && seal.first_ms <= range.1).collect();
+        let numbers = wanted.iter().enumerate();
+        let mut members: Vec<_> =
+            numbers.filter_map(|(place, &id)| Some((state.locals.get(id)?, place))).collect();
+        members.sort_unstable();
+        let with_histograms = members.iter().copied();
+        let with_histograms =
+            with_histograms.filter(|(number, _)| state.histograms.contains(number)).collect();
+        (members, spans, with_histograms)
+    }
+}
+
+/// What bounds and watches a read.
+pub(crate) struct ReadBounds<'a> {
+    pub(crate) damage: &'a Damage,
+    /// Samples in the whole answer.
+    pub(crate) limit: usize,
+}
+
+struct ReadPass<'a> {
+    day: &'a Day,
+    range: (i64, i64),
+    cache: &'a mut TimeCache,
+    bounds: &'a ReadBounds<'a>,
+    values: Vec<f64>,
+}
+
+impl ReadPass<'_> {
+    fn blocks(
+        &mut self,
+        connection: &Connection,
+        members: &[(u32, usize)],
+        spans: &[SealSpan],
+        out: &mut [Gather],
+    ) -> rusqlite::Result<()> {
+        let group_size = block::SERIES as u32;
+        let mut select = connection.prepare_cached("SELECT data FROM block WHERE id = ?1")?;
+        let mut total: usize = out.iter().map(Gather::samples).sum();
+        for span in spans {
+            for group in members.chunk_by(|a, b| a.0 / group_size == b.0 / group_size) {
+                let Some(&(first, _)) = group.first() else { continue };
+                let id = row_id(span.sequence, first / group_size);
+                let mut rows = select.query([id])?;
+                let Some(row) = rows.next()? else { continue };
+                let body = row.get_ref(0)?.as_blob().ok().and_then(frame::unwrap);
+                let columns = body.as_deref().and_then(block::columns);
+                let Some(columns) = columns else {
+                    self.bounds.damage.note(self.day, "block", id);
+                    continue;
+                };
+                for column in columns {
+                    let number = first / group_size * group_size + u32::from(column.slot);
+                    let Ok(at) = group.binary_search_by_key(&number, |member| member.0) else {
+                        continue;
+                    };
+                    let place = group[at].1;
+                    total += self.column(connection, span, &column, &mut out[place])?;
+                }
+                if total > self.bounds.limit {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn column(
+        &mut self,
+        connection: &Connection,
+        span: &SealSpan,
+        column: &block::Column<'_>,
+        out: &mut Gather,
+    ) -> rusqlite::Result<usize> {
+        let id = row_id(span.sequence, column.times);
+        let times = self.times(connection, id)?;
+        self.values.clear();
+        let whole = column.decode(&mut self.values).is_some();
+        match times.filter(|times| whole && times.len() == self.values.len()) {
+            Some(times) => {
+                let before = out.samples();
+                out.add(&times, &self.values, self.range.0, self.range.1);
+                Ok(out.samples() - before)
+            }
+            None => {
+                self.bounds.damage.note(self.day, "times", id);
+                Ok(0)
+            }
+        }
+    }
+
+    fn times(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<Option<Arc<[i64]>>> {
+        if let Some(times) = self.cache.columns.get(&(self.day.number, id)) {
+            return Ok(times.clone());
+        }
+        let mut select = connection.prepare_cached("SELECT data FROM times WHERE id = ?1")?;
+        let blob: Option<Vec<u8>> = select.query_row([id], |row| row.get(0)).optional()?;
+        let column = blob.and_then(|blob| times::decode(&frame::unwrap(&blob)?));
+        let column: Option<Arc<[i64]>> = column.map(Arc::from);
+        self.cache.columns.insert((self.day.number, id), column.clone());
+        Ok(column)
+    }
+
+    fn histograms(
+        &mut self,
+        connection: &Connection,
+        members: &[(u32, usize)],
+        spans: &[SealSpan],
+        out: &mut [Gather],
+    ) -> rusqlite::Result<()> {
+        let mut select = connection.prepare_cached("SELECT data FROM histogram WHERE id = ?1")?;
+        for span in spans {
+            for &(number, place) in members {
+                let id = row_id(span.sequence, number);
+                let blob: Option<Vec<u8>> = select.query_row([id], |row| row.get(0)).optional()?;
+                let Some(blob) = blob else { continue };
+                let Some(list) = decode_histograms(&blob) else {
+                    self.bounds.damage.note(self.day, "histogram", id);
+                    continue;
+                };
+                for (time, packed) in list {
+                    if time >= self.range.0
+                        && time <= self.range.1
+                        && !out[place].add_histogram(time, &packed)
+                    {
+                        self.bounds.damage.note(self.day, "histogram", id);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

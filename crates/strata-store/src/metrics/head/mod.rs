@@ -1,0 +1,374 @@
+//! The head: samples of the current window in memory, packed, until they are sealed to disk.
+
+pub(crate) mod chunk;
+mod pool;
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
+use self::chunk::State;
+use self::pool::{Chain, Pool};
+use super::day::calendar::{DAY_MS, day_of};
+
+/// What the head says to one sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Taken, in order or into the late list.
+    Appended,
+    Duplicate,
+    Conflicting,
+    TooOld,
+    /// What is on disk decides: look there, then call [`Head::append_checked`].
+    AskDisk,
+}
+
+/// What the head knows of one series. 72 bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadSeries {
+    state: State,
+    chain: Chain,
+    /// Newest time that was sealed to disk, `i64::MIN` when nothing was.
+    pub(crate) sealed_until: i64,
+    /// Whether `sealed_until` is that time itself; after a start it is only known by day.
+    pub(crate) sealed_exactly: bool,
+    /// Samples in the chain.
+    count: u32,
+    /// Log segment in which the labels of this series were last written.
+    pub(crate) defined_in: u32,
+}
+
+impl Default for HeadSeries {
+    fn default() -> Self {
+        Self {
+            state: State::default(),
+            chain: Chain::default(),
+            sealed_until: i64::MIN,
+            sealed_exactly: true,
+            count: 0,
+            defined_in: 0,
+        }
+    }
+}
+
+/// A native histogram in packed form with its time.
+pub(crate) type PackedHistogram = (i64, Box<[u8]>);
+
+/// Everything of one series that is in the head, packed; unpacked outside the lock.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct HeadSlice {
+    chain: Vec<u8>,
+    late: Vec<(i64, u64)>,
+    pub(crate) histograms: Vec<PackedHistogram>,
+}
+
+impl HeadSlice {
+    /// Float samples in time order.
+    pub(crate) fn floats(&self, times: &mut Vec<i64>, bits: &mut Vec<u64>) {
+        let start = times.len();
+        chunk::decode_all(&self.chain, times, bits);
+        if self.late.is_empty() {
+            return;
+        }
+        let tail_times = times.split_off(start);
+        let tail_bits = bits.split_off(start);
+        let mut late = self.late.iter().copied().peekable();
+        for sample in tail_times.into_iter().zip(tail_bits) {
+            while let Some(early) = late.next_if(|early| early.0 < sample.0) {
+                times.push(early.0);
+                bits.push(early.1);
+            }
+            times.push(sample.0);
+            bits.push(sample.1);
+        }
+        times.extend(late.clone().map(|sample| sample.0));
+        bits.extend(late.map(|sample| sample.1));
+    }
+}
+
+/// Samples since the last seal, by series id.
+#[derive(Default)]
+pub(crate) struct Head {
+    series: Vec<HeadSeries>,
+    pool: Pool,
+    /// Float samples behind the newest of their series, in time order.
+    late: FxHashMap<u32, Vec<(i64, u64)>>,
+    histograms: FxHashMap<u32, Vec<PackedHistogram>>,
+    histogram_bytes: usize,
+    /// Samples, floats and histograms.
+    samples: u64,
+    active: usize,
+    days: BTreeSet<i64>,
+    last_day: Option<i64>,
+    newest_ms: Option<i64>,
+    token: Vec<u8>,
+}
+
+impl Head {
+    /// Make room for the series with ids below `count`.
+    pub(crate) fn grow(&mut self, count: usize) {
+        if self.series.len() < count {
+            self.series.resize(count, HeadSeries::default());
+        }
+    }
+
+    pub(crate) fn series(&self, id: u32) -> &HeadSeries {
+        &self.series[id as usize]
+    }
+
+    pub(crate) fn series_mut(&mut self, id: u32) -> &mut HeadSeries {
+        &mut self.series[id as usize]
+    }
+
+    /// The newest time of the series, on disk or here.
+    fn newest(&self, id: u32) -> i64 {
+        let series = &self.series[id as usize];
+        let floats = if series.count > 0 { series.state.last_time } else { i64::MIN };
+        let histograms = self.histograms.get(&id).and_then(|list| list.last());
+        series.sealed_until.max(floats).max(histograms.map_or(i64::MIN, |last| last.0))
+    }
+
+    /// Append a float sample. `window` is how far behind its series' newest one it may be.
+    pub(crate) fn append(&mut self, id: u32, time: i64, bits: u64, window: i64) -> Verdict {
+        let series = &mut self.series[id as usize];
+        if series.count > 0 && time == series.state.last_time {
+            return if bits == series.state.last_bits {
+                Verdict::Duplicate
+            } else {
+                Verdict::Conflicting
+            };
+        }
+        let after_floats = series.count == 0 || time > series.state.last_time;
+        if after_floats && time > series.sealed_until && self.histograms.is_empty() {
+            self.push(id, time, bits);
+            return Verdict::Appended;
+        }
+        if time <= self.series[id as usize].sealed_until && !self.too_old(id, time, window) {
+            return Verdict::AskDisk;
+        }
+        self.append_checked(id, time, bits, window)
+    }
+
+    /// Append a float sample at a time at which the disk holds nothing.
+    pub(crate) fn append_checked(&mut self, id: u32, time: i64, bits: u64, window: i64) -> Verdict {
+        if time > self.newest(id) {
+            self.push(id, time, bits);
+            return Verdict::Appended;
+        }
+        if self.too_old(id, time, window) {
+            return Verdict::TooOld;
+        }
+        if self.histogram_at(id, time).is_some() {
+            return Verdict::Conflicting;
+        }
+        match self.float_at(id, time) {
+            Some(stored) if stored == bits => Verdict::Duplicate,
+            Some(_) => Verdict::Conflicting,
+            None => {
+                self.insert_late(id, time, bits);
+                Verdict::Appended
+            }
+        }
+    }
+
+    /// Whether the sample is behind the window; not while the series' newest is only a guess.
+    fn too_old(&self, id: u32, time: i64, window: i64) -> bool {
+        let series = &self.series[id as usize];
+        let guess = !series.sealed_exactly && self.newest(id) == series.sealed_until;
+        !guess && time < self.newest(id).saturating_sub(window)
+    }
+
+    /// Append a packed histogram; rules as for floats.
+    pub(crate) fn append_histogram(
+        &mut self,
+        id: u32,
+        time: i64,
+        packed: &[u8],
+        window: i64,
+    ) -> Verdict {
+        if time <= self.series[id as usize].sealed_until && !self.too_old(id, time, window) {
+            return Verdict::AskDisk;
+        }
+        self.append_histogram_checked(id, time, packed, window)
+    }
+
+    /// Append a packed histogram at a time at which the disk holds nothing.
+    pub(crate) fn append_histogram_checked(
+        &mut self,
+        id: u32,
+        time: i64,
+        packed: &[u8],
+        window: i64,
+    ) -> Verdict {
+        if self.too_old(id, time, window) {
+            return Verdict::TooOld;
+        }
+        if self.float_at(id, time).is_some() {
+            return Verdict::Conflicting;
+        }
+        match self.histogram_at(id, time) {
+            Some(stored) if stored == packed => return Verdict::Duplicate,
+            Some(_) => return Verdict::Conflicting,
+            None => {}
+        }
+        self.insert_histogram(id, time, packed);
+        Verdict::Appended
+    }
+
+    fn push(&mut self, id: u32, time: i64, bits: u64) {
+        let series = &mut self.series[id as usize];
+        self.token.clear();
+        series.state.encode(time, bits, &mut self.token);
+        self.pool.append(&mut series.chain, &self.token);
+        if series.count == 0 {
+            self.active += 1;
+        }
+        series.count += 1;
+        self.note(time);
+    }
+
+    fn note(&mut self, time: i64) {
+        self.samples += 1;
+        self.newest_ms = self.newest_ms.max(Some(time));
+        let day = Some(day_of(time));
+        if day != self.last_day {
+            self.last_day = day;
+            self.days.extend(day);
+        }
+    }
+
+    /// Put a float sample that is not in the head behind the newest of its series.
+    pub(crate) fn insert_late(&mut self, id: u32, time: i64, bits: u64) {
+        let list = self.late.entry(id).or_default();
+        let at = list.partition_point(|sample| sample.0 < time);
+        list.insert(at, (time, bits));
+        self.note(time);
+    }
+
+    /// Put a histogram whose time is free in its place.
+    pub(crate) fn insert_histogram(&mut self, id: u32, time: i64, packed: &[u8]) {
+        let list = self.histograms.entry(id).or_default();
+        let at = list.partition_point(|sample| sample.0 < time);
+        list.insert(at, (time, Box::from(packed)));
+        self.histogram_bytes += packed.len() + size_of::<PackedHistogram>();
+        self.note(time);
+    }
+
+    fn float_at(&self, id: u32, time: i64) -> Option<u64> {
+        if let Some(list) = self.late.get(&id)
+            && let Ok(at) = list.binary_search_by_key(&time, |sample| sample.0)
+        {
+            return Some(list[at].1);
+        }
+        let series = &self.series[id as usize];
+        if series.count == 0 || time > series.state.last_time {
+            return None;
+        }
+        let (mut times, mut bits) = (Vec::new(), Vec::new());
+        let mut packed = Vec::new();
+        self.pool.read(series.chain, &mut packed);
+        chunk::decode_all(&packed, &mut times, &mut bits);
+        times.binary_search(&time).ok().map(|at| bits[at])
+    }
+
+    fn histogram_at(&self, id: u32, time: i64) -> Option<&[u8]> {
+        let list = self.histograms.get(&id)?;
+        let at = list.binary_search_by_key(&time, |sample| sample.0).ok()?;
+        Some(&list[at].1)
+    }
+
+    /// A packed copy of the series, or `None` when the head holds nothing of it.
+    pub(crate) fn slice(&self, id: u32) -> Option<HeadSlice> {
+        let series = self.series.get(id as usize)?;
+        let late = self.late.get(&id);
+        let histograms = self.histograms.get(&id);
+        if series.count == 0 && late.is_none() && histograms.is_none() {
+            return None;
+        }
+        let mut slice = HeadSlice {
+            chain: Vec::new(),
+            late: late.cloned().unwrap_or_default(),
+            histograms: histograms.cloned().unwrap_or_default(),
+        };
+        self.pool.read(series.chain, &mut slice.chain);
+        Some(slice)
+    }
+
+    /// Native histograms of the series, in time order.
+    pub(crate) fn histograms(&self, id: u32) -> &[PackedHistogram] {
+        self.histograms.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the head holds a sample of the series.
+    pub(crate) fn holds(&self, id: u32) -> bool {
+        self.series.get(id as usize).is_some_and(|series| series.count > 0)
+            || self.late.contains_key(&id)
+            || self.histograms.contains_key(&id)
+    }
+
+    /// Whether the head may hold a sample of the series in the range: exact but for late samples
+    /// and histograms, which count as everywhere.
+    pub(crate) fn holds_between(&self, id: u32, start_ms: i64, end_ms: i64) -> bool {
+        let Some(series) = self.series.get(id as usize) else { return false };
+        let starts_before_end = self.days.first().is_some_and(|&day| day <= day_of(end_ms));
+        let floats = series.count > 0 && series.state.last_time >= start_ms;
+        starts_before_end
+            && (floats || self.late.contains_key(&id) || self.histograms.contains_key(&id))
+    }
+
+    /// Ids of the series that hold samples, ascending.
+    pub(crate) fn active_ids(&self) -> Vec<u32> {
+        (0..self.series.len() as u32).filter(|&id| self.holds(id)).collect()
+    }
+
+    /// Forget all samples after they were sealed; remember how far each series went.
+    pub(crate) fn clear(&mut self) {
+        for id in 0..self.series.len() as u32 {
+            let newest = self.newest(id);
+            let series = &mut self.series[id as usize];
+            if newest > series.sealed_until {
+                series.sealed_exactly = true;
+            }
+            series.sealed_until = newest;
+            series.state = State::default();
+            series.chain = Chain::default();
+            series.count = 0;
+        }
+        self.pool.clear();
+        self.late.clear();
+        self.histograms.clear();
+        (self.histogram_bytes, self.samples, self.active) = (0, 0, 0);
+        self.days.clear();
+        (self.last_day, self.newest_ms) = (None, None);
+    }
+
+    /// UTC days on which samples lie.
+    pub(crate) fn days(&self) -> Vec<i64> {
+        self.days.iter().copied().collect()
+    }
+
+    /// Start of the day of the oldest sample since the last seal.
+    pub(crate) fn oldest_ms(&self) -> Option<i64> {
+        self.days.first().map(|&day| day * DAY_MS)
+    }
+
+    /// Time of the newest sample since the last seal.
+    pub(crate) fn newest_ms(&self) -> Option<i64> {
+        self.newest_ms
+    }
+
+    pub(crate) fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// Series with float samples in order, or histograms.
+    pub(crate) fn active(&self) -> usize {
+        self.active + self.histograms.len()
+    }
+
+    /// Approximate bytes of memory that samples take.
+    pub(crate) fn bytes(&self) -> usize {
+        let late: usize = if self.late.is_empty() { 0 } else { self.late.len() * 64 };
+        self.pool.bytes() + self.histogram_bytes + late
+    }
+}

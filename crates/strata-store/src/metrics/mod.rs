@@ -1,0 +1,298 @@
+//! The embedded time-series engine.
+//!
+//! A batch is admitted sample by sample, written to the log and synced, then acknowledged; its
+//! samples stand packed in the head. When a window is full the head is sealed: blocks go to the
+//! file of their UTC day and the log is dropped. Reads join day files and head. One thread writes;
+//! any thread reads. Retention removes a file.
+
+mod admit;
+mod codec;
+mod day;
+mod error;
+mod head;
+mod index;
+mod log;
+mod open;
+mod options;
+mod queue;
+mod select;
+mod verify;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use strata_model::meter::{Counter, Meter};
+use strata_model::sink::BoxFuture;
+use strata_model::{Batch, Clock, Metadata, Receipt, Sink, SinkError};
+use tokio::sync::oneshot;
+
+pub use self::error::StoreError;
+pub use self::options::{Fsync, StoreOptions, StoreSettings};
+pub use self::verify::VerifyReport;
+
+use self::day::calendar::day_of;
+use self::day::{Damage, Day};
+use self::head::Head;
+use self::index::Index;
+use self::queue::{Order, Queue};
+
+/// Families whose metadata is kept: far above any real fleet, against a sender that invents them.
+const FAMILY_LIMIT: usize = 100_000;
+
+/// The state of the store at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Series in the index: those with samples within the retention.
+    pub series: u64,
+    /// Series with samples since the last seal.
+    pub active_series: u64,
+    /// Samples in memory, not yet sealed.
+    pub head_samples: u64,
+    /// Bytes of memory those samples take.
+    pub head_bytes: u64,
+    /// Samples in day files.
+    pub sealed_samples: u64,
+    /// Bytes of all files in the store's directory; `None` when it cannot be read.
+    pub disk_bytes: Option<u64>,
+    /// Bytes of batches that wait to be written.
+    pub queued_bytes: u64,
+    /// Time of the oldest sample, to the seal it is in; `None` when there is none.
+    pub oldest_ms: Option<i64>,
+    /// Time of the newest sample; `None` when there is none.
+    pub newest_ms: Option<i64>,
+    /// Why nothing can be written now; `None` when all is well.
+    pub read_only: Option<String>,
+    /// Files that were damaged or lost since start, and rows that could not be read.
+    pub damaged: u64,
+}
+
+/// How the store counts itself.
+struct Counters {
+    appended: Counter,
+    duplicate: Counter,
+    conflicting: Counter,
+    too_old: Counter,
+    too_new: Counter,
+    over_series_limit: Counter,
+    invalid: Counter,
+    dropped: Counter,
+    log_bytes: Counter,
+    seals: Counter,
+    files_lost: Counter,
+}
+
+impl Counters {
+    fn new(meter: &Meter) -> Self {
+        let samples =
+            |outcome: &str| meter.counter("strata.store.samples", &[("outcome", outcome)]);
+        Self {
+            appended: samples("appended"),
+            duplicate: samples("duplicate"),
+            conflicting: samples("conflicting"),
+            too_old: samples("too_old"),
+            too_new: samples("too_new"),
+            over_series_limit: samples("over_series_limit"),
+            invalid: samples("invalid"),
+            dropped: samples("dropped"),
+            log_bytes: meter.counter("strata.store.log.bytes", &[]),
+            seals: meter.counter("strata.store.seals", &[]),
+            files_lost: meter.counter("strata.store.files.lost", &[]),
+        }
+    }
+
+    fn count(&self, receipt: &Receipt) {
+        self.appended.add(receipt.appended);
+        self.duplicate.add(receipt.duplicate);
+        self.conflicting.add(receipt.conflicting);
+        self.too_old.add(receipt.too_old);
+        self.too_new.add(receipt.too_new);
+        self.over_series_limit.add(receipt.over_series_limit);
+        self.invalid.add(receipt.invalid);
+    }
+}
+
+/// What readers and the writer share.
+struct Shared {
+    settings: StoreSettings,
+    clock: Arc<dyn Clock>,
+    index: RwLock<Index>,
+    head: RwLock<Head>,
+    days: RwLock<BTreeMap<i64, Arc<Day>>>,
+    families: RwLock<BTreeMap<String, Metadata>>,
+    queue: Queue,
+    trouble: Mutex<Option<String>>,
+    damage: Damage,
+    counters: Counters,
+    /// Held as long as the store is open: its lock keeps other processes out.
+    _lock: File,
+}
+
+impl Shared {
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_trouble(&self, reason: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+
+    /// Days that overlap the range, oldest first.
+    fn days_between(&self, start_ms: i64, end_ms: i64) -> Vec<Arc<Day>> {
+        let days = self.days.read().unwrap_or_else(PoisonError::into_inner);
+        days.range(day_of(start_ms)..=day_of(end_ms)).map(|(_, day)| Arc::clone(day)).collect()
+    }
+
+    /// Set a damaged file aside so that the rest works on.
+    fn quarantine(&self, path: &Path, error: &StoreError) {
+        self.counters.files_lost.add(1);
+        open::set_aside(path, error);
+    }
+}
+
+/// The embedded store of metrics. Cheap to clone; every clone is the same store.
+#[derive(Clone)]
+pub struct MetricStore {
+    shared: Arc<Shared>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl MetricStore {
+    /// Open the store in `settings.dir`, making it when it is missing, and replay what a crash left
+    /// in the log. Damaged day files are renamed `*.damaged` and the rest opens.
+    ///
+    /// # Errors
+    /// The directory cannot be made, written or locked, or a file is of a newer version.
+    pub fn open(
+        settings: StoreSettings,
+        clock: Arc<dyn Clock>,
+        meter: &Meter,
+    ) -> Result<Self, StoreError> {
+        open::open(settings, clock, meter)
+    }
+
+    /// [`Sink::append`] for callers that are not async. Do not call it on a runtime's own thread.
+    ///
+    /// # Errors
+    /// As [`Sink::append`].
+    pub fn append_blocking(&self, batch: Batch) -> Result<Receipt, SinkError> {
+        self.enqueue(batch)?.blocking_recv().unwrap_or(Err(SinkError::Closed))
+    }
+
+    fn enqueue(
+        &self,
+        batch: Batch,
+    ) -> Result<oneshot::Receiver<Result<Receipt, SinkError>>, SinkError> {
+        if let Some(reason) = self.shared.trouble() {
+            return Err(SinkError::Storage { reason });
+        }
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.append(batch, reply)?;
+        Ok(answer)
+    }
+
+    /// Move everything from memory into the day files now.
+    ///
+    /// # Errors
+    /// The files cannot be written.
+    pub fn seal(&self) -> Result<(), StoreError> {
+        self.order(Order::Seal)
+    }
+
+    /// Write what is queued, seal, and stop the writer. Reads go on; writes answer `Closed`.
+    ///
+    /// # Errors
+    /// The files cannot be written; what was acknowledged is then still in the log.
+    pub fn close(&self) -> Result<(), StoreError> {
+        let outcome = self.order(Order::Close);
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer panicked");
+        }
+        outcome
+    }
+
+    fn order(
+        &self,
+        order: impl FnOnce(oneshot::Sender<Result<(), StoreError>>) -> Order,
+    ) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        if !self.shared.queue.order(order(reply)) {
+            return Err(StoreError::Closed);
+        }
+        answer.blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// The state of the store now.
+    pub fn stats(&self) -> StoreStats {
+        let shared = &self.shared;
+        let days = shared.days_between(i64::MIN, i64::MAX);
+        let mut stats = StoreStats {
+            disk_bytes: open::disk_bytes(&shared.settings.dir),
+            queued_bytes: shared.queue.bytes() as u64,
+            read_only: shared.trouble(),
+            damaged: shared.damage.count() + shared.counters.files_lost.get(),
+            ..StoreStats::default()
+        };
+        for day in &days {
+            let state = day.state();
+            stats.sealed_samples += state.samples();
+            for seal in &state.seals {
+                stats.oldest_ms =
+                    Some(stats.oldest_ms.map_or(seal.first_ms, |t| t.min(seal.first_ms)));
+                stats.newest_ms = stats.newest_ms.max(Some(seal.last_ms));
+            }
+        }
+        stats.series = shared.index.read().unwrap_or_else(PoisonError::into_inner).len() as u64;
+        let head = shared.head.read().unwrap_or_else(PoisonError::into_inner);
+        stats.active_series = head.active() as u64;
+        stats.head_samples = head.samples();
+        stats.head_bytes = head.bytes() as u64;
+        stats.newest_ms = stats.newest_ms.max(head.newest_ms());
+        stats.oldest_ms = match (stats.oldest_ms, head.oldest_ms()) {
+            (Some(disk), Some(head)) => Some(disk.min(head)),
+            (disk, head) => disk.or(head),
+        };
+        stats
+    }
+
+    /// Check every file of the store in `dir`, which may be open elsewhere.
+    ///
+    /// # Errors
+    /// The directory cannot be read; damage is not an error but in the report.
+    pub fn verify(dir: &Path) -> Result<VerifyReport, StoreError> {
+        verify::verify(dir)
+    }
+
+    /// Copy the store to the new directory `to` while it runs: each day file as one consistent
+    /// snapshot, and everything acknowledged so far.
+    ///
+    /// # Errors
+    /// `to` exists already or cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        self.seal()?;
+        verify::backup(&self.shared.days_between(i64::MIN, i64::MAX), to)
+    }
+}
+
+impl Sink for MetricStore {
+    fn offer(&self, batch: Batch) {
+        let dropped = self.shared.queue.offer(batch);
+        if dropped > 0 {
+            self.shared.counters.dropped.add(dropped);
+        }
+    }
+
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, SinkError>> {
+        Box::pin(async move { self.enqueue(batch)?.await.unwrap_or(Err(SinkError::Closed)) })
+    }
+}

@@ -1,0 +1,159 @@
+//! What a person can set about the store, and the checked form the store works with.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strata_model::text::{parse_bytes, parse_duration};
+
+/// When an acknowledged write has reached the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fsync {
+    /// Before it is acknowledged: nothing acknowledged is lost when the power fails.
+    #[default]
+    Full,
+    /// Within a second: nothing is lost when the process dies, up to a second when the power fails.
+    Normal,
+}
+
+/// The embedded store of metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreOptions {
+    /// How long samples are kept. A day's file is removed when all of it is older.
+    pub retention: String,
+    /// How far behind the newest sample of its series a sample may be. Two senders of one series,
+    /// or a receiver that retries, deliver minutes late; Prometheus takes nothing late by default.
+    pub out_of_order_window: String,
+    /// How far ahead of this machine's clock a sample may be.
+    pub future_tolerance: String,
+    /// Most series the index holds, those of the whole retention; about 350 bytes of memory each.
+    pub series_limit: usize,
+    /// Memory for batches that wait to be written; beyond it the oldest are dropped.
+    pub queue: String,
+    /// Samples of this much time stay in memory before they are sealed into the day's file.
+    pub head_window: String,
+    /// When an acknowledged write has reached the disk: "full" or "normal".
+    pub fsync: Fsync,
+    /// Most series one query may read.
+    pub select_series_limit: usize,
+    /// Most samples one query may read.
+    pub select_samples_limit: usize,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            retention: "15d".to_owned(),
+            out_of_order_window: "10m".to_owned(),
+            future_tolerance: "10m".to_owned(),
+            // Sixteen bytes a sample make 50 M samples 0.8 GB: the most a small machine can bear.
+            series_limit: 2_000_000,
+            queue: "64MiB".to_owned(),
+            head_window: "1h".to_owned(),
+            fsync: Fsync::Full,
+            select_series_limit: 500_000,
+            select_samples_limit: 50_000_000,
+        }
+    }
+}
+
+/// The checked form of [`StoreOptions`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreSettings {
+    /// Where the files lie; made when it is missing.
+    pub dir: PathBuf,
+    pub retention: Duration,
+    pub out_of_order_window: Duration,
+    pub future_tolerance: Duration,
+    pub series_limit: usize,
+    pub queue_bytes: usize,
+    pub head_window: Duration,
+    pub fsync: Fsync,
+    pub select_series_limit: usize,
+    pub select_samples_limit: usize,
+}
+
+impl StoreOptions {
+    /// Check all fields; `dir` is where the files go.
+    ///
+    /// # Errors
+    /// Every problem, each with the name of its field.
+    pub fn validate(&self, dir: &Path) -> Result<StoreSettings, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut duration = |name: &str, text: &str, least: Duration, most: Duration| {
+            match parse_duration(text) {
+                Ok(value) if value >= least && value <= most => return value,
+                Ok(_) => {
+                    problems.push(format!("{name}: {text:?} is not between {least:?} and {most:?}"))
+                }
+                Err(problem) => problems.push(format!("{name}: {problem}")),
+            }
+            least
+        };
+        let hour = Duration::from_secs(3_600);
+        let century = hour * 24 * 36_525;
+        let retention = duration("retention", &self.retention, hour, century);
+        let out_of_order_window =
+            duration("out_of_order_window", &self.out_of_order_window, Duration::ZERO, 24 * hour);
+        let future_tolerance =
+            duration("future_tolerance", &self.future_tolerance, Duration::ZERO, 24 * hour);
+        let head_window = duration("head_window", &self.head_window, hour / 60, 6 * hour);
+        let queue_bytes = match parse_bytes(&self.queue) {
+            Ok(bytes) if bytes >= 1 << 20 => bytes as usize,
+            Ok(_) => {
+                problems.push(format!("queue: {:?} is less than 1MiB", self.queue));
+                0
+            }
+            Err(problem) => {
+                problems.push(format!("queue: {problem}"));
+                0
+            }
+        };
+        for (name, value) in [
+            ("series_limit", self.series_limit),
+            ("select_series_limit", self.select_series_limit),
+            ("select_samples_limit", self.select_samples_limit),
+        ] {
+            if value == 0 {
+                problems.push(format!("{name}: 0 would refuse everything"));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(StoreSettings {
+            dir: dir.to_owned(),
+            retention,
+            out_of_order_window,
+            future_tolerance,
+            series_limit: self.series_limit,
+            queue_bytes,
+            head_window,
+            fsync: self.fsync,
+            select_series_limit: self.select_series_limit,
+            select_samples_limit: self.select_samples_limit,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_every_problem_is_named() {
+        assert!(StoreOptions::default().validate(Path::new("x")).is_ok());
+        let options = StoreOptions {
+            retention: "forever".to_owned(),
+            queue: "1B".to_owned(),
+            series_limit: 0,
+            ..StoreOptions::default()
+        };
+        let problems = options.validate(Path::new("x")).unwrap_err();
+        let fields: Vec<_> = problems.iter().filter_map(|p| p.split(':').next()).collect();
+        assert_eq!(fields, ["retention", "queue", "series_limit"]);
+    }
+}

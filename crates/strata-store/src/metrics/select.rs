@@ -1,0 +1,190 @@
+//! Reading: series by matchers, their samples out of day files and head.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, PoisonError};
+
+use strata_model::labels::iter_encoded;
+use strata_model::{Labels, Matcher, Metadata, SelectError, Selection, Series, SeriesSource};
+
+use super::Shared;
+use super::day::{Day, Gather, ReadBounds, TimeCache};
+use super::head::HeadSlice;
+
+impl SeriesSource for super::MetricStore {
+    fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
+        self.shared.select(selection)
+    }
+
+    /// "In the range" is by whole days here: telling exactly would mean reading samples.
+    fn series(
+        &self,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Labels>, SelectError> {
+        let mut ids = self.shared.matching(sets, start_ms..=end_ms);
+        if limit != 0 {
+            ids.truncate(limit);
+        }
+        let index = self.shared.index.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(ids.into_iter().map(|id| index.labels(id)).collect())
+    }
+
+    fn label_names(
+        &self,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, SelectError> {
+        Ok(self.shared.distinct(sets, start_ms..=end_ms, |name, _| Some(name)))
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, SelectError> {
+        let range = start_ms..=end_ms;
+        Ok(self.shared.distinct(sets, range, |label, value| (label == name).then_some(value)))
+    }
+
+    fn metadata(&self) -> Result<Vec<Metadata>, SelectError> {
+        let families = self.shared.families.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(families.values().cloned().collect())
+    }
+}
+
+impl Shared {
+    fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
+        let range = (selection.start_ms, selection.end_ms);
+        if range.0 > range.1 {
+            return Ok(Vec::new());
+        }
+        let candidates = {
+            let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+            index.select(&selection.matchers)
+        };
+        // The head first: a seal that ends in between moves samples to where they are looked for
+        // next, and what is seen in both places is one sample.
+        let slices = self.head_slices(&candidates);
+        let days = self.days_between(range.0, range.1);
+        let (ids, slices) = present(candidates, slices, &days);
+        let settings = &self.settings;
+        if ids.len() > settings.select_series_limit {
+            return Err(SelectError::Limit(format!(
+                "the selector matches {} series, more than the limit of {} \
+                 (store.select_series_limit): add matchers or shorten the range",
+                ids.len(),
+                settings.select_series_limit
+            )));
+        }
+        let mut gathers: Vec<Gather> = ids.iter().map(|_| Gather::default()).collect();
+        let mut cache = TimeCache::default();
+        let bounds = ReadBounds { damage: &self.damage, limit: settings.select_samples_limit };
+        for day in &days {
+            let read = day.read(&ids, range, &mut gathers, &mut cache, &bounds);
+            read.map_err(|error| SelectError::Storage(error.chain()))?;
+            self.check_samples(&gathers)?;
+        }
+        for (gather, slice) in gathers.iter_mut().zip(slices) {
+            if let Some(slice) = slice {
+                add_head(gather, &slice, range, &mut cache);
+            }
+        }
+        self.check_samples(&gathers)?;
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let filled = ids.into_iter().zip(gathers).filter(|(_, gather)| gather.samples() > 0);
+        let series = filled.map(|(id, gather)| {
+            let points = gather.finish(&mut cache);
+            Series { labels: index.labels(id), points }
+        });
+        Ok(series.collect())
+    }
+
+    fn head_slices(&self, ids: &[u32]) -> Vec<Option<HeadSlice>> {
+        let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
+        ids.iter().map(|&id| head.slice(id)).collect()
+    }
+
+    fn check_samples(&self, gathers: &[Gather]) -> Result<(), SelectError> {
+        let limit = self.settings.select_samples_limit;
+        let samples: usize = gathers.iter().map(Gather::samples).sum();
+        if samples <= limit {
+            return Ok(());
+        }
+        Err(SelectError::Limit(format!(
+            "the query reads more than {limit} samples (store.select_samples_limit): add matchers \
+             or shorten the range"
+        )))
+    }
+
+    /// Ids that match any of the sets (all when there is none) and have samples near the range.
+    fn matching(&self, sets: &[Vec<Matcher>], range: RangeInclusive<i64>) -> Vec<u32> {
+        let mut ids: Vec<u32> = {
+            let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+            if sets.is_empty() {
+                index.select(&[])
+            } else {
+                sets.iter().flat_map(|matchers| index.select(matchers)).collect()
+            }
+        };
+        ids.sort_unstable();
+        ids.dedup();
+        let in_head: Vec<bool> = {
+            let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
+            ids.iter().map(|&id| head.holds_between(id, *range.start(), *range.end())).collect()
+        };
+        let days = self.days_between(*range.start(), *range.end());
+        let states: Vec<_> = days.iter().map(|day| day.state()).collect();
+        let kept = ids.into_iter().zip(in_head);
+        kept.filter(|(id, in_head)| *in_head || states.iter().any(|state| state.has(*id)))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// Sorted distinct texts that `pick` takes from the labels of matching series.
+    fn distinct(
+        &self,
+        sets: &[Vec<Matcher>],
+        range: RangeInclusive<i64>,
+        pick: impl for<'a> Fn(&'a str, &'a str) -> Option<&'a str>,
+    ) -> Vec<String> {
+        let ids = self.matching(sets, range);
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut texts = BTreeSet::new();
+        for id in ids {
+            let labels = iter_encoded(index.encoded(id));
+            texts.extend(labels.filter_map(|(name, value)| pick(name, value)));
+        }
+        texts.into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// Candidates that can have samples: in the head, or in one of the days.
+fn present(
+    candidates: Vec<u32>,
+    slices: Vec<Option<HeadSlice>>,
+    days: &[Arc<Day>],
+) -> (Vec<u32>, Vec<Option<HeadSlice>>) {
+    let states: Vec<_> = days.iter().map(|day| day.state()).collect();
+    let all = candidates.into_iter().zip(slices);
+    all.filter(|(id, slice)| slice.is_some() || states.iter().any(|state| state.has(*id))).unzip()
+}
+
+fn add_head(gather: &mut Gather, slice: &HeadSlice, range: (i64, i64), cache: &mut TimeCache) {
+    let (mut times, mut bits) = (Vec::new(), Vec::new());
+    slice.floats(&mut times, &mut bits);
+    let values: Vec<f64> = bits.into_iter().map(f64::from_bits).collect();
+    let times = cache.intern(times);
+    gather.add(&times, &values, range.0, range.1);
+    for (time, packed) in &slice.histograms {
+        if *time >= range.0 && *time <= range.1 {
+            // Packed by this process a moment ago; there is no way for it not to unpack.
+            gather.add_histogram(*time, packed);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Checking a store from outside, and copying it while it runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::day::{self, Day};
+use super::error::StoreError;
+use super::log;
+
+/// What a check of every file found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Files that were read.
+    pub files: u64,
+    /// Label sets, summed over day files.
+    pub series: u64,
+    /// Blocks of float samples.
+    pub blocks: u64,
+    /// Samples in day files.
+    pub samples: u64,
+    /// Samples in the log.
+    pub log_samples: u64,
+    /// What is damaged: file and finding.
+    pub damage: Vec<(PathBuf, String)>,
+}
+
+pub(super) fn verify(dir: &Path) -> Result<VerifyReport, StoreError> {
+    let listed = |error| StoreError::file("list", dir, error);
+    let mut days = Vec::new();
+    let mut report = VerifyReport::default();
+    for entry in fs::read_dir(dir).map_err(listed)? {
+        let entry = entry.map_err(listed)?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        days.extend(day::number_of(name));
+        if name.ends_with(".damaged") {
+            report.damage.push((entry.path(), "set aside when the store opened".to_owned()));
+        }
+    }
+    days.sort_unstable();
+    for number in days {
+        let path = day::path(dir, number);
+        report.files += 1;
+        match day::check_file(&path) {
+            Ok(check) => {
+                report.series += check.series;
+                report.blocks += check.blocks;
+                report.samples += check.samples;
+                report.damage.extend(check.damage.into_iter().map(|what| (path.clone(), what)));
+            }
+            Err(error) => report.damage.push((path, error.chain())),
+        }
+    }
+    for number in log::segments(dir).map_err(listed)? {
+        let path = log::segment_path(dir, number);
+        report.files += 1;
+        let mut samples = 0;
+        match log::replay(&path, false, |record| samples += record.samples() as u64) {
+            Ok(replayed) if replayed.damaged_bytes > 0 => {
+                let bytes = replayed.damaged_bytes;
+                report.damage.push((path, format!("{bytes} bytes behind the last whole record")));
+            }
+            Ok(_) => {}
+            Err(error) => report.damage.push((path, error.to_string())),
+        }
+        report.log_samples += samples;
+    }
+    Ok(report)
+}
+
+/// Copy day files one by one; each copy is one consistent snapshot.
+pub(super) fn backup(days: &[Arc<Day>], to: &Path) -> Result<(), StoreError> {
+    fs::create_dir(to).map_err(|error| StoreError::file("make directory", to, error))?;
+    for day in days {
+        let Some(name) = day.path.file_name() else { continue };
+        let target = to.join(name);
+        let failed = |error| StoreError::database("back up", &day.path, error);
+        let source = Connection::open_with_flags(&day.path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let source = source.map_err(failed)?;
+        source.execute("VACUUM INTO ?1", [target.to_string_lossy().as_ref()]).map_err(failed)?;
+    }
+    log::sync_dir(to).map_err(|error| StoreError::file("sync directory", to, error))
+}
