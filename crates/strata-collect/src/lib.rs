@@ -7,6 +7,10 @@
 
 pub mod book;
 pub mod collector;
+pub mod exposition;
+pub mod schedule;
+pub mod scrape;
 
 pub use book::SourceBook;
-pub use collector::{CollectError, Collector, Harvest};
+pub use collector::{CollectError, Collector, Harvest, PageCounts};
+pub use schedule::Scheduler;
