@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use strata_model::sink::BoxFuture;
-use strata_model::{Batch, Fault, Layer, SourceKind, SourceState};
+use strata_model::{Batch, Fault, Labels, Layer, SourceKind, SourceState};
 
 /// What one round brought home: samples, and what went wrong on the way. Partial success is normal.
 #[derive(Debug, Default)]
@@ -23,6 +23,17 @@ pub struct CollectError {
     pub hint: String,
 }
 
+/// What one page of a scraped target amounted to, in Prometheus's own terms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PageCounts {
+    /// `scrape_samples_scraped`: samples on the page.
+    pub scraped: u64,
+    /// `scrape_samples_post_metric_relabeling`: samples that no rule dropped.
+    pub kept: u64,
+    /// `scrape_series_added`: series not seen on earlier pages of this target.
+    pub added: u64,
+}
+
 /// A source that is asked once per interval.
 ///
 /// The scheduler owns the time: it calls `collect` with a deadline shorter than the interval, never
@@ -39,4 +50,13 @@ pub trait Collector: Send + 'static {
     fn timeout(&self) -> Duration;
     /// Read everything once, stamping samples with `at_ms` (milliseconds since the Unix epoch).
     fn collect(&mut self, at_ms: i64) -> BoxFuture<'_, Result<Harvest, CollectError>>;
+    /// The labels of `up` and its companions. `None` for a source that is not a scraped target, which
+    /// gets no such samples.
+    fn target_labels(&self) -> Option<Labels> {
+        None
+    }
+    /// What the last round amounted to, for the companions of `up`.
+    fn page_counts(&self) -> PageCounts {
+        PageCounts::default()
+    }
 }

@@ -8,6 +8,10 @@
 pub mod book;
 pub mod collector;
 pub mod receive;
+pub mod exposition;
+pub mod schedule;
+pub mod scrape;
 
 pub use book::SourceBook;
-pub use collector::{CollectError, Collector, Harvest};
+pub use collector::{CollectError, Collector, Harvest, PageCounts};
+pub use schedule::Scheduler;

@@ -1,0 +1,24 @@
+//! Pages of other programs, fetched over HTTP on an interval.
+//!
+//! Options name targets or places that list them; each target becomes a
+//! [`crate::Collector`] that fetches, reads and labels its page as Prometheus would.
+
+mod cache;
+mod client;
+mod collector;
+mod options;
+mod page;
+mod rules;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::{ClientError, Environment};
+pub use collector::{Job, ScrapeCollector};
+pub use options::{
+    Authorization, BasicAuthOptions, HttpSdOptions, Problem, ScrapeOptions, ScrapeSettings, Secret,
+    TlsOptions,
+};
+pub use rules::{PageLimits, Sentinel};
+pub use target::Target;
