@@ -4,6 +4,7 @@
 //! name means. Above this floor nobody knows where data lives.
 
 pub mod engine;
+pub mod selector;
 
 pub use engine::{
     Annotations, Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue,
