@@ -7,6 +7,7 @@
 
 pub mod book;
 pub mod collector;
+pub mod receive;
 
 pub use book::SourceBook;
 pub use collector::{CollectError, Collector, Harvest};

@@ -1,0 +1,69 @@
+//! `prometheus.WriteRequest`: labels written out for each series.
+
+use strata_model::MetricKind;
+
+use super::groups::UnitAndHelp;
+use super::series::{Reading, kind_of};
+use crate::receive::wire::{Fields, WireError};
+use crate::receive::{DecodeError, Decoded, ReceiveLimits};
+
+/// Decode an uncompressed body.
+pub(super) fn decode(body: &[u8], limits: &ReceiveLimits) -> Result<Decoded, DecodeError> {
+    let mut reading = Reading::new(limits);
+    let mut fields = Fields::new(body);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => time_series(&mut reading, field.bytes(number)?)?,
+            3 => metadata(&mut reading, field.bytes(number)?)?,
+            _ => {}
+        }
+    }
+    Ok(reading.finish())
+}
+
+fn time_series(reading: &mut Reading<'_, '_>, message: &[u8]) -> Result<(), DecodeError> {
+    reading.begin()?;
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => label(reading, field.bytes(number)?)?,
+            2 => reading.float(field.bytes(number)?)?,
+            3 => reading.exemplars += 1,
+            4 => reading.histogram(field.bytes(number)?)?,
+            _ => {}
+        }
+    }
+    reading.end()
+}
+
+#[inline]
+fn label(reading: &mut Reading<'_, '_>, message: &[u8]) -> Result<(), WireError> {
+    let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => name = field.bytes(number)?,
+            2 => value = field.bytes(number)?,
+            _ => {}
+        }
+    }
+    reading.labels.push(name, value, reading.limits);
+    Ok(())
+}
+
+fn metadata(reading: &mut Reading<'_, '_>, message: &[u8]) -> Result<(), WireError> {
+    let (mut kind, mut family): (_, &[u8]) = (MetricKind::Unknown, &[]);
+    let mut rest = UnitAndHelp::default();
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => kind = kind_of(field.varint(number)?),
+            2 => family = field.bytes(number)?,
+            4 => rest.help = field.bytes(number)?,
+            5 => rest.unit = field.bytes(number)?,
+            _ => {}
+        }
+    }
+    reading.groups.describe(kind, family, rest, reading.limits.series);
+    Ok(())
+}
