@@ -8,7 +8,6 @@ use strata_model::{Clock, Meter, MetricKind, Sink};
 use strata_query::MetricsEngine;
 use tokio::sync::Semaphore;
 
-use crate::ingest::Receivers;
 use crate::options::ServeSettings;
 
 /// The Prometheus name and help text of one of our own metrics, from the catalog.
@@ -28,7 +27,6 @@ pub struct Parts {
     pub sources: SourceBook,
     pub meter: Meter,
     pub clock: Arc<dyn Clock>,
-    pub receivers: Receivers,
     pub own_names: OwnNames,
     pub ready: Ready,
     pub status: Status,
