@@ -1,4 +1,57 @@
 //! Native (sparse, exponential) histograms, as Prometheus and OTLP carry them.
+//!
+//! [`NativeHistogram`] is data; everything else here is a pure function of it: buckets with bounds,
+//! arithmetic that reconciles layouts, quantiles and fractions, counter resets, the notation of
+//! PromQL tests and a compact encoding. The semantics are those of the Prometheus native histogram
+//! specification, so that PromQL gives the same answers here as there.
+
+mod arithmetic;
+mod bound_table;
+mod bounds;
+mod buckets;
+mod classic;
+mod codec;
+mod compact;
+mod compare;
+mod compensated;
+mod convert;
+mod custom;
+mod display;
+mod fraction;
+mod literal;
+mod quantile;
+mod reset;
+mod statistics;
+mod sum;
+#[cfg(test)]
+mod tests;
+mod trim;
+mod validate;
+
+pub use arithmetic::{Merged, MixedSchemas};
+pub use bounds::upper_bound;
+pub use buckets::Bucket;
+pub use classic::{
+    ClassicBucket, ClassicQuantile, ForcedMonotonicity, bucket_fraction, bucket_quantile,
+};
+pub use codec::DecodeError;
+pub use compare::almost_equal;
+pub use compensated::Compensated;
+pub use convert::{DeltaHistogram, DeltaSide, ExponentialHistogram, ExponentialSide};
+pub use display::format_number;
+pub use fraction::FractionAnswer;
+pub use literal::{HistogramLiteral, LiteralError, take_literal, take_series};
+pub use quantile::{NanObservations, QuantileAnswer};
+pub use sum::{HistogramMean, HistogramSum};
+pub use trim::Keep;
+pub use validate::{HistogramError, Side};
+
+/// Coarsest exponential schema: each bucket 65,536 times as wide as the one before.
+pub const MIN_SCHEMA: i32 = -4;
+/// Finest exponential schema: 256 buckets to a power of two.
+pub const MAX_SCHEMA: i32 = 8;
+/// The schema number that means "custom upper bounds" (classic buckets kept as a native histogram).
+pub const CUSTOM_BUCKETS_SCHEMA: i32 = -53;
 
 /// Whether a histogram of a counter is known to follow its predecessor without a reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -20,9 +73,6 @@ pub struct Span {
     /// Number of buckets in the span.
     pub length: u32,
 }
-
-/// The schema number that means "custom upper bounds" (classic buckets kept as a native histogram).
-pub const CUSTOM_BUCKETS_SCHEMA: i32 = -53;
 
 /// One native histogram with float counts.
 ///
@@ -48,6 +98,11 @@ pub struct NativeHistogram {
 }
 
 impl NativeHistogram {
+    /// Whether the buckets have custom bounds instead of exponential ones.
+    pub fn is_custom(&self) -> bool {
+        self.schema == CUSTOM_BUCKETS_SCHEMA
+    }
+
     /// Approximate bytes held, for bounding queues.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
