@@ -63,9 +63,7 @@ pub(crate) fn gunzip(packed: &[u8], max: usize) -> Result<Bytes, BodyError> {
     #[expect(clippy::disallowed_methods, reason = "bounded by the take above")]
     let read = reader.read_to_end(&mut plain);
     match read {
-        Err(error) => {
-            Err(BodyError::Unpackable { encoding: "gzip", reason: error.to_string() })
-        }
+        Err(error) => Err(BodyError::Unpackable { encoding: "gzip", reason: error.to_string() }),
         Ok(_) if plain.len() > max => Err(BodyError::TooLarge { max }),
         Ok(_) => Ok(Bytes::from(plain)),
     }
@@ -79,10 +77,12 @@ pub(crate) async fn read_params(app: &App, request: Request) -> Result<Params, A
             value.as_bytes().starts_with(b"application/x-www-form-urlencoded")
         });
     let bytes = if form {
-        collect(body, FORM_BYTES_MAX, app.settings.body_timeout).await.map_err(|error| ApiError {
-            status: error.status(),
-            error_type: "bad_data",
-            message: format!("error parsing form values: {error}"),
+        collect(body, FORM_BYTES_MAX, app.settings.body_timeout).await.map_err(|error| {
+            ApiError {
+                status: error.status(),
+                error_type: "bad_data",
+                message: format!("error parsing form values: {error}"),
+            }
         })?
     } else {
         Bytes::new()

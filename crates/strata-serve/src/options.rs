@@ -128,14 +128,27 @@ impl ServeOptions {
         let mut check = Check::default();
         let settings = ServeSettings {
             listen: check.address("listen", &self.listen),
-            otlp_grpc: check.otlp("otlp_grpc_listen", self.otlp_grpc_listen.as_deref(), OTLP_GRPC_PORT),
-            otlp_http: check.otlp("otlp_http_listen", self.otlp_http_listen.as_deref(), OTLP_HTTP_PORT),
-            allowed_hosts: self.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            otlp_grpc: check.otlp(
+                "otlp_grpc_listen",
+                self.otlp_grpc_listen.as_deref(),
+                OTLP_GRPC_PORT,
+            ),
+            otlp_http: check.otlp(
+                "otlp_http_listen",
+                self.otlp_http_listen.as_deref(),
+                OTLP_HTTP_PORT,
+            ),
+            allowed_hosts: self
+                .allowed_hosts
+                .iter()
+                .map(|host| host.to_ascii_lowercase())
+                .collect(),
             allow_unauthenticated: self.allow_unauthenticated,
             query_concurrency: check.count("query_concurrency", self.query_concurrency),
             query_timeout: check.duration("query_timeout", &self.query_timeout),
             body_bytes_max: check.bytes("body_bytes_max", &self.body_bytes_max),
-            decompressed_bytes_max: check.bytes("decompressed_bytes_max", &self.decompressed_bytes_max),
+            decompressed_bytes_max: check
+                .bytes("decompressed_bytes_max", &self.decompressed_bytes_max),
             ingest_bytes_max: check.bytes("ingest_bytes_max", &self.ingest_bytes_max),
             connections_max: check.count("connections_max", self.connections_max),
             header_timeout: check.duration("header_timeout", &self.header_timeout),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strata_collect::SourceBook;
-use strata_model::{Clock, Meter, MetricKind, Sink};
+use strata_model::meter::Meter;
+use strata_model::{Clock, MetricKind, Sink};
 use strata_query::MetricsEngine;
 use tokio::sync::Semaphore;
 
@@ -50,7 +51,8 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(parts: Parts, settings: ServeSettings) -> Self {
-        let units = (settings.ingest_bytes_max / INGEST_UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
+        let units =
+            (settings.ingest_bytes_max / INGEST_UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
         let ingest_units = u32::try_from(units).unwrap_or(u32::MAX);
         Self {
             queries: Semaphore::new(settings.query_concurrency),

@@ -4,5 +4,5 @@ pub(crate) mod remote_write;
 mod store;
 
 pub(crate) use store::{
-    Arrival, ArrivalError, append_all, record, refusal_of_body, refused_fault, sink_refusal, text,
+    Arrival, append_all, record, refusal_of_body, refused_fault, sink_refusal, text,
 };

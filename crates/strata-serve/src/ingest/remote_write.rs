@@ -9,9 +9,7 @@ use axum::response::Response;
 use strata_collect::receive::{DecodeError, Decoded, Protocol, ReceiveLimits, remote_write};
 use strata_model::{Batch, Fault, FaultCode, Receipt, SinkError};
 
-use super::{
-    Arrival, append_all, record, refusal_of_body, refused_fault, sink_refusal, text,
-};
+use super::{Arrival, append_all, record, refusal_of_body, refused_fault, sink_refusal, text};
 use crate::state::App;
 
 /// Its row in the book of sources.

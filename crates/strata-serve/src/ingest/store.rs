@@ -53,8 +53,7 @@ impl<'a> Arrival<'a> {
         }
         let packed = request.headers().contains_key(header::CONTENT_ENCODING);
         let need = if packed { length.saturating_mul(PACKED_FACTOR) } else { length };
-        let memory =
-            app.reserve(need, MEMORY_WAIT).await.ok_or(ArrivalError::Overloaded)?;
+        let memory = app.reserve(need, MEMORY_WAIT).await.ok_or(ArrivalError::Overloaded)?;
         let bytes = collect(request.into_body(), max, app.settings.body_timeout)
             .await
             .map_err(ArrivalError::Body)?;
@@ -119,7 +118,13 @@ pub(crate) async fn append_all(app: &App, batches: Vec<Batch>) -> Result<Receipt
 }
 
 /// Enter what one push brought into the book of sources and the meter.
-pub(crate) fn record(app: &App, id: &str, started: Duration, samples: Option<u64>, faults: Vec<Fault>) {
+pub(crate) fn record(
+    app: &App,
+    id: &str,
+    started: Duration,
+    samples: Option<u64>,
+    faults: Vec<Fault>,
+) {
     let clock = &app.parts.clock;
     let state = match (samples, faults.is_empty()) {
         (None, _) => SourceState::Failing,

@@ -61,27 +61,30 @@ struct Pieces {
 impl Pieces {
     fn new(answer: Answer, stats: Option<QueryStats>) -> Self {
         let mut opening = OPENING.to_vec();
-        let (word, shape, series) = match answer.value {
-            QueryValue::Vector(series) => ("vector", Shape::Vector, series),
-            QueryValue::Matrix(series) => ("matrix", Shape::Matrix, series),
-            QueryValue::Scalar(..) => ("scalar", Shape::Vector, Vec::new()),
-            QueryValue::String(..) => ("string", Shape::Vector, Vec::new()),
+        let word = match answer.value {
+            QueryValue::Vector(_) => "vector",
+            QueryValue::Matrix(_) => "matrix",
+            QueryValue::Scalar(..) => "scalar",
+            QueryValue::String(..) => "string",
         };
         push_text(&mut opening, format_args!(r#"{{"resultType":"{word}","result":["#));
-        match answer.value {
+        let (shape, series) = match answer.value {
+            QueryValue::Vector(series) => (Shape::Vector, series),
+            QueryValue::Matrix(series) => (Shape::Matrix, series),
             QueryValue::Scalar(at_ms, value) => {
                 push_seconds(&mut opening, at_ms);
                 opening.extend_from_slice(b",\"");
                 push_plain(&mut opening, value);
                 opening.push(b'"');
+                (Shape::Vector, Vec::new())
             }
-            QueryValue::String(at_ms, ref text) => {
+            QueryValue::String(at_ms, text) => {
                 push_seconds(&mut opening, at_ms);
                 opening.push(b',');
-                push_string(&mut opening, text);
+                push_string(&mut opening, &text);
+                (Shape::Vector, Vec::new())
             }
-            _ => {}
-        }
+        };
         Self {
             opening: Some(opening),
             series: series.into_iter(),

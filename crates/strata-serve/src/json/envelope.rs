@@ -21,11 +21,7 @@ const CLIENT_CLOSED: u16 = 499;
 impl ApiError {
     /// A parameter or expression is wrong: 400.
     pub(crate) fn bad_data(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            error_type: "bad_data",
-            message: message.into(),
-        }
+        Self { status: StatusCode::BAD_REQUEST, error_type: "bad_data", message: message.into() }
     }
 
     /// `invalid parameter "start": ..`, as Prometheus says it.
@@ -44,11 +40,7 @@ impl ApiError {
 
     /// Nothing is served under this path: 404.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            error_type: "not_found",
-            message: message.into(),
-        }
+        Self { status: StatusCode::NOT_FOUND, error_type: "not_found", message: message.into() }
     }
 
     /// The engine's refusal of an expression: what is wrong with the text names the parameter.
@@ -66,10 +58,9 @@ impl From<QueryError> for ApiError {
             QueryErrorKind::BadData => (StatusCode::BAD_REQUEST, "bad_data"),
             QueryErrorKind::Execution => (StatusCode::UNPROCESSABLE_ENTITY, "execution"),
             QueryErrorKind::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
-            QueryErrorKind::Canceled => (
-                StatusCode::from_u16(CLIENT_CLOSED).unwrap_or(StatusCode::BAD_REQUEST),
-                "canceled",
-            ),
+            QueryErrorKind::Canceled => {
+                (StatusCode::from_u16(CLIENT_CLOSED).unwrap_or(StatusCode::BAD_REQUEST), "canceled")
+            }
             QueryErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         Self { status, error_type, message: error.message }

@@ -60,7 +60,9 @@ mod tests {
 
     #[test]
     fn strings_read_back_whatever_they_hold() {
-        for text in ["", "plain", "a\"b\\c", "line\nfeed\r\t", "\u{1}\u{1f}\u{7f}", "\u{2028}<&>\u{e9}"] {
+        for text in
+            ["", "plain", "a\"b\\c", "line\nfeed\r\t", "\u{1}\u{1f}\u{7f}", "\u{2028}<&>\u{e9}"]
+        {
             let mut buffer = Vec::new();
             push_string(&mut buffer, text);
             let read: String = serde_json::from_slice(&buffer).unwrap();

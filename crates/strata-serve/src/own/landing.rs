@@ -9,7 +9,8 @@ use axum::response::{Html, IntoResponse, Response};
 use crate::state::App;
 
 /// Nothing may be loaded, run, framed or sent anywhere from this page.
-const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `/`
 pub(crate) async fn landing(State(app): State<Arc<App>>) -> Response {

@@ -25,9 +25,7 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
         let nanos = seconds * NANOS_PER_SECOND;
         // 2^63 itself is not below the bound, and NaN is neither.
         if !(nanos >= i64::MIN as f64 && nanos < i64::MAX as f64) {
-            return Err(format!(
-                "cannot parse {text:?} to a valid duration. It overflows int64"
-            ));
+            return Err(format!("cannot parse {text:?} to a valid duration. It overflows int64"));
         }
         return Ok(nanos as i64);
     }
@@ -93,10 +91,7 @@ mod tests {
 
     #[test]
     fn refusals_are_in_the_words_of_prometheus() {
-        assert_eq!(
-            parse_duration("abc").unwrap_err(),
-            r#"cannot parse "abc" to a valid duration"#
-        );
+        assert_eq!(parse_duration("abc").unwrap_err(), r#"cannot parse "abc" to a valid duration"#);
         assert_eq!(
             parse_duration("1e300").unwrap_err(),
             r#"cannot parse "1e300" to a valid duration. It overflows int64"#

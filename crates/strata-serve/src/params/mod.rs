@@ -126,7 +126,9 @@ mod tests {
 
     #[test]
     fn the_body_comes_before_the_url() {
-        let params = Params::parse(b"query=up%7Ba%3D%22b+c%22%7D&x", "query=down&match[]=1&match%5B%5D=2").unwrap();
+        let params =
+            Params::parse(b"query=up%7Ba%3D%22b+c%22%7D&x", "query=down&match[]=1&match%5B%5D=2")
+                .unwrap();
         assert_eq!(params.get("query"), "up{a=\"b c\"}");
         assert_eq!(params.get("x"), "");
         assert_eq!(params.get("absent"), "");
@@ -152,7 +154,9 @@ mod tests {
         check("x", Err(r#"invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax"#));
         check(
             "99999999999999999999",
-            Err(r#"invalid parameter "limit": strconv.Atoi: parsing "99999999999999999999": value out of range"#),
+            Err(
+                r#"invalid parameter "limit": strconv.Atoi: parsing "99999999999999999999": value out of range"#,
+            ),
         );
     }
 

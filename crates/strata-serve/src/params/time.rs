@@ -29,7 +29,8 @@ fn parse_unix_seconds(text: &str) -> Option<i64> {
     let seconds = parse_go_float(text).filter(|seconds| seconds.is_finite())?;
     let fraction = (seconds.fract() * 1000.0).round() / 1000.0;
     let nanos = (fraction * 1e9) as i64;
-    let millis = i128::from(seconds.trunc() as i64) * 1000 + i128::from(nanos.div_euclid(1_000_000));
+    let millis =
+        i128::from(seconds.trunc() as i64) * 1000 + i128::from(nanos.div_euclid(1_000_000));
     Some(i64::try_from(millis).unwrap_or(if millis < 0 { MIN_TIME_MS } else { MAX_TIME_MS }))
 }
 
@@ -92,9 +93,9 @@ fn offset_seconds(zone: &[u8]) -> Option<i64> {
 }
 
 fn digits(bytes: &[u8]) -> Option<i64> {
-    bytes.iter().try_fold(0, |sum, byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0'))
-    })
+    bytes
+        .iter()
+        .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
 }
 
 #[cfg(test)]

@@ -29,9 +29,8 @@ pub(crate) async fn series(
     }
     let (question, limit) = question(&params, |error| ApiError::parameter("match[]", error))?;
     let engine = &app.parts.engine;
-    let found = admitted(&app, app.settings.query_timeout, ApiError::from, |_| {
-        engine.series(question)
-    });
+    let found =
+        admitted(&app, app.settings.query_timeout, ApiError::from, |_| engine.series(question));
     let (mut found, _) = found.await?;
     let annotations = truncate(&mut found, limit);
     Ok(success(&annotations, |buffer| {

@@ -24,8 +24,7 @@ pub(crate) async fn metadata(
     // Prometheus takes zero here as "no bound", other than for `limit`.
     let entries_max = bound(&params, "limit_per_metric")?.filter(|bound| *bound > 0);
     let engine = &app.parts.engine;
-    let found =
-        admitted(&app, app.settings.query_timeout, ApiError::from, |_| engine.metadata());
+    let found = admitted(&app, app.settings.query_timeout, ApiError::from, |_| engine.metadata());
     let (mut entries, _) = found.await?;
     let metric = params.get("metric");
     if !metric.is_empty() {
@@ -99,11 +98,7 @@ mod tests {
             assert_eq!(String::from_utf8(buffer).unwrap(), expected);
         };
         check(Some(0), None, "{}");
-        check(
-            Some(1),
-            Some(1),
-            r#"{"a":[{"type":"gauge","help":"1","unit":""}]}"#,
-        );
+        check(Some(1), Some(1), r#"{"a":[{"type":"gauge","help":"1","unit":""}]}"#);
         check(
             None,
             Some(1),

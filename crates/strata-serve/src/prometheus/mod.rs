@@ -21,7 +21,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/query", both("query", get(query::instant).post(query::instant)))
         .route("/query_range", both("query_range", get(query::range).post(query::range)))
-        .route("/query_exemplars", both("query_exemplars", get(query::exemplars).post(query::exemplars)))
+        .route(
+            "/query_exemplars",
+            both("query_exemplars", get(query::exemplars).post(query::exemplars)),
+        )
         .route("/format_query", both("format_query", get(query::format).post(query::format)))
         .route("/series", both("series", get(lookup::series).post(lookup::series)))
         .route("/labels", both("labels", get(lookup::names).post(lookup::names)))

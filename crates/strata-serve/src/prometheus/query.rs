@@ -100,7 +100,10 @@ pub(crate) async fn exemplars(
     if end_ms < start_ms {
         return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
     }
-    app.parts.engine.format(params.get("query")).map_err(|error| ApiError::bad_data(error.message))?;
+    app.parts
+        .engine
+        .format(params.get("query"))
+        .map_err(|error| ApiError::bad_data(error.message))?;
     Ok(success(&Annotations::default(), |buffer| buffer.extend_from_slice(b"[]")))
 }
 

@@ -68,7 +68,6 @@ pub(super) async fn accept(
 ) {
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let mut connections = JoinSet::new();
-    let mut stopping = stopped.clone();
     loop {
         while connections.try_join_next().is_some() {}
         let next = async {
@@ -78,7 +77,7 @@ pub(super) async fn accept(
         };
         let accepted = tokio::select! {
             accepted = next => accepted,
-            _ = stopping.wait_for(|stop| *stop) => None,
+            () = told(&mut stopped) => None,
         };
         match accepted {
             None => break,
@@ -97,7 +96,6 @@ pub(super) async fn accept(
         }
     }
     drop(listener);
-    stopped.mark_unchanged();
     while connections.join_next().await.is_some() {}
 }
 
@@ -117,7 +115,7 @@ async fn serve_connection(
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stopped.wait_for(|stop| *stop) => {
+        () = told(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -125,6 +123,11 @@ async fn serve_connection(
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended early");
     }
+}
+
+/// Wait for the word to stop; a server that is gone has said it too.
+async fn told(stopped: &mut watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stop| *stop).await);
 }
 
 fn builder(flavor: Flavor, limits: Limits) -> Builder<TokioExecutor> {

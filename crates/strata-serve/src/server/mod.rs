@@ -73,9 +73,8 @@ impl Bound {
         shutdown.await;
         tracing::info!("shutting down");
         stop.send_replace(true);
-        let ended = tokio::time::timeout(grace, async {
-            while listeners.join_next().await.is_some() {}
-        });
+        let ended =
+            tokio::time::timeout(grace, async { while listeners.join_next().await.is_some() {} });
         if ended.await.is_err() {
             tracing::warn!("requests were cut off at the end of the grace time");
         }
@@ -93,9 +92,7 @@ impl Bound {
 }
 
 async fn listen(address: SocketAddr, purpose: &'static str) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::Bind { address, purpose, source })
+    TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, purpose, source })
 }
 
 fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {

@@ -68,7 +68,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
         let result = Pin::new(&mut self.inner).poll_read(context, buffer);
         let got = buffer.filled().len() - before;
         self.awaited = self.awaited.saturating_sub(got);
-        if result.is_pending() && self.awaited > 0 && self.deadline.as_mut().poll(context).is_ready()
+        if result.is_pending()
+            && self.awaited > 0
+            && self.deadline.as_mut().poll(context).is_ready()
         {
             return Poll::Ready(Err(timed_out("the client says nothing")));
         }
