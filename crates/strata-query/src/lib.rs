@@ -3,8 +3,10 @@
 //! Floor 3, layer-blind: it knows that a canonical name stands for source metrics, never what a
 //! name means. Above this floor nobody knows where data lives.
 
+pub mod canonical;
 pub mod engine;
 pub mod promql;
+pub mod selector;
 
 pub use engine::{
     Annotations, Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue,

@@ -1,1 +1,28 @@
-//! See ARCHITECTURE.md.
+//! HTTP: the Prometheus API, remote write, OTLP, health and our own metrics.
+//!
+//! Floor 8. Knows no metric names, no prices and no storage: it hands PromQL to a
+//! [`strata_query::MetricsEngine`], decoded pushes to a [`strata_model::Sink`], and writes what it
+//! is given as the JSON that Grafana and Prometheus's own tools read.
+//!
+//! [`ServeOptions`] (as written) become [`ServeSettings`] (as checked); [`Bound::bind`] takes the
+//! ports; [`Bound::serve`] answers until it is told to stop.
+
+mod body;
+mod error;
+mod guard;
+mod ingest;
+mod json;
+mod options;
+mod own;
+pub mod params;
+mod prometheus;
+mod routes;
+mod server;
+mod state;
+
+pub use error::ServeError;
+pub use guard::Secret;
+pub use json::number::{push_float, push_plain, push_seconds};
+pub use options::{ListenAt, Problem, ServeOptions, ServeSettings};
+pub use server::{Addresses, Bound};
+pub use state::{OwnNames, Parts, Ready, Status};

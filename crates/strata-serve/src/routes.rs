@@ -1,0 +1,64 @@
+//! Which path leads where, and the counting of every request.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+
+use crate::guard::{Guard, guard};
+use crate::ingest::remote_write;
+use crate::own::{exposition, health, landing, strata};
+use crate::prometheus;
+use crate::state::App;
+
+/// What counts the requests of one route.
+#[derive(Clone)]
+struct Counted {
+    app: Arc<App>,
+    route: &'static str,
+}
+
+/// Count every request of `router` under the name `route`.
+pub(crate) fn counted(
+    app: &Arc<App>,
+    route: &'static str,
+    router: MethodRouter<Arc<App>>,
+) -> MethodRouter<Arc<App>> {
+    router.layer(from_fn_with_state(Counted { app: Arc::clone(app), route }, count))
+}
+
+async fn count(State(counted): State<Counted>, request: Request, next: Next) -> Response {
+    let Counted { app, route } = counted;
+    let begun = app.parts.clock.monotonic();
+    let response = next.run(request).await;
+    let took = app.parts.clock.monotonic().saturating_sub(begun);
+    let code = response.status().as_str().to_owned();
+    let meter = &app.parts.meter;
+    meter.counter("strata.serve.requests", &[("route", route), ("code", &code)]).add(1);
+    let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+    meter.seconds("strata.serve.request.duration", &[("route", route)]).add(nanos);
+    response
+}
+
+/// Everything on the main port.
+pub(crate) fn main_router(app: &Arc<App>, rules: Guard) -> Router {
+    let on = |name, router| counted(app, name, router);
+    let api = prometheus::routes(app)
+        .route("/write", on("remote_write", post(remote_write::write)))
+        .nest("/strata", strata::routes(app))
+        .fallback(prometheus::unknown);
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/", on("landing", get(landing::landing)))
+        .route("/metrics", on("metrics", get(exposition::metrics)))
+        .route("/-/healthy", on("healthy", get(health::healthy)))
+        .route("/healthz", on("healthy", get(health::healthy)))
+        .route("/-/ready", on("ready", get(health::ready)))
+        .route("/readyz", on("ready", get(health::ready)))
+        .fallback(strata::unknown)
+        .layer(from_fn_with_state(rules, guard))
+        .with_state(Arc::clone(app))
+}
