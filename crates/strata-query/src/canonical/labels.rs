@@ -1,6 +1,6 @@
 //! From canonical matchers to the source's, and from the source's labels to canonical ones.
 
-use strata_model::catalog::{Expansion, ValueRule};
+use strata_model::catalog::Expansion;
 use strata_model::{Labels, METRIC_NAME, MatchOp, Matcher};
 
 /// What canonical matchers become for one source.
@@ -23,10 +23,8 @@ pub(super) fn translate(matchers: &[Matcher], expansion: &Expansion) -> Translat
             if !matcher.matches(constant) {
                 return Translated::Never;
             }
-        } else if let Some(matcher) =
-            translate_one(matcher, expansion).filter(|_| !named && !scaled_edge(matcher, expansion))
-        {
-            translated.push(matcher);
+        } else if !named && !scaled_edge(matcher, expansion) {
+            translated.extend(translate_one(matcher, expansion));
         }
     }
     Translated::Matchers(translated)
@@ -48,7 +46,7 @@ fn translate_one(matcher: &Matcher, expansion: &Expansion) -> Option<Matcher> {
 
 /// `le` of a histogram whose unit is converted is not what the source wrote.
 fn scaled_edge(matcher: &Matcher, expansion: &Expansion) -> bool {
-    matcher.name == "le" && !expansion.value.is_empty()
+    matcher.name == "le" && expansion.bucket_scale != 1.0
 }
 
 /// Whether `labels` pass every matcher.
@@ -61,18 +59,12 @@ pub(super) fn all_match(matchers: &[Matcher], labels: &Labels) -> bool {
 pub(super) struct Relabel<'a> {
     name: &'a str,
     expansion: &'a Expansion,
-    edge_scale: f64,
 }
 
 impl<'a> Relabel<'a> {
     /// Relabelling for the canonical `name` (suffix included).
     pub(super) fn new(name: &'a str, expansion: &'a Expansion) -> Self {
-        let scales = expansion.value.iter().map(|rule| match rule {
-            ValueRule::Scale(scale) => *scale,
-            _ => 1.0,
-        });
-        let edge_scale = if name.ends_with("_bucket") { scales.product() } else { 1.0 };
-        Self { name, expansion, edge_scale }
+        Self { name, expansion }
     }
 
     pub(super) fn apply(&self, labels: &Labels) -> Labels {
@@ -89,11 +81,11 @@ impl<'a> Relabel<'a> {
         for (name, value) in &self.expansion.constants {
             builder.set(name, value);
         }
-        if self.edge_scale != 1.0
+        if self.expansion.bucket_scale != 1.0
             && let Some(edge) = labels.get("le").and_then(|edge| edge.parse::<f64>().ok())
             && edge.is_finite()
         {
-            builder.set("le", &round_edge(edge * self.edge_scale).to_string());
+            builder.set("le", &round_edge(edge * self.expansion.bucket_scale).to_string());
         }
         builder.set(METRIC_NAME, self.name);
         builder.build()

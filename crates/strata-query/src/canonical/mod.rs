@@ -24,12 +24,12 @@ use labels::{Relabel, Translated};
 /// A source of series seen through the catalog.
 pub struct CanonicalSource {
     inner: Arc<dyn SeriesSource>,
-    catalog: Arc<Catalog>,
+    catalog: &'static Catalog,
 }
 
 impl CanonicalSource {
     /// See `inner` through `catalog`.
-    pub fn new(inner: Arc<dyn SeriesSource>, catalog: Arc<Catalog>) -> Self {
+    pub fn new(inner: Arc<dyn SeriesSource>, catalog: &'static Catalog) -> Self {
         Self { inner, catalog }
     }
 

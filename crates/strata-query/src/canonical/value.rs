@@ -10,19 +10,14 @@ use strata_model::{
 };
 
 /// Apply the mapping's value rules, left to right, to the series it selected.
-///
-/// Buckets and counts of a histogram count observations: a change of unit moves the bucket edges
-/// (see [`super::labels`]) and the sum, never the counts.
 pub(super) fn apply(
     source: &dyn SeriesSource,
     mut found: Vec<Series>,
     expansion: &Expansion,
     selection: &Selection,
 ) -> Result<Vec<Series>, SelectError> {
-    let counts = expansion.metric.ends_with("_bucket") || expansion.metric.ends_with("_count");
     for rule in &expansion.value {
         match rule {
-            ValueRule::Scale(_) if counts => {}
             ValueRule::Scale(scale) => {
                 for series in &mut found {
                     scale_points(&mut series.points, *scale);
@@ -43,6 +38,9 @@ pub(super) fn apply(
                 found = combine(source, found, family, selection, |a, b| {
                     (b != 0.0).then(|| a / b)
                 })?;
+            }
+            ValueRule::Plus(family) => {
+                found = combine(source, found, family, selection, |a, b| Some(a + b))?;
             }
             ValueRule::Minus(family) => {
                 found = combine(source, found, family, selection, |a, b| Some(a - b))?;

@@ -1,0 +1,140 @@
+//! The whole of `strata.toml`: each component's options, composed and nothing more.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strata_collect::discover::{DiscoverOptions, DiscoverSettings};
+use strata_collect::l3_host::{HostOptions, HostSettings};
+use strata_collect::receive::otlp::{OtlpOptions, OtlpSettings};
+use strata_collect::scrape::{ScrapeOptions, ScrapeSettings};
+use strata_model::Problem;
+use strata_query::engine::{QueryOptions, QuerySettings};
+use strata_serve::{ServeOptions, ServeSettings};
+use strata_store::{StoreOptions, StoreSettings};
+
+/// The configuration as written. Nothing is required.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Options {
+    /// Name of this node, the label `node` of everything collected here; the host's name when left
+    /// out.
+    pub(crate) node: Option<String>,
+    /// Where data is stored; `strata-data` in the working directory when left out.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Root of the host's file system, when strata runs in a container; `/` when left out.
+    pub(crate) host_root: Option<PathBuf>,
+    /// The HTTP and gRPC servers.
+    pub(crate) server: ServeOptions,
+    /// The embedded store.
+    pub(crate) store: StoreOptions,
+    /// Limits of queries.
+    pub(crate) query: QueryOptions,
+    /// Native collection of this host.
+    pub(crate) host: HostOptions,
+    /// Finding engines and exporters that listen on this host.
+    pub(crate) discover: DiscoverOptions,
+    /// Reception of OpenTelemetry metrics.
+    pub(crate) otlp: OtlpOptions,
+    /// Pages to fetch, besides those found.
+    pub(crate) scrape: Vec<ScrapeOptions>,
+}
+
+/// The configuration, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) node: Option<String>,
+    pub(crate) host_root: PathBuf,
+    pub(crate) server: ServeSettings,
+    /// Where the bearer token comes from, if clients must present one.
+    pub(crate) token: TokenSource,
+    pub(crate) store: StoreSettings,
+    pub(crate) query: QuerySettings,
+    pub(crate) host: HostSettings,
+    pub(crate) discover: DiscoverSettings,
+    pub(crate) otlp: OtlpSettings,
+    pub(crate) scrape: Vec<ScrapeSettings>,
+}
+
+/// Where a secret is kept. The secret itself is read when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TokenSource {
+    None,
+    File(PathBuf),
+    Env(String),
+}
+
+/// The data directory when neither flag nor file names one.
+pub(crate) const DATA_DIR: &str = "strata-data";
+
+impl Options {
+    /// Check every section and gather every problem.
+    pub(crate) fn validate(&self) -> Result<Settings, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let data_dir = self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
+        let server = keep(&mut problems, "server", self.server.validate());
+        let store = keep(&mut problems, "store", self.store.validate(&data_dir));
+        let query = keep(&mut problems, "query", self.query.validate());
+        let host = keep(&mut problems, "host", self.host.validate());
+        let discover = keep(&mut problems, "discover", self.discover.validate());
+        let otlp = keep(&mut problems, "otlp", self.otlp.validate());
+        let scrape = self.validate_scrape(&mut problems);
+        let token = match (&self.server.token_file, &self.server.token_env) {
+            (Some(_), Some(_)) => {
+                let message = "name a file or a variable, not both";
+                problems.push(Problem::new("server.token_env", message));
+                TokenSource::None
+            }
+            (Some(file), None) => TokenSource::File(PathBuf::from(file)),
+            (None, Some(name)) => TokenSource::Env(name.clone()),
+            (None, None) => TokenSource::None,
+        };
+        match (server, store, query, host, discover, otlp) {
+            (Some(server), Some(store), Some(query), Some(host), Some(discover), Some(otlp))
+                if problems.is_empty() =>
+            {
+                Ok(Settings {
+                    node: self.node.clone(),
+                    host_root: self.host_root.clone().unwrap_or_else(|| PathBuf::from("/")),
+                    server,
+                    token,
+                    store,
+                    query,
+                    host,
+                    discover,
+                    otlp,
+                    scrape,
+                })
+            }
+            _ => Err(problems),
+        }
+    }
+
+    fn validate_scrape(&self, problems: &mut Vec<Problem>) -> Vec<ScrapeSettings> {
+        let mut jobs = Vec::new();
+        for (index, options) in self.scrape.iter().enumerate() {
+            jobs.extend(keep(problems, &format!("scrape[{index}]"), options.validate()));
+            let same = |other: &ScrapeOptions| other.job == options.job;
+            if self.scrape.iter().take(index).any(same) {
+                let message = format!("another job is already named {:?}", options.job);
+                problems.push(Problem::new(format!("scrape[{index}].job"), message));
+            }
+        }
+        jobs
+    }
+}
+
+/// The settings of a section, or its problems placed in the file.
+fn keep<T>(
+    problems: &mut Vec<Problem>,
+    section: &str,
+    result: Result<T, Vec<Problem>>,
+) -> Option<T> {
+    match result {
+        Ok(settings) => Some(settings),
+        Err(found) => {
+            problems.extend(found.into_iter().map(|problem| problem.within(section)));
+            None
+        }
+    }
+}
