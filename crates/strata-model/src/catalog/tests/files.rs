@@ -84,6 +84,37 @@ fn no_source_reads_one_sample_twice_for_one_metric() {
     }
 }
 
+/// Whether two conditions cannot hold for one series.
+fn exclude(one: &[Matcher], two: &[Matcher]) -> bool {
+    one.iter().any(|a| {
+        let against = two.iter().filter(|b| b.name == a.name);
+        against.into_iter().any(|b| {
+            let absent = |m: &Matcher| m.op == crate::MatchOp::Equal && m.value.is_empty();
+            absent(a) && !b.matches_absent() || absent(b) && !a.matches_absent()
+        })
+    })
+}
+
+#[test]
+fn no_series_is_read_for_one_metric_by_two_sources() {
+    let catalog = Catalog::builtin();
+    for metric in catalog.metrics() {
+        let mappings: Vec<_> = catalog.mappings_of(&metric.name).collect();
+        for (at, (source, one)) in mappings.iter().enumerate() {
+            for (other, two) in mappings.iter().skip(at + 1) {
+                let families = Catalog::families_of(&one.reading);
+                let shared = Catalog::families_of(&two.reading)
+                    .into_iter()
+                    .find(|family| families.contains(family));
+                let Some(family) = shared.filter(|_| source.name != other.name) else { continue };
+                let apart = exclude(&one.matchers, &two.matchers);
+                let (metric, one, two) = (&metric.name, &source.name, &other.name);
+                assert!(apart, "{metric}: {family} is read by {one} and by {two}");
+            }
+        }
+    }
+}
+
 #[test]
 fn families_lead_back_to_their_source() {
     let catalog = Catalog::builtin();

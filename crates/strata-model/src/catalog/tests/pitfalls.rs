@@ -406,7 +406,9 @@ fn nvlink_bandwidth_of_dcgm_is_a_rate_made_of_kib() {
 fn nvitop_is_read_under_its_spelled_out_units() {
     check("gpu_utilization_Percentage 50", "hw_gpu_utilization_ratio", 0.5);
     check("gpu_memory_used_MiB 1", "hw_gpu_memory_usage_bytes", 1_048_576.0);
-    check("gpu_utilization 50", "hw_gpu_utilization_ratio", 0.5);
+    check("gpu_utilization{devicename=\"H100\"} 50", "hw_gpu_utilization_ratio", 0.5);
+    check("gpu_power_usage{devicename=\"H100\"} 300", "hw_power_watts", 300.0);
+    check("gpu_power_usage{gpu_id=\"0\"} 300", "hw_power_watts", 300.0);
 }
 
 #[test]
