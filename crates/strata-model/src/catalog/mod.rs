@@ -110,9 +110,10 @@ pub struct Expansion {
     pub metric: String,
     /// Further conditions that select the right series of it.
     pub matchers: Vec<Matcher>,
-    /// Source label -> canonical label.
+    /// Source label -> canonical label, all at once: the source labels are taken away, then written
+    /// under their new names, where they replace what was there (`exported_pod` -> `pod`).
     pub rename: Vec<(String, String)>,
-    /// Labels with constant values that every series gets, `inference_engine="vllm"`.
+    /// Labels with constant values that every series gets, `inference_engine="vllm"`; they replace.
     pub constants: Vec<(String, String)>,
     pub value: Vec<ValueRule>,
     /// Factor for the numbers in the `le` label of classic buckets; 1 where there is none.
