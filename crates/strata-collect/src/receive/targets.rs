@@ -11,6 +11,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// the rest of a hostile one goes to the common batch.
 const TARGETS_MAX: usize = 4096;
 
+/// Series and label bytes per series for which a target's batch has room from the start: what a
+/// small exporter has. Growing from nothing costs more than decoding.
+const SERIES_FIRST: usize = 64;
+const LABEL_BYTES: usize = 200;
+
 /// Longest `job` and `instance` that make a source name.
 const TARGET_BYTES_MAX: usize = 256;
 
@@ -106,7 +111,8 @@ impl Targets {
         }
         let (job, instance) = (String::from_utf8_lossy(job), String::from_utf8_lossy(instance));
         let index = self.batches.len();
-        self.batches.push(Batch::new(Arc::from(format!("{}/{job}/{instance}", self.source))));
+        let source = Arc::from(format!("{}/{job}/{instance}", self.source));
+        self.batches.push(Batch::with_capacity(source, SERIES_FIRST, SERIES_FIRST * LABEL_BYTES));
         self.by_target.insert(self.latest_target.as_slice().into(), index);
         index
     }
