@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use strata_model::{Batch, Metadata, MetricKind};
-
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::ReceiveLimits;
 
 /// Targets of one body that get a batch of their own. A body of 2,000 samples holds a few dozen;
 /// the rest of a hostile one goes to the common batch.
@@ -40,6 +41,7 @@ pub(super) struct Targets {
     latest: usize,
     /// Hashes of family and kind.
     described: FxHashSet<u64>,
+    described_bytes: usize,
 }
 
 impl Targets {
@@ -51,20 +53,26 @@ impl Targets {
             latest_target: vec![0],
             latest: 0,
             described: FxHashSet::default(),
+            described_bytes: 0,
         }
     }
 
-    /// Keep what the sender says about a family, once per body; beyond `limit` families nothing.
+    /// Keep what the sender says about a family, once per body and as far as the bounds allow:
+    /// remote write 2.0 may refer to one long help text from every series.
     #[inline]
     pub(super) fn describe(
         &mut self,
         kind: MetricKind,
         family: &[u8],
         rest: UnitAndHelp<'_>,
-        limit: usize,
+        limits: &ReceiveLimits,
     ) {
         let key = xxh3_64_with_seed(family, kind as u64);
-        if family.is_empty() || self.described.len() >= limit || !self.described.insert(key) {
+        if family.is_empty() || !self.described.insert(key) {
+            return;
+        }
+        self.described_bytes += family.len() + rest.unit.len() + rest.help.len();
+        if self.described.len() > limits.series || self.described_bytes > limits.decoded_bytes {
             return;
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -118,7 +118,7 @@ impl<'l> Reading<'l, '_> {
                 bound("label bytes", self.label_bytes, self.limits.decoded_bytes)?;
                 if let Some((kind, rest)) = self.metadata.take() {
                     let family = family_of(series.metric_name, kind, histograms > 0);
-                    self.targets.describe(kind, family, rest, self.limits.series);
+                    self.targets.describe(kind, family, rest, self.limits);
                 }
                 if floats + histograms > 0 {
                     let batch = self.targets.batch(series.job, series.instance);

@@ -244,6 +244,20 @@ fn metadata_comes_once_per_family() {
 }
 
 #[test]
+fn one_long_help_of_every_family_is_bounded() {
+    let help = "h".repeat(10_000);
+    let sent: Vec<Sent> = (0..20)
+        .map(|index| Sent {
+            metadata: Some((1, help.clone())),
+            ..series(&[("__name__", &format!("m{index}"))], &[(1, 1.0)])
+        })
+        .collect();
+    let limits = ReceiveLimits { decoded_bytes: 100_000, ..ReceiveLimits::default() };
+    let decoded = decode_v2(&snappy(&v2(&sent)), &limits).unwrap();
+    assert_eq!((decoded.samples, decoded.batches[0].metadata.len()), (20, 9));
+}
+
+#[test]
 fn symbols_that_are_not_there_cost_only_their_series() {
     let mut body = v2(&[series(&[("__name__", "up")], &[(1, 1.0)])]);
     let mut lost = Vec::new();

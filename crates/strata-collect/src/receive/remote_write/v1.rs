@@ -74,6 +74,6 @@ fn metadata(reading: &mut Reading<'_, '_>, message: &[u8]) -> Result<(), WireErr
             _ => {}
         }
     }
-    reading.targets.describe(kind, family, rest, reading.limits.series);
+    reading.targets.describe(kind, family, rest, reading.limits);
     Ok(())
 }
