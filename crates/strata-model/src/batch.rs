@@ -108,6 +108,17 @@ impl Batch {
         Self { source, ..Self::default() }
     }
 
+    /// An empty batch with room for `series` series of one sample each and `label_bytes` in all.
+    pub fn with_capacity(source: Arc<str>, series: usize, label_bytes: usize) -> Self {
+        Self {
+            source,
+            arena: Vec::with_capacity(label_bytes),
+            slots: Vec::with_capacity(series),
+            samples: Vec::with_capacity(series),
+            ..Self::default()
+        }
+    }
+
     /// Enter a series by its labels and get its index.
     pub fn series_of(&mut self, labels: &Labels) -> u32 {
         self.series_of_encoded(labels.encoded())

@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use strata_model::{Batch, Metadata, MetricKind};
-
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::ReceiveLimits;
 
 /// Targets of one body that get a batch of their own. A body of 2,000 samples holds a few dozen;
 /// the rest of a hostile one goes to the common batch.
 const TARGETS_MAX: usize = 4096;
+
+/// Series and label bytes per series for which a target's batch has room from the start: what a
+/// small exporter has. Growing from nothing costs more than decoding.
+const SERIES_FIRST: usize = 64;
+const LABEL_BYTES: usize = 200;
 
 /// Longest `job` and `instance` that make a source name.
 const TARGET_BYTES_MAX: usize = 256;
@@ -35,6 +41,7 @@ pub(super) struct Targets {
     latest: usize,
     /// Hashes of family and kind.
     described: FxHashSet<u64>,
+    described_bytes: usize,
 }
 
 impl Targets {
@@ -46,20 +53,26 @@ impl Targets {
             latest_target: vec![0],
             latest: 0,
             described: FxHashSet::default(),
+            described_bytes: 0,
         }
     }
 
-    /// Keep what the sender says about a family, once per body; beyond `limit` families nothing.
+    /// Keep what the sender says about a family, once per body and as far as the bounds allow:
+    /// remote write 2.0 may refer to one long help text from every series.
     #[inline]
     pub(super) fn describe(
         &mut self,
         kind: MetricKind,
         family: &[u8],
         rest: UnitAndHelp<'_>,
-        limit: usize,
+        limits: &ReceiveLimits,
     ) {
         let key = xxh3_64_with_seed(family, kind as u64);
-        if family.is_empty() || self.described.len() >= limit || !self.described.insert(key) {
+        if family.is_empty() || !self.described.insert(key) {
+            return;
+        }
+        self.described_bytes += family.len() + rest.unit.len() + rest.help.len();
+        if self.described.len() > limits.series || self.described_bytes > limits.decoded_bytes {
             return;
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -106,7 +119,8 @@ impl Targets {
         }
         let (job, instance) = (String::from_utf8_lossy(job), String::from_utf8_lossy(instance));
         let index = self.batches.len();
-        self.batches.push(Batch::new(Arc::from(format!("{}/{job}/{instance}", self.source))));
+        let source = Arc::from(format!("{}/{job}/{instance}", self.source));
+        self.batches.push(Batch::with_capacity(source, SERIES_FIRST, SERIES_FIRST * LABEL_BYTES));
         self.by_target.insert(self.latest_target.as_slice().into(), index);
         index
     }

@@ -44,7 +44,11 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field's number and value, or `None` at the end of the message.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "returned through memory the result costs more than reading the field"
+    )]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, WireError> {
         if self.0.is_empty() {
             return Ok(None);
@@ -65,6 +69,24 @@ impl<'a> Fields<'a> {
             other => return Err(WireError::WireType(other as u8)),
         };
         Ok(Some((number, value)))
+    }
+
+    /// The next field if it has this tag byte and fewer than 128 bytes, else nothing is taken.
+    /// A way around the general case for what nearly every field of a body is.
+    #[inline]
+    pub(super) fn short(&mut self, tag: u8) -> Option<&'a [u8]> {
+        self.short_with_tail(tag).and_then(|(tail, size)| tail.get(..size))
+    }
+
+    /// As [`Self::short`], but everything from the field's bytes on, and how many are the field's.
+    #[inline]
+    pub(super) fn short_with_tail(&mut self, tag: u8) -> Option<(&'a [u8], usize)> {
+        let (&[first, length], tail) = self.0.split_first_chunk::<2>()?;
+        if first != tag || length >= 0x80 {
+            return None;
+        }
+        self.0 = tail.get(usize::from(length)..)?;
+        Some((tail, usize::from(length)))
     }
 
     #[inline]
@@ -89,6 +111,17 @@ impl<'a> Fields<'a> {
             return Ok(u64::from(first));
         }
         self.long_varint()
+    }
+
+    /// A `double` in field 1 and a varint in field 2 and nothing else, as samples are written.
+    #[inline]
+    pub(super) fn double_and_varint(mut self) -> Option<(f64, u64)> {
+        let (&[0x09, bits @ .., 0x10], rest) = self.0.split_first_chunk::<10>()? else {
+            return None;
+        };
+        self.0 = rest;
+        let second = self.varint().ok()?;
+        self.0.is_empty().then_some((f64::from_le_bytes(bits), second))
     }
 
     fn long_varint(&mut self) -> Result<u64, WireError> {

@@ -14,7 +14,7 @@ mod translate;
 mod values;
 mod weight;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use prost::Message as _;
@@ -44,8 +44,7 @@ impl OtlpReceiver {
     ///
     /// Start times of cumulative points are not used: a reset shows in the value.
     pub fn metrics(&self, request: ExportMetricsServiceRequest) -> Decoded {
-        let mut deltas = self.deltas.lock().unwrap_or_else(PoisonError::into_inner);
-        translate::request(request, &self.settings, self.clock.monotonic(), &mut deltas)
+        translate::request(request, &self.settings, self.clock.monotonic(), &self.deltas)
     }
 
     /// Decode an uncompressed `ExportMetricsServiceRequest`.

@@ -271,9 +271,8 @@ fn points_that_cannot_be_kept_are_counted() {
         metric("...", "", gauge(number(0, 1, 1.0))),
         "metric whose name holds no letter or digit",
     );
-    let many = vec![("k".to_owned(), "v".repeat(20_000))];
-    let long: Vec<_> = many.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    let point = NumberDataPoint { attributes: attributes(&long), ..number(0, 1, 1.0) };
+    let long = "v".repeat(20_000);
+    let point = NumberDataPoint { attributes: attributes(&[("k", &long)]), ..number(0, 1, 1.0) };
     check(metric("x", "", gauge(point)), "label value is too long");
     let short = HistogramDataPoint { explicit_bounds: vec![1.0], ..classic(0, 1, &[1, 2, 3]) };
     check(histogram(2, short), "histogram whose bounds and counts disagree");
@@ -391,7 +390,9 @@ fn bodies_cut_anywhere_never_panic() {
         // Only the empty body is a whole message: all of it is one field.
         let decoded = OtlpReceiver::decode_protobuf(&body[..end], &limits);
         assert_eq!(decoded.is_ok(), end == 0);
-        decoded.into_iter().for_each(|request| assert_eq!(receiver.metrics(request).samples, 0));
+        if let Ok(request) = decoded {
+            assert_eq!(receiver.metrics(request).samples, 0);
+        }
     }
 }
 

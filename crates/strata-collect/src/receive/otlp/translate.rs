@@ -1,5 +1,6 @@
 //! Walks a request: resource by resource, metric by metric, point by point.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -35,7 +36,7 @@ pub(super) fn request(
     request: ExportMetricsServiceRequest,
     settings: &OtlpSettings,
     now: Duration,
-    deltas: &mut Deltas,
+    deltas: &Mutex<Deltas>,
 ) -> Decoded {
     let mut translation =
         Translation { settings, now, deltas, out: Output::new(&settings.limits), times: None };
@@ -48,7 +49,7 @@ pub(super) fn request(
 struct Translation<'a> {
     settings: &'a OtlpSettings,
     now: Duration,
-    deltas: &'a mut Deltas,
+    deltas: &'a Mutex<Deltas>,
     out: Output<'a>,
     /// Earliest and latest millisecond of the current resource's points.
     times: Option<(i64, i64)>,
@@ -133,7 +134,7 @@ impl Translation<'_> {
         }
         let rest =
             UnitAndHelp { unit: metric.unit.as_bytes(), help: metric.description.as_bytes() };
-        self.out.targets.describe(about.kind, name.as_bytes(), rest, self.out.limits.series);
+        self.out.targets.describe(about.kind, name.as_bytes(), rest, self.out.limits);
         let rises = about.kind != MetricKind::Gauge;
         let family = Family { name, target, scope, delta: about.delta, rises };
         match data {
@@ -214,36 +215,45 @@ impl Translation<'_> {
 
     /// Write a point that has been read, summed up if it is a delta.
     fn point(&mut self, family: &Family<'_>, head: &Head<'_>, total: Result<Total, PointFault>) {
-        let result = total.and_then(|total| Ok((total, self.place(family, head)?)));
-        let result = result.and_then(|(total, (place, mut labels))| {
-            if !family.delta {
-                self.out.write(place, &labels, &total);
-                return Ok(());
+        let result = total.and_then(|total| {
+            let (place, labels) = self.place(family, head)?;
+            if family.delta {
+                return self.delta(family, head.interval, place, labels, total);
             }
-            labels.set(METRIC_NAME, &family.name);
-            let key = xxh3_128(labels.build().encoded());
-            if head.stale {
-                self.deltas.forget(key);
-                self.out.write(place, &labels, &total);
-                return Ok(());
-            }
-            let limits = self.settings.delta;
-            let sum =
-                self.deltas.add(key, head.interval, total, self.now, limits).map_err(|fault| {
-                    (fault.code(), fault.kind(), format!("{}: {fault}", family.name))
-                })?;
-            // A millisecond later than the beginning: there the interval before may have ended.
-            let began_ms = sum.began.filter(|_| family.rises).map(|nanos| millis(nanos) + 1);
-            if let Some(at_ms) = began_ms.filter(|&at_ms| at_ms < place.at_ms) {
-                let beginning = Place { at_ms, ..place };
-                self.out.write(beginning, &labels, &sum.total.zeroed());
-            }
-            self.out.write(place, &labels, sum.total);
+            self.out.write(place, &labels, &total);
             Ok(())
         });
         if let Err((code, kind, evidence)) = result {
             self.out.tally.reject(1, code, kind, || evidence);
         }
+    }
+
+    fn delta(
+        &mut self,
+        family: &Family<'_>,
+        interval: Interval,
+        place: Place<'_>,
+        mut labels: LabelsBuilder,
+        total: Total,
+    ) -> Result<(), PointFault> {
+        labels.set(METRIC_NAME, &family.name);
+        let key = xxh3_128(labels.build().encoded());
+        let mut deltas = self.deltas.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.stale {
+            deltas.forget(key);
+            self.out.write(place, &labels, &total);
+            return Ok(());
+        }
+        let sum = deltas
+            .add(key, interval, total, self.now, self.settings.delta)
+            .map_err(|fault| (fault.code(), fault.kind(), format!("{}: {fault}", family.name)))?;
+        // A millisecond later than the beginning: there the interval before may have ended.
+        let began_ms = sum.began.filter(|_| family.rises).map(|nanos| millis(nanos) + 1);
+        if let Some(at_ms) = began_ms.filter(|&at_ms| at_ms < place.at_ms) {
+            self.out.write(Place { at_ms, ..place }, &labels, &sum.total.zeroed());
+        }
+        self.out.write(place, &labels, sum.total);
+        Ok(())
     }
 
     /// Where a point's samples go, and its labels without the metric's name.

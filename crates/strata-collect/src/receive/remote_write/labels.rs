@@ -8,6 +8,16 @@ use strata_model::{FaultCode, METRIC_NAME};
 use crate::receive::ReceiveLimits;
 use crate::receive::tally::quote;
 
+/// Tags of a `Label`'s two fields, both length-delimited.
+const NAME_TAG: u8 = 1 << 3 | 2;
+const VALUE_TAG: u8 = 2 << 3 | 2;
+
+/// Bytes that are moved at once: most names and values fit.
+const COPY_BYTES: usize = 32;
+
+/// Bytes of the longest LEB128 length.
+const LENGTH_BYTES_MAX: usize = 10;
+
 /// Why a series was dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LabelFault {
@@ -57,9 +67,11 @@ impl fmt::Display for LabelFault {
 /// The labels of one series while they are read; reused from series to series.
 #[derive(Debug, Default)]
 pub(super) struct LabelBuffer {
-    encoded: Vec<u8>,
+    /// The pairs, and beyond `length` leftovers: copies may write too far.
+    buffer: Vec<u8>,
+    length: usize,
     count: usize,
-    /// Where the latest name lies in `encoded`.
+    /// Where the latest name lies in `buffer`.
     previous_name: Range<usize>,
     /// Sorted, unique and without empty values so far, as senders are bound to write them.
     canonical: bool,
@@ -73,7 +85,7 @@ impl LabelBuffer {
     /// Forget the previous series.
     #[inline]
     pub(super) fn clear(&mut self) {
-        self.encoded.clear();
+        self.length = 0;
         self.count = 0;
         self.previous_name = 0..0;
         self.canonical = true;
@@ -90,18 +102,105 @@ impl LabelBuffer {
             return;
         }
         self.count += 1;
-        self.canonical &= self.encoded[self.previous_name.clone()] < *name && !value.is_empty();
-        push_length(&mut self.encoded, name.len());
-        let start = self.encoded.len();
-        self.encoded.extend_from_slice(name);
-        self.previous_name = start..self.encoded.len();
-        push_length(&mut self.encoded, value.len());
-        let start = self.encoded.len();
-        self.encoded.extend_from_slice(value);
+        self.canonical &= self.follows_previous(name) && !value.is_empty();
+        self.make_room(name.len() + value.len());
+        let start = self.put_length(name.len());
+        self.put(name, name.len());
+        self.previous_name = start..self.length;
+        let start = self.put_length(value.len());
+        self.put(value, value.len());
+        self.note(name, start..self.length);
+    }
+
+    /// Append a pair that stands on the wire as senders write it: short texts, name before value,
+    /// nothing else. Such a `Label` message is the canonical encoding but for its field tags.
+    /// `tail` goes on behind the message's `size` bytes. Returns whether it was one.
+    #[inline]
+    pub(super) fn push_message(
+        &mut self,
+        tail: &[u8],
+        size: usize,
+        limits: &ReceiveLimits,
+    ) -> bool {
+        let Some((&[NAME_TAG, length], rest)) = tail.split_first_chunk::<2>() else { return false };
+        let Some((name, rest)) = rest.split_at_checked(usize::from(length)) else { return false };
+        let Some((&[VALUE_TAG, value_length], _)) = rest.split_first_chunk::<2>() else {
+            return false;
+        };
+        // Lengths below 128 are one byte in protobuf and in ours.
+        let whole = 4 + usize::from(length) + usize::from(value_length);
+        if length >= 0x80 || value_length >= 0x80 || size != whole || tail.len() < whole {
+            return false;
+        }
+        let value = &rest[2..2 + usize::from(value_length)];
+        if self.over_limits(name, value, limits) {
+            return true;
+        }
+        self.count += 1;
+        self.canonical &= self.follows_previous(name) && !value.is_empty();
+        self.make_room(whole);
+        let start = self.length + 1;
+        self.put(&tail[1..], 1 + name.len());
+        self.previous_name = start..self.length;
+        let start = self.length + 1;
+        self.put(&rest[1..], 1 + value.len());
+        self.note(name, start..self.length);
+        true
+    }
+
+    /// Grow the buffer so that a pair of texts of this size fits, with the excess of a copy.
+    #[inline]
+    fn make_room(&mut self, size: usize) {
+        let needed = self.length + size + 2 * LENGTH_BYTES_MAX + COPY_BYTES;
+        if self.buffer.len() < needed {
+            self.buffer.resize(needed.next_power_of_two(), 0);
+        }
+    }
+
+    /// Append the first `length` bytes of `source`. Short ones are copied with their surroundings:
+    /// a copy of fixed size is one instruction where one of any size is a call.
+    #[inline]
+    fn put(&mut self, source: &[u8], length: usize) {
+        let at = self.length;
+        self.length += length;
+        match source.first_chunk::<COPY_BYTES>() {
+            Some(chunk) if length <= COPY_BYTES => {
+                self.buffer[at..at + COPY_BYTES].copy_from_slice(chunk);
+            }
+            _ => self.buffer[at..at + length].copy_from_slice(&source[..length]),
+        }
+    }
+
+    /// Append a LEB128 length and return where the text begins.
+    #[inline]
+    fn put_length(&mut self, mut length: usize) -> usize {
+        while length >= 0x80 {
+            self.buffer[self.length] = (length as u8) | 0x80;
+            self.length += 1;
+            length >>= 7;
+        }
+        self.buffer[self.length] = length as u8;
+        self.length += 1;
+        self.length
+    }
+
+    /// Whether `name` sorts after the latest one. Their first bytes mostly tell.
+    #[inline]
+    fn follows_previous(&self, name: &[u8]) -> bool {
+        let previous = &self.buffer[self.previous_name.clone()];
+        match (previous.first(), name.first()) {
+            (Some(one), Some(other)) if one != other => one < other,
+            _ => previous < name,
+        }
+    }
+
+    /// Remember where the values lie that are asked for later.
+    #[inline]
+    fn note(&mut self, name: &[u8], value: Range<usize>) {
         match name {
-            b"job" => self.job = start..self.encoded.len(),
-            b"instance" => self.instance = start..self.encoded.len(),
-            _ if name == METRIC_NAME.as_bytes() => self.metric_name = start..self.encoded.len(),
+            b"job" => self.job = value,
+            b"instance" => self.instance = value,
+            _ if name == METRIC_NAME.as_bytes() => self.metric_name = value,
             _ => {}
         }
     }
@@ -112,7 +211,7 @@ impl LabelBuffer {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        if !self.encoded.is_ascii() {
+        if !self.buffer[..self.length].is_ascii() {
             self.check_utf8()?;
         }
         if !self.canonical {
@@ -122,10 +221,10 @@ impl LabelBuffer {
             return Err(LabelFault::NoMetricName);
         }
         Ok(Series {
-            encoded: &self.encoded,
-            metric_name: &self.encoded[self.metric_name.clone()],
-            job: &self.encoded[self.job.clone()],
-            instance: &self.encoded[self.instance.clone()],
+            encoded: &self.buffer[..self.length],
+            metric_name: &self.buffer[self.metric_name.clone()],
+            job: &self.buffer[self.job.clone()],
+            instance: &self.buffer[self.instance.clone()],
         })
     }
 
@@ -163,7 +262,7 @@ impl LabelBuffer {
     /// Sort, drop empty values (they mean "no such label") and refuse repeated names.
     #[cold]
     fn repair(&mut self, limits: &ReceiveLimits) -> Result<(), LabelFault> {
-        let bytes = std::mem::take(&mut self.encoded);
+        let bytes = self.buffer[..self.length].to_vec();
         let mut pairs: Vec<_> = Pairs(&bytes).filter(|(_, value)| !value.is_empty()).collect();
         pairs.sort_unstable();
         if pairs.first().is_some_and(|(name, _)| name.is_empty()) {
@@ -180,7 +279,7 @@ impl LabelBuffer {
     }
 
     fn pairs(&self) -> Pairs<'_> {
-        Pairs(&self.encoded)
+        Pairs(&self.buffer[..self.length])
     }
 }
 
@@ -192,16 +291,6 @@ pub(super) struct Series<'a> {
     pub(super) metric_name: &'a [u8],
     pub(super) job: &'a [u8],
     pub(super) instance: &'a [u8],
-}
-
-/// Append a LEB128 length.
-#[inline]
-fn push_length(bytes: &mut Vec<u8>, mut length: usize) {
-    while length >= 0x80 {
-        bytes.push((length as u8) | 0x80);
-        length >>= 7;
-    }
-    bytes.push(length as u8);
 }
 
 /// Walks pairs that [`LabelBuffer::push`] wrote; their text is not yet known to be UTF-8.

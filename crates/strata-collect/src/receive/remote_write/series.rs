@@ -9,6 +9,9 @@ use crate::receive::targets::{Targets, UnitAndHelp};
 use crate::receive::wire::Fields;
 use crate::receive::{DecodeError, Decoded, ReceiveLimits, bound};
 
+/// Tag of samples, field 2 in both versions.
+pub(super) const SAMPLE_TAG: u8 = 2 << 3 | 2;
+
 /// Source of the common batch.
 const SOURCE: &str = "receive/remote_write";
 
@@ -70,9 +73,13 @@ impl<'l> Reading<'l, '_> {
     #[inline]
     pub(super) fn float(&mut self, message: &[u8]) -> Result<(), DecodeError> {
         bound("samples and buckets", self.weight, self.limits.samples)?;
-        let mut at_ms = 0;
-        let mut value = 0.0;
+        self.weight += 1;
         let mut fields = Fields::new(message);
+        if let Some((value, at_ms)) = fields.double_and_varint() {
+            self.floats.push((at_ms as i64, value));
+            return Ok(());
+        }
+        let (mut at_ms, mut value) = (0, 0.0);
         while let Some((number, field)) = fields.next()? {
             match number {
                 1 => value = field.double(number)?,
@@ -81,7 +88,6 @@ impl<'l> Reading<'l, '_> {
             }
         }
         self.floats.push((at_ms, value));
-        self.weight += 1;
         Ok(())
     }
 
@@ -112,21 +118,17 @@ impl<'l> Reading<'l, '_> {
                 bound("label bytes", self.label_bytes, self.limits.decoded_bytes)?;
                 if let Some((kind, rest)) = self.metadata.take() {
                     let family = family_of(series.metric_name, kind, histograms > 0);
-                    self.targets.describe(kind, family, rest, self.limits.series);
+                    self.targets.describe(kind, family, rest, self.limits);
                 }
                 if floats + histograms > 0 {
                     let batch = self.targets.batch(series.job, series.instance);
                     let series = batch.series_of_encoded(series.encoded);
-                    let floats = self.floats.drain(..);
-                    batch.samples.extend(floats.map(|(at_ms, value)| Sample {
-                        series,
-                        at_ms,
-                        value,
-                    }));
-                    let histograms = self.histograms.drain(..);
-                    batch
-                        .histograms
-                        .extend(histograms.map(|one| HistogramSample { series, ..one }));
+                    for &(at_ms, value) in &self.floats {
+                        batch.samples.push(Sample { series, at_ms, value });
+                    }
+                    for one in self.histograms.drain(..) {
+                        batch.histograms.push(HistogramSample { series, ..one });
+                    }
                 }
                 self.float_count += floats;
                 self.histogram_count += histograms;

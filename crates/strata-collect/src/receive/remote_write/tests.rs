@@ -89,6 +89,41 @@ fn labels_are_repaired_or_refused() {
 }
 
 #[test]
+fn texts_of_any_length_arrive_whole() {
+    // Around the sizes of a copied chunk and of one-byte lengths.
+    for length in [1, 30, 31, 32, 33, 126, 127, 128, 129, 1000] {
+        let (name, value) = ("n".repeat(length), "v".repeat(length));
+        let labels = [("__name__", "up"), (&name, &value), ("z", "end")];
+        let expected = format!("receive/remote_write up{{{name}={value:?},z=\"end\"}} 1 @1");
+        for decoded in decode_both(&[series(&labels, &[(1, 1.0)])]) {
+            assert_eq!(lines(&decoded), std::slice::from_ref(&expected));
+        }
+    }
+}
+
+#[test]
+fn fields_may_come_in_any_order_and_from_later_versions() {
+    let label = |name: &[u8], value: &[u8]| {
+        let mut label = Vec::new();
+        message(2, value, &mut label);
+        message(9, b"later", &mut label);
+        message(1, name, &mut label);
+        label
+    };
+    let mut body = Vec::new();
+    // Timestamp 5 before value 1.0, and the sample before the labels.
+    let sample = [0x10, 5, 0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f];
+    message(2, &sample, &mut body);
+    message(1, &label(b"__name__", b"up"), &mut body);
+    message(17, b"later", &mut body);
+    message(1, &label(b"job", b"x"), &mut body);
+    let mut request = Vec::new();
+    message(1, &body, &mut request);
+    let decoded = decode_v1(&snappy(&request), &ReceiveLimits::default()).unwrap();
+    assert_eq!(lines(&decoded), ["receive/remote_write/x/ up{job=\"x\"} 1 @5"]);
+}
+
+#[test]
 fn bytes_that_are_not_utf8_are_refused() {
     let mut label = Vec::new();
     message(1, b"__name__", &mut label);
@@ -209,6 +244,20 @@ fn metadata_comes_once_per_family() {
 }
 
 #[test]
+fn one_long_help_of_every_family_is_bounded() {
+    let help = "h".repeat(10_000);
+    let sent: Vec<Sent> = (0..20)
+        .map(|index| Sent {
+            metadata: Some((1, help.clone())),
+            ..series(&[("__name__", &format!("m{index}"))], &[(1, 1.0)])
+        })
+        .collect();
+    let limits = ReceiveLimits { decoded_bytes: 100_000, ..ReceiveLimits::default() };
+    let decoded = decode_v2(&snappy(&v2(&sent)), &limits).unwrap();
+    assert_eq!((decoded.samples, decoded.batches[0].metadata.len()), (20, 9));
+}
+
+#[test]
 fn symbols_that_are_not_there_cost_only_their_series() {
     let mut body = v2(&[series(&[("__name__", "up")], &[(1, 1.0)])]);
     let mut lost = Vec::new();
@@ -244,6 +293,17 @@ fn bodies_beyond_a_bound_are_refused() {
     check(ReceiveLimits { decoded_bytes: 200, ..limits }, Some("decompressed bytes"));
     check(ReceiveLimits { series: 9, ..limits }, Some("series"));
     check(ReceiveLimits { samples: 40, ..limits }, Some("samples and buckets"));
+}
+
+#[test]
+fn one_long_symbol_in_every_series_is_bounded() {
+    let value = "v".repeat(10_000);
+    let sent: Vec<Sent> = (0..20)
+        .map(|index| series(&[("__name__", &format!("m{index}")), ("a", &value)], &[(1, 1.0)]))
+        .collect();
+    let limits = ReceiveLimits { decoded_bytes: 100_000, ..ReceiveLimits::default() };
+    let error = decode_v2(&snappy(&v2(&sent)), &limits).unwrap_err();
+    assert!(matches!(error, DecodeError::TooLarge { what: "label bytes", .. }), "{error}");
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 use strata_model::MetricKind;
 
-use super::series::{Reading, kind_of};
+use super::series::{Reading, SAMPLE_TAG, kind_of};
 use crate::receive::targets::UnitAndHelp;
 use crate::receive::wire::{Fields, WireError};
 use crate::receive::{DecodeError, Decoded, ReceiveLimits};
+
+/// Tag of a series' labels, which senders write first.
+const LABEL_TAG: u8 = 1 << 3 | 2;
 
 /// Decode an uncompressed body.
 pub(super) fn decode(body: &[u8], limits: &ReceiveLimits) -> Result<Decoded, DecodeError> {
@@ -24,6 +27,14 @@ pub(super) fn decode(body: &[u8], limits: &ReceiveLimits) -> Result<Decoded, Dec
 fn time_series(reading: &mut Reading<'_, '_>, message: &[u8]) -> Result<(), DecodeError> {
     reading.begin()?;
     let mut fields = Fields::new(message);
+    while let Some((tail, size)) = fields.short_with_tail(LABEL_TAG) {
+        if !reading.labels.push_message(tail, size, reading.limits) {
+            label(reading, &tail[..size])?;
+        }
+    }
+    while let Some(message) = fields.short(SAMPLE_TAG) {
+        reading.float(message)?;
+    }
     while let Some((number, field)) = fields.next()? {
         match number {
             1 => label(reading, field.bytes(number)?)?,
@@ -36,7 +47,6 @@ fn time_series(reading: &mut Reading<'_, '_>, message: &[u8]) -> Result<(), Deco
     reading.end()
 }
 
-#[inline]
 fn label(reading: &mut Reading<'_, '_>, message: &[u8]) -> Result<(), WireError> {
     let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
     let mut fields = Fields::new(message);
@@ -64,6 +74,6 @@ fn metadata(reading: &mut Reading<'_, '_>, message: &[u8]) -> Result<(), WireErr
             _ => {}
         }
     }
-    reading.targets.describe(kind, family, rest, reading.limits.series);
+    reading.targets.describe(kind, family, rest, reading.limits);
     Ok(())
 }

@@ -2,13 +2,16 @@
 
 use strata_model::MetricKind;
 
-use super::series::{Reading, kind_of};
+use super::series::{Reading, SAMPLE_TAG, kind_of};
 use crate::receive::targets::UnitAndHelp;
 use crate::receive::wire::{Fields, Value, WireError};
 use crate::receive::{DecodeError, Decoded, ReceiveLimits, bound};
 
 /// Symbols allowed per series allowed: every series may bring a few texts that no other has.
 const SYMBOLS_PER_SERIES: usize = 4;
+
+/// Tag of a series' packed label references, which senders write first.
+const REFERENCES_TAG: u8 = 1 << 3 | 2;
 
 /// Decode an uncompressed body.
 pub(super) fn decode(body: &[u8], limits: &ReceiveLimits) -> Result<Decoded, DecodeError> {
@@ -45,6 +48,12 @@ fn time_series<'b>(
     reading.begin()?;
     let mut references = References::default();
     let mut fields = Fields::new(message);
+    if let Some(packed) = fields.short(REFERENCES_TAG) {
+        references.read(reading, Value::Bytes(packed), symbols)?;
+    }
+    while let Some(message) = fields.short(SAMPLE_TAG) {
+        reading.float(message)?;
+    }
     while let Some((number, field)) = fields.next()? {
         match number {
             1 => references.read(reading, field, symbols)?,
