@@ -335,18 +335,22 @@ fn send_error(error: &reqwest::Error) -> CollectError {
     }
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(inner) = cause {
-        let tls = inner.is::<rustls::Error>()
-            || inner
-                .downcast_ref::<std::io::Error>()
-                .and_then(std::io::Error::get_ref)
-                .is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>);
-        if tls {
+        if is_tls(inner) {
             let hint = "give tls.ca_file the authority that signed the server's certificate";
             return failing(FaultCode::Tls, chain, hint);
         }
         cause = inner.source();
     }
     failing(FaultCode::Unreachable, chain, "is the program running, and the address right?")
+}
+
+/// Whether an error is one of TLS, perhaps inside I/O errors, whose `source` skips what they wrap.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let mut error = error;
+    while let Some(wrapped) = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
+        error = wrapped;
+    }
+    error.is::<rustls::Error>()
 }
 
 /// The whole chain of causes without the address, which the source's name already says.
