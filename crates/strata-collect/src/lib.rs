@@ -7,6 +7,7 @@
 
 pub mod book;
 pub mod collector;
+pub mod discover;
 pub mod exposition;
 pub mod schedule;
 pub mod scrape;

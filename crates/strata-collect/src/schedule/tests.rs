@@ -199,6 +199,11 @@ impl Stage {
         self.sink.lines().len()
     }
 
+    /// The first sample offered.
+    pub(crate) fn first_line(&self) -> String {
+        self.sink.lines().into_iter().flatten().next().unwrap_or_default()
+    }
+
     /// Staleness markers offered so far.
     pub(crate) fn stale_markers(&self) -> usize {
         self.sink.lines().iter().flatten().filter(|line| line.ends_with("stale")).count()

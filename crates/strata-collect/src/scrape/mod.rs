@@ -17,6 +17,7 @@ mod target;
 mod tests;
 
 pub use client::{ClientError, Environment};
+pub(crate) use client::{Fetcher, read_bounded};
 pub use collector::{Job, ScrapeCollector};
 pub use jobs::JobRunner;
 pub use options::{

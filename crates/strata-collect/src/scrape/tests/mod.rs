@@ -3,6 +3,7 @@
 mod http;
 mod lists;
 mod page;
+mod speed;
 mod tls;
 
 use std::sync::Arc;
