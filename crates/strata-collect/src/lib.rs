@@ -8,6 +8,7 @@
 pub mod book;
 pub mod collector;
 pub mod receive;
+pub mod discover;
 pub mod exposition;
 pub mod schedule;
 pub mod scrape;

@@ -12,7 +12,7 @@ mod ticks;
 mod tracker;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +25,10 @@ use tokio::task::JoinHandle;
 
 use crate::book::SourceBook;
 use crate::collector::Collector;
+pub(crate) use round::timed_out;
 use source::{Source, Stop};
+#[cfg(test)]
+pub(crate) use tracker::Tracker;
 
 /// How long [`Scheduler::stop`] waits for a round in progress.
 const STOP_WAIT: Duration = Duration::from_secs(2);

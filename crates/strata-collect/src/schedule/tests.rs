@@ -82,8 +82,12 @@ struct Scripted {
 }
 
 impl Scripted {
-    fn of(acts: &[Act]) -> Box<Self> {
-        Box::new(Self { acts: acts.to_vec(), round: 0, target: false, kind: SourceKind::Scrape })
+    fn of(acts: &[Act]) -> Box<dyn Collector> {
+        Box::new(Self::new(acts))
+    }
+
+    fn new(acts: &[Act]) -> Self {
+        Self { acts: acts.to_vec(), round: 0, target: false, kind: SourceKind::Scrape }
     }
 
     async fn act(&mut self, at_ms: i64) -> Result<Harvest, CollectError> {
@@ -142,10 +146,15 @@ impl Collector for Scripted {
     }
 }
 
-struct Stage {
-    scheduler: Scheduler,
+pub(crate) struct Stage {
+    pub(crate) scheduler: Scheduler,
     sink: Arc<Kept>,
     clock: Arc<TestClock>,
+}
+
+/// A scheduler with its surroundings, for tests of collectors.
+pub(crate) fn running() -> Stage {
+    stage()
 }
 
 fn stage() -> Stage {
@@ -161,6 +170,51 @@ fn stage() -> Stage {
 }
 
 impl Stage {
+    /// Start a job of targets on this stage.
+    pub(crate) fn start(&self, job: crate::scrape::Job) -> crate::scrape::JobRunner {
+        let surroundings = &self.scheduler.surroundings;
+        let clock = Arc::clone(&surroundings.clock);
+        crate::scrape::JobRunner::start(
+            job,
+            self.scheduler.clone(),
+            surroundings.book.clone(),
+            clock,
+        )
+    }
+
+    /// The first fault any source has, waiting for it in real time.
+    pub(crate) async fn first_fault(&self) -> Fault {
+        for _ in 0..400 {
+            let book = self.scheduler.surroundings.book.snapshot();
+            if let Some(fault) = book.iter().find_map(|status| status.recent_faults.first()) {
+                return fault.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("no fault came");
+    }
+
+    /// Batches offered so far.
+    pub(crate) fn batches(&self) -> usize {
+        self.sink.lines().len()
+    }
+
+    /// The first sample offered.
+    pub(crate) fn first_line(&self) -> String {
+        self.sink.lines().into_iter().flatten().next().unwrap_or_default()
+    }
+
+    /// Staleness markers offered so far.
+    pub(crate) fn stale_markers(&self) -> usize {
+        self.sink.lines().iter().flatten().filter(|line| line.ends_with("stale")).count()
+    }
+
+    /// Whether a source whose id begins like this has had a fault.
+    pub(crate) fn book_has_fault(&self, id_prefix: &str) -> bool {
+        let book = self.scheduler.surroundings.book.snapshot();
+        book.iter().any(|row| row.id.starts_with(id_prefix) && row.faults_total > 0)
+    }
+
     /// Let `count` further rounds pass.
     async fn pass(&self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -297,9 +351,8 @@ async fn a_read_that_blocks_its_thread_stops_nobody_else() {
 #[tokio::test(start_paused = true)]
 async fn a_target_reports_up_and_ends_when_removed() {
     let stage = stage();
-    let mut collector = Scripted::of(&[Act::Bring(&["a"]), Act::Fail]);
-    collector.target = true;
-    stage.scheduler.add(collector);
+    let collector = Scripted { target: true, ..Scripted::new(&[Act::Bring(&["a"]), Act::Fail]) };
+    stage.scheduler.add(Box::new(collector));
     stage.pass(18).await;
     assert!(stage.scheduler.remove("test"));
     assert!(!stage.scheduler.remove("test"));

@@ -53,6 +53,11 @@ impl SeriesCache {
         self.cursor = None;
     }
 
+    #[cfg(test)]
+    pub(crate) fn texts(&self) -> usize {
+        self.by_key.len()
+    }
+
     /// End a page that had `seen` series, and forget series that are gone for good.
     pub(crate) fn finish(&mut self, seen: usize) {
         if self.by_key.len() <= 2 * seen + SLACK {

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Identity, Response, StatusCode, Url};
 use strata_model::{Fault, FaultCode, SourceState};
 
-use super::options::{Authorization, ScrapeSettings, Secret};
+use super::options::{Authorization, ScrapeOptions, ScrapeSettings, Secret};
 use crate::collector::CollectError;
 use crate::exposition::Arrival;
 
@@ -22,6 +22,9 @@ const PEM_BYTES_MAX: u64 = 8 * 1024 * 1024;
 const ZSTD_WINDOW_LOG_MAX: u32 = 26;
 /// Decompressed bytes are taken in pieces of this size.
 const PIECE: usize = 64 * 1024;
+
+/// Pages of engines and exporters are far below this; more is not worth a look.
+const PROBE_BODY_LIMIT: &str = "8MiB";
 
 const PROTOBUF: &str = "application/vnd.google.protobuf;\
     proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,";
@@ -100,6 +103,22 @@ impl Fetcher {
             environment,
             body_limit: settings.body_limit,
         })
+    }
+
+    /// For asking strangers on this host: no credentials, no system certificates.
+    pub(crate) fn for_probes() -> Result<Self, ClientError> {
+        let options = ScrapeOptions {
+            job: "probe".to_owned(),
+            targets: vec!["127.0.0.1:0".to_owned()],
+            native_histograms: false,
+            follow_redirects: false,
+            body_limit: PROBE_BODY_LIMIT.to_owned(),
+            ..ScrapeOptions::default()
+        };
+        let settings = options.validate().map_err(|_problems| ClientError::Header {
+            name: "the options of a probe".to_owned(),
+        })?;
+        Self::new(&settings, Arc::new(|_name| None))
     }
 
     /// Fetch the page at `url`. `deadline_seconds` is told to the server, as Prometheus does.
@@ -335,18 +354,22 @@ fn send_error(error: &reqwest::Error) -> CollectError {
     }
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(inner) = cause {
-        let tls = inner.is::<rustls::Error>()
-            || inner
-                .downcast_ref::<std::io::Error>()
-                .and_then(std::io::Error::get_ref)
-                .is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>);
-        if tls {
+        if is_tls(inner) {
             let hint = "give tls.ca_file the authority that signed the server's certificate";
             return failing(FaultCode::Tls, chain, hint);
         }
         cause = inner.source();
     }
     failing(FaultCode::Unreachable, chain, "is the program running, and the address right?")
+}
+
+/// Whether an error is one of TLS, perhaps inside I/O errors, whose `source` skips what they wrap.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let mut error = error;
+    while let Some(wrapped) = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
+        error = wrapped;
+    }
+    error.is::<rustls::Error>()
 }
 
 /// The whole chain of causes without the address, which the source's name already says.

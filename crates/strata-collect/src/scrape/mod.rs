@@ -6,6 +6,8 @@
 mod cache;
 mod client;
 mod collector;
+mod jobs;
+mod listing;
 mod options;
 mod page;
 mod rules;
@@ -15,7 +17,9 @@ mod target;
 mod tests;
 
 pub use client::{ClientError, Environment};
+pub(crate) use client::{Fetcher, read_bounded};
 pub use collector::{Job, ScrapeCollector};
+pub use jobs::JobRunner;
 pub use options::{
     Authorization, BasicAuthOptions, HttpSdOptions, Problem, ScrapeOptions, ScrapeSettings, Secret,
     TlsOptions,

@@ -38,6 +38,11 @@ pub(crate) struct PageMemory {
 }
 
 impl PageMemory {
+    #[cfg(test)]
+    pub(crate) fn series_texts(&self) -> usize {
+        self.cache.texts()
+    }
+
     /// Read a page into a batch of `source`, stamping samples with `at_ms`.
     pub(crate) fn read(
         &mut self,

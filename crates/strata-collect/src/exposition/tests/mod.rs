@@ -8,6 +8,8 @@ use strata_model::NativeHistogram;
 
 use super::*;
 
+mod protobuf;
+
 /// Writes down everything a page says.
 #[derive(Default)]
 struct Listing {
@@ -223,7 +225,7 @@ fn content_types_name_their_format() {
 /// Every captured page: how many series, of which kinds, and how the first lines read.
 #[test]
 fn captured_pages_read_without_a_fault() {
-    insta::glob!("../../../../fixtures/metrics", "*.prom", |path| {
+    insta::glob!("../../../../../fixtures/metrics", "*.prom", |path| {
         let body = std::fs::read(path).expect("a fixture");
         let (mut listing, end) = list(Format::Text, &body, Arrival::Whole);
         assert_eq!(listing.faults.take(), []);
