@@ -7,6 +7,7 @@
 
 pub mod book;
 pub mod collector;
+pub mod l3_host;
 
 pub use book::SourceBook;
 pub use collector::{CollectError, Collector, Harvest};
