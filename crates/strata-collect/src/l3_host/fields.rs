@@ -37,6 +37,25 @@ pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
+/// The mount table writes space, tab, newline and backslash as three octal digits
+/// (`proc_pid_mounts(5)`).
+pub(super) fn unescape(word: &[u8]) -> String {
+    let mut plain = Vec::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let octal = match tail {
+            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] if byte == b'\\' => {
+                Some(((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'), after))
+            }
+            _ => None,
+        };
+        let (decoded, after) = octal.unwrap_or((byte, tail));
+        plain.push(decoded);
+        rest = after;
+    }
+    text(&plain).into_owned()
+}
+
 /// The first number after each key, for files whose lines are `key value` or `Key: value kB`.
 /// A key may be preceded by other words: `Node 0 MemFree: 12 kB`, skipped by `prefix_words`.
 pub(super) fn values_of<const N: usize>(
@@ -94,6 +113,15 @@ mod tests {
         check("+1", None);
         check("1.5", None);
         check("", None);
+    }
+
+    #[test]
+    fn escapes_of_the_mount_table_are_undone() {
+        let check = |word: &str, expected: &str| assert_eq!(unescape(word.as_bytes()), expected);
+        check(r"/mnt/my\040disk", "/mnt/my disk");
+        check(r"/a\134b", r"/a\b");
+        check(r"/a\9b\04", r"/a\9b\04");
+        check(r"\777", r"\777");
     }
 
     #[test]

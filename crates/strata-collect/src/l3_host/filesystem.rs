@@ -8,7 +8,7 @@ use std::time::Duration;
 use regex::bytes::Regex;
 use strata_model::FaultCode;
 
-use super::fields::{lines, text, words};
+use super::fields::{lines, text, unescape, words};
 use super::names;
 use super::part::{Part, Round};
 use super::probe::{Answer, Prober};
@@ -170,24 +170,6 @@ fn mount(line: &[u8], root: &HostRoot, node: &str, exclude: &Regex) -> Option<Mo
     })
 }
 
-/// The mount table writes space, tab, newline and backslash as three octal digits.
-fn unescape(word: &[u8]) -> String {
-    let mut plain = Vec::with_capacity(word.len());
-    let mut rest = word;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let octal = match tail {
-            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] if byte == b'\\' => {
-                Some(((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'), after))
-            }
-            _ => None,
-        };
-        let (decoded, after) = octal.unwrap_or((byte, tail));
-        plain.push(decoded);
-        rest = after;
-    }
-    text(&plain).into_owned()
-}
-
 fn tell(mount: &Mount, answer: &Answer, round: &mut Round) {
     let path: &Path = &mount.path;
     let space = match answer {
@@ -231,19 +213,5 @@ fn tell(mount: &Mount, answer: &Answer, round: &mut Round) {
         let used = space.f_files.saturating_sub(space.f_ffree);
         round.emit(mount.series.get(5), used as f64);
         round.emit(mount.series.get(6), space.f_ffree as f64);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escapes_of_the_mount_table_are_undone() {
-        let check = |word: &str, expected: &str| assert_eq!(unescape(word.as_bytes()), expected);
-        check(r"/mnt/my\040disk", "/mnt/my disk");
-        check(r"/a\134b", r"/a\b");
-        check(r"/a\9b\04", r"/a\9b\04");
-        check(r"\777", r"\777");
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// The names in a folder, at most `limit`, in the order of the file system; none when there is no
 /// such folder. Names that are not UTF-8 do not occur in sysfs and procfs and are left out.
-pub(super) fn names(folder: &Path, limit: usize) -> impl Iterator<Item = String> {
+pub(super) fn names(folder: &Path, limit: usize) -> impl Iterator<Item = String> + use<> {
     std::fs::read_dir(folder)
         .into_iter()
         .flatten()

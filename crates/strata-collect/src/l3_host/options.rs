@@ -144,6 +144,7 @@ impl Default for ProcessOptions {
             // Those that run the GPUs and the node.
             "nvidia-fabricmanager|nv-fabricmanager|nvidia-persiste|nv-hostengine|dcgm-exporter",
             r"\bkubelet\b|\bslurmstepd\b",
+            "^strata$",
         ];
         Self {
             patterns: patterns.map(str::to_owned).to_vec(),

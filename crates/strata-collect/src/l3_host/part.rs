@@ -104,11 +104,6 @@ impl Round {
         }
     }
 
-    /// How many samples there are so far.
-    pub(super) fn sample_count(&self) -> usize {
-        self.harvest.batch.samples.len()
-    }
-
     pub(super) fn into_harvest(self) -> Harvest {
         self.harvest
     }

@@ -99,11 +99,6 @@ impl<T> Seen<T> {
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut T)> {
         self.things.iter_mut().map(|(key, (_, thing))| (&**key, thing))
     }
-
-    /// How many things are kept.
-    pub(super) fn len(&self) -> usize {
-        self.things.len()
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use strata_model::{FaultCode, SourceState};
 
 use super::part::{Part, Round};
-use super::{HostOptions, HostPart, HostRoot, open};
+use super::{HostOptions, HostPart, HostRoot, KernelEvents, open};
 use crate::collector::{CollectError, Harvest};
 
 /// Write files below a new folder and give it.
@@ -22,7 +22,7 @@ fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn part(root: &Path, part: HostPart) -> Box<dyn Part> {
     let settings = HostOptions::default().validate().unwrap();
-    open(part, &settings, &HostRoot::new(root), &Arc::from("n1")).unwrap()
+    open(part, &settings, &HostRoot::new(root), &Arc::from("n1"), &KernelEvents::default())
 }
 
 fn sample(part: &mut dyn Part, at_ms: i64) -> Result<Harvest, CollectError> {
