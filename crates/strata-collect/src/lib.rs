@@ -12,6 +12,7 @@ pub mod discover;
 pub mod exposition;
 pub mod schedule;
 pub mod scrape;
+pub mod l3_host;
 
 pub use book::SourceBook;
 pub use collector::{CollectError, Collector, Harvest, PageCounts};

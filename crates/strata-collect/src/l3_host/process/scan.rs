@@ -1,0 +1,193 @@
+//! Looking for the processes that matter: named ones, those on a GPU, and the largest.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::super::listing;
+use super::super::options::ProcessSettings;
+use super::super::root::FileReader;
+use super::stat::parse_stat;
+
+/// PIDs looked at in one scan: the kernel's default `pid_max` on large machines is 4 M, but
+/// 64 k processes are already a fork bomb.
+const PIDS_MAX: usize = 65_536;
+
+/// Descriptors looked at for a GPU device; CUDA opens its devices early, so they are low.
+const DESCRIPTORS_MAX: usize = 256;
+
+/// A process that uses a GPU holds its driver's libraries in memory; smaller ones are not looked at.
+const GPU_RESIDENT_PAGES_MIN: u64 = 8_192;
+
+/// A process not (yet) on a GPU is looked at again after so many scans.
+const GPU_RETRY_SCANS: u8 = 6;
+
+/// Devices whose holders are GPU processes.
+const GPU_DEVICES: [&str; 3] = ["/dev/nvidia", "/dev/kfd", "/dev/dri/renderD"];
+
+/// Why a process is followed, the strongest reason first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reason {
+    Gpu,
+    Named,
+    Large,
+}
+
+/// A process to follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub(super) pid: u32,
+    pub(super) start_ticks: u64,
+    pub(super) reason: Reason,
+}
+
+/// What does not change about a process, or is worth asking seldom.
+struct Known {
+    start_ticks: u64,
+    named: bool,
+    on_gpu: bool,
+    /// Scans until its descriptors are looked at again.
+    gpu_retry: u8,
+    /// Scan in which it was last seen.
+    seen: u64,
+}
+
+/// Remembers every process between scans, so that its command line is read once.
+pub(super) struct Scanner {
+    proc: PathBuf,
+    /// Whether there is any GPU whose device could be held.
+    has_gpu: bool,
+    settings: ProcessSettings,
+    reader: FileReader,
+    known: BTreeMap<u32, Known>,
+    scan: u64,
+}
+
+impl Scanner {
+    pub(super) fn new(proc: PathBuf, dev: &Path, settings: ProcessSettings) -> Self {
+        let devices = ["nvidiactl", "kfd", "dri"];
+        let has_gpu = devices.iter().any(|device| dev.join(device).exists());
+        Self {
+            proc,
+            has_gpu,
+            settings,
+            reader: FileReader::default(),
+            known: BTreeMap::new(),
+            scan: 0,
+        }
+    }
+
+    /// All processes to follow in order of PID, and how many more would have been.
+    pub(super) fn scan(&mut self) -> (Vec<Chosen>, usize) {
+        self.scan += 1;
+        let mut found = Vec::new();
+        for name in listing::names(&self.proc, PIDS_MAX * 2) {
+            let Ok(pid) = name.parse() else { continue };
+            if let Some(candidate) = self.look(pid, &name) {
+                found.push(candidate);
+            }
+        }
+        let scan = self.scan;
+        self.known.retain(|_, known| known.seen == scan);
+        choose(found, &self.settings)
+    }
+
+    /// One process with its resident pages; `None` for kernel threads and those that just ended.
+    fn look(&mut self, pid: u32, name: &str) -> Option<(Chosen, u64)> {
+        let folder = self.proc.join(name);
+        let stat = parse_stat(self.reader.read_small(&folder.join("stat")).ok()?)?;
+        // Kernel threads have no memory of their own.
+        if stat.virtual_bytes == 0 {
+            return None;
+        }
+        let (start_ticks, pages) = (stat.start_ticks, stat.resident_pages);
+        let by_name = self.settings.patterns.iter().any(|pattern| pattern.is_match(stat.name));
+        let known = self.known.get(&pid).filter(|known| known.start_ticks == start_ticks);
+        let (named, mut on_gpu, mut gpu_retry) = match known {
+            // A process may rename itself after its start, as engines do with their workers.
+            Some(known) => (known.named || by_name, known.on_gpu, known.gpu_retry),
+            None => (by_name || self.is_named(&folder), false, 0),
+        };
+        if self.settings.gpu && self.has_gpu && !on_gpu && pages >= GPU_RESIDENT_PAGES_MIN {
+            if gpu_retry == 0 {
+                on_gpu = holds_gpu(&folder);
+                gpu_retry = GPU_RETRY_SCANS;
+            }
+            gpu_retry -= 1;
+        }
+        self.known.insert(pid, Known { start_ticks, named, on_gpu, gpu_retry, seen: self.scan });
+        let reason = match (on_gpu, named) {
+            (true, _) => Reason::Gpu,
+            (false, true) => Reason::Named,
+            (false, false) => Reason::Large,
+        };
+        Some((Chosen { pid, start_ticks, reason }, pages))
+    }
+
+    /// Whether a pattern matches the command line. Its arguments are separated by NUL, which is
+    /// shown to the patterns as a space; nothing of it is kept.
+    fn is_named(&mut self, folder: &Path) -> bool {
+        // A command line may be megabytes; what it is called stands at its start.
+        let Ok(line) = self.reader.read_small(&folder.join("cmdline")) else { return false };
+        let spaced: Vec<u8> =
+            line.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
+        self.settings.patterns.iter().any(|pattern| pattern.is_match(&spaced))
+    }
+}
+
+fn holds_gpu(folder: &Path) -> bool {
+    let descriptors = folder.join("fd");
+    listing::names(&descriptors, DESCRIPTORS_MAX).any(|name| {
+        let target = std::fs::read_link(descriptors.join(name)).unwrap_or_default();
+        let target = target.to_string_lossy();
+        GPU_DEVICES.iter().any(|device| target.starts_with(device))
+    })
+}
+
+/// Those on a GPU and the named ones, then the largest of the others.
+fn choose(mut found: Vec<(Chosen, u64)>, settings: &ProcessSettings) -> (Vec<Chosen>, usize) {
+    // Larger first within each reason; the PID makes the order definite.
+    found.sort_unstable_by_key(|(chosen, pages)| {
+        (chosen.reason, std::cmp::Reverse(*pages), chosen.pid)
+    });
+    let (mut chosen, mut others) = (Vec::new(), 0);
+    for (candidate, _) in found {
+        if candidate.reason == Reason::Large {
+            others += 1;
+            if others > settings.top_by_memory {
+                break;
+            }
+        }
+        chosen.push(candidate);
+    }
+    let beyond = chosen.len().saturating_sub(settings.max);
+    chosen.truncate(settings.max);
+    chosen.sort_unstable_by_key(|chosen| chosen.pid);
+    (chosen, beyond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::options::HostOptions;
+    use super::*;
+
+    #[test]
+    fn gpu_and_named_come_before_large() {
+        let mut settings = HostOptions::default().validate().unwrap().processes;
+        settings.top_by_memory = 1;
+        settings.max = 3;
+        let found =
+            |pid: u32, reason: Reason, pages: u64| (Chosen { pid, start_ticks: 0, reason }, pages);
+        let all = vec![
+            found(1, Reason::Large, 900),
+            found(2, Reason::Large, 800),
+            found(3, Reason::Named, 1),
+            found(4, Reason::Gpu, 2),
+        ];
+        let pids = |(chosen, beyond): (Vec<Chosen>, usize)| {
+            (chosen.iter().map(|chosen| chosen.pid).collect::<Vec<_>>(), beyond)
+        };
+        assert_eq!(pids(choose(all.clone(), &settings)), (vec![1, 3, 4], 0));
+        settings.max = 2;
+        assert_eq!(pids(choose(all, &settings)), (vec![3, 4], 1));
+    }
+}
