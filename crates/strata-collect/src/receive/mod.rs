@@ -4,8 +4,10 @@
 //! opens a socket. What can be read is kept under its source's names, what cannot is counted with a
 //! sample of the evidence, and a body whose framing is broken is refused as a whole.
 
+pub mod otlp;
 pub mod remote_write;
 mod tally;
+mod targets;
 mod wire;
 
 use strata_model::{Batch, Fault};

@@ -5,7 +5,6 @@
 //! Specifications: <https://prometheus.io/docs/specs/prw/remote_write_spec/> and
 //! <https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>.
 
-mod groups;
 mod histogram;
 mod labels;
 mod series;

@@ -1,13 +1,16 @@
 //! What both versions share: the state of a body being read, samples, and the end of a series.
 
-use strata_model::{FaultCode, HistogramSample, MetricKind};
+use strata_model::{FaultCode, HistogramSample, MetricKind, Sample};
 
-use super::groups::{Groups, UnitAndHelp};
 use super::histogram;
 use super::labels::LabelBuffer;
 use crate::receive::tally::Tally;
+use crate::receive::targets::{Targets, UnitAndHelp};
 use crate::receive::wire::Fields;
 use crate::receive::{DecodeError, Decoded, ReceiveLimits, bound};
+
+/// Source of the common batch.
+const SOURCE: &str = "receive/remote_write";
 
 /// What a histogram weighs besides its buckets, in samples: its allocation and its entry.
 const HISTOGRAM_WEIGHT: usize = 4;
@@ -16,7 +19,7 @@ const HISTOGRAM_WEIGHT: usize = 4;
 #[derive(Debug)]
 pub(super) struct Reading<'l, 'b> {
     pub(super) limits: &'l ReceiveLimits,
-    pub(super) groups: Groups,
+    pub(super) targets: Targets,
     pub(super) tally: Tally,
     pub(super) labels: LabelBuffer,
     pub(super) floats: Vec<(i64, f64)>,
@@ -29,13 +32,14 @@ pub(super) struct Reading<'l, 'b> {
     histogram_count: usize,
     /// Samples so far; a histogram weighs as many floats as it holds.
     weight: usize,
+    label_bytes: usize,
 }
 
 impl<'l> Reading<'l, '_> {
     pub(super) fn new(limits: &'l ReceiveLimits) -> Self {
         Self {
             limits,
-            groups: Groups::new(),
+            targets: Targets::new(SOURCE),
             tally: Tally::default(),
             labels: LabelBuffer::default(),
             floats: Vec::new(),
@@ -46,6 +50,7 @@ impl<'l> Reading<'l, '_> {
             float_count: 0,
             histogram_count: 0,
             weight: 0,
+            label_bytes: 0,
         }
     }
 
@@ -102,12 +107,26 @@ impl<'l> Reading<'l, '_> {
         bound("samples and buckets", self.weight, self.limits.samples)?;
         match self.labels.finish(self.limits) {
             Ok(series) => {
+                // Version 2.0 may refer to one long symbol from every series.
+                self.label_bytes += series.encoded.len();
+                bound("label bytes", self.label_bytes, self.limits.decoded_bytes)?;
                 if let Some((kind, rest)) = self.metadata.take() {
                     let family = family_of(series.metric_name, kind, histograms > 0);
-                    self.groups.describe(kind, family, rest, self.limits.series);
+                    self.targets.describe(kind, family, rest, self.limits.series);
                 }
                 if floats + histograms > 0 {
-                    self.groups.enter(series, &mut self.floats, &mut self.histograms);
+                    let batch = self.targets.batch(series.job, series.instance);
+                    let series = batch.series_of_encoded(series.encoded);
+                    let floats = self.floats.drain(..);
+                    batch.samples.extend(floats.map(|(at_ms, value)| Sample {
+                        series,
+                        at_ms,
+                        value,
+                    }));
+                    let histograms = self.histograms.drain(..);
+                    batch
+                        .histograms
+                        .extend(histograms.map(|one| HistogramSample { series, ..one }));
                 }
                 self.float_count += floats;
                 self.histogram_count += histograms;
@@ -129,7 +148,7 @@ impl<'l> Reading<'l, '_> {
     /// Everything that was read.
     pub(super) fn finish(self) -> Decoded {
         Decoded {
-            batches: self.groups.into_batches(),
+            batches: self.targets.into_batches(),
             samples: self.float_count as u64,
             histograms: self.histogram_count as u64,
             exemplars: self.exemplars,

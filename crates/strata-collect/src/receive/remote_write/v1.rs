@@ -2,8 +2,8 @@
 
 use strata_model::MetricKind;
 
-use super::groups::UnitAndHelp;
 use super::series::{Reading, kind_of};
+use crate::receive::targets::UnitAndHelp;
 use crate::receive::wire::{Fields, WireError};
 use crate::receive::{DecodeError, Decoded, ReceiveLimits};
 
@@ -64,6 +64,6 @@ fn metadata(reading: &mut Reading<'_, '_>, message: &[u8]) -> Result<(), WireErr
             _ => {}
         }
     }
-    reading.groups.describe(kind, family, rest, reading.limits.series);
+    reading.targets.describe(kind, family, rest, reading.limits.series);
     Ok(())
 }

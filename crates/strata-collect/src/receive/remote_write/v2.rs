@@ -2,8 +2,8 @@
 
 use strata_model::MetricKind;
 
-use super::groups::UnitAndHelp;
 use super::series::{Reading, kind_of};
+use crate::receive::targets::UnitAndHelp;
 use crate::receive::wire::{Fields, Value, WireError};
 use crate::receive::{DecodeError, Decoded, ReceiveLimits, bound};
 

@@ -3,14 +3,9 @@
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use strata_model::{Batch, HistogramSample, Metadata, MetricKind, Sample};
+use strata_model::{Batch, Metadata, MetricKind};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
-
-use super::labels::Series;
-
-/// The source of series that name no target, and of metadata.
-const SOURCE: &str = "receive/remote_write";
 
 /// Targets of one body that get a batch of their own. A body of 2,000 samples holds a few dozen;
 /// the rest of a hostile one goes to the common batch.
@@ -28,7 +23,10 @@ pub(super) struct UnitAndHelp<'a> {
 
 /// The batches of one body.
 #[derive(Debug)]
-pub(super) struct Groups {
+pub(super) struct Targets {
+    /// Source of the common batch, for series that name no target and for metadata; the others
+    /// append their target to it.
+    source: &'static str,
     /// The first is the common one.
     batches: Vec<Batch>,
     by_target: FxHashMap<Box<[u8]>, usize>,
@@ -39,36 +37,16 @@ pub(super) struct Groups {
     described: FxHashSet<u64>,
 }
 
-impl Groups {
-    pub(super) fn new() -> Self {
+impl Targets {
+    pub(super) fn new(source: &'static str) -> Self {
         Self {
-            batches: vec![Batch::new(Arc::from(SOURCE))],
+            source,
+            batches: vec![Batch::new(Arc::from(source))],
             by_target: FxHashMap::default(),
             latest_target: vec![0],
             latest: 0,
             described: FxHashSet::default(),
         }
-    }
-
-    /// Enter a series with its samples, draining both lists.
-    #[inline]
-    pub(super) fn enter(
-        &mut self,
-        series: Series<'_>,
-        floats: &mut Vec<(i64, f64)>,
-        histograms: &mut Vec<HistogramSample>,
-    ) {
-        let index = self.batch_of(series);
-        let batch = &mut self.batches[index];
-        let series = batch.series_of_encoded(series.encoded);
-        batch.samples.extend(floats.drain(..).map(|(at_ms, value)| Sample {
-            series,
-            at_ms,
-            value,
-        }));
-        batch
-            .histograms
-            .extend(histograms.drain(..).map(|histogram| HistogramSample { series, ..histogram }));
     }
 
     /// Keep what the sender says about a family, once per body; beyond `limit` families nothing.
@@ -98,9 +76,9 @@ impl Groups {
         self.batches.into_iter().filter(|batch| !batch.is_empty()).collect()
     }
 
+    /// The batch of the target that these label values name; both empty means none.
     #[inline]
-    fn batch_of(&mut self, series: Series<'_>) -> usize {
-        let (job, instance) = (series.job, series.instance);
+    pub(super) fn batch(&mut self, job: &[u8], instance: &[u8]) -> &mut Batch {
         let latest = &self.latest_target;
         let same = latest.len() == job.len() + 1 + instance.len()
             && latest.starts_with(job)
@@ -113,7 +91,7 @@ impl Groups {
             self.latest_target.extend_from_slice(instance);
             self.latest = self.look_up(job, instance);
         }
-        self.latest
+        &mut self.batches[self.latest]
     }
 
     fn look_up(&mut self, job: &[u8], instance: &[u8]) -> usize {
@@ -128,7 +106,7 @@ impl Groups {
         }
         let (job, instance) = (String::from_utf8_lossy(job), String::from_utf8_lossy(instance));
         let index = self.batches.len();
-        self.batches.push(Batch::new(Arc::from(format!("{SOURCE}/{job}/{instance}"))));
+        self.batches.push(Batch::new(Arc::from(format!("{}/{job}/{instance}", self.source))));
         self.by_target.insert(self.latest_target.as_slice().into(), index);
         index
     }
