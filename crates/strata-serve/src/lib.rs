@@ -8,6 +8,7 @@
 //! ports; [`Bound::serve`] answers until it is told to stop.
 
 mod body;
+mod contained;
 mod error;
 mod guard;
 mod ingest;

@@ -13,7 +13,7 @@ const EXACT_INTEGER_BELOW: f64 = 9_007_199_254_740_992.0;
 /// Append a sample value without quotes: `1.5`, `+Inf`, `NaN`, `1e+21`, `2.5e-07`.
 pub fn push_float(buffer: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
-    if magnitude != 0.0 && (magnitude < EXPONENT_BELOW || magnitude >= EXPONENT_FROM) {
+    if magnitude != 0.0 && !(EXPONENT_BELOW..EXPONENT_FROM).contains(&magnitude) {
         push_exponent(buffer, value);
     } else {
         push_plain(buffer, value);

@@ -19,7 +19,7 @@ pub(super) struct Stall<S> {
     /// Bytes still awaited before `deadline`; 0 once they are there.
     awaited: usize,
     deadline: Pin<Box<Sleep>>,
-    write_stall: Duration,
+    patience: Duration,
     /// Set while a write is waiting for the client.
     waiting: Option<Pin<Box<Sleep>>>,
 }
@@ -30,7 +30,7 @@ impl<S> Stall<S> {
             inner,
             awaited: FIRST_BYTES,
             deadline: Box::pin(sleep(first_bytes_within)),
-            write_stall,
+            patience: write_stall,
             waiting: None,
         }
     }
@@ -45,8 +45,8 @@ impl<S> Stall<S> {
             self.waiting = None;
             return result;
         }
-        let stall = self.write_stall;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(stall)));
+        let patience = self.patience;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
         match waiting.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(timed_out("the client does not take its answer"))),
             Poll::Pending => Poll::Pending,
