@@ -15,6 +15,7 @@ mod ingest;
 mod json;
 mod options;
 mod own;
+mod pack;
 pub mod params;
 mod prometheus;
 mod routes;

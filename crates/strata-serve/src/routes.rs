@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
@@ -13,6 +13,7 @@ use crate::guard::{Guard, guard};
 use crate::ingest::{otlp_grpc, otlp_http, remote_write};
 use crate::json::envelope::ApiError;
 use crate::own::{exposition, health, landing, strata};
+use crate::pack::pack;
 use crate::prometheus;
 use crate::state::App;
 
@@ -49,14 +50,16 @@ async fn count(State(counted): State<Counted>, request: Request, next: Next) -> 
 }
 
 /// Everything on the main port.
-pub(crate) fn main_router(app: &Arc<App>, rules: Guard) -> Router {
+///
+/// `packed`: answers are packed for clients that can unpack them.
+pub(crate) fn main_router(app: &Arc<App>, rules: Guard, packed: bool) -> Router {
     let on = |name, router| counted(app, name, router);
     let api = prometheus::routes(app)
         .route("/write", on("remote_write", post(remote_write::write)))
         .route("/otlp/v1/metrics", on("otlp_http", post(otlp_http::metrics)))
         .nest("/strata", strata::routes(app))
         .fallback(prometheus::unknown);
-    Router::new()
+    let router = Router::new()
         .nest("/api/v1", api)
         .route("/v1/metrics", on("otlp_http", post(otlp_http::metrics)))
         .route("/", on("landing", get(landing::landing)))
@@ -65,9 +68,9 @@ pub(crate) fn main_router(app: &Arc<App>, rules: Guard) -> Router {
         .route("/healthz", on("healthy", get(health::healthy)))
         .route("/-/ready", on("ready", get(health::ready)))
         .route("/readyz", on("ready", get(health::ready)))
-        .fallback(strata::unknown)
-        .layer(from_fn_with_state(rules, guard))
-        .with_state(Arc::clone(app))
+        .fallback(strata::unknown);
+    let router = if packed { router.layer(from_fn(pack)) } else { router };
+    router.layer(from_fn_with_state(rules, guard)).with_state(Arc::clone(app))
 }
 
 /// OTLP over HTTP on its own port.

@@ -77,7 +77,22 @@ pub(crate) fn push_text(buffer: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn floats_read_back_to_the_same_bits(bits: u64) {
+            let value = f64::from_bits(bits);
+            for write in [push_float, push_plain] {
+                let mut buffer = Vec::new();
+                write(&mut buffer, value);
+                let again: f64 = String::from_utf8(buffer).unwrap().parse().unwrap();
+                prop_assert!(again.to_bits() == bits || (again.is_nan() && value.is_nan()));
+            }
+        }
+    }
 
     #[test]
     fn floats_are_written_as_go_writes_them() {

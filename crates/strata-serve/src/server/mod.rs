@@ -86,10 +86,11 @@ impl Bound {
         let rules = [Some(self.addresses.main), self.addresses.otlp_grpc, self.addresses.otlp_http]
             .map(|address| self.rules(address.unwrap_or(self.addresses.main)));
         let [main_rules, grpc_rules, http_rules] = rules;
+        let packed = !self.addresses.main.ip().is_loopback();
         let app = Arc::new(App::new(parts, self.settings));
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
-        let main: Router = routes::main_router(&app, main_rules);
+        let main: Router = routes::main_router(&app, main_rules, packed);
         listeners.spawn(accept(self.main, main, Flavor::Http1, limits, stopped.clone()));
         if let Some(listener) = self.otlp_grpc {
             let router = routes::otlp_grpc_router(&app, grpc_rules);

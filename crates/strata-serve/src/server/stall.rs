@@ -111,3 +111,46 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
         self.bounded(context, result)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    const BOUND: Duration = Duration::from_secs(30);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_too_little_is_cut_off() {
+        let (mut client, server) = duplex(64);
+        let mut server = Stall::new(server, BOUND, BOUND);
+        client.write_all(b"PRI * HT").await.unwrap();
+        let mut buffer = [0; FIRST_BYTES];
+        let error = server.read_exact(&mut buffer).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_began_may_pause() {
+        let (mut client, server) = duplex(64);
+        let mut server = Stall::new(server, BOUND, BOUND);
+        client.write_all(&[0; FIRST_BYTES]).await.unwrap();
+        let mut buffer = [0; FIRST_BYTES + 1];
+        let later = async {
+            sleep(BOUND * 10).await;
+            client.write_all(b"x").await
+        };
+        let (read, written) = tokio::join!(server.read_exact(&mut buffer), later);
+        written.unwrap();
+        assert_eq!(read.unwrap(), FIRST_BYTES + 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_cut_off() {
+        let (client, server) = duplex(64);
+        let mut server = Stall::new(server, BOUND, BOUND);
+        let error = server.write_all(&[0; 65]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(client);
+    }
+}
