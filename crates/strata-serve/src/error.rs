@@ -34,7 +34,6 @@ pub(crate) enum Code {
     Unauthorized,
     HostNotAllowed,
     CrossOrigin,
-    NotReady,
 }
 
 /// An error of Stratascope's own: a stable code, what happened, what can be done.
@@ -57,7 +56,6 @@ impl OwnError {
             // 421 is what HTTP has for "not under this name".
             Code::HostNotAllowed => StatusCode::MISDIRECTED_REQUEST,
             Code::CrossOrigin => StatusCode::FORBIDDEN,
-            Code::NotReady => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
@@ -59,6 +60,14 @@ const PROBES: [&str; 4] = ["/-/healthy", "/-/ready", "/healthz", "/readyz"];
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if let Err(refusal) = guard.check(&request) {
         let unauthorized = refusal.code == Code::Unauthorized;
+        if speaks_grpc(request.headers()) {
+            let code = if unauthorized {
+                tonic::Code::Unauthenticated
+            } else {
+                tonic::Code::PermissionDenied
+            };
+            return tonic::Status::new(code, refusal.message).into_http::<Body>();
+        }
         let mut response = refusal.into_response();
         if unauthorized {
             let challenge = HeaderValue::from_static("Bearer realm=\"strata\"");
@@ -113,6 +122,13 @@ pub(crate) fn refuse_cross_origin(request: &Request) -> Result<(), OwnError> {
         "a web page of another origin may not write here",
         "send the data from a program, not from a browser",
     ))
+}
+
+/// A gRPC client reads a refusal from its own headers, not from the status and body of HTTP.
+fn speaks_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// The `Host` header, or the authority of an HTTP/2 request.

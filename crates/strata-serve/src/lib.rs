@@ -8,12 +8,14 @@
 //! ports; [`Bound::serve`] answers until it is told to stop.
 
 mod body;
+mod contained;
 mod error;
 mod guard;
 mod ingest;
 mod json;
 mod options;
 mod own;
+mod pack;
 pub mod params;
 mod prometheus;
 mod routes;

@@ -1,5 +1,6 @@
 //! What can be set about the server: as written in `strata.toml`, and as checked.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -71,12 +72,18 @@ impl Default for ServeOptions {
     }
 }
 
-/// Something wrong with an option.
+/// Something wrong with one field of the options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Name of the option.
-    pub option: &'static str,
+    /// Name of the field, `query_timeout`.
+    pub field: &'static str,
     pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
 }
 
 /// A listener's address, and whether the server may start without it.
@@ -190,11 +197,11 @@ pub(crate) fn exposure_message(address: SocketAddr) -> String {
 struct Check(Vec<Problem>);
 
 impl Check {
-    fn problem(&mut self, option: &'static str, message: impl Into<String>) {
-        self.0.push(Problem { option, message: message.into() });
+    fn problem(&mut self, field: &'static str, message: impl Into<String>) {
+        self.0.push(Problem { field, message: message.into() });
     }
 
-    fn address(&mut self, option: &'static str, text: &str) -> SocketAddr {
+    fn address(&mut self, field: &'static str, text: &str) -> SocketAddr {
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let port = text.strip_prefix("localhost:").and_then(|port| port.parse::<u16>().ok());
         match (port, text.parse()) {
@@ -202,7 +209,7 @@ impl Check {
             (None, Ok(address)) => address,
             (None, Err(_)) => {
                 self.problem(
-                    option,
+                    field,
                     format!("{text:?} is not an address with a port, write for example \"127.0.0.1:4808\""),
                 );
                 loopback
@@ -210,39 +217,39 @@ impl Check {
         }
     }
 
-    fn otlp(&mut self, option: &'static str, text: Option<&str>, port: u16) -> Option<ListenAt> {
+    fn otlp(&mut self, field: &'static str, text: Option<&str>, port: u16) -> Option<ListenAt> {
         match text {
             None => Some(ListenAt {
                 address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
                 required: false,
             }),
             Some("") => None,
-            Some(text) => Some(ListenAt { address: self.address(option, text), required: true }),
+            Some(text) => Some(ListenAt { address: self.address(field, text), required: true }),
         }
     }
 
-    fn duration(&mut self, option: &'static str, text: &str) -> Duration {
+    fn duration(&mut self, field: &'static str, text: &str) -> Duration {
         match parse_duration(text) {
             Ok(duration) if !duration.is_zero() => return duration,
-            Ok(_) => self.problem(option, "must be longer than zero"),
-            Err(problem) => self.problem(option, problem),
+            Ok(_) => self.problem(field, "must be longer than zero"),
+            Err(problem) => self.problem(field, problem),
         }
         Duration::ZERO
     }
 
-    fn bytes(&mut self, option: &'static str, text: &str) -> usize {
+    fn bytes(&mut self, field: &'static str, text: &str) -> usize {
         match parse_bytes(text).map(usize::try_from) {
             Ok(Ok(bytes)) if bytes > 0 => return bytes,
-            Ok(Ok(_)) => self.problem(option, "must be larger than zero"),
-            Ok(Err(_)) => self.problem(option, "is larger than this machine's memory can be"),
-            Err(problem) => self.problem(option, problem),
+            Ok(Ok(_)) => self.problem(field, "must be larger than zero"),
+            Ok(Err(_)) => self.problem(field, "is larger than this machine's memory can be"),
+            Err(problem) => self.problem(field, problem),
         }
         0
     }
 
-    fn count(&mut self, option: &'static str, count: usize) -> usize {
+    fn count(&mut self, field: &'static str, count: usize) -> usize {
         if count == 0 {
-            self.problem(option, "must be at least 1");
+            self.problem(field, "must be at least 1");
         }
         count
     }
@@ -280,7 +287,7 @@ mod tests {
             ..ServeOptions::default()
         };
         let problems = options.validate().unwrap_err();
-        let names: Vec<_> = problems.iter().map(|problem| problem.option).collect();
+        let names: Vec<_> = problems.iter().map(|problem| problem.field).collect();
         assert_eq!(
             names,
             ["listen", "query_timeout", "body_bytes_max", "connections_max", "allowed_hosts"]

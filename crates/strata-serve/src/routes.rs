@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
+use crate::contained::Contained;
 use crate::guard::{Guard, guard};
-use crate::ingest::remote_write;
+use crate::ingest::{otlp_grpc, otlp_http, remote_write};
+use crate::json::envelope::ApiError;
 use crate::own::{exposition, health, landing, strata};
+use crate::pack::pack;
 use crate::prometheus;
 use crate::state::App;
 
@@ -33,32 +36,57 @@ pub(crate) fn counted(
 async fn count(State(counted): State<Counted>, request: Request, next: Next) -> Response {
     let Counted { app, route } = counted;
     let begun = app.parts.clock.monotonic();
-    let response = next.run(request).await;
+    let response = Contained::new(next.run(request)).await.unwrap_or_else(|words| {
+        tracing::error!(route, words, "a request handler panicked");
+        ApiError::panicked(&words).into_response()
+    });
     let took = app.parts.clock.monotonic().saturating_sub(begun);
     let code = response.status().as_str().to_owned();
     let meter = &app.parts.meter;
     meter.counter("strata.serve.requests", &[("route", route), ("code", &code)]).add(1);
     let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-    meter.seconds("strata.serve.request.duration", &[("route", route)]).add(nanos);
+    meter.seconds("strata.serve.time", &[("route", route)]).add(nanos);
     response
 }
 
 /// Everything on the main port.
-pub(crate) fn main_router(app: &Arc<App>, rules: Guard) -> Router {
+///
+/// `packed`: answers are packed for clients that can unpack them.
+pub(crate) fn main_router(app: &Arc<App>, rules: Guard, packed: bool) -> Router {
     let on = |name, router| counted(app, name, router);
     let api = prometheus::routes(app)
         .route("/write", on("remote_write", post(remote_write::write)))
+        .route("/otlp/v1/metrics", on("otlp_http", post(otlp_http::metrics)))
         .nest("/strata", strata::routes(app))
         .fallback(prometheus::unknown);
-    Router::new()
+    let router = Router::new()
         .nest("/api/v1", api)
+        .route("/v1/metrics", on("otlp_http", post(otlp_http::metrics)))
         .route("/", on("landing", get(landing::landing)))
         .route("/metrics", on("metrics", get(exposition::metrics)))
         .route("/-/healthy", on("healthy", get(health::healthy)))
         .route("/healthz", on("healthy", get(health::healthy)))
         .route("/-/ready", on("ready", get(health::ready)))
         .route("/readyz", on("ready", get(health::ready)))
+        .fallback(strata::unknown);
+    let router = if packed { router.layer(from_fn(pack)) } else { router };
+    router.layer(from_fn_with_state(rules, guard)).with_state(Arc::clone(app))
+}
+
+/// OTLP over HTTP on its own port.
+pub(crate) fn otlp_http_router(app: &Arc<App>, rules: Guard) -> Router {
+    Router::new()
+        .route("/v1/metrics", counted(app, "otlp_http", post(otlp_http::metrics)))
         .fallback(strata::unknown)
+        .layer(from_fn_with_state(rules, guard))
+        .with_state(Arc::clone(app))
+}
+
+/// OTLP over gRPC on its own port.
+pub(crate) fn otlp_grpc_router(app: &Arc<App>, rules: Guard) -> Router {
+    Router::new()
+        .route(otlp_grpc::EXPORT_PATH, counted(app, "otlp_grpc", post(otlp_grpc::metrics)))
+        .fallback(otlp_grpc::unknown)
         .layer(from_fn_with_state(rules, guard))
         .with_state(Arc::clone(app))
 }

@@ -1,9 +1,11 @@
 //! What the handlers share: the floors below, the settings, and who may run now.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use strata_collect::SourceBook;
+use strata_collect::receive::otlp::OtlpReceiver;
 use strata_model::meter::Meter;
 use strata_model::{Clock, MetricKind, Sink};
 use strata_query::MetricsEngine;
@@ -28,6 +30,8 @@ pub struct Parts {
     pub sources: SourceBook,
     pub meter: Meter,
     pub clock: Arc<dyn Clock>,
+    /// Translates OTLP and remembers the totals of delta series; one per process.
+    pub otlp: Arc<OtlpReceiver>,
     pub own_names: OwnNames,
     pub ready: Ready,
     pub status: Status,
@@ -43,6 +47,7 @@ pub(crate) struct App {
     pub(crate) parts: Parts,
     pub(crate) settings: ServeSettings,
     pub(crate) queries: Semaphore,
+    running: AtomicI64,
     ingest: Semaphore,
     ingest_units: u32,
     pub(crate) started_ms: i64,
@@ -56,6 +61,7 @@ impl App {
         let ingest_units = u32::try_from(units).unwrap_or(u32::MAX);
         Self {
             queries: Semaphore::new(settings.query_concurrency),
+            running: AtomicI64::new(0),
             ingest: Semaphore::new(ingest_units as usize),
             ingest_units,
             started_ms: parts.clock.now_ms(),
@@ -68,6 +74,12 @@ impl App {
     /// Seconds since the server was made.
     pub(crate) fn uptime_seconds(&self) -> f64 {
         self.parts.clock.monotonic().saturating_sub(self.started).as_secs_f64()
+    }
+
+    /// One query more or less is being answered.
+    pub(crate) fn count_running(&self, change: i64) {
+        let now = self.running.fetch_add(change, Ordering::Relaxed) + change;
+        self.parts.meter.gauge("strata.query.inflight", &[]).set(now as f64);
     }
 
     /// Reserve memory for a body; `None` when there is none within `wait`.

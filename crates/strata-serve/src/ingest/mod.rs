@@ -1,8 +1,11 @@
 //! What other programs push: received, decoded, stored, and answered for honestly.
 
+mod decode;
+pub(crate) mod otlp;
+pub(crate) mod otlp_grpc;
+pub(crate) mod otlp_http;
+mod push;
 pub(crate) mod remote_write;
 mod store;
 
-pub(crate) use store::{
-    Arrival, append_all, record, refusal_of_body, refused_fault, sink_refusal, text,
-};
+pub(crate) use store::text;

@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use strata_collect::receive::{DecodeError, Decoded, Protocol, ReceiveLimits, remote_write};
+use strata_collect::receive::{Decoded, Protocol, remote_write};
 use strata_model::{Batch, Fault, FaultCode, Receipt, SinkError};
 
-use super::{Arrival, append_all, record, refusal_of_body, refused_fault, sink_refusal, text};
+use super::decode::{decode_off_thread, fault_of, receive_limits, status_of};
+use super::push::Push;
+use super::store::{Arrival, append_all, refusal_of_body, refused_fault, sink_refusal, text};
 use crate::state::App;
-
-/// Its row in the book of sources.
-const SOURCE: &str = "receive/remote_write";
-
-/// Larger bodies are decoded off the threads that serve connections.
-const DECODE_INLINE_BYTES: usize = 64 * 1024;
 
 /// What was written of a 2.0 request; a sender compares it with what it sent.
 static SAMPLES_WRITTEN: HeaderName =
@@ -35,34 +30,51 @@ struct Written {
 
 /// `POST /api/v1/write`
 pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Response {
-    let started = app.parts.clock.monotonic();
+    let push = Push::begin(&app, "remote_write", "receive/remote_write");
+    let response = take_in(&app, &push, request).await;
+    push.answered(response.status().as_str());
+    response
+}
+
+async fn take_in(app: &App, push: &Push<'_>, request: Request) -> Response {
     let protocol = match protocol_of(request.headers()) {
         Ok(protocol) => protocol,
         Err(problem) => return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem),
     };
-    let arrival = match Arrival::receive(&app, request).await {
+    let arrival = match Arrival::receive(app, request).await {
         Ok(arrival) => arrival,
-        Err(error) => return refusal_of_body(error),
+        Err(error) => {
+            push.turned_away(&error);
+            return refusal_of_body(error);
+        }
     };
-    let decoded = match decode(&app, protocol, arrival.bytes.clone()).await {
+    push.received(arrival.bytes.len());
+    let (body, limits) = (arrival.bytes.clone(), receive_limits(app));
+    let decoded = decode_off_thread(body.len(), move || match protocol {
+        Protocol::RemoteWriteV2 => remote_write::decode_v2(&body, &limits),
+        _ => remote_write::decode_v1(&body, &limits),
+    });
+    let decoded = match decoded.await {
         Ok(decoded) => decoded,
-        Err(error) => return refuse_undecodable(&app, started, &error),
+        Err(error) => {
+            push.failed(fault_of(&error));
+            return text(status_of(&error), error.to_string());
+        }
     };
     let mut faults = decoded.faults.clone();
-    let rejection = decoded.rejection();
-    match store(&app, protocol, decoded).await {
+    let (dropped, rejection) = (decoded.rejected, decoded.rejection());
+    match store(app, protocol, decoded).await {
         Err(error) => {
-            faults.push(Fault::new(FaultCode::Io, error.to_string()));
-            record(&app, SOURCE, started, None, faults);
+            push.failed(Fault::new(FaultCode::Io, error.to_string()));
             sink_refusal(&error)
         }
         Ok((written, receipt)) => {
             let refused = refused_fault(&receipt);
             let told = [rejection, refused.as_ref().map(|fault| fault.message.clone())];
             faults.extend(refused);
-            let stored = receipt.appended + receipt.duplicate;
-            record(&app, SOURCE, started, Some(stored), faults);
-            answer(protocol, written, told.into_iter().flatten().collect())
+            push.stored(&receipt, dropped, faults);
+            let told: Vec<String> = told.into_iter().flatten().collect();
+            answer(protocol, written, &told)
         }
     }
 }
@@ -77,35 +89,6 @@ fn protocol_of(headers: &HeaderMap) -> Result<Protocol, String> {
         return Err(format!("content encoding {encoding:?} is not supported, send snappy"));
     }
     remote_write::protocol_of(text(header::CONTENT_TYPE).unwrap_or_default())
-}
-
-async fn decode(app: &App, protocol: Protocol, body: Bytes) -> Result<Decoded, DecodeError> {
-    let limits = ReceiveLimits {
-        body_bytes: app.settings.body_bytes_max,
-        decoded_bytes: app.settings.decompressed_bytes_max,
-        ..ReceiveLimits::default()
-    };
-    let small = body.len() <= DECODE_INLINE_BYTES;
-    let decode = move || match protocol {
-        Protocol::RemoteWriteV2 => remote_write::decode_v2(&body, &limits),
-        _ => remote_write::decode_v1(&body, &limits),
-    };
-    if small {
-        return decode();
-    }
-    tokio::task::spawn_blocking(decode).await.unwrap_or_else(|error| {
-        Err(DecodeError::Malformed(format!("the decoder broke off: {error}")))
-    })
-}
-
-fn refuse_undecodable(app: &App, started: std::time::Duration, error: &DecodeError) -> Response {
-    let (status, code) = match error {
-        DecodeError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, FaultCode::TooLarge),
-        DecodeError::Malformed(_) => (StatusCode::BAD_REQUEST, FaultCode::Malformed),
-        DecodeError::Unsupported(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, FaultCode::Unsupported),
-    };
-    record(app, SOURCE, started, None, vec![Fault::new(code, error.to_string())]);
-    text(status, error.to_string())
 }
 
 /// Append floats and histograms. A 2.0 sender wants both counted apart, which a receipt does not
@@ -151,7 +134,7 @@ fn split(mut batch: Batch) -> (Batch, Batch) {
 
 /// 204 when everything is stored; 400 with the reasons when a part is not, because sending it
 /// again would not help. What was good is stored in both cases.
-fn answer(protocol: Protocol, written: Written, told: Vec<String>) -> Response {
+fn answer(protocol: Protocol, written: Written, told: &[String]) -> Response {
     let mut response = if told.is_empty() {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;

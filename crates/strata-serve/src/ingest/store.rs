@@ -7,8 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use strata_collect::book::Outcome;
-use strata_model::{Batch, Fault, Receipt, SinkError, SourceKind, SourceState};
+use strata_model::{Batch, Fault, FaultCode, Receipt, SinkError};
 use tokio::task::JoinSet;
 
 use crate::body::{BodyError, announced_length, collect};
@@ -21,7 +20,7 @@ use crate::state::App;
 const APPENDS_AT_ONCE: usize = 64;
 
 /// How long a body waits for memory before its sender is told to come back.
-const MEMORY_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const MEMORY_WAIT: Duration = Duration::from_millis(500);
 
 /// Seconds after which an overloaded sink is worth another try.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 5;
@@ -117,41 +116,6 @@ pub(crate) async fn append_all(app: &App, batches: Vec<Batch>) -> Result<Receipt
     }
 }
 
-/// Enter what one push brought into the book of sources and the meter.
-pub(crate) fn record(
-    app: &App,
-    id: &str,
-    started: Duration,
-    samples: Option<u64>,
-    faults: Vec<Fault>,
-) {
-    let clock = &app.parts.clock;
-    let state = match (samples, faults.is_empty()) {
-        (None, _) => SourceState::Failing,
-        (Some(_), true) => SourceState::Ok,
-        (Some(_), false) => SourceState::Partial,
-    };
-    let hint = match state {
-        SourceState::Ok => String::new(),
-        _ => "look at the recent faults, and at the log of the sender".to_owned(),
-    };
-    let labels = [("source", id)];
-    app.parts.meter.counter("strata.receive.requests", &labels).add(1);
-    app.parts.meter.counter("strata.receive.samples", &labels).add(samples.unwrap_or(0));
-    let fault_count = faults.iter().map(|fault| fault.count).sum();
-    app.parts.meter.counter("strata.receive.faults", &labels).add(fault_count);
-    app.parts.sources.register(id, SourceKind::Receive, None);
-    let outcome = Outcome {
-        state,
-        at_ms: clock.now_ms(),
-        duration_seconds: clock.monotonic().saturating_sub(started).as_secs_f64(),
-        samples,
-        faults,
-        hint,
-    };
-    app.parts.sources.record(id, outcome);
-}
-
 /// What the sink refused, as one fault; `None` when it refused nothing.
 pub(crate) fn refused_fault(receipt: &Receipt) -> Option<Fault> {
     let reasons = [
@@ -169,11 +133,8 @@ pub(crate) fn refused_fault(receipt: &Receipt) -> Option<Fault> {
     if told.is_empty() {
         return None;
     }
-    let code = if receipt.over_series_limit > 0 {
-        strata_model::FaultCode::OverLimit
-    } else {
-        strata_model::FaultCode::Malformed
-    };
+    let code =
+        if receipt.over_series_limit > 0 { FaultCode::OverLimit } else { FaultCode::Malformed };
     let message = format!("{} samples refused: {}", receipt.refused(), told.join(", "));
     Some(Fault { code, message, count: receipt.refused() })
 }

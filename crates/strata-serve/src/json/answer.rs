@@ -72,15 +72,13 @@ impl Pieces {
             QueryValue::Vector(series) => (Shape::Vector, series),
             QueryValue::Matrix(series) => (Shape::Matrix, series),
             QueryValue::Scalar(at_ms, value) => {
-                push_seconds(&mut opening, at_ms);
-                opening.extend_from_slice(b",\"");
+                push_text(&mut opening, format_args!("{},\"", at_ms as f64 / 1000.0));
                 push_plain(&mut opening, value);
                 opening.push(b'"');
                 (Shape::Vector, Vec::new())
             }
             QueryValue::String(at_ms, text) => {
-                push_seconds(&mut opening, at_ms);
-                opening.push(b',');
+                push_text(&mut opening, format_args!("{},", at_ms as f64 / 1000.0));
                 push_string(&mut opening, &text);
                 (Shape::Vector, Vec::new())
             }

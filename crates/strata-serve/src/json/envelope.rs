@@ -43,6 +43,15 @@ impl ApiError {
         Self { status: StatusCode::NOT_FOUND, error_type: "not_found", message: message.into() }
     }
 
+    /// A handler broke; Prometheus says the same of its evaluator: 500.
+    pub(crate) fn panicked(words: &str) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            error_type: "internal",
+            message: format!("unexpected error: {words}"),
+        }
+    }
+
     /// The engine's refusal of an expression: what is wrong with the text names the parameter.
     pub(crate) fn of_expression(error: QueryError) -> Self {
         match error.kind {

@@ -13,7 +13,7 @@ const EXACT_INTEGER_BELOW: f64 = 9_007_199_254_740_992.0;
 /// Append a sample value without quotes: `1.5`, `+Inf`, `NaN`, `1e+21`, `2.5e-07`.
 pub fn push_float(buffer: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
-    if magnitude != 0.0 && (magnitude < EXPONENT_BELOW || magnitude >= EXPONENT_FROM) {
+    if magnitude != 0.0 && !(EXPONENT_BELOW..EXPONENT_FROM).contains(&magnitude) {
         push_exponent(buffer, value);
     } else {
         push_plain(buffer, value);
@@ -77,7 +77,22 @@ pub(crate) fn push_text(buffer: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn floats_read_back_to_the_same_bits(bits: u64) {
+            let value = f64::from_bits(bits);
+            for write in [push_float, push_plain] {
+                let mut buffer = Vec::new();
+                write(&mut buffer, value);
+                let again: f64 = String::from_utf8(buffer).unwrap().parse().unwrap();
+                prop_assert!(again.to_bits() == bits || (again.is_nan() && value.is_nan()));
+            }
+        }
+    }
 
     #[test]
     fn floats_are_written_as_go_writes_them() {

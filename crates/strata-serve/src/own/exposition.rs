@@ -68,12 +68,8 @@ fn families(app: &App) -> Vec<Family> {
         }
     }
     let version = Labels::from_pairs([("version", app.parts.version)]);
-    families.push(Family {
-        name: "strata_build_info".to_owned(),
-        help: "Version of this program.".to_owned(),
-        kind: MetricKind::Gauge,
-        samples: vec![(version, 1.0)],
-    });
+    let (name, help) = (app.parts.own_names)("strata.build", MetricKind::Info);
+    families.push(Family { name, help, kind: MetricKind::Info, samples: vec![(version, 1.0)] });
     families.extend(process_families(&process::read()));
     families
 }
@@ -110,14 +106,17 @@ fn write_page(families: &[Family], dialect: Dialect) -> Vec<u8> {
     let mut page = Vec::with_capacity(8 * 1024);
     for family in families {
         // OpenMetrics names the family without the suffix of its samples.
-        let title = match (dialect, family.name.strip_suffix("_total")) {
-            (Dialect::OpenMetrics, Some(stem)) => stem,
-            _ => &family.name,
+        let suffix = match (dialect, family.kind) {
+            (Dialect::OpenMetrics, MetricKind::Counter) => "_total",
+            (Dialect::OpenMetrics, MetricKind::Info) => "_info",
+            _ => "",
         };
+        let title = family.name.strip_suffix(suffix).unwrap_or(&family.name);
         push_text(&mut page, format_args!("# HELP {title} "));
         push_escaped(&mut page, &family.help, dialect == Dialect::OpenMetrics);
         let kind = match (dialect, family.kind) {
             (Dialect::Text, MetricKind::Unknown) => "untyped",
+            (Dialect::Text, MetricKind::Info) => MetricKind::Gauge.name(),
             (_, kind) => kind.name(),
         };
         push_text(&mut page, format_args!("\n# TYPE {title} {kind}\n"));

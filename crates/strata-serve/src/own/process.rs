@@ -4,7 +4,7 @@
 use std::fs;
 
 /// Clock ticks per second of `/proc`: fixed in the kernel's interface to programs on every
-/// architecture Rust supports (`USER_HZ`, proc_pid_stat(5)).
+/// architecture Rust supports (`USER_HZ`, `proc_pid_stat(5)`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What could be read; `None` where it could not.
@@ -41,7 +41,7 @@ pub(super) fn read() -> Process {
     }
 }
 
-/// Field of `/proc/PID/stat` by its number in proc_pid_stat(5). The second field is the command in
+/// Field of `/proc/PID/stat` by its number in `proc_pid_stat(5)`. The second field is the command in
 /// parentheses and may hold spaces, so counting starts after its last parenthesis.
 fn stat_field(stat: &str, number: usize) -> Option<f64> {
     let (_, after_command) = stat.rsplit_once(')')?;

@@ -100,7 +100,29 @@ fn digits(bytes: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC*", number in "[-+.0-9eTZ:]{0,30}") {
+            for text in [text, number] {
+                if let Err(problem) = parse_time(&text) {
+                    prop_assert!(problem.starts_with("cannot parse "));
+                }
+                drop(crate::params::parse_duration(&text));
+                drop(crate::params::unescape_label_name(&text));
+            }
+        }
+
+        #[test]
+        fn every_second_of_the_calendar_is_read_in_both_forms(second in -62_135_596_800_i64..253_402_300_800) {
+            let written = jiff::Timestamp::from_second(second).unwrap().to_string();
+            prop_assert_eq!(parse_time(&written), Ok(second * 1000));
+            prop_assert_eq!(parse_time(&second.to_string()), Ok(second * 1000));
+        }
+    }
 
     #[test]
     fn times_are_unix_seconds_or_rfc3339() {

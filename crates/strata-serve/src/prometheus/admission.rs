@@ -32,10 +32,12 @@ where
     let clock = &app.parts.clock;
     let arrived = clock.monotonic();
     let turn = tokio::time::timeout(timeout, app.queries.acquire()).await;
-    let Ok(Ok(_turn)) = turn else {
-        app.parts.meter.counter("strata.query.queue_timeouts", &[]).add(1);
+    let Some(_turn) = turn.ok().and_then(Result::ok).filter(|_| !timeout.is_zero()) else {
+        let reason = [("reason", "queue_timeout")];
+        app.parts.meter.counter("strata.query.rejected", &reason).add(1);
         return Err(ApiError::timeout(TIMED_OUT_QUEUED));
     };
+    let _running = Running::enter(app);
     let begun = clock.monotonic();
     let waited = begun.saturating_sub(arrived);
     let left = timeout.saturating_sub(waited);
@@ -52,4 +54,20 @@ where
         evaluation_seconds: evaluation.as_secs_f64(),
     };
     Ok((answer, stats))
+}
+
+/// Keeps `strata.query.inflight` right, also when the client goes away in between.
+struct Running<'a>(&'a App);
+
+impl<'a> Running<'a> {
+    fn enter(app: &'a App) -> Self {
+        app.count_running(1);
+        Self(app)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.count_running(-1);
+    }
 }

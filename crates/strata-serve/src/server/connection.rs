@@ -38,10 +38,10 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 const STREAMS_MAX: u32 = 100;
 
 /// A client that does not take a byte of its answer for this long is gone.
-const WRITE_STALL: Duration = Duration::from_secs(60);
+const WRITE_STALL: Duration = Duration::from_mins(1);
 
 /// Pings find HTTP/2 clients that vanished without a word.
-const PING_EVERY: Duration = Duration::from_secs(60);
+const PING_EVERY: Duration = Duration::from_mins(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// After a failed `accept`, usually for want of file descriptors, others get time to close.

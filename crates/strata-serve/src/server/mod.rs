@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::error::ServeError;
 use crate::guard::{Guard, Secret};
-use crate::options::{ServeSettings, exposure_message};
+use crate::options::{ListenAt, ServeSettings, exposure_message};
 use crate::routes;
 use crate::state::{App, Parts};
 use connection::{Flavor, Limits, accept};
@@ -25,7 +25,10 @@ pub struct Bound {
     settings: ServeSettings,
     token: Option<Arc<Secret>>,
     main: TcpListener,
+    otlp_grpc: Option<TcpListener>,
+    otlp_http: Option<TcpListener>,
     addresses: Addresses,
+    skipped: Vec<ServeError>,
 }
 
 /// Where the server listens.
@@ -33,6 +36,10 @@ pub struct Bound {
 pub struct Addresses {
     /// The Prometheus API and everything else over HTTP.
     pub main: SocketAddr,
+    /// OTLP over gRPC; `None` when it is off or its default port is taken.
+    pub otlp_grpc: Option<SocketAddr>,
+    /// OTLP over HTTP; `None` when it is off or its default port is taken.
+    pub otlp_http: Option<SocketAddr>,
 }
 
 impl Bound {
@@ -50,8 +57,21 @@ impl Bound {
             return Err(ServeError::Exposed { message: exposure_message(address) });
         }
         let main = listen(settings.listen, "the HTTP API").await?;
-        let addresses = Addresses { main: local(&main, settings.listen) };
-        Ok(Self { settings, token: token.map(Arc::new), main, addresses })
+        let mut skipped = Vec::new();
+        let otlp_grpc = listen_if(settings.otlp_grpc, "OTLP over gRPC", &mut skipped).await?;
+        let otlp_http = listen_if(settings.otlp_http, "OTLP over HTTP", &mut skipped).await?;
+        let addresses = Addresses {
+            main: local(&main).unwrap_or(settings.listen),
+            otlp_grpc: otlp_grpc.as_ref().and_then(local),
+            otlp_http: otlp_http.as_ref().and_then(local),
+        };
+        let token = token.map(Arc::new);
+        Ok(Self { settings, token, main, otlp_grpc, otlp_http, addresses, skipped })
+    }
+
+    /// Ports the server goes without, each with the reason: only defaults nobody asked for.
+    pub fn skipped(&self) -> &[ServeError] {
+        &self.skipped
     }
 
     /// The addresses taken, with real port numbers where 0 was asked for.
@@ -63,12 +83,23 @@ impl Bound {
     pub async fn serve(self, parts: Parts, shutdown: impl Future<Output = ()> + Send) {
         let grace = self.settings.shutdown_grace;
         let limits = Limits::of(&self.settings);
-        let main_rules = self.rules(self.addresses.main);
+        let rules = [Some(self.addresses.main), self.addresses.otlp_grpc, self.addresses.otlp_http]
+            .map(|address| self.rules(address.unwrap_or(self.addresses.main)));
+        let [main_rules, grpc_rules, http_rules] = rules;
+        let packed = !self.addresses.main.ip().is_loopback();
         let app = Arc::new(App::new(parts, self.settings));
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
-        let main: Router = routes::main_router(&app, main_rules);
+        let main: Router = routes::main_router(&app, main_rules, packed);
         listeners.spawn(accept(self.main, main, Flavor::Http1, limits, stopped.clone()));
+        if let Some(listener) = self.otlp_grpc {
+            let router = routes::otlp_grpc_router(&app, grpc_rules);
+            listeners.spawn(accept(listener, router, Flavor::Http2, limits, stopped.clone()));
+        }
+        if let Some(listener) = self.otlp_http {
+            let router = routes::otlp_http_router(&app, http_rules);
+            listeners.spawn(accept(listener, router, Flavor::Http1, limits, stopped.clone()));
+        }
         drop(stopped);
         shutdown.await;
         tracing::info!("shutting down");
@@ -95,6 +126,24 @@ async fn listen(address: SocketAddr, purpose: &'static str) -> Result<TcpListene
     TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, purpose, source })
 }
 
-fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
-    listener.local_addr().unwrap_or(asked)
+/// Take a port that may be off, or that may be done without.
+async fn listen_if(
+    at: Option<ListenAt>,
+    purpose: &'static str,
+    skipped: &mut Vec<ServeError>,
+) -> Result<Option<TcpListener>, ServeError> {
+    let Some(ListenAt { address, required }) = at else { return Ok(None) };
+    match listen(address, purpose).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if required => Err(error),
+        Err(error) => {
+            tracing::info!(%address, purpose, "port is taken, going without");
+            skipped.push(error);
+            Ok(None)
+        }
+    }
+}
+
+fn local(listener: &TcpListener) -> Option<SocketAddr> {
+    listener.local_addr().ok()
 }

@@ -19,7 +19,7 @@ pub(super) struct Stall<S> {
     /// Bytes still awaited before `deadline`; 0 once they are there.
     awaited: usize,
     deadline: Pin<Box<Sleep>>,
-    write_stall: Duration,
+    patience: Duration,
     /// Set while a write is waiting for the client.
     waiting: Option<Pin<Box<Sleep>>>,
 }
@@ -30,7 +30,7 @@ impl<S> Stall<S> {
             inner,
             awaited: FIRST_BYTES,
             deadline: Box::pin(sleep(first_bytes_within)),
-            write_stall,
+            patience: write_stall,
             waiting: None,
         }
     }
@@ -45,8 +45,8 @@ impl<S> Stall<S> {
             self.waiting = None;
             return result;
         }
-        let stall = self.write_stall;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(stall)));
+        let patience = self.patience;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
         match waiting.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(timed_out("the client does not take its answer"))),
             Poll::Pending => Poll::Pending,
@@ -109,5 +109,48 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.inner).poll_shutdown(context);
         self.bounded(context, result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    const BOUND: Duration = Duration::from_secs(30);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_too_little_is_cut_off() {
+        let (mut client, server) = duplex(64);
+        let mut server = Stall::new(server, BOUND, BOUND);
+        client.write_all(b"PRI * HT").await.unwrap();
+        let mut buffer = [0; FIRST_BYTES];
+        let error = server.read_exact(&mut buffer).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_began_may_pause() {
+        let (mut client, server) = duplex(64);
+        let mut server = Stall::new(server, BOUND, BOUND);
+        client.write_all(&[0; FIRST_BYTES]).await.unwrap();
+        let mut buffer = [0; FIRST_BYTES + 1];
+        let later = async {
+            sleep(BOUND * 10).await;
+            client.write_all(b"x").await
+        };
+        let (read, written) = tokio::join!(server.read_exact(&mut buffer), later);
+        written.unwrap();
+        assert_eq!(read.unwrap(), FIRST_BYTES + 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_cut_off() {
+        let (client, server) = duplex(64);
+        let mut server = Stall::new(server, BOUND, BOUND);
+        let error = server.write_all(&[0; 65]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(client);
     }
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use strata_collect::SourceBook;
+use strata_collect::receive::ReceiveLimits;
+use strata_collect::receive::otlp::{OtlpOptions, OtlpReceiver};
 use strata_model::clock::FixedClock;
 use strata_model::meter::Meter;
 use strata_model::sink::BoxFuture;
@@ -39,6 +42,7 @@ impl FakeEngine {
         if text == "forever" {
             pending::<()>().await;
         }
+        assert!(text != "panic", "the engine broke");
         let known = self.answers.lock().unwrap().get(text).cloned();
         known.unwrap_or_else(|| {
             Err(QueryError::new(QueryErrorKind::BadData, format!("unknown query {text:?}")))
@@ -112,6 +116,8 @@ pub(crate) struct FakeSink {
     pub(crate) batches: Mutex<Vec<Batch>>,
     /// Answer every append with this instead of "all appended".
     pub(crate) reply: Mutex<Option<Result<Receipt, SinkError>>>,
+    /// Never answer an append.
+    pub(crate) stuck: AtomicBool,
 }
 
 impl FakeSink {
@@ -129,7 +135,13 @@ impl Sink for FakeSink {
         let appended = batch.sample_count() as u64;
         self.batches.lock().unwrap().push(batch);
         let reply = self.reply.lock().unwrap().clone();
-        Box::pin(async move { reply.unwrap_or(Ok(Receipt { appended, ..Receipt::default() })) })
+        let stuck = self.stuck.load(Ordering::SeqCst);
+        Box::pin(async move {
+            if stuck {
+                pending::<()>().await;
+            }
+            reply.unwrap_or(Ok(Receipt { appended, ..Receipt::default() }))
+        })
     }
 }
 
@@ -172,8 +184,16 @@ pub(crate) async fn start_with(options: ServeOptions, token: Option<&str>) -> Se
         sources: SourceBook::default(),
         meter: Meter::default(),
         clock: Arc::new(FixedClock::at(NOW_MS)),
+        otlp: Arc::new(OtlpReceiver::new(
+            OtlpOptions::default().validate(&ReceiveLimits::default()).unwrap(),
+            Arc::new(FixedClock::at(NOW_MS)),
+        )),
         own_names: Arc::new(|name, kind| {
-            let suffix = if kind == MetricKind::Counter { "_total" } else { "" };
+            let suffix = match kind {
+                MetricKind::Counter => "_total",
+                MetricKind::Info => "_info",
+                _ => "",
+            };
             (format!("{}{suffix}", name.replace('.', "_")), format!("Help of {name}."))
         }),
         ready: Arc::new(move || told.lock().unwrap().clone()),

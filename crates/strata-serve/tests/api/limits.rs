@@ -1,5 +1,6 @@
 //! Slow, large and many: every bound ends in a clear answer, and the server goes on.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use strata_query::QueryValue;
@@ -118,5 +119,60 @@ async fn shutting_down_lets_running_requests_end() {
     running.write_all(b"up").await.unwrap();
     let answer = timeout(PATIENCE, read(&mut running)).await.unwrap();
     assert_eq!(answer.status, 200);
+    timeout(PATIENCE, server.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn bodies_beyond_the_memory_are_told_to_come_back() {
+    let tight = ServeOptions {
+        body_bytes_max: "64KiB".to_owned(),
+        ingest_bytes_max: "64KiB".to_owned(),
+        ..options()
+    };
+    let server = start_with(tight, None).await;
+    let address = server.at.main;
+    let mut hog = TcpStream::connect(address).await.unwrap();
+    let head = "POST /api/v1/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65000\r\n\r\n";
+    hog.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let answer = post(address, "/api/v1/write", "application/x-protobuf", b"x").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
+    assert_eq!(get(address, "/-/healthy").await.status, 200, "reads go on");
+    drop(hog);
+    let later = post(address, "/api/v1/write", "application/x-protobuf", b"\xff").await;
+    assert_eq!(later.status, 400, "the memory is free again");
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_request_only() {
+    let server = start().await;
+    let answer = get(server.at.main, "/api/v1/query?query=panic").await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.json()["error"], "unexpected error: the engine broke");
+    assert_eq!(server.meter.gauge("strata.query.inflight", &[]).get(), 0.0);
+    assert_eq!(get(server.at.main, "/-/healthy").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stuck_sink_does_not_outlive_the_grace_time() {
+    let quick = ServeOptions { shutdown_grace: "100ms".to_owned(), ..options() };
+    let mut server = start_with(quick, None).await;
+    server.sink.stuck.store(true, Ordering::SeqCst);
+    let body = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fixtures/remote-write/rw1-prometheus-3.5.3-vllm-scrape.snappy"
+    ));
+    let body = body.unwrap();
+    let mut waiting = TcpStream::connect(server.at.main).await.unwrap();
+    let head = format!(
+        "POST /api/v1/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    waiting.write_all(head.as_bytes()).await.unwrap();
+    waiting.write_all(&body).await.unwrap();
+    while server.sink.samples() == 0 {
+        tokio::task::yield_now().await;
+    }
+    server.stop.take().unwrap().send(()).unwrap();
     timeout(PATIENCE, server.ended).await.unwrap().unwrap();
 }

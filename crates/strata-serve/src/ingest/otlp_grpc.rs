@@ -1,0 +1,145 @@
+//! OTLP metrics over gRPC: `MetricsService/Export`.
+//!
+//! The message is taken as bytes and decoded by the same decoder as over HTTP, which bounds what a
+//! small body may become.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::{Buf, BufMut};
+use prost::Message;
+use strata_collect::receive::otlp::OtlpReceiver;
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::BoxFuture;
+use tonic::server::{Grpc, UnaryService};
+use tonic::{Code, Status};
+
+use super::decode::{decode_off_thread, receive_limits};
+use super::otlp::{Refusal, SOURCE, export};
+use super::push::Push;
+use super::store::MEMORY_WAIT;
+use crate::body::announced_length;
+use crate::state::App;
+
+/// The path of the one method.
+pub(crate) const EXPORT_PATH: &str =
+    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+
+/// Reserved for a request of unknown length: gRPC's usual bound of a message. A message may be
+/// larger, up to the bound of a body; memory that is announced and not sent is not touched.
+const RESERVED_BYTES: usize = 4 << 20;
+
+/// `Export`
+pub(crate) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
+    let length = announced_length(&request).unwrap_or(RESERVED_BYTES);
+    let Some(_memory) = app.reserve(length, MEMORY_WAIT).await else {
+        return refuse(&app, Status::unavailable("too many requests are being received"));
+    };
+    let mut grpc = Grpc::new(BytesCodec)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .max_decoding_message_size(app.settings.body_bytes_max);
+    let limit = app.settings.body_timeout + APPEND_TIME;
+    let answer = grpc.unary(Export { app: Arc::clone(&app) }, request);
+    match tokio::time::timeout(limit, answer).await {
+        Ok(response) => response.map(Body::new),
+        Err(_elapsed) => refuse(&app, Status::deadline_exceeded("the request took too long")),
+    }
+}
+
+/// Any other method.
+pub(crate) async fn unknown() -> Response {
+    Status::unimplemented("only metrics are received here").into_http::<Body>()
+}
+
+/// What storing may take on top of receiving.
+const APPEND_TIME: Duration = Duration::from_secs(30);
+
+fn refuse(app: &App, status: Status) -> Response {
+    Push::begin(app, "otlp_grpc", SOURCE).answered(code_word(status.code()));
+    status.into_http::<Body>()
+}
+
+struct Export {
+    app: Arc<App>,
+}
+
+impl UnaryService<Bytes> for Export {
+    type Response = Bytes;
+    type Future = BoxFuture<tonic::Response<Bytes>, Status>;
+
+    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
+        let app = Arc::clone(&self.app);
+        Box::pin(async move {
+            let push = Push::begin(&app, "otlp_grpc", SOURCE);
+            let answer = take_in(&app, &push, request.into_inner()).await;
+            let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
+            push.answered(code_word(code));
+            answer.map(tonic::Response::new)
+        })
+    }
+}
+
+async fn take_in(app: &App, push: &Push<'_>, body: Bytes) -> Result<Bytes, Status> {
+    push.received(body.len());
+    let limits = receive_limits(app);
+    let request =
+        decode_off_thread(body.len(), move || OtlpReceiver::decode_protobuf(&body, &limits));
+    match export(app, push, request.await).await {
+        Ok(done) => Ok(done.encode_to_vec().into()),
+        Err(Refusal::Undecodable(error)) => Err(Status::invalid_argument(error.to_string())),
+        // The one code after which senders try again without being told when.
+        Err(Refusal::Sink(error)) => Err(Status::unavailable(error.to_string())),
+    }
+}
+
+/// The codes this service answers with, as label values.
+fn code_word(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "ok",
+        Code::InvalidArgument => "invalid_argument",
+        Code::Unavailable => "unavailable",
+        Code::DeadlineExceeded => "deadline_exceeded",
+        _ => "other",
+    }
+}
+
+/// Passes messages on as they are.
+struct BytesCodec;
+
+impl Codec for BytesCodec {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for BytesCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for BytesCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    }
+}
