@@ -5,6 +5,7 @@
 
 pub mod engine;
 pub mod promql;
+pub mod promqltest;
 
 pub use engine::{
     Annotations, Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue,

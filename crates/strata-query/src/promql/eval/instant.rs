@@ -71,12 +71,9 @@ impl<'a> Walker<'a> {
             self.histogram += 1;
         }
         let float = self.float.checked_sub(1).map(|i| Found::Float(times[i], i));
-        let histogram =
-            self.histogram.checked_sub(1).map(|i| Found::Histogram(histograms[i].0, i));
+        let histogram = self.histogram.checked_sub(1).map(|i| Found::Histogram(histograms[i].0, i));
         let found = match (float, histogram) {
-            (Some(Found::Float(f, i)), Some(Found::Histogram(h, _))) if f > h => {
-                Found::Float(f, i)
-            }
+            (Some(Found::Float(f, i)), Some(Found::Histogram(h, _))) if f > h => Found::Float(f, i),
             (_, Some(histogram)) => histogram,
             (Some(float), None) => float,
             (None, None) => return None,

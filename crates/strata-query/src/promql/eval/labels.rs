@@ -130,9 +130,8 @@ fn digits(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 /// By value, and of equal values the one with fewer leading zeros first.
 fn compare_digits(a: &[u8], b: &[u8]) -> Ordering {
-    let strip = |run: &'_ [u8]| -> usize {
-        run.iter().position(|d| *d != b'0').unwrap_or(run.len())
-    };
+    let strip =
+        |run: &'_ [u8]| -> usize { run.iter().position(|d| *d != b'0').unwrap_or(run.len()) };
     let (short_a, short_b) = (&a[strip(a)..], &b[strip(b)..]);
     short_a
         .len()

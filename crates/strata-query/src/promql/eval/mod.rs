@@ -2,8 +2,8 @@
 
 mod aggregate;
 mod binary;
-mod classic;
 mod dates;
+mod distribution;
 mod elementwise;
 mod extended;
 mod finish;
@@ -16,8 +16,8 @@ mod matching;
 mod over_time;
 mod quantile;
 mod range;
-mod rate;
 mod ranked;
+mod rate;
 mod regression;
 mod windows;
 
@@ -102,8 +102,7 @@ pub fn evaluate(
         return Err(QueryError::new(QueryErrorKind::BadData, message));
     }
     let expr = prepare(expr, times)?;
-    let mut evaluator =
-        Evaluator { source, options, interrupt, notes: Notes::default(), live: 0 };
+    let mut evaluator = Evaluator { source, options, interrupt, notes: Notes::default(), live: 0 };
     let value = match query.step_ms {
         None => evaluator.instant_answer(&expr, start)?,
         Some(step) => {

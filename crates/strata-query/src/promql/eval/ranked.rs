@@ -2,9 +2,11 @@
 
 use std::cmp::Ordering;
 
+use strata_model::histogram::format_number;
+
 use super::aggregate::Groups;
 use super::{Evaluator, Outcome, failed};
-use crate::promql::syntax::{Aggregate, AggregateOp, Expr, format_general};
+use crate::promql::syntax::{Aggregate, AggregateOp, Expr};
 use crate::promql::value::{Column, Kind, Row, Steps};
 
 /// Where a whole number no longer fits a signed 64-bit one.
@@ -75,11 +77,11 @@ impl Evaluator<'_> {
             return Err(failed("Parameter value is NaN"));
         }
         if least <= -TOO_LARGE {
-            let value = format_general(least);
+            let value = format_number(least);
             return Err(failed(format_args!("Scalar value {value} underflows int64")));
         }
         if most >= TOO_LARGE {
-            let value = format_general(most);
+            let value = format_number(most);
             return Err(failed(format_args!("Scalar value {value} overflows int64")));
         }
         Ok(true)
