@@ -19,6 +19,25 @@ fn cell(histogram: NativeHistogram) -> Cell {
     Cell::Histogram(Arc::new(histogram))
 }
 
+/// Say of each histogram whether it follows its predecessor, where nothing says so yet. Where only
+/// counts and sums are used, conflicts between hints can be told from them alone.
+pub(super) fn settle_hints(points: &mut [Point]) {
+    let mut previous: Option<Arc<NativeHistogram>> = None;
+    for (_, histogram) in points {
+        let original = Arc::clone(histogram);
+        if let Some(last) = previous
+            && original.counter_reset_hint == CounterResetHint::Unknown
+        {
+            let mut settled = NativeHistogram::clone(&original);
+            let reset = original.detect_reset(&last);
+            settled.counter_reset_hint =
+                if reset { CounterResetHint::Reset } else { CounterResetHint::NotReset };
+            *histogram = Arc::new(settled);
+        }
+        previous = Some(original);
+    }
+}
+
 /// The histogram times a factor.
 pub(super) fn scaled(histogram: &NativeHistogram, factor: f64) -> Arc<NativeHistogram> {
     Arc::new(histogram.mul(factor))

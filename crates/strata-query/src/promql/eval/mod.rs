@@ -264,6 +264,16 @@ impl Evaluator<'_> {
     }
 }
 
+/// A string argument that names a label, unless it cannot.
+fn label_of(expr: &Expr) -> Option<&str> {
+    match expr.unwrapped() {
+        Expr::String(node) if node.not_utf8.is_none() && !node.value.is_empty() => {
+            Some(&node.value)
+        }
+        _ => None,
+    }
+}
+
 /// The text of a string argument.
 fn text_of(expr: &Expr) -> &str {
     match expr.unwrapped() {
