@@ -7,6 +7,7 @@ pub mod canonical;
 pub mod engine;
 pub mod promql;
 pub mod selector;
+pub mod promqltest;
 
 pub use engine::{
     Annotations, Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::syntax::{Span, format_general, quote};
+use strata_model::histogram::format_number;
+
+use super::syntax::{Span, quote};
 use crate::engine::Annotations;
 
 /// How serious a note is.
@@ -76,12 +78,12 @@ impl Notes {
     }
 
     pub(crate) fn invalid_quantile(&mut self, q: f64, span: Span) {
-        let q = format_general(q);
+        let q = format_number(q);
         self.warn(span, format_args!("quantile value should be between 0 and 1, got {q}"));
     }
 
     pub(crate) fn invalid_ratio(&mut self, ratio: f64, capped: f64, span: Span) {
-        let (ratio, capped) = (format_general(ratio), format_general(capped));
+        let (ratio, capped) = (format_number(ratio), format_number(capped));
         self.warn(
             span,
             format_args!(
@@ -121,10 +123,7 @@ impl Notes {
 
     pub(crate) fn not_a_counter(&mut self, metric: &str, span: Span) {
         let metric = quote(metric);
-        self.warn(
-            span,
-            format_args!("this native histogram metric is not a counter: {metric}"),
-        );
+        self.warn(span, format_args!("this native histogram metric is not a counter: {metric}"));
     }
 
     pub(crate) fn not_a_gauge(&mut self, metric: &str, span: Span) {
@@ -213,9 +212,7 @@ impl Notes {
         let metric = for_metric(metric);
         self.info(
             span,
-            format_args!(
-                "input to histogram_quantile has NaN observations, result is NaN{metric}"
-            ),
+            format_args!("input to histogram_quantile has NaN observations, result is NaN{metric}"),
         );
     }
 
@@ -248,10 +245,7 @@ impl Notes {
 
     pub(crate) fn reconciled_buckets(&mut self, combining: Combining, span: Span) {
         let what = combining.text();
-        self.info(
-            span,
-            format_args!("mismatched custom buckets were reconciled during {what}"),
-        );
+        self.info(span, format_args!("mismatched custom buckets were reconciled during {what}"));
     }
 
     /// The texts with the positions in `query`, sorted.
@@ -277,8 +271,8 @@ fn for_metric(metric: &str) -> String {
 fn describe_forced(forced: &Forced) -> String {
     format!(
         ", from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",
-        format_general(forced.min_bucket),
-        format_general(forced.max_bucket),
+        format_number(forced.min_bucket),
+        format_number(forced.max_bucket),
         two_digits(forced.max_diff),
         forced.samples,
         rfc3339(forced.first_ms),

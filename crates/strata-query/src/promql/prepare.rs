@@ -1,7 +1,7 @@
 //! What is done to a tree once the query's times are known and before it is evaluated.
 
 use super::syntax::{
-    AtModifier, DurationExpr, DurationOp, Expr, NumberLiteral, VectorSelector, When,
+    AtModifier, BinaryOp, DurationExpr, DurationOp, Expr, NumberLiteral, VectorSelector, When,
 };
 use crate::engine::{QueryError, QueryErrorKind};
 
@@ -37,6 +37,7 @@ const TIME_DEPENDENT: &[&str] = &[
 /// # Errors
 /// A duration expression has no usable value.
 pub(crate) fn prepare(mut expr: Expr, times: QueryTimes) -> Result<Expr, QueryError> {
+    mark_stats(&mut expr, false);
     resolve(&mut expr, times)?;
     let (_, wrap) = mark(&mut expr);
     Ok(if wrap { Expr::StepInvariant(Box::new(expr)) } else { expr })
@@ -91,6 +92,33 @@ fn resolve(expr: &mut Expr, times: QueryTimes) -> Result<(), QueryError> {
         Expr::Paren(inner, _) | Expr::StepInvariant(inner) => resolve(inner, times)?,
     }
     Ok(())
+}
+
+/// Find the selectors of whose histograms only count and sum are used: below a function that needs
+/// no more, and with nothing around them that needs all buckets.
+fn mark_stats(expr: &mut Expr, below_stats: bool) {
+    match expr {
+        Expr::Number(_) | Expr::String(_) | Expr::Subquery(_) => {}
+        Expr::Vector(node) => node.stats_only = below_stats,
+        Expr::Matrix(node) => node.selector.stats_only = below_stats,
+        Expr::Call(node) => {
+            let below = match node.func.name {
+                "histogram_count" | "histogram_sum" | "histogram_avg" => true,
+                "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => return,
+                _ => below_stats,
+            };
+            node.args.iter_mut().for_each(|arg| mark_stats(arg, below));
+        }
+        Expr::Aggregate(node) => mark_stats(&mut node.expr, below_stats),
+        Expr::Binary(node) => {
+            if !matches!(node.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) {
+                mark_stats(&mut node.lhs, below_stats);
+                mark_stats(&mut node.rhs, below_stats);
+            }
+        }
+        Expr::Unary(node) => mark_stats(&mut node.expr, below_stats),
+        Expr::Paren(inner, _) | Expr::StepInvariant(inner) => mark_stats(inner, below_stats),
+    }
 }
 
 fn unwrap_parens(expr: &mut Expr) {

@@ -118,8 +118,7 @@ impl Evaluator<'_> {
                     drop_name |= row.drop_name;
                 }
                 let q = params.get(at).copied().unwrap_or(f64::NAN);
-                if let Some(cell) =
-                    self.aggregate_cells(node, &mut floats, &with_histogram, at, q)
+                if let Some(cell) = self.aggregate_cells(node, &mut floats, &with_histogram, at, q)
                 {
                     column.set(at, cell);
                 }

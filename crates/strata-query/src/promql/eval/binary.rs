@@ -65,8 +65,7 @@ fn as_number(truth: bool) -> f64 {
 
 impl Evaluator<'_> {
     pub(super) fn binary(&mut self, node: &Binary, steps: Steps) -> Outcome<Value> {
-        let scalar =
-            |expr: &crate::promql::syntax::Expr| expr.value_type() == ValueType::Scalar;
+        let scalar = |expr: &crate::promql::syntax::Expr| expr.value_type() == ValueType::Scalar;
         match (scalar(&node.lhs), scalar(&node.rhs)) {
             (true, true) => {
                 let left = self.scalars(&node.lhs, steps)?;

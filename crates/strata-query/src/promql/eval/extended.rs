@@ -142,8 +142,13 @@ impl Evaluator<'_> {
             }
             if !histograms.is_empty() {
                 let metric = series.labels.metric_name();
-                let found =
-                    super::histograms::smoothed_histogram(&mut self.notes, metric, span, histograms, at);
+                let found = super::histograms::smoothed_histogram(
+                    &mut self.notes,
+                    metric,
+                    span,
+                    histograms,
+                    at,
+                );
                 if let Some(cell) = found {
                     column.set(step, cell);
                 }

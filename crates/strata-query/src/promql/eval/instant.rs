@@ -71,12 +71,9 @@ impl<'a> Walker<'a> {
             self.histogram += 1;
         }
         let float = self.float.checked_sub(1).map(|i| Found::Float(times[i], i));
-        let histogram =
-            self.histogram.checked_sub(1).map(|i| Found::Histogram(histograms[i].0, i));
+        let histogram = self.histogram.checked_sub(1).map(|i| Found::Histogram(histograms[i].0, i));
         let found = match (float, histogram) {
-            (Some(Found::Float(f, i)), Some(Found::Histogram(h, _))) if f > h => {
-                Found::Float(f, i)
-            }
+            (Some(Found::Float(f, i)), Some(Found::Histogram(h, _))) if f > h => Found::Float(f, i),
             (_, Some(histogram)) => histogram,
             (Some(float), None) => float,
             (None, None) => return None,
@@ -105,6 +102,21 @@ impl Evaluator<'_> {
         Ok(series)
     }
 
+    /// Read the series of a selector.
+    pub(super) fn select_for(
+        &mut self,
+        node: &VectorSelector,
+        selection: &Selection,
+    ) -> Outcome<Vec<Series>> {
+        let mut series = self.select(selection)?;
+        if node.stats_only {
+            for one in &mut series {
+                super::histograms::settle_hints(&mut one.points.histograms);
+            }
+        }
+        Ok(series)
+    }
+
     pub(super) fn instant_series(
         &mut self,
         node: &VectorSelector,
@@ -117,16 +129,19 @@ impl Evaluator<'_> {
         let lookback = self.options.lookback_ms;
         let ahead = if node.kind == RangeKind::Smoothed { lookback } else { 0 };
         let steps = reference.steps();
-        self.select(&Selection {
-            matchers: node.matchers.clone(),
-            start_ms: reference.first().saturating_sub(lookback - 1),
-            end_ms: reference.last().saturating_add(ahead),
-            hints: SelectHints {
-                step_ms: if steps.count > 1 { steps.step } else { 0 },
-                range_ms: 0,
-                func: func.map(str::to_owned),
+        self.select_for(
+            node,
+            &Selection {
+                matchers: node.matchers.clone(),
+                start_ms: reference.first().saturating_sub(lookback - 1),
+                end_ms: reference.last().saturating_add(ahead),
+                hints: SelectHints {
+                    step_ms: if steps.count > 1 { steps.step } else { 0 },
+                    range_ms: 0,
+                    func: func.map(str::to_owned),
+                },
             },
-        })
+        )
     }
 
     pub(super) fn vector_selector(

@@ -5,22 +5,20 @@ use std::cmp::Ordering;
 use regex::Regex;
 use strata_model::METRIC_NAME;
 
-use super::{Evaluator, Outcome, failed, finish, text_of};
+use super::{Evaluator, Outcome, failed, finish, label_of, text_of};
 use crate::promql::syntax::Call;
 use crate::promql::value::{Row, Steps};
 
 impl Evaluator<'_> {
     pub(super) fn label_replace(&mut self, node: &Call, steps: Steps) -> Outcome<Vec<Row>> {
-        let [target, template, source, pattern] = [1, 2, 3, 4].map(|at| text_of(&node.args[at]));
+        let [template, source, pattern] = [2, 3, 4].map(|at| text_of(&node.args[at]));
         let regex = regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
             .size_limit(1 << 20)
             .build()
             .map_err(|_unhelpful| {
                 failed(format_args!("invalid regular expression in label_replace(): {pattern}"))
             })?;
-        if target.is_empty() {
-            return Err(failed("invalid destination label name in label_replace(): "));
-        }
+        let target = destination(node)?;
         let template = to_braced(template);
         let mut rows = self.rows(&node.args[0], steps)?;
         for row in &mut rows {
@@ -33,14 +31,16 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn label_join(&mut self, node: &Call, steps: Steps) -> Outcome<Vec<Row>> {
-        let (target, separator) = (text_of(&node.args[1]), text_of(&node.args[2]));
-        let sources: Vec<&str> = node.args.iter().skip(3).map(text_of).collect();
-        if sources.iter().any(|source| source.is_empty()) {
-            return Err(failed("invalid source label name in label_join(): "));
+        let separator = text_of(&node.args[2]);
+        let mut sources = Vec::new();
+        for arg in node.args.iter().skip(3) {
+            let bad = || {
+                let name = text_of(arg);
+                failed(format_args!("invalid source label name in label_join(): {name}"))
+            };
+            sources.push(label_of(arg).ok_or_else(bad)?);
         }
-        if target.is_empty() {
-            return Err(failed("invalid destination label name in label_join(): "));
-        }
+        let target = destination(node)?;
         let mut rows = self.rows(&node.args[0], steps)?;
         for row in &mut rows {
             let values: Vec<&str> =
@@ -50,6 +50,14 @@ impl Evaluator<'_> {
         }
         finish::merged(rows)
     }
+}
+
+/// The label a call writes to.
+fn destination(node: &Call) -> Outcome<&str> {
+    label_of(&node.args[1]).ok_or_else(|| {
+        let (name, function) = (text_of(&node.args[1]), node.func.name);
+        failed(format_args!("invalid destination label name in {function}(): {name}"))
+    })
 }
 
 fn set_label(row: &mut Row, name: &str, value: &str) {
@@ -130,9 +138,8 @@ fn digits(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 /// By value, and of equal values the one with fewer leading zeros first.
 fn compare_digits(a: &[u8], b: &[u8]) -> Ordering {
-    let strip = |run: &'_ [u8]| -> usize {
-        run.iter().position(|d| *d != b'0').unwrap_or(run.len())
-    };
+    let strip =
+        |run: &'_ [u8]| -> usize { run.iter().position(|d| *d != b'0').unwrap_or(run.len()) };
     let (short_a, short_b) = (&a[strip(a)..], &b[strip(b)..]);
     short_a
         .len()

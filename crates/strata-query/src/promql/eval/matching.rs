@@ -234,8 +234,7 @@ impl Pairing<'_> {
 
     fn duplicates(&self, a: usize, b: usize) -> crate::engine::QueryError {
         let matching = &self.node.matching;
-        let side =
-            if matching.cardinality == Cardinality::OneToMany { "left" } else { "right" };
+        let side = if matching.cardinality == Cardinality::OneToMany { "left" } else { "right" };
         let group = braces(&signature(&self.one[a].labels, matching));
         let mut names = [braces(&self.one[a].labels), braces(&self.one[b].labels)];
         names.sort_unstable();
@@ -260,8 +259,8 @@ impl Pairing<'_> {
         if let Some(at) = self.at.get(&labels) {
             return *at;
         }
-        let drop_name = self.node.return_bool
-            || matches!(sides.0, Side::Row(row) if self.many[row].drop_name);
+        let drop_name =
+            self.node.return_bool || matches!(sides.0, Side::Row(row) if self.many[row].drop_name);
         let at = self.rows.len();
         self.at.insert(labels.clone(), at);
         self.rows.push(Row { labels, drop_name, column: Column::absent(self.steps) });

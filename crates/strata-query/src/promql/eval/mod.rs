@@ -2,8 +2,8 @@
 
 mod aggregate;
 mod binary;
-mod classic;
 mod dates;
+mod distribution;
 mod elementwise;
 mod extended;
 mod finish;
@@ -16,8 +16,8 @@ mod matching;
 mod over_time;
 mod quantile;
 mod range;
-mod rate;
 mod ranked;
+mod rate;
 mod regression;
 mod windows;
 
@@ -102,8 +102,7 @@ pub fn evaluate(
         return Err(QueryError::new(QueryErrorKind::BadData, message));
     }
     let expr = prepare(expr, times)?;
-    let mut evaluator =
-        Evaluator { source, options, interrupt, notes: Notes::default(), live: 0 };
+    let mut evaluator = Evaluator { source, options, interrupt, notes: Notes::default(), live: 0 };
     let value = match query.step_ms {
         None => evaluator.instant_answer(&expr, start)?,
         Some(step) => {
@@ -262,6 +261,16 @@ impl Evaluator<'_> {
             "info" => self.info(node, steps).map(Value::Vector),
             _ => self.vector_function(node, steps),
         }
+    }
+}
+
+/// A string argument that names a label, unless it cannot.
+fn label_of(expr: &Expr) -> Option<&str> {
+    match expr.unwrapped() {
+        Expr::String(node) if node.not_utf8.is_none() && !node.value.is_empty() => {
+            Some(&node.value)
+        }
+        _ => None,
     }
 }
 

@@ -166,16 +166,19 @@ impl Evaluator<'_> {
         let series = if steps.count == 0 {
             Vec::new()
         } else {
-            self.select(&Selection {
-                matchers: selector.matchers.clone(),
-                start_ms: reference.first().saturating_sub(node.range_ms + before - 1),
-                end_ms: reference.last().saturating_add(after),
-                hints: SelectHints {
-                    step_ms: if steps.count > 1 { steps.step } else { 0 },
-                    range_ms: node.range_ms,
-                    func: func.map(str::to_owned),
+            self.select_for(
+                selector,
+                &Selection {
+                    matchers: selector.matchers.clone(),
+                    start_ms: reference.first().saturating_sub(node.range_ms + before - 1),
+                    end_ms: reference.last().saturating_add(after),
+                    hints: SelectHints {
+                        step_ms: if steps.count > 1 { steps.step } else { 0 },
+                        range_ms: node.range_ms,
+                        func: func.map(str::to_owned),
+                    },
                 },
-            })?
+            )?
         };
         let series = series
             .into_iter()

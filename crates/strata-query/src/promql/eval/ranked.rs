@@ -2,9 +2,11 @@
 
 use std::cmp::Ordering;
 
+use strata_model::histogram::format_number;
+
 use super::aggregate::Groups;
 use super::{Evaluator, Outcome, failed};
-use crate::promql::syntax::{Aggregate, AggregateOp, Expr, format_general};
+use crate::promql::syntax::{Aggregate, AggregateOp, Expr};
 use crate::promql::value::{Column, Kind, Row, Steps};
 
 /// Where a whole number no longer fits a signed 64-bit one.
@@ -75,11 +77,11 @@ impl Evaluator<'_> {
             return Err(failed("Parameter value is NaN"));
         }
         if least <= -TOO_LARGE {
-            let value = format_general(least);
+            let value = format_number(least);
             return Err(failed(format_args!("Scalar value {value} underflows int64")));
         }
         if most >= TOO_LARGE {
-            let value = format_general(most);
+            let value = format_number(most);
             return Err(failed(format_args!("Scalar value {value} overflows int64")));
         }
         Ok(true)
@@ -124,9 +126,10 @@ impl Evaluator<'_> {
 }
 
 /// Whether the hash of a series, as a fraction of all hashes, lies in the ratio; a negative ratio
-/// takes the complement. The hash is this program's own, so other series are picked than by
-/// Prometheus, equally stable.
+/// takes the complement. Prometheus hashes its own encoding of labels with XXH64; up to 127 bytes a
+/// text it is the same as ours, so that the same series are picked.
 fn in_ratio(row: &Row, ratio: f64) -> bool {
-    let fraction = row.labels.hash64() as f64 / u64::MAX as f64;
+    let hash = xxhash_rust::xxh64::xxh64(row.labels.encoded(), 0);
+    let fraction = hash as f64 / u64::MAX as f64;
     if ratio >= 0.0 { ratio != 0.0 && fraction < ratio } else { fraction >= 1.0 + ratio }
 }

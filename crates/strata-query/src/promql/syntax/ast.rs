@@ -203,6 +203,8 @@ pub struct VectorSelector {
     pub kind: RangeKind,
     /// Whether a selector that matches everything is allowed (second argument of `info`).
     pub may_match_all: bool,
+    /// Whether only counts and sums of histograms are asked for; set before evaluation.
+    pub stats_only: bool,
     pub span: Span,
 }
 

@@ -2,7 +2,8 @@
 //! duration expressions inside them.
 
 use super::ast::{
-    AtModifier, DurationExpr, DurationOp, Expr, MatrixSelector, RangeKind, Span, Subquery, When,
+    AtModifier, DurationExpr, DurationOp, Expr, MatrixSelector, NumberLiteral, RangeKind, Span,
+    Subquery, When,
 };
 use super::parse::{Fault, Parsed, Parser, Tree};
 use super::token::{BinaryOp, Keyword, Kind, MUL_PRECEDENCE};
@@ -158,6 +159,10 @@ impl Parser<'_> {
         Ok(lhs)
     }
 
+    fn signed_number_if(&mut self, wanted: bool) -> Option<Parsed<NumberLiteral>> {
+        if wanted { self.signed_number() } else { None }
+    }
+
     fn duration_op(&self) -> Option<DurationOp> {
         match self.kind() {
             Kind::Op(BinaryOp::Add) => Some(DurationOp::Add),
@@ -172,7 +177,9 @@ impl Parser<'_> {
 
     fn duration_primary(&mut self, depth: usize) -> Parsed<DurationExpr> {
         self.grown(depth, self.span())?;
-        if let Some(number) = self.signed_number() {
+        // A sign inside an expression binds like a multiplication; that of an offset is its own.
+        let literal = depth == 0 || matches!(self.kind(), Kind::Number | Kind::Duration);
+        if let Some(number) = self.signed_number_if(literal) {
             let number = number?;
             if number.value.abs() > MAX_SECONDS {
                 return Err(Fault::new(number.span, "duration out of range"));
@@ -183,13 +190,17 @@ impl Parser<'_> {
         match self.kind().clone() {
             Kind::Op(sign @ (BinaryOp::Add | BinaryOp::Sub)) => {
                 self.bump();
-                // As in arithmetic, a sign binds like a multiplication.
                 let inner = if depth == 0 {
                     self.duration_primary(depth + 1)?
                 } else {
                     self.duration(MUL_PRECEDENCE + 1, depth + 1)?
                 };
                 let negate = sign == BinaryOp::Sub;
+                if let DurationExpr::Number(mut number) = inner {
+                    number.value = if negate { -number.value } else { number.value };
+                    number.span.start = start.start;
+                    return Ok(DurationExpr::Number(number));
+                }
                 Ok(DurationExpr::Unary { negate, inner: Box::new(inner), start: start.start })
             }
             Kind::Keyword(word @ (Keyword::Step | Keyword::Range)) => {

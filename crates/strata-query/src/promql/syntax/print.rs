@@ -3,6 +3,7 @@
 use std::fmt;
 
 use strata_model::METRIC_NAME;
+use strata_model::histogram::format_number;
 use strata_model::selector::MatchOp;
 
 use super::ast::{
@@ -10,7 +11,7 @@ use super::ast::{
     VectorSelector, When,
 };
 use super::duration::format_duration_ms;
-use super::literal::{format_float, format_general, quote};
+use super::literal::{format_float, quote};
 
 /// Nodes that print longer than this are split over lines.
 const LINE: usize = 100;
@@ -195,14 +196,14 @@ fn operator(node: &Binary) -> String {
     }
     match (matching.fill_left, matching.fill_right) {
         (Some(left), Some(right)) if left == right => {
-            out += &format!(" fill ({})", format_general(left));
+            out += &format!(" fill ({})", format_number(left));
         }
         (left, right) => {
             if let Some(left) = left {
-                out += &format!(" fill_left ({})", format_general(left));
+                out += &format!(" fill_left ({})", format_number(left));
             }
             if let Some(right) = right {
-                out += &format!(" fill_right ({})", format_general(right));
+                out += &format!(" fill_right ({})", format_number(right));
             }
         }
     }

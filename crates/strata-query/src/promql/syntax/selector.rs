@@ -31,7 +31,15 @@ impl Parser<'_> {
             matchers.push(Matcher::equal(METRIC_NAME, name.as_str()));
         }
         let (when, kind) = (When::default(), RangeKind::default());
-        Ok(VectorSelector { name, matchers, when, kind, may_match_all: false, span })
+        Ok(VectorSelector {
+            name,
+            matchers,
+            when,
+            kind,
+            may_match_all: false,
+            stats_only: false,
+            span,
+        })
     }
 
     /// The matchers after `{`, and the closing brace.
