@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use rustc_hash::FxHashSet;
 use strata_model::{Batch, Labels, Receipt};
 
 use super::Shared;
@@ -72,6 +73,7 @@ impl Admission {
         self.pack(batch);
         self.resolve(shared, batch, bounds);
         let mut asked = Vec::new();
+        let mut deferred = FxHashSet::default();
         let samples = batch.samples.iter();
         let floats = samples.map(|s| (s.series, s.at_ms, Datum::Float(s.value.to_bits())));
         let packed = &self.packed;
@@ -100,10 +102,14 @@ impl Admission {
                 continue;
             }
             let verdict = match datum {
+                // Samples of one series are judged in the order they came, so those behind one
+                // that waits for the disk wait as well.
+                _ if !deferred.is_empty() && deferred.contains(&id) => Verdict::AskDisk,
                 Datum::Float(bits) => head.append(id, time, bits, bounds.window),
                 Datum::Histogram(packed) => head.append_histogram(id, time, packed, bounds.window),
             };
             if verdict == Verdict::AskDisk {
+                deferred.insert(id);
                 asked.push(Asked { slot, id, time, datum });
                 continue;
             }
@@ -145,12 +151,9 @@ impl Admission {
                 continue;
             }
             let (encoded, hash) = batch.series(slot);
-            match index.find(encoded, hash) {
-                Some(known) => *id = known,
-                None => {
-                    *id = INVALID;
-                    unknown.push(slot);
-                }
+            *id = index.find(encoded, hash).unwrap_or(INVALID);
+            if *id == INVALID {
+                unknown.push(slot);
             }
         }
         drop(index);
@@ -225,6 +228,7 @@ fn ask_disk(
     };
     let mut head = shared.head.write().unwrap_or_else(PoisonError::into_inner);
     let verdict = match (stored, ask.datum) {
+        _ if head.is_too_old(ask.id, ask.time, window) => Verdict::TooOld,
         (Stored::Same, _) => Verdict::Duplicate,
         (Stored::Other, _) => Verdict::Conflicting,
         (Stored::Nothing, Datum::Float(bits)) => {

@@ -161,7 +161,32 @@ impl Shared {
 #[derive(Clone)]
 pub struct MetricStore {
     shared: Arc<Shared>,
-    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    writer: Arc<WriterThread>,
+}
+
+/// Ends the writer with the last clone of the store.
+struct WriterThread {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl WriterThread {
+    fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+impl Drop for WriterThread {
+    /// A store that is dropped unclosed leaves its head to the log, as a crash does.
+    fn drop(&mut self) {
+        self.shared.queue.order(Order::Abandon);
+        self.join();
+    }
 }
 
 impl MetricStore {
@@ -212,12 +237,7 @@ impl MetricStore {
     /// The files cannot be written; what was acknowledged is then still in the log.
     pub fn close(&self) -> Result<(), StoreError> {
         let outcome = self.order(Order::Close);
-        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the store's writer panicked");
-        }
+        self.writer.join();
         outcome
     }
 

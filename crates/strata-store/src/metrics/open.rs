@@ -20,7 +20,7 @@ use super::log::{self, Segment};
 use super::options::StoreSettings;
 use super::queue::Queue;
 use super::writer::Writer;
-use super::{Counters, MetricStore, Shared};
+use super::{Counters, MetricStore, Shared, WriterThread};
 
 /// Name of the file whose lock says that a process has the store open.
 const LOCK: &str = "LOCK";
@@ -56,7 +56,8 @@ pub(super) fn open(
     let writer = Writer::new(Arc::clone(&shared), segment);
     let thread = std::thread::Builder::new().name("store-writer".to_owned());
     let thread = thread.spawn(move || writer.run()).map_err(StoreError::Thread)?;
-    Ok(MetricStore { shared, writer: Arc::new(Mutex::new(Some(thread))) })
+    let writer = WriterThread { shared: Arc::clone(&shared), thread: Mutex::new(Some(thread)) };
+    Ok(MetricStore { shared, writer: Arc::new(writer) })
 }
 
 fn lock(dir: &Path) -> Result<File, StoreError> {

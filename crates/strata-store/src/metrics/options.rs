@@ -87,13 +87,14 @@ impl StoreOptions {
             match parse_duration(text) {
                 Ok(value) if value >= least && value <= most => return value,
                 Ok(_) => {
-                    problems.push(format!("{name}: {text:?} is not between {least:?} and {most:?}"))
+                    problems
+                        .push(format!("{name}: {text:?} is not between {least:?} and {most:?}"));
                 }
                 Err(problem) => problems.push(format!("{name}: {problem}")),
             }
             least
         };
-        let hour = Duration::from_secs(3_600);
+        let hour = Duration::from_hours(1);
         let century = hour * 24 * 36_525;
         let retention = duration("retention", &self.retention, hour, century);
         let out_of_order_window =

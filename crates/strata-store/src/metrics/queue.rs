@@ -19,6 +19,8 @@ pub(crate) type Reply = oneshot::Sender<Result<Receipt, SinkError>>;
 pub(crate) enum Order {
     Seal(oneshot::Sender<Result<(), StoreError>>),
     Close(oneshot::Sender<Result<(), StoreError>>),
+    /// End without sealing; what was taken is in the log.
+    Abandon,
 }
 
 #[derive(Default)]
@@ -103,7 +105,7 @@ impl Queue {
         if state.closed {
             return false;
         }
-        state.closed |= matches!(order, Order::Close(_));
+        state.closed |= matches!(order, Order::Close(_) | Order::Abandon);
         state.orders.push_back(order);
         drop(state);
         self.wake.notify_one();

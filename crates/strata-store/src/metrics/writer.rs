@@ -40,7 +40,7 @@ const HEAD_BYTES: usize = 256 << 20;
 const LOG_BYTES: u64 = 1 << 30;
 
 /// Between looks for days to remove.
-const RETENTION_EVERY: Duration = Duration::from_secs(600);
+const RETENTION_EVERY: Duration = Duration::from_mins(10);
 
 /// The wall clock may run ahead of the monotonic one by this much before it is taken for a jump
 /// that must not remove data.
@@ -107,6 +107,10 @@ impl Writer {
                     Order::Close(reply) => {
                         let outcome = self.close();
                         drop(reply.send(outcome));
+                        return;
+                    }
+                    Order::Abandon => {
+                        self.commit(true);
                         return;
                     }
                 }
@@ -375,7 +379,7 @@ impl Writer {
             day.close_readers();
             match remove_database(&day.path) {
                 Ok(()) => {
-                    tracing::info!(path = %day.path.display(), "day is past retention, removed")
+                    tracing::info!(path = %day.path.display(), "day is past retention, removed");
                 }
                 Err(error) => {
                     tracing::warn!(path = %day.path.display(), %error, "cannot remove day");

@@ -1,6 +1,6 @@
 //! A native histogram as bytes: spans as integers, counts as integers where they are whole.
 //!
-//! Bucket counts of a counter histogram are whole numbers, so each is written as the ZigZag delta
+//! Bucket counts of a counter histogram are whole numbers, so each is written as the `ZigZag` delta
 //! to its left neighbour; when any count is not whole, the whole list is written as raw floats.
 
 use strata_model::{CounterResetHint, NativeHistogram, Span};

@@ -1,4 +1,4 @@
-//! LEB128 integers, ZigZag for signed ones, and a reader that never runs past its bytes.
+//! LEB128 integers, `ZigZag` for signed ones, and a reader that never runs past its bytes.
 
 /// Append `value` in groups of seven bits, low group first.
 pub(crate) fn put_u64(out: &mut Vec<u8>, mut value: u64) {

@@ -251,17 +251,14 @@ impl ReadPass<'_> {
         let times = self.times(connection, id)?;
         self.values.clear();
         let whole = column.decode(&mut self.values).is_some();
-        match times.filter(|times| whole && times.len() == self.values.len()) {
-            Some(times) => {
-                let before = out.samples();
-                out.add(&times, &self.values, self.range.0, self.range.1);
-                Ok(out.samples() - before)
-            }
-            None => {
-                self.bounds.damage.note(self.day, "times", id);
-                Ok(0)
-            }
-        }
+        let times = times.filter(|times| whole && times.len() == self.values.len());
+        let Some(times) = times else {
+            self.bounds.damage.note(self.day, "times", id);
+            return Ok(0);
+        };
+        let before = out.samples();
+        out.add(&times, &self.values, self.range.0, self.range.1);
+        Ok(out.samples() - before)
     }
 
     fn times(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<Option<Arc<[i64]>>> {

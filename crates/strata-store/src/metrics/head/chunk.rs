@@ -11,7 +11,7 @@ use crate::metrics::codec::varint::{Reader, put_i64, put_u64, unzigzag, zigzag};
 const RAW: u64 = 0;
 /// Value token: a scale byte and the integer itself follow.
 const RESCALE: u64 = 1;
-/// Added to every ZigZag delta so that the escapes stay free.
+/// Added to every `ZigZag` delta so that the escapes stay free.
 const ESCAPES: u64 = 2;
 
 /// After this many raw values in a row the series is taken for binary noise and the search over

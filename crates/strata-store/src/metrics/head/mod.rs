@@ -125,7 +125,13 @@ impl Head {
         let series = &self.series[id as usize];
         let floats = if series.count > 0 { series.state.last_time } else { i64::MIN };
         let histograms = self.histograms.get(&id).and_then(|list| list.last());
-        series.sealed_until.max(floats).max(histograms.map_or(i64::MIN, |last| last.0))
+        // After a start a late sample may be newer than anything in order.
+        let late = self.late.get(&id).and_then(|list| list.last());
+        series
+            .sealed_until
+            .max(floats)
+            .max(histograms.map_or(i64::MIN, |last| last.0))
+            .max(late.map_or(i64::MIN, |last| last.0))
     }
 
     /// Append a float sample. `window` is how far behind its series' newest one it may be.
@@ -139,11 +145,12 @@ impl Head {
             };
         }
         let after_floats = series.count == 0 || time > series.state.last_time;
-        if after_floats && time > series.sealed_until && self.histograms.is_empty() {
+        let only_floats = self.histograms.is_empty() && self.late.is_empty();
+        if after_floats && time > series.sealed_until && only_floats {
             self.push(id, time, bits);
             return Verdict::Appended;
         }
-        if time <= self.series[id as usize].sealed_until && !self.too_old(id, time, window) {
+        if time <= self.series[id as usize].sealed_until && !self.is_too_old(id, time, window) {
             return Verdict::AskDisk;
         }
         self.append_checked(id, time, bits, window)
@@ -155,7 +162,7 @@ impl Head {
             self.push(id, time, bits);
             return Verdict::Appended;
         }
-        if self.too_old(id, time, window) {
+        if self.is_too_old(id, time, window) {
             return Verdict::TooOld;
         }
         if self.histogram_at(id, time).is_some() {
@@ -172,7 +179,7 @@ impl Head {
     }
 
     /// Whether the sample is behind the window; not while the series' newest is only a guess.
-    fn too_old(&self, id: u32, time: i64, window: i64) -> bool {
+    pub(crate) fn is_too_old(&self, id: u32, time: i64, window: i64) -> bool {
         let series = &self.series[id as usize];
         let guess = !series.sealed_exactly && self.newest(id) == series.sealed_until;
         !guess && time < self.newest(id).saturating_sub(window)
@@ -186,7 +193,7 @@ impl Head {
         packed: &[u8],
         window: i64,
     ) -> Verdict {
-        if time <= self.series[id as usize].sealed_until && !self.too_old(id, time, window) {
+        if time <= self.series[id as usize].sealed_until && !self.is_too_old(id, time, window) {
             return Verdict::AskDisk;
         }
         self.append_histogram_checked(id, time, packed, window)
@@ -200,7 +207,7 @@ impl Head {
         packed: &[u8],
         window: i64,
     ) -> Verdict {
-        if self.too_old(id, time, window) {
+        if self.is_too_old(id, time, window) {
             return Verdict::TooOld;
         }
         if self.float_at(id, time).is_some() {

@@ -6,6 +6,8 @@
 
 mod postings;
 
+use std::collections::hash_map::Entry;
+
 use rustc_hash::FxHashMap;
 use strata_model::labels::iter_encoded;
 use strata_model::{Labels, METRIC_NAME, Matcher};
@@ -51,10 +53,11 @@ impl Index {
         let id = self.slots.len() as u32;
         let slot = self.store(encoded);
         self.slots.push(slot);
-        if self.by_hash.contains_key(&hash) {
-            self.collisions.entry(hash).or_default().push(id);
-        } else {
-            self.by_hash.insert(hash, id);
+        match self.by_hash.entry(hash) {
+            Entry::Occupied(_) => self.collisions.entry(hash).or_default().push(id),
+            Entry::Vacant(free) => {
+                free.insert(id);
+            }
         }
         for (name, value) in iter_encoded(encoded) {
             self.postings.add(name, value, id);

@@ -1,0 +1,166 @@
+//! Disks that fill, files that go bad or away, second processes, floods.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::time::Duration;
+
+use strata_model::clock::FixedClock;
+use strata_model::meter::Meter;
+use strata_model::{Sink, SinkError};
+
+use super::super::{StoreError, day, log};
+use super::{MetricStore, NOW, StoreOptions, batch, open, open_with, read};
+
+const DAY: i64 = 86_400_000;
+
+#[test]
+fn a_full_disk_stops_writes_not_reads_and_heals_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FixedClock::at(NOW));
+    let store = open_with(dir.path(), &clock).unwrap();
+    store.append_blocking(batch(&[(1, NOW, 1.0)])).unwrap();
+    // Writing to /dev/full fails as on a full disk.
+    let next = log::segment_path(dir.path(), 2);
+    symlink("/dev/full", &next).unwrap();
+    assert!(store.seal().is_err());
+    let reason = store.stats().read_only.unwrap();
+    assert!(reason.contains("No space left"), "{reason}");
+    let refused = store.append_blocking(batch(&[(1, NOW + 1, 1.0)]));
+    assert!(matches!(refused, Err(SinkError::Storage { .. })), "{refused:?}");
+    assert_eq!(read(&store, NOW, NOW).len(), 1);
+    fs::remove_file(next).unwrap();
+    clock.set(NOW + 6_000);
+    let waiting = std::sync::Condvar::new();
+    let lock = std::sync::Mutex::new(());
+    for _ in 0..40 {
+        if store.stats().read_only.is_none() {
+            break;
+        }
+        drop(waiting.wait_timeout(lock.lock().unwrap(), Duration::from_millis(50)).unwrap());
+    }
+    assert_eq!(store.stats().read_only, None);
+    assert_eq!(store.append_blocking(batch(&[(1, NOW + 2, 1.0)])).unwrap().appended, 1);
+    drop(store);
+    assert_eq!(read(&open(dir.path()), NOW, NOW + 2)[0].1.len(), 2);
+}
+
+#[test]
+fn a_damaged_day_is_set_aside_and_the_rest_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append_blocking(batch(&[(1, NOW - DAY, 1.0), (2, NOW, 2.0)])).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let yesterday = day::path(dir.path(), (NOW - DAY).div_euclid(DAY));
+    fs::write(&yesterday, b"not a database at all, and long enough to be read as one....").unwrap();
+    assert_eq!(MetricStore::verify(dir.path()).unwrap().damage.len(), 1);
+    let store = open(dir.path());
+    assert_eq!(store.stats().damaged, 1);
+    assert_eq!(read(&store, NOW - 2 * DAY, NOW).len(), 1);
+    assert!(!yesterday.exists());
+    let aside = MetricStore::verify(dir.path()).unwrap().damage;
+    assert!(aside[0].0.to_string_lossy().ends_with(".damaged"), "{aside:?}");
+}
+
+#[test]
+fn a_flipped_bit_in_a_block_is_named_and_skipped() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append_blocking(batch(&[(1, NOW, 1.0)])).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let path = day::path(dir.path(), NOW.div_euclid(DAY));
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute("UPDATE block SET data = zeroblob(30)", []).unwrap();
+    drop(connection);
+    let damage = MetricStore::verify(dir.path()).unwrap().damage;
+    assert!(damage[0].1.starts_with("block"), "{damage:?}");
+    let store = open(dir.path());
+    assert!(read(&store, NOW, NOW).is_empty());
+    assert_eq!(store.stats().damaged, 1);
+}
+
+#[test]
+fn a_day_file_lost_while_running_is_counted_and_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append_blocking(batch(&[(1, NOW, 1.0)])).unwrap();
+    store.seal().unwrap();
+    fs::remove_file(day::path(dir.path(), NOW.div_euclid(DAY))).unwrap();
+    store.append_blocking(batch(&[(1, NOW + 1, 2.0)])).unwrap();
+    store.seal().unwrap();
+    assert_eq!(store.stats().damaged, 1);
+    let expected = [("1".to_owned(), vec![(NOW + 1, 2.0_f64.to_bits())])];
+    assert_eq!(read(&store, NOW, NOW + 1), expected);
+    store.close().unwrap();
+    drop(store);
+    assert_eq!(read(&open(dir.path()), NOW, NOW + 1), expected);
+}
+
+#[test]
+fn a_second_process_is_told_who_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FixedClock::at(NOW));
+    let store = open(dir.path());
+    let second = open_with(dir.path(), &clock);
+    assert!(matches!(second, Err(StoreError::Locked { .. })));
+    drop(store);
+    assert!(open_with(dir.path(), &clock).is_ok());
+}
+
+#[test]
+fn days_past_retention_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append_blocking(batch(&[(1, NOW - 14 * DAY, 1.0), (1, NOW, 1.0)])).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let files = || {
+        fs::read_dir(dir.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".db"))
+            .count()
+    };
+    assert_eq!(files(), 2);
+    let clock = Arc::new(FixedClock::at(NOW + 3 * DAY));
+    let store = open_with(dir.path(), &clock).unwrap();
+    store.seal().unwrap();
+    store.close().unwrap();
+    assert_eq!(files(), 1);
+}
+
+#[test]
+fn a_flood_drops_the_oldest_offers_and_refuses_appends() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = StoreOptions { queue: "1MiB".to_owned(), ..StoreOptions::default() };
+    let settings = settings.validate(dir.path()).unwrap();
+    let meter = Meter::default();
+    let clock = Arc::new(FixedClock::at(NOW));
+    let store = MetricStore::open(settings, clock, &meter).unwrap();
+    // The head is held, so the writer cannot take anything and the queue fills.
+    let held = store.shared.head.write().unwrap();
+    let samples: Vec<_> = (0..1_000).map(|n| (n, NOW, 1.0)).collect();
+    for _ in 0..100 {
+        store.offer(batch(&samples));
+    }
+    let dropped = meter.counter("strata.store.samples", &[("outcome", "dropped")]).get();
+    assert!(dropped >= 60_000, "{dropped}");
+    assert!(store.shared.queue.bytes() <= 1 << 20);
+    let refused = store.append_blocking(batch(&samples));
+    assert!(matches!(refused, Err(SinkError::Overloaded { .. })), "{refused:?}");
+    drop(held);
+    store.close().unwrap();
+}
+
+#[test]
+fn a_backup_taken_while_running_opens_as_a_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append_blocking(batch(&[(1, NOW - DAY, 1.0), (2, NOW, 2.0)])).unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let to = to.path().join("copy");
+    store.backup(&to).unwrap();
+    store.append_blocking(batch(&[(3, NOW, 3.0)])).unwrap();
+    assert_eq!(read(&open(&to), NOW - DAY, NOW).len(), 2);
+}
