@@ -1,4 +1,8 @@
 //! One file per command.
 
+pub(crate) mod check;
+pub(crate) mod docs;
 pub(crate) mod query;
+pub(crate) mod run;
 pub(crate) mod sources;
+pub(crate) mod store;

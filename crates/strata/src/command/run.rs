@@ -1,0 +1,259 @@
+//! `strata run`: collect, store and serve until interrupted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use strata_collect::discover::{Discovery, DiscoveryRunner, Found, Identified};
+use strata_collect::scrape::{Environment, Job, JobRunner, Sentinel};
+use strata_collect::{Scheduler, SourceBook, l3_host};
+use strata_model::catalog::Catalog;
+use strata_model::meter::Meter;
+use strata_model::{Clock, MetricKind, Sink};
+use strata_query::canonical::CanonicalSource;
+use strata_query::engine::EmbeddedEngine;
+use strata_serve::{Addresses, Bound, Parts, Secret};
+use strata_store::MetricStore;
+
+use crate::cli::RunArgs;
+use crate::clock::SystemClock;
+use crate::config::{Settings, TokenSource};
+use crate::out::Out;
+use crate::own::OwnMetrics;
+use crate::{greeting, signals};
+
+/// How often the program's own numbers are stored.
+const OWN_INTERVAL: Duration = Duration::from_secs(15);
+/// The greeting waits this long for the first look around.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// A token file is one line.
+const TOKEN_BYTES_MAX: u64 = 64 * 1024;
+
+/// Everything that runs.
+struct House {
+    store: MetricStore,
+    meter: Meter,
+    book: SourceBook,
+    scheduler: Scheduler,
+    clock: Arc<dyn Clock>,
+    node: String,
+}
+
+/// Run until interrupted.
+pub(crate) async fn run(
+    mut settings: Settings,
+    config: Option<PathBuf>,
+    arguments: RunArgs,
+    out: Out,
+) -> Result<()> {
+    apply_flags(&mut settings, arguments)?;
+    let token = token(&settings.token)?;
+    let data_dir = settings.store.dir.clone();
+    let bound = Bound::bind(settings.server.clone(), token).await?;
+    let addresses = bound.addresses();
+    for skipped in bound.skipped() {
+        tracing::warn!(reason = %skipped, "a default port is left to its owner");
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let house = House::open(&settings, clock)?;
+    let jobs = house.start_collectors(&settings)?;
+    let discovery = house.start_discovery(&settings, addresses)?;
+    let parts = house.parts(&settings, addresses);
+    let stop = signals::stop()?;
+    let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(bound.serve(parts, async move {
+        stop.await;
+        drop(ready);
+    }));
+    let found = match &discovery {
+        Some(discovery) => {
+            let first = tokio::time::timeout(FIRST_LOOK, discovery.first_round()).await;
+            first.unwrap_or_else(|_| discovery.now())
+        }
+        None => Found::default(),
+    };
+    let greeting = greeting::Greeting {
+        addresses,
+        data_dir: &data_dir,
+        config: config.as_deref(),
+        found: &found,
+        looked: discovery.is_some(),
+        sources: &house.book.snapshot(),
+    };
+    greeting.print(out)?;
+    // The sender is dropped when a signal came, so this ends with the server's grace time.
+    drop(greeted.await);
+    drop((jobs, discovery));
+    serving.await.context("the server ended badly")?;
+    house.scheduler.stop().await;
+    let store = house.store.clone();
+    tokio::task::spawn_blocking(move || store.close()).await??;
+    Ok(())
+}
+
+fn apply_flags(settings: &mut Settings, arguments: RunArgs) -> Result<()> {
+    if let Some(dir) = arguments.data_dir {
+        settings.store.dir = dir;
+    }
+    if let Some(listen) = arguments.listen {
+        settings.server.listen = listen;
+    }
+    if let Some(root) = arguments.host_root {
+        settings.host_root = root;
+    }
+    if !settings.host_root.is_dir() {
+        bail!("the host's root {} is not a directory", settings.host_root.display());
+    }
+    Ok(())
+}
+
+/// Read the bearer token clients must present.
+fn token(source: &TokenSource) -> Result<Option<Secret>> {
+    let text = match source {
+        TokenSource::None => return Ok(None),
+        TokenSource::File(path) => {
+            let size = std::fs::metadata(path).map(|file| file.len());
+            let text = match size {
+                Ok(size) if size > TOKEN_BYTES_MAX => bail!("{} is no token", path.display()),
+                _ => std::fs::read_to_string(path),
+            };
+            text.with_context(|| format!("cannot read the token file {}", path.display()))?
+        }
+        TokenSource::Env(name) => {
+            environment(name).with_context(|| format!("the variable {name} is not set"))?
+        }
+    };
+    let secret = Secret::new(text.trim());
+    if secret.is_empty() {
+        bail!("the bearer token is empty");
+    }
+    Ok(Some(secret))
+}
+
+/// The environment is only read here, for secrets that the configuration names.
+#[expect(clippy::disallowed_methods, reason = "only the binary reads the environment")]
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The environment as collectors may ask for it.
+pub(crate) fn environment_lookup() -> Environment {
+    Arc::new(environment)
+}
+
+/// The host's name, as the kernel of the host says it.
+fn host_name(root: &Path) -> String {
+    let name = std::fs::read_to_string(root.join("proc/sys/kernel/hostname")).unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}
+
+impl House {
+    fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self> {
+        let meter = Meter::default();
+        let store = MetricStore::open(settings.store.clone(), Arc::clone(&clock), &meter)
+            .with_context(|| format!("cannot open the store in {}", settings.store.dir.display()))?;
+        let book = SourceBook::default();
+        let sink: Arc<dyn Sink> = Arc::new(store.clone());
+        let scheduler =
+            Scheduler::new(Arc::clone(&sink), book.clone(), meter.clone(), Arc::clone(&clock));
+        let node = settings.node.clone().unwrap_or_else(|| host_name(&settings.host_root));
+        Ok(Self { store, meter, book, scheduler, clock, node })
+    }
+
+    /// Start the native collectors and the configured jobs.
+    fn start_collectors(&self, settings: &Settings) -> Result<Vec<JobRunner>> {
+        for collector in l3_host::collectors(&settings.host, &settings.host_root, &self.node) {
+            self.scheduler.add(collector);
+        }
+        let own = OwnMetrics::new(self.meter.clone(), &self.node, OWN_INTERVAL);
+        self.scheduler.add(Box::new(own));
+        let mut jobs = Vec::new();
+        for scrape in &settings.scrape {
+            let name = scrape.job.clone();
+            let job = Job::new(scrape.clone(), environment_lookup(), None)
+                .with_context(|| format!("cannot set up the scrape job {name:?}"))?;
+            let scheduler = self.scheduler.clone();
+            let clock = Arc::clone(&self.clock);
+            jobs.push(JobRunner::start(job, scheduler, self.book.clone(), clock));
+        }
+        Ok(jobs)
+    }
+
+    fn start_discovery(
+        &self,
+        settings: &Settings,
+        own: Addresses,
+    ) -> Result<Option<DiscoveryRunner>> {
+        if !settings.discover.enabled {
+            return Ok(None);
+        }
+        let ports = [Some(own.main), own.otlp_grpc, own.otlp_http];
+        let discovery = Discovery::new(
+            settings.discover.clone(),
+            &settings.host_root,
+            ports.into_iter().flatten().map(|address| address.port()).collect(),
+            Arc::new(identify),
+            Arc::clone(&self.clock),
+        )
+        .context("cannot set up discovery")?;
+        let scheduler = self.scheduler.clone();
+        Ok(Some(DiscoveryRunner::start(discovery, scheduler, &self.node, Arc::new(sentinel_of))))
+    }
+
+    /// What the server needs of the rest.
+    fn parts(&self, settings: &Settings, addresses: Addresses) -> Parts {
+        let catalog = Catalog::builtin();
+        let source = CanonicalSource::new(Arc::new(self.store.clone()), catalog);
+        let engine =
+            EmbeddedEngine::new(Arc::new(source), Arc::clone(&self.clock), settings.query);
+        let ready_store = self.store.clone();
+        let status_store = self.store.clone();
+        Parts {
+            engine: Arc::new(engine),
+            sink: Arc::new(self.store.clone()),
+            sources: self.book.clone(),
+            meter: self.meter.clone(),
+            clock: Arc::clone(&self.clock),
+            own_names: Arc::new(own_name),
+            // A store that cannot write still answers, so it is not ready but healthy.
+            ready: Arc::new(move || match ready_store.stats().read_only {
+                None => Ok(()),
+                Some(reason) => Err(reason),
+            }),
+            status: Arc::new(move || {
+                serde_json::json!({
+                    "listen": addresses.main.to_string(),
+                    "store": serde_json::to_value(status_store.stats()).unwrap_or_default(),
+                })
+            }),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// What program a page comes from, by the catalog.
+fn identify(families: &[&str]) -> Option<Identified> {
+    let source = Catalog::builtin().identify(families.iter().copied())?;
+    Some(Identified { source: source.name.clone(), layer: source.layers.first().copied() })
+}
+
+/// The values that a source writes where it has none.
+fn sentinel_of(source: &str) -> Option<Sentinel> {
+    let source = Catalog::builtin().source(source)?;
+    if source.sentinels.is_empty() {
+        return None;
+    }
+    Some(Arc::new(move |family: &str, value: f64| {
+        source.sentinels.iter().any(|sentinel| sentinel.matches(family, value))
+    }))
+}
+
+/// Prometheus name and help of one of our own metrics.
+fn own_name(metric: &str, kind: MetricKind) -> (String, String) {
+    match Catalog::builtin().metric(metric) {
+        Some(metric) => (metric.prometheus.clone(), metric.brief.clone()),
+        None => (strata_model::catalog::prometheus_name(metric, "", kind), String::new()),
+    }
+}

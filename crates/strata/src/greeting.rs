@@ -1,0 +1,97 @@
+//! What `strata run` says when it is up: what it found, what it did not, where to look.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::json;
+use strata_collect::discover::Found;
+use strata_model::{SourceState, SourceStatus};
+use strata_serve::Addresses;
+
+use crate::out::Out;
+
+/// Hints shown at start; `strata sources` has all.
+const HINTS_MAX: usize = 6;
+
+/// What there is to say.
+pub(crate) struct Greeting<'a> {
+    pub(crate) addresses: Addresses,
+    pub(crate) data_dir: &'a Path,
+    pub(crate) config: Option<&'a Path>,
+    pub(crate) found: &'a Found,
+    /// Whether anybody looked for sources on this host.
+    pub(crate) looked: bool,
+    pub(crate) sources: &'a [SourceStatus],
+}
+
+impl Greeting<'_> {
+    /// Say it, as text or JSON.
+    pub(crate) fn print(&self, out: Out) -> Result<()> {
+        if out.json { self.json(out) } else { self.text(out) }
+    }
+
+    fn json(&self, out: Out) -> Result<()> {
+        let found = self.found.sources.iter().map(|source| {
+            json!({ "id": source.id, "source": source.source, "url": source.url.as_str() })
+        });
+        let unheard = self.found.unheard.iter();
+        let document = json!({
+            "url": format!("http://{}", self.addresses.main),
+            "otlp_grpc": self.addresses.otlp_grpc.map(|address| address.to_string()),
+            "otlp_http": self.addresses.otlp_http.map(|address| address.to_string()),
+            "data_dir": self.data_dir,
+            "config": self.config,
+            "found": found.collect::<Vec<_>>(),
+            "hints": unheard
+                .map(|unheard| json!({ "place": unheard.place, "hint": unheard.hint }))
+                .collect::<Vec<_>>(),
+        });
+        Ok(out.document(&document)?)
+    }
+
+    fn text(&self, out: Out) -> Result<()> {
+        out.line(format!(
+            "strata {} answers on http://{}",
+            env!("CARGO_PKG_VERSION"),
+            self.addresses.main
+        ))?;
+        let config = self.config.map_or("defaults".to_owned(), |file| file.display().to_string());
+        out.line(format!("  data      {} (configuration: {config})", self.data_dir.display()))?;
+        let otlp = [self.addresses.otlp_grpc, self.addresses.otlp_http];
+        let otlp: Vec<String> = otlp.into_iter().flatten().map(|a| a.to_string()).collect();
+        let otlp = if otlp.is_empty() { "main port only".to_owned() } else { otlp.join(", ") };
+        out.line(format!("  receives  remote write and OTLP/HTTP on the main port; OTLP: {otlp}"))?;
+        out.line(format!("  host      {}", self.host()))?;
+        for source in &self.found.sources {
+            let command = source.command.as_deref().unwrap_or("unknown process");
+            out.line(format!("  found     {} at {} ({command})", source.source, source.url))?;
+        }
+        if self.looked && self.found.sources.is_empty() {
+            out.line("  found     no inference engine or exporter listens on this host")?;
+        }
+        for unheard in self.found.unheard.iter().take(HINTS_MAX) {
+            out.line(format!("  hint      {}: {}", unheard.place, unheard.hint))?;
+        }
+        out.line("  look      strata sources; strata query 'up'; Grafana: Prometheus data source")?;
+        Ok(())
+    }
+
+    /// How the parts of the host do: `12 parts ok; unsupported: pressure, nfs`.
+    fn host(&self) -> String {
+        let mut by_state: BTreeMap<SourceState, Vec<&str>> = BTreeMap::new();
+        for source in self.sources {
+            if let Some(part) = source.id.strip_prefix("host/") {
+                by_state.entry(source.state).or_default().push(part);
+            }
+        }
+        if by_state.is_empty() {
+            return "not collected".to_owned();
+        }
+        let words = by_state.into_iter().map(|(state, parts)| {
+            let word = serde_json::to_value(state).unwrap_or_default();
+            format!("{}: {}", word.as_str().unwrap_or("unknown"), parts.join(", "))
+        });
+        words.collect::<Vec<_>>().join("; ")
+    }
+}
