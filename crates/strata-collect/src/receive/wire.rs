@@ -71,6 +71,11 @@ impl<'a> Fields<'a> {
         Ok(Some((number, value)))
     }
 
+    /// What has not been read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
     /// The next field if it has this tag byte and fewer than 128 bytes, else nothing is taken.
     /// A way around the general case for what nearly every field of a body is.
     #[inline]
@@ -180,15 +185,17 @@ impl<'a> Value<'a> {
         number: u32,
         mut each: impl FnMut(u64),
     ) -> Result<(), WireError> {
-        match self {
-            Self::Varint(value) => each(value),
-            Self::Bytes(packed) => {
-                let mut rest = Fields(packed);
-                while !rest.0.is_empty() {
-                    each(rest.varint()?);
-                }
-            }
+        // One call of `each`, so that it is inlined.
+        let (mut single, mut packed) = match self {
+            Self::Varint(value) => (Some(value), Fields(&[])),
+            Self::Bytes(packed) => (None, Fields(packed)),
             _ => return Err(WireError::Mismatch(number)),
+        };
+        while single.is_some() || !packed.0.is_empty() {
+            each(match single.take() {
+                Some(value) => value,
+                None => packed.varint()?,
+            });
         }
         Ok(())
     }

@@ -64,6 +64,30 @@ impl fmt::Display for LabelFault {
     }
 }
 
+/// A name or value: the first `size` bytes of `tail`, which goes on for [`LabelBuffer::put`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text<'a> {
+    tail: &'a [u8],
+    size: usize,
+}
+
+impl<'a> Text<'a> {
+    /// A text with nothing behind it.
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { tail: bytes, size: bytes.len() }
+    }
+
+    /// The first `size` bytes of `tail`, or all of it when it is shorter.
+    pub(super) fn within(tail: &'a [u8], size: usize) -> Self {
+        Self { tail, size: size.min(tail.len()) }
+    }
+
+    #[inline]
+    pub(super) fn bytes(self) -> &'a [u8] {
+        &self.tail[..self.size]
+    }
+}
+
 /// The labels of one series while they are read; reused from series to series.
 #[derive(Debug, Default)]
 pub(super) struct LabelBuffer {
@@ -97,19 +121,20 @@ impl LabelBuffer {
 
     /// Append a pair as it stands on the wire.
     #[inline]
-    pub(super) fn push(&mut self, name: &[u8], value: &[u8], limits: &ReceiveLimits) {
-        if self.over_limits(name, value, limits) {
+    pub(super) fn push(&mut self, name: Text<'_>, value: Text<'_>, limits: &ReceiveLimits) {
+        let (name_bytes, value_bytes) = (name.bytes(), value.bytes());
+        if self.over_limits(name_bytes, value_bytes, limits) {
             return;
         }
         self.count += 1;
-        self.canonical &= self.follows_previous(name) && !value.is_empty();
-        self.make_room(name.len() + value.len());
-        let start = self.put_length(name.len());
-        self.put(name, name.len());
+        self.canonical &= self.follows_previous(name_bytes) && !value_bytes.is_empty();
+        self.make_room(name.size + value.size);
+        let start = self.put_length(name.size);
+        self.put(name.tail, name.size);
         self.previous_name = start..self.length;
-        let start = self.put_length(value.len());
-        self.put(value, value.len());
-        self.note(name, start..self.length);
+        let start = self.put_length(value.size);
+        self.put(value.tail, value.size);
+        self.note(name_bytes, start..self.length);
     }
 
     /// Append a pair that stands on the wire as senders write it: short texts, name before value,
@@ -273,7 +298,7 @@ impl LabelBuffer {
         }
         self.clear();
         for (name, value) in pairs {
-            self.push(name, value, limits);
+            self.push(Text::new(name), Text::new(value), limits);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use strata_model::MetricKind;
 
+use super::labels::Text;
 use super::series::{Reading, SAMPLE_TAG, kind_of};
 use crate::receive::targets::UnitAndHelp;
 use crate::receive::wire::{Fields, WireError};
@@ -57,7 +58,7 @@ fn label(reading: &mut Reading<'_, '_>, message: &[u8]) -> Result<(), WireError>
             _ => {}
         }
     }
-    reading.labels.push(name, value, reading.limits);
+    reading.labels.push(Text::new(name), Text::new(value), reading.limits);
     Ok(())
 }
 

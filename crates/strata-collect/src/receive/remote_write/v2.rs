@@ -2,6 +2,7 @@
 
 use strata_model::MetricKind;
 
+use super::labels::Text;
 use super::series::{Reading, SAMPLE_TAG, kind_of};
 use crate::receive::targets::UnitAndHelp;
 use crate::receive::wire::{Fields, Value, WireError};
@@ -27,13 +28,15 @@ pub(super) fn decode(body: &[u8], limits: &ReceiveLimits) -> Result<Decoded, Dec
 }
 
 /// All texts of the body. They may stand after the series that refer to them.
-fn symbols<'a>(body: &'a [u8], limits: &ReceiveLimits) -> Result<Vec<&'a [u8]>, DecodeError> {
+fn symbols<'a>(body: &'a [u8], limits: &ReceiveLimits) -> Result<Vec<Text<'a>>, DecodeError> {
     let most = limits.series.saturating_mul(SYMBOLS_PER_SERIES);
     let mut symbols = Vec::new();
     let mut fields = Fields::new(body);
     while let Some((number, field)) = fields.next()? {
         if number == 4 {
-            symbols.push(field.bytes(number)?);
+            let size = field.bytes(number)?.len();
+            let start = body.len() - fields.rest().len() - size;
+            symbols.push(Text::within(&body[start..], size));
             bound("symbols", symbols.len(), most)?;
         }
     }
@@ -43,7 +46,7 @@ fn symbols<'a>(body: &'a [u8], limits: &ReceiveLimits) -> Result<Vec<&'a [u8]>, 
 fn time_series<'b>(
     reading: &mut Reading<'_, 'b>,
     message: &[u8],
-    symbols: &[&'b [u8]],
+    symbols: &[Text<'b>],
 ) -> Result<(), DecodeError> {
     reading.begin()?;
     let mut references = References::default();
@@ -81,7 +84,7 @@ fn time_series<'b>(
 #[derive(Debug, Default)]
 struct References<'b> {
     /// A name whose value has not come yet.
-    name: Option<&'b [u8]>,
+    name: Option<Text<'b>>,
     /// The first reference beyond the symbols.
     beyond: Option<u64>,
 }
@@ -92,14 +95,14 @@ impl<'b> References<'b> {
         &mut self,
         reading: &mut Reading<'_, 'b>,
         field: Value<'_>,
-        symbols: &[&'b [u8]],
+        symbols: &[Text<'b>],
     ) -> Result<(), WireError> {
         let limits = reading.limits;
         field.for_each_varint(1, |reference| {
             let index = usize::try_from(reference).unwrap_or(usize::MAX);
             match (symbols.get(index), self.name.take()) {
-                (Some(name), None) => self.name = Some(name),
-                (Some(value), Some(name)) => reading.labels.push(name, value, limits),
+                (Some(&name), None) => self.name = Some(name),
+                (Some(&value), Some(name)) => reading.labels.push(name, value, limits),
                 (None, _) => self.beyond = self.beyond.or(Some(reference)),
             }
         })
@@ -109,13 +112,13 @@ impl<'b> References<'b> {
 /// What is said about a series; `None` when it says nothing.
 fn metadata<'b>(
     message: &[u8],
-    symbols: &[&'b [u8]],
+    symbols: &[Text<'b>],
 ) -> Result<Option<(MetricKind, UnitAndHelp<'b>)>, WireError> {
     let mut kind = MetricKind::Unknown;
     let mut rest = UnitAndHelp::default();
     // Reference 0 is the empty text by definition; one beyond the symbols costs only the text.
     let text = |reference: u64| match usize::try_from(reference) {
-        Ok(index) if index > 0 => symbols.get(index).copied().unwrap_or_default(),
+        Ok(index) if index > 0 => symbols.get(index).map_or(&[][..], |text| text.bytes()),
         _ => Default::default(),
     };
     let mut fields = Fields::new(message);
