@@ -1,2 +1,95 @@
-//! The binary.
-fn main() {}
+//! Stratascope: follows AI infrastructure from GPU to token.
+//!
+//! The composition root: the only place that reads arguments, environment and exit codes, and that
+//! knows all floors of the house.
+
+mod cli;
+mod client;
+mod clock;
+mod command;
+mod config;
+mod greeting;
+mod out;
+mod own;
+mod signals;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use cli::{Cli, Command, StoreCommand};
+use clock::SystemClock;
+use out::{Out, complain};
+
+/// Exit status when a command could not do what it was asked.
+const FAILED: u8 = 1;
+/// Exit status when the configuration is wrong.
+const BAD_CONFIG: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(format!("cannot start the runtime: {error}"));
+            return ExitCode::from(FAILED);
+        }
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(&error),
+    }
+}
+
+/// Logs go to standard error; `STRATA_LOG` chooses what (`info`, `strata_store=debug`).
+fn start_log() {
+    let filter = EnvFilter::builder()
+        .with_env_var("STRATA_LOG")
+        .try_from_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(out::is_terminal())
+        .init();
+}
+
+async fn dispatch(cli: Cli) -> Result<()> {
+    let out = Out { json: cli.json };
+    let clock = SystemClock::new();
+    match cli.command {
+        Command::Run(arguments) => {
+            let (settings, file) = config(arguments.config.as_deref())?;
+            command::run::run(settings, file, arguments, out).await
+        }
+        Command::Query(arguments) => command::query::run(arguments, out, &clock).await,
+        Command::Sources(arguments) => command::sources::run(&arguments, out, &clock).await,
+        Command::Check(arguments) => {
+            let (settings, file) = config(arguments.config.as_deref())?;
+            command::check::run(&settings, file.as_deref(), &arguments, out).await
+        }
+        Command::Store(StoreCommand::Verify(arguments)) => command::store::verify(&arguments, out),
+        Command::Docs(arguments) => command::docs::write(&arguments.dir, out),
+    }
+}
+
+fn config(file: Option<&Path>) -> Result<(config::Settings, Option<PathBuf>)> {
+    Ok(config::load(file)?)
+}
+
+/// Say why, with the whole chain of causes, and choose the exit status.
+fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(bad) = error.downcast_ref::<config::ConfigError>() {
+        complain(format!("error: {bad}"));
+        for problem in &bad.problems {
+            complain(format!("  {problem}"));
+        }
+        return ExitCode::from(BAD_CONFIG);
+    }
+    complain(format!("error: {error:#}"));
+    ExitCode::from(FAILED)
+}

@@ -1,6 +1,7 @@
 //! `strata store`: looking after the files.
 
 use anyhow::{Result, bail};
+use serde_json::json;
 use strata_store::MetricStore;
 
 use crate::cli::DataArgs;
@@ -10,12 +11,37 @@ use crate::out::Out;
 pub(crate) fn verify(arguments: &DataArgs, out: Out) -> Result<()> {
     let report = MetricStore::verify(&arguments.dir)?;
     if out.json {
-        out.document(&report)?;
+        let damage = report.damage.iter();
+        let damage =
+            damage.map(|(file, what)| json!({ "file": file, "what": what })).collect::<Vec<_>>();
+        out.document(&json!({
+            "dir": arguments.dir,
+            "files": report.files,
+            "series": report.series,
+            "blocks": report.blocks,
+            "samples": report.samples,
+            "log_samples": report.log_samples,
+            "damage": damage,
+        }))?;
     } else {
-        out.line(&report)?;
+        out.line(format!(
+            "{}: {} files, {} series, {} blocks, {} samples, {} samples in the log",
+            arguments.dir.display(),
+            report.files,
+            report.series,
+            report.blocks,
+            report.samples,
+            report.log_samples
+        ))?;
+        for (file, what) in &report.damage {
+            out.line(format!("damaged: {}: {what}", file.display()))?;
+        }
     }
-    if !report.is_sound() {
-        bail!("{} is damaged", arguments.dir.display());
+    if !report.damage.is_empty() {
+        bail!("{} pieces of the store are damaged", report.damage.len());
+    }
+    if !out.json {
+        out.line("sound")?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strata_collect::discover::{DiscoverOptions, DiscoverSettings};
 use strata_collect::l3_host::{HostOptions, HostSettings};
+use strata_collect::receive::ReceiveLimits;
 use strata_collect::receive::otlp::{OtlpOptions, OtlpSettings};
 use strata_collect::scrape::{ScrapeOptions, ScrapeSettings};
 use strata_model::Problem;
@@ -72,12 +73,13 @@ impl Options {
     pub(crate) fn validate(&self) -> Result<Settings, Vec<Problem>> {
         let mut problems = Vec::new();
         let data_dir = self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
+        let limits = ReceiveLimits::default();
         let server = keep(&mut problems, "server", self.server.validate());
         let store = keep(&mut problems, "store", self.store.validate(&data_dir));
         let query = keep(&mut problems, "query", self.query.validate());
         let host = keep(&mut problems, "host", self.host.validate());
         let discover = keep(&mut problems, "discover", self.discover.validate());
-        let otlp = keep(&mut problems, "otlp", self.otlp.validate());
+        let otlp = keep(&mut problems, "otlp", self.otlp.validate(&limits));
         let scrape = self.validate_scrape(&mut problems);
         let token = match (&self.server.token_file, &self.server.token_env) {
             (Some(_), Some(_)) => {

@@ -1,0 +1,115 @@
+//! `strata check`: is the configuration right, and does what it names answer?
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+use strata_collect::scrape::{Job, ScrapeSettings};
+
+use super::run::environment_lookup;
+use crate::cli::CheckArgs;
+use crate::config::{Settings, TokenSource};
+use crate::out::Out;
+
+/// One thing that was tried.
+#[derive(Debug, Serialize)]
+struct Trial {
+    what: String,
+    ok: bool,
+    /// What came of it, or what went wrong and what to do.
+    outcome: String,
+}
+
+impl Trial {
+    fn new(what: impl Into<String>, result: Result<String, String>) -> Self {
+        let ok = result.is_ok();
+        Self { what: what.into(), ok, outcome: result.unwrap_or_else(|problem| problem) }
+    }
+}
+
+/// Try everything the settings name and print what came of it.
+pub(crate) async fn run(
+    settings: &Settings,
+    config: Option<&Path>,
+    arguments: &CheckArgs,
+    out: Out,
+) -> Result<()> {
+    let mut trials = Vec::new();
+    let file = config.map_or("the defaults".to_owned(), |path| path.display().to_string());
+    trials.push(Trial::new("configuration", Ok(format!("{file}: valid"))));
+    if !arguments.offline {
+        trials.push(Trial::new("data directory", writable(&settings.store.dir)));
+        trials.push(Trial::new("listen address", free(settings.server.listen).await));
+        if let Some(result) = token(&settings.token) {
+            trials.push(Trial::new("bearer token", result));
+        }
+        for job in &settings.scrape {
+            trials.extend(try_job(job).await);
+        }
+    }
+    let failed = trials.iter().filter(|trial| !trial.ok).count();
+    if out.json {
+        out.document(&serde_json::json!({ "ok": failed == 0, "trials": trials }))?;
+    } else {
+        let rows = trials.iter().map(|trial| {
+            let word = if trial.ok { "ok" } else { "FAILED" };
+            vec![word.to_owned(), trial.what.clone(), trial.outcome.clone()]
+        });
+        out.table(&rows.collect::<Vec<_>>())?;
+    }
+    if failed > 0 {
+        bail!("{failed} of {} checks failed", trials.len());
+    }
+    Ok(())
+}
+
+/// Whether files can be made in the data directory, or it can be made.
+fn writable(dir: &Path) -> Result<String, String> {
+    let mut existing = dir;
+    while !existing.exists() {
+        existing = match existing.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+    }
+    let probe = existing.join(format!(".strata-check-{}", std::process::id()));
+    std::fs::write(&probe, b"").map_err(|error| format!("{}: {error}", existing.display()))?;
+    std::fs::remove_file(&probe).map_err(|error| format!("{}: {error}", probe.display()))?;
+    Ok(format!("{} can be written", dir.display()))
+}
+
+async fn free(address: std::net::SocketAddr) -> Result<String, String> {
+    match tokio::net::TcpListener::bind(address).await {
+        Ok(_) => Ok(format!("{address} is free")),
+        Err(error) => Err(format!("{address}: {error} (is a strata running already?)")),
+    }
+}
+
+fn token(source: &TokenSource) -> Option<Result<String, String>> {
+    match source {
+        TokenSource::None => None,
+        TokenSource::File(path) => Some(match std::fs::metadata(path) {
+            Ok(_) => Ok(format!("{} is there", path.display())),
+            Err(error) => Err(format!("{}: {error}", path.display())),
+        }),
+        TokenSource::Env(name) => Some(match super::run::environment(name) {
+            Some(_) => Ok(format!("the variable {name} is set")),
+            None => Err(format!("the variable {name} is not set")),
+        }),
+    }
+}
+
+/// Fetch every target of a job once, as the scheduler would.
+async fn try_job(settings: &ScrapeSettings) -> Vec<Trial> {
+    let name = format!("scrape {}", settings.job);
+    let job = match Job::new(settings.clone(), environment_lookup(), None) {
+        Ok(job) => job,
+        Err(error) => return vec![Trial::new(name, Err(error.to_string()))],
+    };
+    let mut trials = Vec::new();
+    for outcome in job.try_targets(Duration::from_secs(10)).await {
+        trials.push(Trial::new(format!("{name} {}", outcome.target), outcome.result));
+    }
+    trials
+}
