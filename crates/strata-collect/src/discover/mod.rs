@@ -337,7 +337,9 @@ impl Discovery {
     /// Programs that run but of which nothing was heard at any socket, one row per program.
     fn silent_programs(&self, listening: &Listening) -> Vec<Unheard> {
         let mut rows: BTreeMap<&'static str, Unheard> = BTreeMap::new();
-        for process in &listening.programs {
+        // A page whose owner we may not see could be that of any process we may not look at.
+        let anonymous = self.found().iter().any(|found| found.pid.is_none());
+        for process in listening.programs.iter().filter(|process| process.open || !anonymous) {
             let Some(program) = process.program.filter(|program| !program.hint.is_empty()) else {
                 continue;
             };
@@ -358,10 +360,6 @@ impl Discovery {
             if let Some(program) = heard {
                 rows.remove(program.name);
             }
-        }
-        // A found page speaks for its program even when its process may not be looked at.
-        for found in self.found() {
-            rows.retain(|name, _| !name.eq_ignore_ascii_case(&found.source.replace('_', "-")));
         }
         rows.into_values().collect()
     }

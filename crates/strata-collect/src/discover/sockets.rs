@@ -31,6 +31,8 @@ pub(crate) struct Process {
     /// Command line, arguments joined by spaces.
     pub(crate) command: String,
     pub(crate) program: Option<&'static Program>,
+    /// We may look at its open files, so its sockets are known.
+    pub(crate) open: bool,
 }
 
 /// What listens on this host.
@@ -62,8 +64,10 @@ pub(crate) fn look(proc_root: &Path) -> Listening {
     listening.listeners.dedup();
     listening.own_pid =
         std::fs::read_link(proc_root.join("self")).ok().and_then(|own| own.to_str()?.parse().ok());
-    for process in likely_processes(proc_root, listening.own_pid) {
-        for inode in socket_inodes(&proc_root.join(process.pid.to_string())) {
+    for mut process in likely_processes(proc_root, listening.own_pid) {
+        let inodes = socket_inodes(&proc_root.join(process.pid.to_string()));
+        process.open = inodes.is_some();
+        for inode in inodes.unwrap_or_default() {
             listening.owners.entry(inode).or_insert_with(|| process.clone());
         }
         if process.program.is_some() {
@@ -117,7 +121,12 @@ fn likely_processes(proc_root: &Path, own: Option<u32>) -> Vec<Process> {
     let likely = pids.into_iter().filter_map(|pid| {
         let command = command_of(&proc_root.join(pid.to_string()))?;
         let program = program_of(&command).filter(|_| Some(pid) != own);
-        (program.is_some() || Some(pid) == own).then_some(Process { pid, command, program })
+        (program.is_some() || Some(pid) == own).then_some(Process {
+            pid,
+            command,
+            program,
+            open: false,
+        })
     });
     likely.collect()
 }
@@ -132,14 +141,14 @@ fn command_of(process: &Path) -> Option<String> {
     (!command.is_empty()).then_some(command)
 }
 
-/// Inodes of the sockets a process has open; none when we may not look.
-fn socket_inodes(process: &Path) -> Vec<u64> {
-    let Ok(files) = std::fs::read_dir(process.join("fd")) else { return Vec::new() };
+/// Inodes of the sockets a process has open; `None` when we may not look.
+fn socket_inodes(process: &Path) -> Option<Vec<u64>> {
+    let files = std::fs::read_dir(process.join("fd")).ok()?;
     let inode = |file: std::io::Result<std::fs::DirEntry>| {
         let target = std::fs::read_link(file.ok()?.path()).ok()?;
         target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
     };
-    files.take(FILES_MAX).filter_map(inode).collect()
+    Some(files.take(FILES_MAX).filter_map(inode).collect())
 }
 
 #[cfg(test)]

@@ -227,6 +227,9 @@ fn decode_line(raw: &[u8]) -> Result<Decoded<'_>, &'static str> {
 /// Write `le` of histograms and `quantile` of summaries the one way Prometheus 3 stores them, so
 /// that a target keeps its series when it changes from one format to another.
 fn normalize_bounds(pairs: &mut Decoded<'_>, type_line: &[u8]) {
+    if !pairs.iter().any(|(name, _)| name == "le" || name == "quantile") {
+        return;
+    }
     let label = match super::text::kind_of_type_line(type_line) {
         Some(MetricKind::Histogram | MetricKind::Gaugehistogram) => "le",
         Some(MetricKind::Summary) => "quantile",

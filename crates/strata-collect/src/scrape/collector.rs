@@ -12,7 +12,7 @@ use super::page::PageMemory;
 use super::rules::{Rules, Sentinel};
 use super::target::Target;
 use crate::collector::{CollectError, Collector, Harvest, PageCounts};
-use crate::exposition::Format;
+use crate::exposition::{Arrival, Format};
 
 /// A checked job with its connections: makes a collector of each of its targets.
 #[derive(Clone)]
@@ -44,61 +44,60 @@ impl Job {
 
     /// The collector of one target.
     pub fn collector(&self, target: Target, layer: Option<Layer>) -> ScrapeCollector {
-        let settings = &self.settings;
-        let rules = Rules {
-            labels: target.labels.clone(),
-            honor_labels: settings.honor_labels,
-            honor_timestamps: settings.honor_timestamps,
-            drop: settings.drop.clone(),
-            limits: settings.limits,
-            sentinel: self.sentinel.clone(),
-        };
         ScrapeCollector {
-            id: Arc::from(target.id.as_str()),
+            reader: PageReader::new(&self.settings, &target, self.sentinel.clone()),
             fetcher: self.fetcher.clone(),
-            native_histograms: settings.native_histograms,
-            memory: PageMemory::default(),
-            counts: PageCounts::default(),
             target,
             layer,
-            rules,
         }
     }
 }
 
-/// Fetches the page of one target.
-pub struct ScrapeCollector {
-    id: Arc<str>,
-    target: Target,
-    layer: Option<Layer>,
-    fetcher: Fetcher,
+/// Reads the pages of one target into batches, with the memory that makes steady pages cheap.
+pub struct PageReader {
+    source: Arc<str>,
     rules: Rules,
     native_histograms: bool,
     memory: PageMemory,
     counts: PageCounts,
 }
 
-impl ScrapeCollector {
-    async fn scrape(&mut self, at_ms: i64) -> Result<Harvest, CollectError> {
-        self.counts = PageCounts::default();
-        let seconds = self.target.timeout.as_secs_f64();
-        let fetched = self.fetcher.fetch(&self.target.url, seconds).await?;
-        self.read(&fetched, at_ms)
+impl PageReader {
+    /// A reader that has not seen a page of `target` yet.
+    pub fn new(settings: &ScrapeSettings, target: &Target, sentinel: Option<Sentinel>) -> Self {
+        let rules = Rules {
+            labels: target.labels.clone(),
+            honor_labels: settings.honor_labels,
+            honor_timestamps: settings.honor_timestamps,
+            drop: settings.drop.clone(),
+            limits: settings.limits,
+            sentinel,
+        };
+        Self {
+            source: Arc::from(target.id.as_str()),
+            native_histograms: settings.native_histograms,
+            memory: PageMemory::default(),
+            counts: PageCounts::default(),
+            rules,
+        }
     }
 
-    fn read(&mut self, fetched: &Fetched, at_ms: i64) -> Result<Harvest, CollectError> {
-        if fetched.content_type.starts_with("text/html") {
-            return Err(malformed("the server answered with a web page, not with metrics".into()));
-        }
-        // Some exporters promise nothing or anything; nearly all of them write Prometheus text.
-        let format = Format::of_content_type(&fetched.content_type).unwrap_or(Format::Text);
-        let page = self.memory.read(
-            &self.rules,
-            Arc::clone(&self.id),
-            at_ms,
-            (format, &fetched.body, fetched.arrival),
-            self.native_histograms,
-        );
+    /// Read one page, stamping samples with `at_ms` (milliseconds since the Unix epoch) unless the
+    /// page gives them times of their own.
+    ///
+    /// # Errors
+    /// When nothing on the page is a sample, or it has more samples than the target may have.
+    pub fn read(
+        &mut self,
+        format: Format,
+        body: &[u8],
+        arrival: Arrival,
+        at_ms: i64,
+    ) -> Result<Harvest, CollectError> {
+        self.counts = PageCounts::default();
+        let source = Arc::clone(&self.source);
+        let page = (format, body, arrival);
+        let page = self.memory.read(&self.rules, source, at_ms, page, self.native_histograms);
         if page.over_sample_limit {
             let (kept, limit) = (page.counts.kept, self.rules.limits.samples);
             return Err(over_limit(
@@ -117,9 +116,32 @@ impl ScrapeCollector {
     }
 }
 
+/// Fetches the page of one target.
+pub struct ScrapeCollector {
+    target: Target,
+    layer: Option<Layer>,
+    fetcher: Fetcher,
+    reader: PageReader,
+}
+
+impl ScrapeCollector {
+    async fn scrape(&mut self, at_ms: i64) -> Result<Harvest, CollectError> {
+        self.reader.counts = PageCounts::default();
+        let seconds = self.target.timeout.as_secs_f64();
+        let Fetched { content_type, body, arrival } =
+            self.fetcher.fetch(&self.target.url, seconds).await?;
+        if content_type.starts_with("text/html") {
+            return Err(malformed("the server answered with a web page, not with metrics".into()));
+        }
+        // Some exporters promise nothing or anything; nearly all of them write Prometheus text.
+        let format = Format::of_content_type(&content_type).unwrap_or(Format::Text);
+        self.reader.read(format, &body, arrival, at_ms)
+    }
+}
+
 impl Collector for ScrapeCollector {
     fn id(&self) -> &str {
-        &self.id
+        &self.target.id
     }
 
     fn kind(&self) -> SourceKind {
@@ -147,6 +169,6 @@ impl Collector for ScrapeCollector {
     }
 
     fn page_counts(&self) -> PageCounts {
-        self.counts
+        self.reader.counts
     }
 }

@@ -18,7 +18,7 @@ mod tests;
 
 pub use client::{ClientError, Environment};
 pub(crate) use client::{Fetcher, read_bounded};
-pub use collector::{Job, ScrapeCollector};
+pub use collector::{Job, PageReader, ScrapeCollector};
 pub use jobs::JobRunner;
 pub use options::{
     Authorization, BasicAuthOptions, HttpSdOptions, Problem, ScrapeOptions, ScrapeSettings, Secret,

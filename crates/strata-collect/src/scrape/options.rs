@@ -69,7 +69,8 @@ pub struct ScrapeOptions {
     /// Files that list targets in the format of Prometheus's file service discovery (JSON). A file
     /// is read again when it has changed.
     pub file_sd: Vec<PathBuf>,
-    /// Addresses that list targets in the format of Prometheus's HTTP service discovery.
+    /// Addresses that list targets in the format of Prometheus's HTTP service discovery. They are
+    /// asked with the job's own headers, credentials and certificates.
     pub http_sd: Vec<HttpSdOptions>,
 }
 
@@ -247,21 +248,7 @@ impl ScrapeOptions {
     /// All problems at once.
     pub fn validate(&self) -> Result<ScrapeSettings, Vec<Problem>> {
         let mut check = Check(Vec::new());
-        if self.job.is_empty() {
-            check.problem("job", "give the job a name");
-        }
-        if self.targets.is_empty() && self.file_sd.is_empty() && self.http_sd.is_empty() {
-            check.problem("targets", "name targets, or a file_sd or http_sd that lists them");
-        }
-        for target in self.targets.iter().filter(|target| target.contains('/')) {
-            check.problem("targets", format!("{target:?}: write host:port; see scheme and path"));
-        }
-        if self.scheme != "http" && self.scheme != "https" {
-            check.problem("scheme", format!("{:?} is neither http nor https", self.scheme));
-        }
-        if !self.path.starts_with('/') {
-            check.problem("path", format!("{:?} does not begin with a slash", self.path));
-        }
+        self.check_targets(&mut check);
         let interval = check.duration("interval", &self.interval);
         let timeout = check.duration("timeout", &self.timeout);
         if check.0.iter().all(|p| p.field != "interval" && p.field != "timeout") {
@@ -301,6 +288,29 @@ impl ScrapeOptions {
             return Err(check.0);
         }
         Ok(self.settings(interval, timeout, drop, body_limit, (authorization, http_sd)))
+    }
+
+    fn check_targets(&self, check: &mut Check) {
+        if self.job.is_empty() {
+            check.problem("job", "give the job a name");
+        }
+        if self.targets.is_empty() && self.file_sd.is_empty() && self.http_sd.is_empty() {
+            check.problem("targets", "name targets, or a file_sd or http_sd that lists them");
+        }
+        for target in self.targets.iter().filter(|target| target.contains('/')) {
+            check.problem("targets", format!("{target:?}: write host:port; see scheme and path"));
+        }
+        if self.scheme != "http" && self.scheme != "https" {
+            check.problem("scheme", format!("{:?} is neither http nor https", self.scheme));
+        }
+        if !self.path.starts_with('/') {
+            check.problem("path", format!("{:?} does not begin with a slash", self.path));
+        }
+        let yaml =
+            |path: &&PathBuf| path.extension().is_some_and(|end| end == "yml" || end == "yaml");
+        for path in self.file_sd.iter().filter(yaml) {
+            check.problem("file_sd", format!("{}: lists are read as JSON only", path.display()));
+        }
     }
 
     fn authorization(&self, check: &mut Check) -> Authorization {

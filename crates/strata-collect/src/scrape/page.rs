@@ -97,12 +97,12 @@ struct PageWriter<'a> {
 }
 
 impl PageWriter<'_> {
-    /// The entry of a series in the batch and the time of its sample, unless it is to be left out.
+    /// The index of a series in the batch and the time of its sample, unless it is to be left out.
     fn admit(
         &mut self,
         series: RawSeries<'_>,
         written_ms: Option<i64>,
-        value: f64,
+        value: Option<f64>,
     ) -> Option<(u32, i64)> {
         let index = match series.known {
             Some(index) => index,
@@ -127,7 +127,7 @@ impl PageWriter<'_> {
             return None;
         }
         self.counts.added += u64::from(last_page == 0);
-        if let Some(sentinel) = &self.rules.sentinel
+        if let (Some(sentinel), Some(value)) = (&self.rules.sentinel, value)
             && sentinel(labels.metric_name(), value)
         {
             self.faults.add(FaultCode::Sentinel, "sentinel", || {
@@ -207,13 +207,13 @@ impl PageVisitor for PageWriter<'_> {
     }
 
     fn float(&mut self, series: RawSeries<'_>, at_ms: Option<i64>, value: f64) {
-        if let Some((series, at_ms)) = self.admit(series, at_ms, value) {
+        if let Some((series, at_ms)) = self.admit(series, at_ms, Some(value)) {
             self.batch.samples.push(Sample { series, at_ms, value });
         }
     }
 
     fn native(&mut self, series: RawSeries<'_>, at_ms: Option<i64>, histogram: NativeHistogram) {
-        if let Some((series, at_ms)) = self.admit(series, at_ms, histogram.sum) {
+        if let Some((series, at_ms)) = self.admit(series, at_ms, None) {
             let histogram = Arc::new(histogram);
             self.batch.histograms.push(HistogramSample { series, at_ms, histogram });
         }

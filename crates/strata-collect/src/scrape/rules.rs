@@ -69,9 +69,9 @@ impl Rules {
     ///
     /// # Errors
     /// The class of the fault and a constant phrase, when a bound is exceeded.
-    pub(crate) fn finish(
-        &self,
-        mut pairs: Decoded<'_>,
+    pub(crate) fn finish<'p>(
+        &'p self,
+        mut pairs: Decoded<'p>,
         scratch: &mut Vec<u8>,
     ) -> Result<Labels, (FaultCode, &'static str)> {
         pairs.retain(|(_, value)| !value.is_empty());
@@ -80,10 +80,10 @@ impl Rules {
             match pairs.iter_mut().find(|(existing, _)| existing == name) {
                 Some(_) if self.honor_labels => {}
                 Some(pair) => {
-                    let old = std::mem::replace(&mut pair.1, Cow::Owned(value.to_owned()));
+                    let old = std::mem::replace(&mut pair.1, Cow::Borrowed(value));
                     displaced.push((name.to_owned(), old.into_owned()));
                 }
-                None => pairs.push((Cow::Owned(name.to_owned()), Cow::Owned(value.to_owned()))),
+                None => pairs.push((Cow::Borrowed(name), Cow::Borrowed(value))),
             }
         }
         displaced.sort_by_key(|(name, _)| name.len());

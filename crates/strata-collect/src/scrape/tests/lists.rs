@@ -19,14 +19,24 @@ fn all_problems_of_a_job_are_told_at_once() {
         timeout: "15s".to_owned(),
         drop: vec!["(".to_owned()],
         body_limit: "lots".to_owned(),
+        file_sd: vec!["targets.yml".into()],
         bearer_token_env: Some("A".to_owned()),
         basic_auth: Some(BasicAuthOptions::default()),
         ..ScrapeOptions::default()
     };
     let problems = options.validate().expect_err("nearly everything is wrong");
     let fields: Vec<_> = problems.iter().map(|problem| problem.field).collect();
-    let expected =
-        ["job", "targets", "scheme", "path", "timeout", "drop", "body_limit", "basic_auth"];
+    let expected = [
+        "job",
+        "targets",
+        "scheme",
+        "path",
+        "file_sd",
+        "timeout",
+        "drop",
+        "body_limit",
+        "basic_auth",
+    ];
     assert_eq!(fields, expected, "{problems:?}");
     let misspelt = serde_json::from_str::<ScrapeOptions>(r#"{"job": "a", "targts": []}"#);
     assert!(misspelt.is_err(), "unknown fields are refused");

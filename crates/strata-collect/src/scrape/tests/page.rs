@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use regex::RegexSet;
 use strata_model::{FaultCode, Labels};
 
@@ -148,4 +149,26 @@ fn a_page_over_its_sample_limit_says_so() {
     let page = read(&mut PageMemory::default(), &Rules { limits, ..rules() }, "a 1\nb 1\nc 1\n");
     assert!(page.over_sample_limit);
     assert_eq!(page.counts.kept, 3);
+}
+
+proptest! {
+    /// The way of known series and the way of new ones lead to the same samples.
+    #[test]
+    fn a_second_reading_gives_the_same_samples(
+        pieces in proptest::collection::vec(
+            prop_oneof![
+                Just("a"), Just("b{x=\"1\"}"), Just("b{x=\"1\",}"), Just("{\"a\"}"), Just("{"), Just("}"),
+                Just("\""), Just(" "), Just("\t"), Just(" 1\n"), Just(" 2\n"), Just(" 3 5\n"), Just("\n"),
+                Just("# TYPE b histogram\n"), Just("b{le=\"1\"}"), Just("b{le=\"1.0\"}"), Just("#"),
+            ],
+            0..40,
+        ),
+    ) {
+        let page = pieces.concat();
+        let mut memory = PageMemory::default();
+        let first = read(&mut memory, &rules(), &page);
+        let second = read(&mut memory, &rules(), &page);
+        prop_assert_eq!(lines(&first.batch), lines(&second.batch));
+        prop_assert_eq!(first.end, second.end);
+    }
 }
