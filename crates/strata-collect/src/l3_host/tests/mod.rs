@@ -1,12 +1,15 @@
 //! Parts against small trees written by the tests, hostile content, and this machine.
 
+mod devices;
+mod machine;
+
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use strata_model::{FaultCode, SourceState};
 
 use super::part::{Part, Round};
-use super::{HostOptions, HostPart, HostRoot, KernelEvents, open};
+use super::{HostOptions, HostPart, HostRoot, HostSettings, KernelEvents, open};
 use crate::collector::{CollectError, Harvest};
 
 /// Write files below a new folder and give it.
@@ -21,8 +24,11 @@ fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn part(root: &Path, part: HostPart) -> Box<dyn Part> {
-    let settings = HostOptions::default().validate().unwrap();
-    open(part, &settings, &HostRoot::new(root), &Arc::from("n1"), &KernelEvents::default())
+    /// Checked once: its patterns are slow to compile.
+    static SETTINGS: LazyLock<HostSettings> =
+        LazyLock::new(|| HostOptions::default().validate().unwrap());
+    let settings = &*SETTINGS;
+    open(part, settings, &HostRoot::new(root), &Arc::from("n1"), &KernelEvents::default())
 }
 
 fn sample(part: &mut dyn Part, at_ms: i64) -> Result<Harvest, CollectError> {
@@ -245,7 +251,7 @@ fn lines_that_make_no_sense_are_faults_and_the_others_are_told() {
 
 #[test]
 fn names_are_those_of_the_catalog() {
-    let catalog = include_str!("../../../strata-model/catalog/metrics/l3_host.toml");
+    let catalog = include_str!("../../../../strata-model/catalog/metrics/l3_host.toml");
     let defined: Vec<String> = catalog.split("[[metric]]").skip(1).map(prometheus_name).collect();
     for name in super::names::ALL {
         assert!(defined.iter().any(|known| known == name), "{name} is not in the catalog");
