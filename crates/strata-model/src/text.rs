@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn durations_write_back() {
-        assert_eq!(format_duration(Duration::from_secs(5_400)), "1h30m");
+        assert_eq!(format_duration(Duration::from_mins(90)), "1h30m");
         assert_eq!(format_duration(Duration::from_millis(1_250)), "1s250ms");
     }
 }

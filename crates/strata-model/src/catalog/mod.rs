@@ -4,19 +4,36 @@
 //! `catalog/sources/*.toml` say which metric of which program it is. Writes never look in here; a
 //! query does, so a repaired mapping repairs the past as well.
 
-use std::fmt;
+mod expand;
+mod files;
+mod identify;
+mod load;
+mod names;
+pub mod reference;
+#[cfg(test)]
+mod tests;
 
+use std::fmt;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+
+pub use identify::{Identify, Sentinel};
+pub use names::{prometheus_name, valid_unit};
 
 use crate::batch::MetricKind;
 use crate::layer::Layer;
 use crate::selector::Matcher;
 
 /// How far a mapped number can be trusted to mean what the canonical definition says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Quality {
     /// The source measures exactly this.
+    #[default]
     Exact,
     /// Only a mean can be had, no distribution.
     MeanOnly,
@@ -30,12 +47,27 @@ pub enum Quality {
     Stale,
 }
 
+impl Quality {
+    /// The word used in files and JSON: `mean_only`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::MeanOnly => "mean_only",
+            Self::BucketFloor => "bucket_floor",
+            Self::Derived => "derived",
+            Self::ResidentSemantics => "resident_semantics",
+            Self::Stale => "stale",
+        }
+    }
+}
+
 /// One canonical metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricDef {
     /// Dotted canonical name: `inference.kv_cache.utilization`.
     pub name: String,
-    pub layer: Layer,
+    /// None for `strata.*`, which tells about the program itself.
+    pub layer: Option<Layer>,
     pub kind: MetricKind,
     /// UCUM unit without prefix: `s`, `By`, `1`, `{token}`, `W`.
     pub unit: String,
@@ -56,13 +88,16 @@ pub struct MetricDef {
 pub enum ValueRule {
     /// Times a constant.
     Scale(f64),
-    /// One over the value.
+    /// One over the value; zero yields no sample.
     Invert,
-    /// The number written in this label of an info series.
+    /// Times the number written in this label. An info series has the value 1, so this is that
+    /// number. A label that is absent or no number (`None`) yields no sample.
     Label(String),
-    /// Times, per, or minus the series of another family with the same other labels and time.
+    /// Times, per, plus or minus the series of another family with the same other labels and time;
+    /// where there is none, no sample.
     Multiply(String),
     Divide(String),
+    Plus(String),
     Minus(String),
 }
 
@@ -75,14 +110,139 @@ pub struct Expansion {
     pub metric: String,
     /// Further conditions that select the right series of it.
     pub matchers: Vec<Matcher>,
-    /// Source label -> canonical label.
+    /// Source label -> canonical label, all at once: the source labels are taken away, then written
+    /// under their new names, where they replace what was there (`exported_pod` -> `pod`).
     pub rename: Vec<(String, String)>,
-    /// Labels with constant values that every series gets, `inference_engine="vllm"`.
+    /// Labels with constant values that every series gets, `inference_engine="vllm"`; they replace.
     pub constants: Vec<(String, String)>,
     pub value: Vec<ValueRule>,
+    /// Factor for the numbers in the `le` label of classic buckets; 1 where there is none.
+    pub bucket_scale: f64,
     pub quality: Quality,
     /// When two mappings yield the same label set, the lower number wins (pass-through copies).
     pub priority: u32,
+}
+
+/// What a mapping reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// A family, under each spelling it had.
+    Families(Vec<String>),
+    /// Sum and count of a histogram of which the source has no buckets.
+    SumCount { sum: String, count: String },
+}
+
+/// What one source says about one canonical metric.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    /// Dotted canonical name.
+    pub metric: String,
+    pub reading: Reading,
+    pub matchers: Vec<Matcher>,
+    /// Source label -> canonical label, those of the source included.
+    pub rename: Vec<(String, String)>,
+    /// Constant labels, those of the source included.
+    pub constants: Vec<(String, String)>,
+    /// Factor to the canonical unit; applied before `value`.
+    pub scale: f64,
+    pub value: Vec<ValueRule>,
+    pub quality: Quality,
+    pub priority: u32,
+    /// First and last version of the source that has it, as the source counts them.
+    pub since: Option<String>,
+    pub until: Option<String>,
+    /// What to know about it.
+    pub note: Option<String>,
+}
+
+/// One program whose metrics the catalog understands.
+#[derive(Debug, Clone)]
+pub struct SourceDef {
+    /// Name of its file: `vllm`.
+    pub name: String,
+    /// As its makers write it: `vLLM`.
+    pub title: String,
+    pub layers: Vec<Layer>,
+    /// What to know before believing its numbers.
+    pub notes: Vec<String>,
+    /// Ports it usually listens on. A hint where to look, never an identification.
+    pub ports: Vec<u16>,
+    /// HTTP paths of its metrics, the most likely first; `/metrics` when the file names none.
+    pub paths: Vec<String>,
+    pub identify: Identify,
+    /// Family patterns that are not worth storing, with the reason.
+    pub drops: Vec<(String, String)>,
+    pub sentinels: Vec<Sentinel>,
+    pub maps: Vec<Mapping>,
+    /// Read counters with and without `_total`.
+    pub bare_counters: bool,
+}
+
+/// Name of the source of series that are stored under their canonical name.
+pub const NATIVE: &str = "native";
+
+/// All canonical metrics and all sources.
+#[derive(Debug)]
+pub struct Catalog {
+    metrics: Vec<MetricDef>,
+    by_dotted: FxHashMap<String, usize>,
+    by_prometheus: FxHashMap<String, usize>,
+    sources: Vec<SourceDef>,
+    /// For each metric the (source, mapping) pairs that yield it.
+    maps_of: Vec<Vec<(usize, usize)>>,
+    /// For each metric the conditions under which a series of its own name is already canonical.
+    native: Vec<Vec<Matcher>>,
+    /// Mapped family -> source; the first source by name where several have it.
+    family_source: FxHashMap<String, usize>,
+}
+
+/// The files that are built in: path below `catalog/`, text.
+static BUILTIN_FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalog_files.rs"));
+
+static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
+    Catalog::load(BUILTIN_FILES).expect("the built-in catalog loads, which a test proves")
+});
+
+impl Catalog {
+    /// The catalog that is built into the program.
+    pub fn builtin() -> &'static Self {
+        &BUILTIN
+    }
+
+    /// The files of the built-in catalog, for building a changed one with [`Self::load`].
+    pub fn builtin_files() -> &'static [(&'static str, &'static str)] {
+        BUILTIN_FILES
+    }
+
+    /// All metrics, by layer and then in the order of their file.
+    pub fn metrics(&self) -> &[MetricDef] {
+        &self.metrics
+    }
+
+    /// The metric with this dotted name.
+    pub fn metric(&self, dotted: &str) -> Option<&MetricDef> {
+        self.by_dotted.get(dotted).map(|index| &self.metrics[*index])
+    }
+
+    /// All sources, by name.
+    pub fn sources(&self) -> &[SourceDef] {
+        &self.sources
+    }
+
+    /// The source with this name.
+    pub fn source(&self, name: &str) -> Option<&SourceDef> {
+        let index = self.sources.binary_search_by(|source| source.name.as_str().cmp(name)).ok()?;
+        self.sources.get(index)
+    }
+
+    /// The mappings that yield this metric, with their sources.
+    pub fn mappings_of(&self, dotted: &str) -> impl Iterator<Item = (&SourceDef, &Mapping)> {
+        let pairs = self.by_dotted.get(dotted).map_or(&[][..], |index| &self.maps_of[*index]);
+        pairs.iter().map(|(source, map)| {
+            let source = &self.sources[*source];
+            (source, &source.maps[*map])
+        })
+    }
 }
 
 /// Why catalog files do not load; all problems at once, each with file and line.
