@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use strata_model::SourceState;
 
-use super::{HostPart, part, sample};
+use super::{HostPart, assert_defined, part, sample};
 
 #[test]
 fn every_part_works_here_or_says_why_not() {
@@ -29,6 +29,7 @@ fn every_part_works_here_or_says_why_not() {
                             !labels.is_empty(),
                             "{kind:?} writes labels that are not canonical"
                         );
+                        assert_defined(&labels);
                         assert!(seen.insert(series), "{kind:?} told {labels} twice");
                         assert!(sample.value.is_finite() && sample.value >= 0.0, "{labels}");
                     }
