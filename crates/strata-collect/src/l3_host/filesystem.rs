@@ -16,7 +16,11 @@ use super::root::{FileReader, HostRoot};
 use super::series::{Seen, SeriesSet, Shape, plain, shape};
 use crate::collector::CollectError;
 
-/// Mounts looked at per round. Container hosts have thousands, nearly all of them excluded by type.
+/// Lines of the mount table that are remembered. Container hosts have thousands, nearly all of them
+/// excluded, which costs some hundred bytes each.
+const LINES_MAX: usize = 16_384;
+
+/// File systems told per round.
 const MOUNTS_MAX: usize = 512;
 
 /// File systems of the kernel itself, and the layers that only show another file system again.
@@ -107,7 +111,7 @@ impl Filesystem {
             exclude,
             deadline,
             reader: FileReader::default(),
-            known: Seen::new(MOUNTS_MAX),
+            known: Seen::new(LINES_MAX),
             prober: Prober::default(),
         }
     }
@@ -126,11 +130,16 @@ impl Part for Filesystem {
             self.known.entry(line, make);
         }
         let refused = self.known.end_round();
-        round.over_limit("mounts", MOUNTS_MAX, refused);
-        let mut devices = BTreeSet::new();
+        round.over_limit("mounts", LINES_MAX, refused);
+        let (mut devices, mut told) = (BTreeSet::new(), 0);
         for mount in self.known.iter_mut().filter_map(|(_, mount)| mount.as_ref()) {
             // Bind mounts show one device many times; its space is told once.
             if mount.device.starts_with('/') && !devices.insert(&mount.device) {
+                continue;
+            }
+            told += 1;
+            if told > MOUNTS_MAX {
+                round.over_limit("file systems", MOUNTS_MAX, 1);
                 continue;
             }
             let answer = if mount.local {

@@ -77,7 +77,7 @@ pub struct HostOptions {
     pub parts: Vec<HostPart>,
     /// Mount points to leave out (regular expression, unanchored).
     pub exclude_mounts: String,
-    /// How long one remote file system may take to answer before it counts as hanging.
+    /// How long one remote file system may take to answer before it counts as hanging, at most "1s".
     pub mount_deadline: String,
     /// Network interfaces to leave out (regular expression, unanchored).
     pub exclude_interfaces: String,
@@ -178,6 +178,8 @@ pub(super) struct ProcessSettings {
     pub(super) scan_interval: Duration,
 }
 
+/// Eight mounts that begin to hang in one round still leave it within its own deadline.
+const MOUNT_DEADLINE_MAX: Duration = Duration::from_secs(1);
 /// Bounds that keep one host's share of series and of processor time small.
 const PROCESSES_MAX: usize = 1024;
 const CGROUPS_MAX: usize = 4096;
@@ -197,6 +199,9 @@ impl HostOptions {
             Duration::from_millis(10),
             &mut problems,
         );
+        if mount_deadline.is_some_and(|deadline| deadline > MOUNT_DEADLINE_MAX) {
+            problems.push("host.mount_deadline: must be at most 1s".to_owned());
+        }
         let scan_interval = at_least(
             "host.processes.scan_interval",
             &self.processes.scan_interval,

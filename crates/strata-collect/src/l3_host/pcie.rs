@@ -1,4 +1,4 @@
-//! PCI Express errors and link state of accelerators, network and NVMe devices.
+//! PCI Express errors and link state of accelerators, network and `NVMe` devices.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

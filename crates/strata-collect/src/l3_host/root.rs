@@ -67,6 +67,11 @@ impl ReadError {
         matches!(self.state(), SourceState::Unsupported)
     }
 
+    /// The kernel refused it to this user.
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(self.state(), SourceState::Denied)
+    }
+
     fn state(&self) -> SourceState {
         match self {
             Self::TooLarge { .. } => SourceState::Failing,

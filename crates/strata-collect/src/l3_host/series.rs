@@ -4,25 +4,26 @@ use std::collections::BTreeMap;
 
 use strata_model::Labels;
 
-use super::names::NODE;
+use super::names::{NODE, series_name};
 
-/// A series of one kind of thing: its name, and the labels that tell it from its siblings.
+/// A series of one kind of thing: its metric's dotted name, and the labels that tell it from its
+/// siblings.
 pub(super) struct Shape {
-    pub(super) name: &'static str,
+    pub(super) metric: &'static str,
     pub(super) labels: &'static [(&'static str, &'static str)],
 }
 
 /// A [`Shape`] without labels of its own.
-pub(super) const fn plain(name: &'static str) -> Shape {
-    Shape { name, labels: &[] }
+pub(super) const fn plain(metric: &'static str) -> Shape {
+    Shape { metric, labels: &[] }
 }
 
 /// A [`Shape`] with labels of its own.
 pub(super) const fn shape(
-    name: &'static str,
+    metric: &'static str,
     labels: &'static [(&'static str, &'static str)],
 ) -> Shape {
-    Shape { name, labels }
+    Shape { metric, labels }
 }
 
 /// The encoded label sets of one thing (a disk, a processor), one per shape, in one allocation.
@@ -44,7 +45,7 @@ impl SeriesSet {
         for shape in shapes {
             let own = shape.labels.iter().copied();
             let pairs = own.chain(identity.iter().copied());
-            let fixed = [(strata_model::METRIC_NAME, shape.name), (NODE, node)];
+            let fixed = [(strata_model::METRIC_NAME, series_name(shape.metric)), (NODE, node)];
             bytes.extend_from_slice(Labels::from_pairs(fixed.into_iter().chain(pairs)).encoded());
             ends.push(bytes.len() as u32);
         }
@@ -107,13 +108,14 @@ mod tests {
 
     #[test]
     fn a_set_holds_one_canonical_label_set_per_shape() {
-        let shapes = [plain("a_total"), shape("b", &[("direction", "read")])];
+        let shapes =
+            [plain("system.disk.io_time"), shape("system.disk.io", &[("direction", "read")])];
         let set = SeriesSet::new(&shapes, "n1", &[("device", "sda"), ("pod_uid", "")]);
         let check = |index: usize, expected: &str| {
             assert_eq!(Labels::from_encoded(set.get(index)).unwrap().to_string(), expected);
         };
-        check(0, r#"a_total{device="sda",node="n1"}"#);
-        check(1, r#"b{device="sda",direction="read",node="n1"}"#);
+        check(0, r#"system_disk_io_time_seconds_total{device="sda",node="n1"}"#);
+        check(1, r#"system_disk_io_bytes_total{device="sda",direction="read",node="n1"}"#);
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn rank(name: &str, owner: &Owner, depth: usize) -> Option<Rank> {
     } else if name.strip_prefix("job_").is_some_and(|id| id.bytes().all(|b| b.is_ascii_digit())) {
         Some(Rank::Job)
     } else {
-        (depth == 0 && name.ends_with(".slice")).then_some(Rank::Slice)
+        (depth == 0 && name.strip_suffix(".slice").is_some()).then_some(Rank::Slice)
     }
 }
 

@@ -134,10 +134,9 @@ impl KernelLog {
                 Ok(length) => length,
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return,
-                    io::ErrorKind::Interrupted => continue,
-                    // Records were overwritten; the next read gives the oldest that is left, and
-                    // the gap in the numbers says how many.
-                    io::ErrorKind::BrokenPipe => continue,
+                    // A broken pipe says that records were overwritten: the next read gives the
+                    // oldest that is left, and the gap in the numbers says how many.
+                    io::ErrorKind::Interrupted | io::ErrorKind::BrokenPipe => continue,
                     _ => {
                         round.fault(FaultCode::Io, format!("cannot read the kernel log: {error}"));
                         return;

@@ -32,7 +32,7 @@ pub enum KernelFact {
     OomKill { pid: u32, process: String, cgroup: Option<String> },
     /// The NVIDIA driver reported a GPU fault.
     Xid { code: u32, pci_address: String, pid: Option<u32>, process: Option<String> },
-    /// The NVIDIA driver reported an NVSwitch fault.
+    /// The NVIDIA driver reported a fault of an `NVSwitch`.
     Sxid { code: u32, pci_address: String },
     /// A GPU does not answer on the bus any more.
     GpuLost { pci_address: Option<String> },

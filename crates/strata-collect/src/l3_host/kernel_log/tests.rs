@@ -10,11 +10,13 @@ use super::super::part::Round;
 use super::super::root::HostRoot;
 use super::*;
 
+#[track_caller]
+fn check(message: &str, expected: impl Into<Option<KernelFact>>) {
+    assert_eq!(parse_fact(message), expected.into(), "{message}");
+}
+
 #[test]
-fn messages_state_their_facts() {
-    let check = |message: &str, expected: Option<KernelFact>| {
-        assert_eq!(parse_fact(message), expected, "{message}");
-    };
+fn messages_of_gpu_drivers_state_their_facts() {
     let xid = |code: u32, pid: Option<u32>, process: Option<&str>| {
         let pci_address = "0000:3b:00.0".to_owned();
         Some(KernelFact::Xid { code, pci_address, pid, process: process.map(str::to_owned) })
@@ -38,6 +40,10 @@ fn messages_state_their_facts() {
     );
     check("NVRM: Xid (PCI:zz): 79", None);
     check("fake: Xid (PCI:0000:3b:00): 79", None);
+}
+
+#[test]
+fn messages_of_the_kernel_state_their_facts() {
     check(
         "Memory cgroup out of memory: Killed process 42 (a) b (c) total-vm:1kB, anon-rss:1kB",
         Some(KernelFact::OomKill { pid: 42, process: "a) b (c".to_owned(), cgroup: None }),

@@ -19,7 +19,7 @@ use super::root::{FileReader, HostRoot};
 use super::series::{SeriesSet, Shape, plain, shape};
 use crate::collector::CollectError;
 use scan::{Chosen, Reason, Scanner};
-use stat::{parse_io, parse_stat};
+use stat::{Stat, parse_io, parse_resident_bytes, parse_stat};
 use threads::Threads;
 
 const SHAPES: [Shape; 15] = [
@@ -39,6 +39,7 @@ const SHAPES: [Shape; 15] = [
     shape(names::PROCESS_SWITCHES, &[("type", "involuntary")]),
     plain(names::PROCESS_THREADS_BLOCKED),
 ];
+const RESIDENT: usize = 2;
 const DESCRIPTORS: usize = 8;
 const DISK_IO: usize = 9;
 const RUN_DELAY: usize = 11;
@@ -50,17 +51,32 @@ pub(super) struct Processes {
     max: usize,
     scan_interval: Duration,
     scanned_ms: Option<i64>,
-    ticks_per_second: f64,
-    page_bytes: u64,
+    units: Units,
     scanner: Scanner,
     reader: FileReader,
     followed: Vec<Followed>,
+}
+
+/// What the kernel counts in.
+#[derive(Debug, Clone, Copy)]
+struct Units {
+    ticks_per_second: f64,
+    page_bytes: u64,
+}
+
+/// The round as every process sees it.
+struct Now {
+    uptime_seconds: Option<f64>,
+    /// Whether this round also reads what is read seldom.
+    slowly: bool,
+    units: Units,
 }
 
 struct Followed {
     chosen: Chosen,
     folder: PathBuf,
     stat: PathBuf,
+    status: PathBuf,
     io: PathBuf,
     descriptors: PathBuf,
     name: Box<[u8]>,
@@ -77,9 +93,11 @@ impl Processes {
             max: settings.max,
             scan_interval: settings.scan_interval,
             scanned_ms: None,
-            ticks_per_second: rustix::param::clock_ticks_per_second() as f64,
-            page_bytes: rustix::param::page_size() as u64,
-            scanner: Scanner::new(proc.clone(), &root.path("dev"), settings),
+            units: Units {
+                ticks_per_second: rustix::param::clock_ticks_per_second() as f64,
+                page_bytes: rustix::param::page_size() as u64,
+            },
+            scanner: Scanner::new(proc.clone(), root.path("dev"), settings),
             proc,
             reader: FileReader::default(),
             followed: Vec::new(),
@@ -106,6 +124,7 @@ impl Processes {
         let name = parse_stat(self.reader.read_small(&stat).ok()?)?.name.into();
         let mut followed = Followed {
             chosen,
+            status: folder.join("status"),
             io: folder.join("io"),
             descriptors: folder.join("fd"),
             stat,
@@ -130,6 +149,37 @@ impl Followed {
         let [cgroup, pod_uid, container_id] = owner.labels();
         let identity = [("pid", &*pid), ("process", &*name), cgroup, pod_uid, container_id];
         self.series = SeriesSet::new(&SHAPES, node, &identity);
+    }
+
+    /// Tell everything about the process; true when its I/O may not be read.
+    fn tell(&mut self, now: &Now, node: &str, reader: &mut FileReader, round: &mut Round) -> bool {
+        let Some(stat) = reader.read_small(&self.stat).ok().and_then(parse_stat) else {
+            return false;
+        };
+        // The PID was given to another process; the next scan decides about that one.
+        if stat.start_ticks != self.chosen.start_ticks {
+            return false;
+        }
+        let (mut values, threads) = (values(&stat, now), stat.threads);
+        if *stat.name != *self.name {
+            self.name = stat.name.into();
+            self.name_series(node, reader);
+        }
+        // The kernel gives `stat` a number it has not summed over the processors (proc_pid_stat(5)
+        // calls it inaccurate); on a large host it is off by megabytes.
+        let status = reader.read_small(&self.status).ok();
+        if let Some(resident) = status.and_then(parse_resident_bytes) {
+            values[RESIDENT] = Some(resident as f64);
+        }
+        if now.slowly {
+            self.read_slowly(threads, reader);
+        }
+        let (io, denied) = match reader.read_small(&self.io) {
+            Ok(file) => (parse_io(file), false),
+            Err(error) => (None, error.is_denied()),
+        };
+        emit(self, values, io, round);
+        denied
     }
 
     /// What is worth reading only as often as processes are looked for.
@@ -170,41 +220,10 @@ impl Part for Processes {
             self.scanned_ms = Some(round.at_ms);
             self.choose(round);
         }
+        let now = Now { uptime_seconds, slowly, units: self.units };
         let mut denied = 0;
         for followed in &mut self.followed {
-            let Ok(file) = self.reader.read_small(&followed.stat) else { continue };
-            let Some(stat) = parse_stat(file) else { continue };
-            // The PID was given to another process; the next scan decides about that one.
-            if stat.start_ticks != followed.chosen.start_ticks {
-                continue;
-            }
-            let seconds = |ticks: u64| ticks as f64 / self.ticks_per_second;
-            let values = [
-                Some(seconds(stat.user_ticks)),
-                Some(seconds(stat.system_ticks)),
-                Some(stat.resident_pages.saturating_mul(self.page_bytes) as f64),
-                Some(stat.virtual_bytes as f64),
-                Some(stat.threads as f64),
-                Some(stat.minor_faults as f64),
-                Some(stat.major_faults as f64),
-                uptime_seconds.map(|now| (now - seconds(stat.start_ticks)).max(0.0)),
-            ];
-            let threads = stat.threads;
-            if *stat.name != *followed.name {
-                followed.name = stat.name.into();
-                followed.name_series(&self.node, &mut self.reader);
-            }
-            if slowly {
-                followed.read_slowly(threads, &mut self.reader);
-            }
-            let io = match self.reader.read_small(&followed.io) {
-                Ok(file) => parse_io(file),
-                Err(error) => {
-                    denied += u64::from(!error.is_absent());
-                    None
-                }
-            };
-            emit(followed, values, io, round);
+            denied += u64::from(followed.tell(&now, &self.node, &mut self.reader, round));
         }
         if denied > 0 {
             let message = "the I/O of other users' processes may not be read";
@@ -217,6 +236,21 @@ impl Part for Processes {
     fn may_hang(&self) -> bool {
         true
     }
+}
+
+/// In the order of [`SHAPES`].
+fn values(stat: &Stat<'_>, now: &Now) -> [Option<f64>; DESCRIPTORS] {
+    let seconds = |ticks: u64| ticks as f64 / now.units.ticks_per_second;
+    [
+        Some(seconds(stat.user_ticks)),
+        Some(seconds(stat.system_ticks)),
+        Some(stat.resident_pages.saturating_mul(now.units.page_bytes) as f64),
+        Some(stat.virtual_bytes as f64),
+        Some(stat.threads as f64),
+        Some(stat.minor_faults as f64),
+        Some(stat.major_faults as f64),
+        now.uptime_seconds.map(|uptime| (uptime - seconds(stat.start_ticks)).max(0.0)),
+    ]
 }
 
 fn emit(
@@ -239,5 +273,22 @@ fn emit(
         round.emit(series.get(RUN_DELAY + 1), sums.voluntary as f64);
         round.emit(series.get(RUN_DELAY + 2), sums.involuntary as f64);
         round.emit(series.get(RUN_DELAY + 3), f64::from(sums.blocked));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_counted_as_listed() {
+        let folder = Path::new("/proc/self/fd");
+        let open: Vec<_> = (0..400).map(|_| std::fs::File::open("/dev/null").unwrap()).collect();
+        let with = descriptor_count(folder).unwrap();
+        drop(open);
+        let without = descriptor_count(folder).unwrap();
+        // Tests beside this one open and close files at the same time.
+        assert!((300..500).contains(&with.abs_diff(without)), "{with} {without}");
+        assert_eq!(descriptor_count(Path::new("/proc/self/no-such-folder")), None);
     }
 }

@@ -54,7 +54,8 @@ struct Known {
 /// Remembers every process between scans, so that its command line is read once.
 pub(super) struct Scanner {
     proc: PathBuf,
-    /// Whether there is any GPU whose device could be held.
+    dev: PathBuf,
+    /// Whether there is any GPU whose device could be held; its driver may be loaded later.
     has_gpu: bool,
     settings: ProcessSettings,
     reader: FileReader,
@@ -63,12 +64,11 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
-    pub(super) fn new(proc: PathBuf, dev: &Path, settings: ProcessSettings) -> Self {
-        let devices = ["nvidiactl", "kfd", "dri"];
-        let has_gpu = devices.iter().any(|device| dev.join(device).exists());
+    pub(super) fn new(proc: PathBuf, dev: PathBuf, settings: ProcessSettings) -> Self {
         Self {
             proc,
-            has_gpu,
+            dev,
+            has_gpu: false,
             settings,
             reader: FileReader::default(),
             known: BTreeMap::new(),
@@ -79,6 +79,8 @@ impl Scanner {
     /// All processes to follow in order of PID, and how many more would have been.
     pub(super) fn scan(&mut self) -> (Vec<Chosen>, usize) {
         self.scan += 1;
+        let devices = ["nvidiactl", "kfd", "dri"];
+        self.has_gpu = devices.iter().any(|device| self.dev.join(device).exists());
         let mut found = Vec::new();
         for name in listing::names(&self.proc, PIDS_MAX * 2) {
             let Ok(pid) = name.parse() else { continue };

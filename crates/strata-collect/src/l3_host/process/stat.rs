@@ -61,6 +61,12 @@ pub(super) fn parse_run_delay(file: &[u8]) -> Option<u64> {
     words(file).nth(1).and_then(number)
 }
 
+/// Resident bytes from `status`.
+pub(super) fn parse_resident_bytes(file: &[u8]) -> Option<u64> {
+    let [kib] = values_of(file, 0, &["VmRSS"]);
+    kib?.checked_mul(1024)
+}
+
 /// Bytes read from and written to storage, from `io`. Written bytes that were truncated before they
 /// reached the disk are taken off.
 pub(super) fn parse_io(file: &[u8]) -> Option<(u64, u64)> {
@@ -113,6 +119,7 @@ mod tests {
         assert_eq!(parse_run_delay(b"100"), None);
         let status = b"Name:\tx\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t6\n";
         assert_eq!(parse_switches(status), Some((5, 6)));
+        assert_eq!(parse_resident_bytes(b"VmHWM:\t 9 kB\nVmRSS:\t 3 kB\n"), Some(3072));
         let io = b"rchar: 1\nread_bytes: 8\nwrite_bytes: 9\ncancelled_write_bytes: 4\n";
         assert_eq!(parse_io(io), Some((8, 5)));
         assert_eq!(parse_io(b"rchar: 1\n"), None);

@@ -1,12 +1,16 @@
 //! Parts against small trees written by the tests, hostile content, and this machine.
 
-use std::path::Path;
-use std::sync::Arc;
+mod devices;
+mod machine;
 
-use strata_model::{FaultCode, SourceState};
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use strata_model::catalog::Catalog;
+use strata_model::{FaultCode, Labels, Layer, METRIC_NAME, SourceState};
 
 use super::part::{Part, Round};
-use super::{HostOptions, HostPart, HostRoot, KernelEvents, open};
+use super::{HostOptions, HostPart, HostRoot, HostSettings, KernelEvents, open};
 use crate::collector::{CollectError, Harvest};
 
 /// Write files below a new folder and give it.
@@ -21,8 +25,11 @@ fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn part(root: &Path, part: HostPart) -> Box<dyn Part> {
-    let settings = HostOptions::default().validate().unwrap();
-    open(part, &settings, &HostRoot::new(root), &Arc::from("n1"), &KernelEvents::default())
+    /// Checked once: its patterns are slow to compile.
+    static SETTINGS: LazyLock<HostSettings> =
+        LazyLock::new(|| HostOptions::default().validate().unwrap());
+    let settings = &*SETTINGS;
+    open(part, settings, &HostRoot::new(root), &Arc::from("n1"), &KernelEvents::default())
 }
 
 fn sample(part: &mut dyn Part, at_ms: i64) -> Result<Harvest, CollectError> {
@@ -40,11 +47,21 @@ fn lines(harvest: &Harvest) -> Vec<String> {
         .map(|sample| {
             let labels = batch.labels(sample.series);
             assert_eq!(labels.get("node"), Some("n1"), "{labels}");
+            assert_defined(&labels);
             format!("{} {}", labels.filtered(|name| name != "node"), sample.value)
         })
         .collect();
     lines.sort_unstable();
     lines
+}
+
+/// The catalog defines the metric and every label but that of the node.
+fn assert_defined(labels: &Labels) {
+    let metric = Catalog::builtin().by_prometheus_name(labels.metric_name());
+    let (metric, _) = metric.unwrap_or_else(|| panic!("{labels} is not in the catalog"));
+    for (name, _) in labels.iter().filter(|(name, _)| !["node", METRIC_NAME].contains(name)) {
+        assert!(metric.attributes.iter().any(|known| known == name), "{name} of {labels}");
+    }
 }
 
 /// The part reads this tree without a fault and brings home exactly these samples.
@@ -245,36 +262,9 @@ fn lines_that_make_no_sense_are_faults_and_the_others_are_told() {
 
 #[test]
 fn names_are_those_of_the_catalog() {
-    let catalog = include_str!("../../../strata-model/catalog/metrics/l3_host.toml");
-    let defined: Vec<String> = catalog.split("[[metric]]").skip(1).map(prometheus_name).collect();
+    let catalog = Catalog::builtin();
     for name in super::names::ALL {
-        assert!(defined.iter().any(|known| known == name), "{name} is not in the catalog");
+        let metric = catalog.metric(name);
+        assert_eq!(metric.and_then(|metric| metric.layer), Some(Layer::L3Host), "{name}");
     }
-}
-
-/// The derived name of one block of the catalog, after the OpenTelemetry compatibility rules.
-fn prometheus_name(block: &str) -> String {
-    let field = |key: &str| {
-        let line = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""));
-        line.and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
-    };
-    let (mut name, kind) = (field("name").replace('.', "_"), field("kind"));
-    let unit = match &*field("unit") {
-        "s" => "_seconds",
-        "By" => "_bytes",
-        "Hz" => "_hertz",
-        "W" => "_watts",
-        "J" => "_joules",
-        "By/s" => "_bytes_per_second",
-        "1" if kind == "gauge" => "_ratio",
-        unit if unit.ends_with("}/s") => "_per_second",
-        _ => "",
-    };
-    if !name.ends_with(unit) {
-        name.push_str(unit);
-    }
-    if kind == "counter" {
-        name.push_str("_total");
-    }
-    name
 }
