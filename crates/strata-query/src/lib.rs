@@ -7,6 +7,7 @@ pub mod engine;
 pub mod promql;
 pub mod promqltest;
 
+pub use engine::embedded::{EmbeddedEngine, QueryOptions, QuerySettings};
 pub use engine::{
     Annotations, Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue,
     RangeQuery, SeriesQuery,
