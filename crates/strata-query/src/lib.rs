@@ -4,8 +4,11 @@
 //! name means. Above this floor nobody knows where data lives.
 
 pub mod engine;
+pub mod promql;
+pub mod promqltest;
 pub mod selector;
 
+pub use engine::embedded::{EmbeddedEngine, QueryOptions, QuerySettings};
 pub use engine::{
     Annotations, Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue,
     RangeQuery, SeriesQuery,

@@ -124,10 +124,8 @@ fn interpolated_quantile(q: f64, buckets: &[ClassicBucket]) -> f64 {
         return f64::NAN;
     }
     let rank = q * infinite.count;
-    // A NaN count or rank is never reached, which sends the search to the last bucket.
-    let at = finite.partition_point(
-        |bucket| !matches!(bucket.count.partial_cmp(&rank), Some(order) if order.is_ge()),
-    );
+    let reached = |bucket: &ClassicBucket| bucket.count >= rank;
+    let at = finite.partition_point(|bucket| !reached(bucket));
     let Some(bucket) = finite.get(at) else { return highest.upper_bound };
     if at == 0 && first.upper_bound <= 0.0 {
         return first.upper_bound;

@@ -145,11 +145,12 @@ impl NativeHistogram {
         .accepted()
     }
 
-    /// From classic buckets with cumulative counts, in any order. `count` is that of the `+Inf`
-    /// bucket where it is not given; without a `+Inf` bucket `count` stands for it.
+    /// From classic buckets with cumulative counts, in any order. Of two buckets with one bound the
+    /// first counts. Without a `+Inf` bucket `count` (or the highest bucket) stands for it.
     ///
     /// # Errors
-    /// Bounds that are NaN or repeat, and counts that fall with a growing bound.
+    /// Bounds that are NaN, counts that fall with a growing bound, and a `count` other than that of
+    /// the `+Inf` bucket.
     pub fn from_classic(
         buckets: &[ClassicBucket],
         count: Option<f64>,
@@ -157,12 +158,17 @@ impl NativeHistogram {
     ) -> Result<Self, HistogramError> {
         let mut sorted = buckets.to_vec();
         sorted.sort_by(|a, b| a.upper_bound.total_cmp(&b.upper_bound));
+        sorted.dedup_by(|next, kept| next.upper_bound == kept.upper_bound);
         let highest = sorted.last().copied();
         if highest.is_none_or(|bucket| bucket.upper_bound < f64::INFINITY) {
             let count = count.or(highest.map(|bucket| bucket.count)).unwrap_or(0.0);
             sorted.push(ClassicBucket { upper_bound: f64::INFINITY, count });
         }
-        let total = sorted.last().map_or(0.0, |bucket| bucket.count);
+        let in_buckets = sorted.last().map_or(0.0, |bucket| bucket.count);
+        let count = count.unwrap_or(in_buckets);
+        if count != in_buckets {
+            return Err(HistogramError::CountMismatch { count, in_buckets });
+        }
         let mut below = 0.0;
         let counts: Vec<(i32, f64)> = sorted
             .iter()
@@ -178,7 +184,7 @@ impl NativeHistogram {
         sorted.pop();
         let histogram = Self {
             schema: CUSTOM_BUCKETS_SCHEMA,
-            count: count.unwrap_or(total),
+            count,
             sum,
             positive_spans,
             positive_buckets,
@@ -211,7 +217,11 @@ fn absolute_counts(
 
 fn check_count(count: u64, in_buckets: u64, sum: f64) -> Result<(), HistogramError> {
     let fits = if sum.is_nan() { in_buckets <= count } else { in_buckets == count };
-    if fits { Ok(()) } else { Err(HistogramError::CountMismatch { count, in_buckets }) }
+    if fits {
+        return Ok(());
+    }
+    let (count, in_buckets) = (count as f64, in_buckets as f64);
+    Err(HistogramError::CountMismatch { count, in_buckets })
 }
 
 fn otlp_side(
@@ -253,7 +263,7 @@ mod tests {
             "{{schema:1 count:12 sum:5.5 z_bucket:1 z_bucket_w:0.01 offset:-1 buckets:[3 2 0 0 6]}}"
         );
         let wrong = DeltaHistogram { count: 11, ..from };
-        let error = HistogramError::CountMismatch { count: 11, in_buckets: 12 };
+        let error = HistogramError::CountMismatch { count: 11.0, in_buckets: 12.0 };
         assert_eq!(NativeHistogram::from_deltas(&wrong), Err(error));
         let with_nan = DeltaHistogram { count: 13, sum: f64::NAN, ..from };
         assert!(NativeHistogram::from_deltas(&with_nan).is_ok());
@@ -313,6 +323,9 @@ mod tests {
             "{{schema:-53 count:6 sum:7.5 custom_values:[1] buckets:[5 1]}}",
         );
         check(&[], Some(6.0), "{{schema:-53 count:6 sum:7.5 custom_values:[] buckets:[6]}}");
+        let twice = [bucket(1.0, 5.0), bucket(1.0, 4.0), infinite];
+        check(&twice, Some(9.0), "{{schema:-53 count:9 sum:7.5 custom_values:[1] buckets:[5 4]}}");
+        assert!(NativeHistogram::from_classic(&twice, Some(8.0), 0.0).is_err());
         let falling = [bucket(1.0, 5.0), bucket(2.0, 4.0), infinite];
         assert!(NativeHistogram::from_classic(&falling, None, 0.0).is_err());
     }

@@ -15,6 +15,9 @@ type Side = Vec<(i32, Compensated)>;
 ///
 /// Operands may differ in layout. The sum takes the coarser schema, the wider zero bucket (widened
 /// further if it would end inside a populated bucket), or the custom bounds all operands share.
+///
+/// Every observation stays counted. Prometheus drops those of an operand whose buckets lie within
+/// its own zero bucket, which no client sends.
 #[derive(Debug, Clone)]
 pub struct HistogramSum {
     hint: CounterResetHint,

@@ -26,7 +26,7 @@ pub enum HistogramError {
     #[error("cannot accept {0} observations in all")]
     Count(f64),
     #[error("cannot hold {in_buckets} observations in buckets when there are {count} in all")]
-    CountMismatch { count: u64, in_buckets: u64 },
+    CountMismatch { count: f64, in_buckets: f64 },
     #[error("cannot add up bucket counts beyond 2^64")]
     CountOverflow,
     #[error("cannot use custom bounds with exponential schema {0}")]

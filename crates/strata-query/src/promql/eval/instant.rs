@@ -1,0 +1,212 @@
+//! Instant selectors: the latest sample at each step.
+
+use strata_model::{Points, SelectHints, Selection, Series, is_stale};
+
+use super::{Evaluator, Outcome, failed};
+use crate::promql::syntax::{AtModifier, RangeKind, VectorSelector, When};
+use crate::promql::value::{Column, Row, Steps};
+
+/// The time a selector refers to at each step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reference {
+    steps: Steps,
+    fixed: Option<i64>,
+    offset: i64,
+}
+
+impl Reference {
+    pub(super) fn new(when: &When, steps: Steps) -> Self {
+        let fixed = match when.at {
+            Some(AtModifier::Time(at)) => Some(at),
+            _ => None,
+        };
+        Self { steps, fixed, offset: when.offset_ms }
+    }
+
+    /// At step `index`.
+    pub(super) fn at(&self, index: usize) -> i64 {
+        self.fixed.unwrap_or_else(|| self.steps.at(index)).saturating_sub(self.offset)
+    }
+
+    pub(super) fn first(&self) -> i64 {
+        self.at(0)
+    }
+
+    pub(super) fn last(&self) -> i64 {
+        self.at(self.steps.count.saturating_sub(1))
+    }
+
+    pub(super) fn steps(&self) -> Steps {
+        self.steps
+    }
+}
+
+/// Walks the samples of a series forward in time.
+pub(super) struct Walker<'a> {
+    points: &'a Points,
+    float: usize,
+    histogram: usize,
+}
+
+/// A sample found by a [`Walker`]: its time and where it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Found {
+    Float(i64, usize),
+    Histogram(i64, usize),
+}
+
+impl<'a> Walker<'a> {
+    pub(super) fn new(points: &'a Points) -> Self {
+        Self { points, float: 0, histogram: 0 }
+    }
+
+    /// The latest sample in `(at - lookback, at]`; `at` must not fall between calls.
+    pub(super) fn latest(&mut self, at: i64, lookback: i64) -> Option<Found> {
+        let times = &self.points.times;
+        while times.get(self.float).is_some_and(|time| *time <= at) {
+            self.float += 1;
+        }
+        let histograms = &self.points.histograms;
+        while histograms.get(self.histogram).is_some_and(|(time, _)| *time <= at) {
+            self.histogram += 1;
+        }
+        let float = self.float.checked_sub(1).map(|i| Found::Float(times[i], i));
+        let histogram = self.histogram.checked_sub(1).map(|i| Found::Histogram(histograms[i].0, i));
+        let found = match (float, histogram) {
+            (Some(Found::Float(f, i)), Some(Found::Histogram(h, _))) if f > h => Found::Float(f, i),
+            (_, Some(histogram)) => histogram,
+            (Some(float), None) => float,
+            (None, None) => return None,
+        };
+        let (Found::Float(time, _) | Found::Histogram(time, _)) = found;
+        let stale = matches!(found, Found::Float(_, i) if is_stale(self.points.values[i]));
+        (time > at.saturating_sub(lookback) && !stale).then_some(found)
+    }
+}
+
+impl Evaluator<'_> {
+    /// Read series, in order of their labels.
+    pub(super) fn select(&mut self, selection: &Selection) -> Outcome<Vec<Series>> {
+        self.poll()?;
+        let mut series =
+            self.source.select(selection).map_err(|error| Self::select_failed(&error))?;
+        if series.len() > self.options.max_series {
+            let limit = self.options.max_series;
+            return Err(failed(format_args!(
+                "expanding series: the selector matches more than {limit} series, narrow it"
+            )));
+        }
+        let samples = series.iter().map(|s| s.points.times.len() + s.points.histograms.len());
+        self.hold(samples.sum::<usize>() as u64)?;
+        series.sort_by(|a, b| a.labels.cmp(&b.labels));
+        Ok(series)
+    }
+
+    /// Read the series of a selector.
+    pub(super) fn select_for(
+        &mut self,
+        node: &VectorSelector,
+        selection: &Selection,
+    ) -> Outcome<Vec<Series>> {
+        let mut series = self.select(selection)?;
+        if node.stats_only {
+            for one in &mut series {
+                super::histograms::settle_hints(&mut one.points.histograms);
+            }
+        }
+        Ok(series)
+    }
+
+    pub(super) fn instant_series(
+        &mut self,
+        node: &VectorSelector,
+        reference: &Reference,
+        func: Option<&str>,
+    ) -> Outcome<Vec<Series>> {
+        if reference.steps().count == 0 {
+            return Ok(Vec::new());
+        }
+        let lookback = self.options.lookback_ms;
+        let ahead = if node.kind == RangeKind::Smoothed { lookback } else { 0 };
+        let steps = reference.steps();
+        self.select_for(
+            node,
+            &Selection {
+                matchers: node.matchers.clone(),
+                start_ms: reference.first().saturating_sub(lookback - 1),
+                end_ms: reference.last().saturating_add(ahead),
+                hints: SelectHints {
+                    step_ms: if steps.count > 1 { steps.step } else { 0 },
+                    range_ms: 0,
+                    func: func.map(str::to_owned),
+                },
+            },
+        )
+    }
+
+    pub(super) fn vector_selector(
+        &mut self,
+        node: &VectorSelector,
+        steps: Steps,
+    ) -> Outcome<Vec<Row>> {
+        let reference = Reference::new(&node.when, steps);
+        let series = self.instant_series(node, &reference, None)?;
+        let mut rows = Vec::with_capacity(series.len());
+        for one in series {
+            self.poll()?;
+            let column = if node.kind == RangeKind::Smoothed {
+                self.smoothed(&one, &reference, node.span)
+            } else {
+                latest_column(&one.points, &reference, self.options.lookback_ms)
+            };
+            if !column.is_empty() {
+                self.hold(column.len() as u64)?;
+                rows.push(Row { labels: one.labels, drop_name: false, column });
+            }
+        }
+        Ok(rows)
+    }
+
+    /// `timestamp(selector)`: the time of the sample instead of its value, in seconds.
+    pub(super) fn sample_times(
+        &mut self,
+        node: &VectorSelector,
+        steps: Steps,
+    ) -> Outcome<Vec<Row>> {
+        let reference = Reference::new(&node.when, steps);
+        let series = self.instant_series(node, &reference, Some("timestamp"))?;
+        let lookback = self.options.lookback_ms;
+        let mut rows = Vec::with_capacity(series.len());
+        for one in series {
+            let mut column = Column::absent(steps.count);
+            let mut walker = Walker::new(&one.points);
+            for at in 0..steps.count {
+                if let Some(Found::Float(time, _) | Found::Histogram(time, _)) =
+                    walker.latest(reference.at(at), lookback)
+                {
+                    column.set_float(at, time as f64 / 1000.0);
+                }
+            }
+            if !column.is_empty() {
+                rows.push(Row { labels: one.labels, drop_name: true, column });
+            }
+        }
+        Ok(rows)
+    }
+}
+
+fn latest_column(points: &Points, reference: &Reference, lookback: i64) -> Column {
+    let count = reference.steps().count;
+    let mut column = Column::absent(count);
+    let mut walker = Walker::new(points);
+    for at in 0..count {
+        match walker.latest(reference.at(at), lookback) {
+            Some(Found::Float(_, i)) => column.set_float(at, points.values[i]),
+            Some(Found::Histogram(_, i)) => {
+                column.set_histogram(at, std::sync::Arc::clone(&points.histograms[i].1));
+            }
+            None => {}
+        }
+    }
+    column
+}

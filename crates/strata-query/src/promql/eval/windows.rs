@@ -1,0 +1,204 @@
+//! Functions of ranges: which one sees the windows, and what becomes of their series.
+
+use strata_model::METRIC_NAME;
+use strata_model::selector::MatchOp;
+use strata_model::{Labels, Matcher};
+
+use super::range::{RangeInput, Window, Windows};
+use super::{Evaluator, Outcome, failed, over_time, rate};
+use crate::promql::notes::Notes;
+use crate::promql::syntax::{Call, Expr, RangeKind, Span};
+use crate::promql::value::{Cell, Column, Row, Steps, Value};
+
+/// What a range function may say and know beside its window.
+pub(super) struct Context<'a> {
+    pub(super) notes: &'a mut Notes,
+    pub(super) metric: &'a str,
+    /// Of the range argument.
+    pub(super) span: Span,
+    pub(super) kind: RangeKind,
+    pub(super) range_ms: i64,
+}
+
+/// Scalar arguments of a range function, in order, one value per step.
+pub(super) struct Scalars {
+    columns: Vec<(Vec<f64>, Span)>,
+}
+
+impl Scalars {
+    /// The value of argument `index` at a step, NaN when there is none.
+    pub(super) fn at(&self, index: usize, step: usize) -> f64 {
+        let column = self.columns.get(index);
+        column.and_then(|(values, _)| values.get(step)).copied().unwrap_or(f64::NAN)
+    }
+
+    pub(super) fn span(&self, index: usize) -> Span {
+        self.columns.get(index).map(|(_, span)| *span).unwrap_or_default()
+    }
+}
+
+const ANCHORED_SAFE: [&str; 5] = ["changes", "delta", "increase", "rate", "resets"];
+const SMOOTHED_SAFE: [&str; 3] = ["delta", "increase", "rate"];
+
+impl Evaluator<'_> {
+    pub(super) fn range_function(
+        &mut self,
+        node: &Call,
+        ranged: usize,
+        steps: Steps,
+    ) -> Outcome<Vec<Row>> {
+        let name = node.func.name;
+        let mut columns = Vec::new();
+        for (at, arg) in node.args.iter().enumerate() {
+            if at != ranged {
+                match self.eval(arg, steps)? {
+                    Value::Scalar(values) => columns.push((values, arg.span())),
+                    _ => return Err(failed(format_args!("{name}: expected a scalar argument"))),
+                }
+            }
+        }
+        let scalars = Scalars { columns };
+        let input = match &node.args[ranged] {
+            Expr::Matrix(selector) => {
+                check_kind(name, selector.selector.kind)?;
+                self.range_selector_for(selector, steps, Some(name))?
+            }
+            Expr::Subquery(subquery) => self.subquery(subquery, steps)?,
+            _ => return Err(failed("expected a range vector")),
+        };
+        if name == "absent_over_time" {
+            return Ok(absent_over_time(&input, &node.args[ranged]));
+        }
+        let keeps_name = matches!(name, "last_over_time" | "first_over_time");
+        let mut rows = Vec::with_capacity(input.series.len());
+        for series in &input.series {
+            self.poll()?;
+            let metric = series.labels.metric_name();
+            let mut context = Context {
+                notes: &mut self.notes,
+                metric,
+                span: input.span,
+                kind: input.kind,
+                range_ms: input.range_ms,
+            };
+            let column = match name {
+                "rate" | "increase" | "delta" if input.kind == RangeKind::Plain => {
+                    let column = rate::extrapolated(&mut context, &input, series, name);
+                    note_non_counter(&mut context, name, &column);
+                    column
+                }
+                _ => {
+                    let mut column = Column::absent(steps.count);
+                    let mut windows = Windows::new(&input, &series.points);
+                    for step in 0..steps.count {
+                        let window = windows.at(step);
+                        if window.is_empty() {
+                            continue;
+                        }
+                        if let Some(cell) = apply(name, &mut context, &window, &scalars)? {
+                            column.set(step, cell);
+                        }
+                    }
+                    note_non_counter(&mut context, name, &column);
+                    column
+                }
+            };
+            if !column.is_empty() {
+                self.hold(column.len() as u64)?;
+                let drop_name = series.drop_name || !keeps_name;
+                rows.push(Row { labels: series.labels.clone(), drop_name, column });
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// 1 at the steps where no series has a sample in the window.
+fn absent_over_time(input: &RangeInput, arg: &Expr) -> Vec<Row> {
+    let steps = input.reference.steps();
+    let mut column = Column::floats(vec![1.0; steps.count]);
+    for series in &input.series {
+        let mut windows = Windows::new(input, &series.points);
+        for step in 0..steps.count {
+            if !windows.at(step).is_empty() {
+                column.clear(step);
+            }
+        }
+    }
+    if column.is_empty() {
+        return Vec::new();
+    }
+    vec![Row { labels: absent_labels(arg), drop_name: true, column }]
+}
+
+fn check_kind(name: &str, kind: RangeKind) -> Outcome<()> {
+    let (word, safe): (&str, &[&str]) = match kind {
+        RangeKind::Plain => return Ok(()),
+        RangeKind::Anchored => ("anchored", &ANCHORED_SAFE),
+        RangeKind::Smoothed => ("smoothed", &SMOOTHED_SAFE),
+    };
+    if safe.contains(&name) {
+        return Ok(());
+    }
+    let list = safe.join(", ");
+    Err(failed(format_args!("{word} modifier can only be used with: {list} - not with {name}")))
+}
+
+/// `rate` and `increase` of floats hint at metrics whose name is not a counter's.
+fn note_non_counter(context: &mut Context<'_>, name: &str, column: &Column) {
+    let counter = ["_total", "_sum", "_count", "_bucket"];
+    if matches!(name, "rate" | "increase")
+        && !context.metric.is_empty()
+        && !counter.iter().any(|suffix| context.metric.ends_with(suffix))
+        && (0..column.len()).any(|at| column.float(at).is_some())
+    {
+        context.notes.possible_non_counter(context.metric, context.span);
+    }
+}
+
+/// The value of a function over one window that is not empty.
+fn apply(
+    name: &str,
+    context: &mut Context<'_>,
+    window: &Window<'_>,
+    scalars: &Scalars,
+) -> Outcome<Option<Cell>> {
+    Ok(match name {
+        "rate" | "increase" | "delta" => super::extended::rate(context, window, name),
+        "irate" | "idelta" => rate::instant(context, window, name == "irate"),
+        "deriv" => super::regression::deriv(context, window),
+        "predict_linear" => {
+            super::regression::predict_linear(context, window, scalars.at(0, window.step))
+        }
+        "double_exponential_smoothing" => {
+            let (smoothing, trend) = (scalars.at(0, window.step), scalars.at(1, window.step));
+            super::regression::double_exponential(context, window, smoothing, trend)?
+        }
+        "quantile_over_time" => {
+            let q = scalars.at(0, window.step);
+            over_time::quantile_over_time(context, window, q, scalars.span(0))
+        }
+        _ => over_time::apply(name, context, window),
+    })
+}
+
+/// The labels an absent series would have: those that its selector fixes.
+pub(super) fn absent_labels(arg: &Expr) -> Labels {
+    let matchers: &[Matcher] = match arg {
+        Expr::Vector(node) => &node.matchers,
+        Expr::Matrix(node) => &node.selector.matchers,
+        _ => &[],
+    };
+    let named = |m: &Matcher| -> Vec<MatchOp> {
+        matchers.iter().filter(|other| other.name == m.name).map(|other| other.op).collect()
+    };
+    let fixed = matchers.iter().filter(|m| {
+        // The last condition on a label must be the only one that names a value.
+        let ops = named(m);
+        m.name != METRIC_NAME
+            && ops.last() == Some(&MatchOp::Equal)
+            && ops.iter().filter(|op| **op == MatchOp::Equal).count() == 1
+            && m.op == MatchOp::Equal
+    });
+    Labels::from_pairs(fixed.map(|m| (&m.name, &m.value)))
+}
