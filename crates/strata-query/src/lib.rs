@@ -9,6 +9,7 @@ pub mod promql;
 pub mod selector;
 pub mod promqltest;
 
+pub use engine::embedded::{EmbeddedEngine, QueryOptions, QuerySettings};
 pub use engine::{
     Annotations, Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue,
     RangeQuery, SeriesQuery,

@@ -1,5 +1,7 @@
 //! The door to metrics: what every engine, embedded or remote, answers.
 
+pub mod embedded;
+
 use std::sync::Arc;
 use std::time::Duration;
 

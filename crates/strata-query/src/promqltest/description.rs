@@ -31,7 +31,6 @@ fn split(line: &str) -> Option<(&str, &str)> {
         match (quote, c) {
             (Some('"' | '\''), '\\') => escaped = true,
             (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'' | '`') if braces => quote = Some(c),
             (None, '{') if !braces => braces = true,
             (None, '}') if braces => return line.split_at_checked(at + 1),

@@ -118,9 +118,8 @@ fn converted(series: &[(Labels, Vec<Written>)]) -> BTreeMap<Labels, Vec<(usize, 
     let mut found: BTreeMap<Labels, BTreeMap<usize, Classic>> = BTreeMap::new();
     for (labels, values) in series {
         let name = labels.metric_name();
-        let (base, part) = match name.rsplit_once('_') {
-            Some((base, part @ ("bucket" | "count" | "sum"))) => (base, part),
-            _ => continue,
+        let Some((base, part @ ("bucket" | "count" | "sum"))) = name.rsplit_once('_') else {
+            continue;
         };
         let bound = labels.get("le").and_then(syntax::parse_number);
         if part == "bucket" && bound.is_none() {

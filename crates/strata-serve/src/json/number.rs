@@ -26,7 +26,10 @@ pub fn push_plain(buffer: &mut Vec<u8>, value: f64) {
     if !value.is_finite() {
         push_special(buffer, value);
     } else if value.fract() == 0.0 && value.abs() < EXACT_INTEGER_BELOW && value != 0.0 {
-        push_text(buffer, format_args!("{}", value as i64));
+        if value < 0.0 {
+            buffer.push(b'-');
+        }
+        push_integer(buffer, value.abs() as u64);
     } else {
         push_text(buffer, format_args!("{value}"));
     }
@@ -39,11 +42,28 @@ pub fn push_seconds(buffer: &mut Vec<u8>, at_ms: i64) {
     }
     let magnitude = at_ms.unsigned_abs();
     let (seconds, millis) = (magnitude / 1000, magnitude % 1000);
-    if millis == 0 {
-        push_text(buffer, format_args!("{seconds}"));
-    } else {
-        push_text(buffer, format_args!("{seconds}.{millis:03}"));
+    push_integer(buffer, seconds);
+    if millis != 0 {
+        let digit = |place: u64| b'0' + (millis / place % 10) as u8;
+        buffer.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
     }
+}
+
+/// Decimal digits without the formatting machinery: most times and values of an answer are whole
+/// numbers.
+fn push_integer(buffer: &mut Vec<u8>, mut number: u64) {
+    // 2^64 has twenty digits.
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len() - 1;
+    loop {
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+        first -= 1;
+    }
+    buffer.extend_from_slice(&digits[first..]);
 }
 
 fn push_special(buffer: &mut Vec<u8>, value: f64) {

@@ -64,7 +64,7 @@ async fn matchers_times_and_limits_reach_the_engine() {
     let (_, query) = &lookups[0];
     let texts: Vec<Vec<String>> =
         query.matchers.iter().map(|set| set.iter().map(ToString::to_string).collect()).collect();
-    assert_eq!(texts, [vec![r#"__name__="up""#, r#"job=~"a|b""#], vec![r#"__name__="down""#]]);
+    assert_eq!(texts, [vec![r#"job=~"a|b""#, r#"__name__="up""#], vec![r#"__name__="down""#]]);
     assert_eq!((query.start_ms, query.end_ms, query.limit), (1_000, 2_000, 6));
     let (_, all) = &lookups[1];
     assert!(all.start_ms < -9_000_000_000_000_000 && all.end_ms > 9_000_000_000_000_000);

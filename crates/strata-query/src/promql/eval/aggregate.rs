@@ -164,12 +164,16 @@ impl Evaluator<'_> {
         let value = match op {
             AggregateOp::Sum => {
                 let mut total = KahanSum::starting_at(*first);
-                rest.iter().for_each(|value| total.add(*value));
+                for value in rest {
+                    total.add(*value);
+                }
                 total.sum + total.lost
             }
             AggregateOp::Avg => {
                 let mut mean = Mean::starting_at(*first);
-                rest.iter().for_each(|value| mean.add(*value));
+                for value in rest {
+                    mean.add(*value);
+                }
                 mean.value()
             }
             AggregateOp::Min => rest.iter().fold(*first, |best, v| smaller(best, *v)),

@@ -210,10 +210,7 @@ impl Evaluator<'_> {
         if !keep && !node.return_bool {
             return Ok(());
         }
-        let value = match node.return_bool {
-            true => Cell::Float(if keep { 1.0 } else { 0.0 }),
-            false => value,
-        };
+        let value = if node.return_bool { Cell::Float(f64::from(u8::from(keep))) } else { value };
         let column = &mut pairing.rows[row].column;
         if column.is_present(at) {
             return Err(failed(SAME_LABELSET));
@@ -248,13 +245,12 @@ impl Pairing<'_> {
 
     /// The index of the result row of a pair.
     fn row(&mut self, sides: (Side, Side)) -> usize {
-        let labels = match self.labels.get(&sides) {
-            Some(labels) => labels.clone(),
-            None => {
-                let labels = self.result_labels(sides);
-                self.labels.insert(sides, labels.clone());
-                labels
-            }
+        let labels = if let Some(labels) = self.labels.get(&sides) {
+            labels.clone()
+        } else {
+            let labels = self.result_labels(sides);
+            self.labels.insert(sides, labels.clone());
+            labels
         };
         if let Some(at) = self.at.get(&labels) {
             return *at;

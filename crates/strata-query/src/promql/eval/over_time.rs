@@ -158,7 +158,9 @@ fn avg(context: &mut Context<'_>, window: &Window<'_>) -> Option<Cell> {
         return super::histograms::avg_histograms(context, window.histograms);
     };
     let mut mean = Mean::starting_at(*first);
-    rest.iter().for_each(|value| mean.add(*value));
+    for value in rest {
+        mean.add(*value);
+    }
     Some(Cell::Float(mean.value()))
 }
 

@@ -67,7 +67,7 @@ impl Evaluator<'_> {
             _ => return Err(failed("expected a range vector")),
         };
         if name == "absent_over_time" {
-            return Ok(self.absent_over_time(&input, &node.args[ranged]));
+            return Ok(absent_over_time(&input, &node.args[ranged]));
         }
         let keeps_name = matches!(name, "last_over_time" | "first_over_time");
         let mut rows = Vec::with_capacity(input.series.len());
@@ -111,24 +111,24 @@ impl Evaluator<'_> {
         }
         Ok(rows)
     }
+}
 
-    /// 1 at the steps where no series has a sample in the window.
-    fn absent_over_time(&mut self, input: &RangeInput, arg: &Expr) -> Vec<Row> {
-        let steps = input.reference.steps();
-        let mut column = Column::floats(vec![1.0; steps.count]);
-        for series in &input.series {
-            let mut windows = Windows::new(input, &series.points);
-            for step in 0..steps.count {
-                if !windows.at(step).is_empty() {
-                    column.clear(step);
-                }
+/// 1 at the steps where no series has a sample in the window.
+fn absent_over_time(input: &RangeInput, arg: &Expr) -> Vec<Row> {
+    let steps = input.reference.steps();
+    let mut column = Column::floats(vec![1.0; steps.count]);
+    for series in &input.series {
+        let mut windows = Windows::new(input, &series.points);
+        for step in 0..steps.count {
+            if !windows.at(step).is_empty() {
+                column.clear(step);
             }
         }
-        if column.is_empty() {
-            return Vec::new();
-        }
-        vec![Row { labels: absent_labels(arg), drop_name: true, column }]
     }
+    if column.is_empty() {
+        return Vec::new();
+    }
+    vec![Row { labels: absent_labels(arg), drop_name: true, column }]
 }
 
 fn check_kind(name: &str, kind: RangeKind) -> Outcome<()> {

@@ -23,7 +23,7 @@ impl Span {
         let Some((before, _)) = text.as_bytes().split_at_checked(self.start) else {
             return "invalid position".to_owned();
         };
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let line = before.split(|b| *b == b'\n').count();
         let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         format!("{line}:{}", self.start - line_start + 1)
     }
@@ -336,9 +336,11 @@ impl DurationExpr {
     pub fn span(&self) -> Span {
         match self {
             Self::Number(node) => node.span,
-            Self::Step(span) | Self::Range(span) | Self::Paren(_, span) => *span,
+            Self::Step(span)
+            | Self::Range(span)
+            | Self::Paren(_, span)
+            | Self::Binary { span, .. } => *span,
             Self::Unary { inner, start, .. } => Span { start: *start, end: inner.span().end },
-            Self::Binary { span, .. } => *span,
         }
     }
 }

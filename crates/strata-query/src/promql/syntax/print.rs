@@ -194,16 +194,19 @@ fn operator(node: &Binary) -> String {
         out += &labels(&matching.include);
         out += ")";
     }
+    let mut fill = |name: &str, value: f64| {
+        out += name;
+        out += &format_number(value);
+        out += ")";
+    };
     match (matching.fill_left, matching.fill_right) {
-        (Some(left), Some(right)) if left == right => {
-            out += &format!(" fill ({})", format_number(left));
-        }
+        (Some(left), Some(right)) if left == right => fill(" fill (", left),
         (left, right) => {
             if let Some(left) = left {
-                out += &format!(" fill_left ({})", format_number(left));
+                fill(" fill_left (", left);
             }
             if let Some(right) = right {
-                out += &format!(" fill_right ({})", format_number(right));
+                fill(" fill_right (", right);
             }
         }
     }
