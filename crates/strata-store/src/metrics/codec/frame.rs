@@ -1,21 +1,25 @@
-//! The outer shell of every blob in a day file: checksum, method, length, bytes.
+//! The outer shell of every blob in a day file: checksum, then sections.
 //!
-//! `[xxh3 low 32 bits, little endian][method][LEB128 raw length][data]`; the checksum covers all
-//! that follows it. SQLite does not checksum its pages, so a flipped bit is found here.
+//! `[xxh3 low 32 bits, little endian][section]..`, a section being `[method][LEB128 raw
+//! length][LEB128 packed length][data]`; the checksum covers all that follows it. SQLite does not
+//! checksum its pages, so a flipped bit is found here.
 
 use super::varint::{Reader, put_u64};
 
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 
+/// Bytes of the checksum.
+pub(crate) const CHECKSUM: usize = 4;
+
 /// Below this many bytes zstd's own header outweighs what it saves.
 const WORTH_COMPRESSING: usize = 64;
 
-/// No blob is larger when unpacked: a block is at most 64 series of
-/// [`super::block::MAX_SAMPLES`] samples of at most ten bytes.
-pub(crate) const MAX_RAW: usize = 16 << 20;
+/// No section is larger when unpacked: far above a plane or head of a block, above the label sets
+/// of one row, and above the families of one file.
+const MAX_RAW: usize = 64 << 20;
 
-/// Compresses bodies into frames with one reused context.
+/// Compresses sections with one reused context.
 pub(crate) struct Framer {
     zstd: Option<zstd::bulk::Compressor<'static>>,
 }
@@ -26,45 +30,63 @@ impl Framer {
         Self { zstd: zstd::bulk::Compressor::new(level).ok() }
     }
 
-    /// Wrap `body`, compressed when that is shorter.
-    pub(crate) fn wrap(&mut self, body: &[u8]) -> Vec<u8> {
+    /// Append `body` as a section, compressed when that is shorter.
+    pub(crate) fn section(&mut self, body: &[u8], out: &mut Vec<u8>) {
         let packed = match &mut self.zstd {
             Some(zstd) if body.len() >= WORTH_COMPRESSING => zstd.compress(body).ok(),
             _ => None,
         };
         let packed = packed.filter(|packed| packed.len() < body.len());
         let (method, data) = packed.as_deref().map_or((RAW, body), |packed| (ZSTD, packed));
-        let mut out = Vec::with_capacity(data.len() + 10);
-        out.extend_from_slice(&[0; 4]);
         out.push(method);
-        put_u64(&mut out, body.len() as u64);
+        put_u64(out, body.len() as u64);
+        put_u64(out, data.len() as u64);
         out.extend_from_slice(data);
-        let sum = checksum(out.get(4..).unwrap_or_default());
-        if let Some(head) = out.first_chunk_mut::<4>() {
-            *head = sum;
-        }
+    }
+
+    /// Wrap one body as a whole blob.
+    pub(crate) fn wrap(&mut self, body: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; CHECKSUM];
+        self.section(body, &mut out);
+        seal(&mut out);
         out
     }
 }
 
-/// Unwrap a frame; `None` when it is damaged.
-pub(crate) fn unwrap(frame: &[u8]) -> Option<Vec<u8>> {
-    let (sum, rest) = frame.split_first_chunk::<4>()?;
-    if checksum(rest) != *sum {
-        return None;
+/// Write the checksum of what follows into the first bytes.
+pub(crate) fn seal(frame: &mut [u8]) {
+    if let Some((sum, rest)) = frame.split_first_chunk_mut::<CHECKSUM>() {
+        *sum = checksum(rest);
     }
-    let mut reader = Reader::new(rest);
+}
+
+/// What follows the checksum; `None` when it does not fit.
+pub(crate) fn verified(frame: &[u8]) -> Option<&[u8]> {
+    let (sum, rest) = frame.split_first_chunk::<CHECKSUM>()?;
+    (checksum(rest) == *sum).then_some(rest)
+}
+
+/// Unpack the next section; `None` when damaged.
+pub(crate) fn take_section(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
     let method = reader.u8()?;
     let length = usize::try_from(reader.u64()?).ok().filter(|&length| length <= MAX_RAW)?;
+    let packed = reader.count(1)?;
+    let data = reader.bytes(packed)?;
     let body = match method {
-        RAW => reader.rest().to_vec(),
-        ZSTD => zstd::bulk::decompress(reader.rest(), length).ok()?,
+        RAW => data.to_vec(),
+        ZSTD => zstd::bulk::decompress(data, length).ok()?,
         _ => return None,
     };
     (body.len() == length).then_some(body)
 }
 
-fn checksum(bytes: &[u8]) -> [u8; 4] {
+/// Unwrap a blob of one section; `None` when damaged.
+pub(crate) fn unwrap(frame: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = Reader::new(verified(frame)?);
+    take_section(&mut reader).filter(|_| reader.is_empty())
+}
+
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
     (xxhash_rust::xxh3::xxh3_64(bytes) as u32).to_le_bytes()
 }
 
@@ -87,7 +109,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_refused_quietly(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let _ = unwrap(&bytes);
+            let _ = take_section(&mut Reader::new(&bytes));
         }
     }
 }

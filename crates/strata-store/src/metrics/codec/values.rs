@@ -1,11 +1,15 @@
-//! One series' values in a block: integers of a decimal scale as deltas, or XOR byte planes.
+//! One series' values in a block: integers of a decimal scale as deltas, or XOR, as byte planes.
 //!
-//! Lossless bit by bit. First byte is the mode: constant, decimal (with delta or delta of delta),
-//! or XOR. Values that a decimal column cannot hold (a staleness marker, a NaN, `-0.0`) are listed
-//! beside it as exceptions, so that one marker at the end of a series does not spoil the column.
+//! Lossless bit by bit. What is irregular (mode, first values, exceptions) goes to the block's
+//! head; the residuals go to its byte planes, lowest byte first, which all series of the block
+//! share. Values that a decimal column cannot hold (a staleness marker, a NaN, `-0.0`) are listed
+//! as exceptions, so that one marker at the end of a series does not spoil the column.
 
 use super::decimal;
-use super::varint::{Reader, length, put_i64, put_u64, zigzag};
+use super::varint::{Reader, put_i64, put_u64, unzigzag, zigzag};
+
+/// Bytes of a float, and so the most planes there are.
+pub(crate) const PLANES: usize = 8;
 
 const CONSTANT: u8 = 0x80;
 const XOR: u8 = 0x40;
@@ -13,38 +17,32 @@ const XOR: u8 = 0x40;
 const SECOND_ORDER: u8 = 0x20;
 const SCALE_MASK: u8 = 0x1f;
 
-/// One exception costs nine or ten bytes; XOR costs four to nine a value. So decimals win while
+/// One exception costs nine or ten bytes; XOR costs four to eight a value. So decimals win while
 /// fewer than one in eight values is an exception.
 const EXCEPTION_SHARE: usize = 8;
 
 /// Encode the bits of at least one value.
-pub(crate) fn encode(bits: &[u64], out: &mut Vec<u8>) {
+pub(crate) fn encode(bits: &[u64], head: &mut Vec<u8>, planes: &mut [Vec<u8>; PLANES]) {
     let Some((&first, rest)) = bits.split_first() else { return };
     if rest.iter().all(|&value| value == first) {
-        out.push(CONSTANT);
-        out.extend_from_slice(&first.to_le_bytes());
+        head.push(CONSTANT);
+        head.extend_from_slice(&first.to_le_bytes());
         return;
     }
-    match as_integers(bits) {
-        Some(column) => encode_integers(&column, out),
-        None => encode_xor(bits, out),
+    if let Some(column) = as_integers(bits) {
+        encode_integers(&column, head, planes);
+    } else {
+        head.push(XOR);
+        let mut previous = 0;
+        let residuals = bits.iter().map(|&value| value ^ std::mem::replace(&mut previous, value));
+        spread(&residuals.collect::<Vec<_>>(), PLANES, planes);
     }
 }
 
-/// Decode `count` values; `None` when damaged.
-pub(crate) fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Option<()> {
-    let mut reader = Reader::new(bytes);
-    let mode = reader.u8()?;
-    out.reserve(count);
-    match mode {
-        CONSTANT => {
-            let value = f64::from_bits(reader.fixed_u64()?);
-            out.extend(std::iter::repeat_n(value, count));
-        }
-        XOR => decode_xor(&mut reader, count, out)?,
-        _ => decode_integers(mode, &mut reader, count, out)?,
+fn spread(residuals: &[u64], width: usize, planes: &mut [Vec<u8>; PLANES]) {
+    for (index, plane) in planes.iter_mut().enumerate().take(width) {
+        plane.extend(residuals.iter().map(|residual| (residual >> (8 * index)) as u8));
     }
-    reader.is_empty().then_some(())
 }
 
 struct Integers {
@@ -80,146 +78,134 @@ fn as_integers(bits: &[u64]) -> Option<Integers> {
     (exceptions.len() <= allowed).then_some(Integers { scale, values, exceptions })
 }
 
-fn encode_integers(column: &Integers, out: &mut Vec<u8>) {
-    let (mut first_order, mut second_order) = (0, 0);
-    let (mut last, mut delta) = (0_i64, 0_i64);
-    for &value in &column.values {
-        let next = value - last;
-        first_order += length(zigzag(next));
-        second_order += length(zigzag(next - delta));
-        (last, delta) = (value, next);
+fn encode_integers(column: &Integers, head: &mut Vec<u8>, planes: &mut [Vec<u8>; PLANES]) {
+    let deltas = |values: &[i64]| -> Vec<i64> {
+        values.iter().zip(values.iter().skip(1)).map(|(a, b)| b - a).collect()
+    };
+    let bits = |values: &[i64]| -> u32 {
+        values.iter().map(|&value| u64::BITS - zigzag(value).leading_zeros()).sum()
+    };
+    let first = deltas(&column.values);
+    let second = deltas(&first);
+    let use_second = bits(&second) < bits(&first);
+    head.push(column.scale | if use_second { SECOND_ORDER } else { 0 });
+    put_i64(head, column.values.first().copied().unwrap_or_default());
+    if use_second {
+        put_i64(head, first.first().copied().unwrap_or_default());
     }
-    let second = second_order < first_order;
-    out.push(column.scale | if second { SECOND_ORDER } else { 0 });
-    put_u64(out, column.exceptions.len() as u64);
+    let residuals: Vec<u64> =
+        if use_second { second } else { first }.into_iter().map(zigzag).collect();
+    let all = residuals.iter().fold(0, |all, residual| all | residual);
+    let width = (u64::BITS - all.leading_zeros()).div_ceil(8) as usize;
+    head.push(width as u8);
+    spread(&residuals, width, planes);
+    put_u64(head, column.exceptions.len() as u64);
     for &(index, bits) in &column.exceptions {
-        put_u64(out, index as u64);
-        out.extend_from_slice(&bits.to_le_bytes());
-    }
-    let (mut last, mut delta) = (0_i64, 0_i64);
-    for &value in &column.values {
-        let next = value - last;
-        put_i64(out, if second { next - delta } else { next });
-        (last, delta) = (value, next);
+        put_u64(head, index as u64);
+        head.extend_from_slice(&bits.to_le_bytes());
     }
 }
 
-fn decode_integers(
-    mode: u8,
-    reader: &mut Reader<'_>,
+/// How the values of one column are laid out.
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    Constant(u64),
+    Xor,
+    Integers { scale: u8, first: i64, delta: Option<i64> },
+}
+
+/// The head of one column.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    mode: Mode,
     count: usize,
-    out: &mut Vec<f64>,
-) -> Option<()> {
-    let scale = mode & SCALE_MASK;
-    if mode & !(SCALE_MASK | SECOND_ORDER) != 0 || scale > decimal::MAX_SCALE {
-        return None;
-    }
-    let start = out.len();
-    let exceptions = reader.count(9)?;
-    let mut marked = reader.clone();
-    for _ in 0..exceptions {
-        reader.u64()?;
-        reader.bytes(8)?;
-    }
-    let second = mode & SECOND_ORDER != 0;
-    let (mut last, mut delta) = (0_i64, 0_i64);
-    for _ in 0..count {
-        let next = reader.i64()?;
-        delta = if second { delta.wrapping_add(next) } else { next };
-        last = last.wrapping_add(delta);
-        out.push(decimal::from_integer(last, scale));
-    }
-    for _ in 0..exceptions {
-        let index = usize::try_from(marked.u64()?).ok()?;
-        *out.get_mut(start.checked_add(index)?)? = f64::from_bits(marked.fixed_u64()?);
-    }
-    Some(())
+    exceptions: Vec<(usize, u64)>,
+    /// Planes used.
+    pub(crate) width: usize,
+    /// Residuals, that is bytes in each plane used.
+    pub(crate) residuals: usize,
 }
 
-/// Bytes of the XOR with the previous value, most significant plane first: equal exponents and
-/// zero mantissa tails become runs of zeros, which zstd packs away.
-fn encode_xor(bits: &[u64], out: &mut Vec<u8>) {
-    out.push(XOR);
-    for plane in (0..8).rev() {
-        let mut previous = 0;
-        for &value in bits {
-            out.push(((value ^ previous) >> (8 * plane)) as u8);
-            previous = value;
+impl Layout {
+    /// Read the head of a column of `count` values; `None` when damaged.
+    pub(crate) fn read(reader: &mut Reader<'_>, count: usize) -> Option<Self> {
+        let mode = reader.u8()?;
+        let mut layout =
+            Self { mode: Mode::Xor, count, exceptions: Vec::new(), width: 0, residuals: 0 };
+        match mode {
+            CONSTANT => layout.mode = Mode::Constant(reader.fixed_u64()?),
+            XOR => (layout.width, layout.residuals) = (PLANES, count),
+            _ => layout.read_integers(mode, reader)?,
         }
+        Some(layout)
     }
-}
 
-fn decode_xor(reader: &mut Reader<'_>, count: usize, out: &mut Vec<f64>) -> Option<()> {
-    let planes = reader.bytes(count.checked_mul(8)?)?;
-    let mut previous = 0_u64;
-    for index in 0..count {
-        let mut xor = 0_u64;
-        for plane in 0..8 {
-            xor = (xor << 8) | u64::from(*planes.get(plane * count + index)?);
+    fn read_integers(&mut self, mode: u8, reader: &mut Reader<'_>) -> Option<()> {
+        let scale = mode & SCALE_MASK;
+        if mode & !(SCALE_MASK | SECOND_ORDER) != 0 || scale > decimal::MAX_SCALE {
+            return None;
         }
-        previous ^= xor;
-        out.push(f64::from_bits(previous));
-    }
-    Some(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use strata_model::sample::STALE_NAN_BITS;
-
-    fn round_trip(bits: &[u64]) -> usize {
-        let mut bytes = Vec::new();
-        encode(bits, &mut bytes);
-        let mut back = Vec::new();
-        assert_eq!(decode(&bytes, bits.len(), &mut back), Some(()));
-        let back: Vec<u64> = back.into_iter().map(f64::to_bits).collect();
-        assert_eq!(back, bits);
-        bytes.len()
-    }
-
-    #[test]
-    fn a_steady_counter_that_ends_takes_little_more_than_a_byte_a_value() {
-        let mut bits: Vec<u64> = (0..100).map(|i| (f64::from(i) * 12.5).to_bits()).collect();
-        bits.push(STALE_NAN_BITS);
-        assert!(round_trip(&bits) < 130);
-    }
-
-    #[test]
-    fn a_constant_takes_nine_bytes() {
-        assert_eq!(round_trip(&[1.25_f64.to_bits(); 500]), 9);
-    }
-
-    fn value() -> impl Strategy<Value = u64> {
-        prop_oneof![
-            4 => (-100_000_i64..100_000, 0..=4_u8)
-                .prop_map(|(i, e)| decimal::from_integer(i, e).to_bits()),
-            1 => any::<u64>(),
-            1 => Just(STALE_NAN_BITS),
-            1 => any::<f64>().prop_map(f64::to_bits),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn any_bits_round_trip(bits in proptest::collection::vec(value(), 1..80)) {
-            round_trip(&bits);
+        let first = reader.i64()?;
+        let second = mode & SECOND_ORDER != 0;
+        let delta = if second { Some(reader.i64()?) } else { None };
+        self.mode = Mode::Integers { scale, first, delta };
+        self.residuals = self.count.checked_sub(1 + usize::from(second))?;
+        self.width = usize::from(reader.u8()?);
+        for _ in 0..reader.count(9)? {
+            let index = usize::try_from(reader.u64()?).ok().filter(|&index| index < self.count)?;
+            self.exceptions.push((index, reader.fixed_u64()?));
         }
+        (self.width <= PLANES).then_some(())
+    }
 
-        #[test]
-        fn mostly_decimal_bits_round_trip(
-            mut bits in proptest::collection::vec((0_i64..1_000).prop_map(|i| (i as f64 / 10.0).to_bits()), 20..80),
-            at in any::<prop::sample::Index>(), odd in any::<u64>(),
-        ) {
-            let at = at.index(bits.len());
-            bits[at] = odd;
-            round_trip(&bits);
+    /// Append the values to `out`. `planes` are this column's parts, `width` of them with
+    /// `residuals` bytes each.
+    pub(crate) fn decode(&self, planes: &[&[u8]], out: &mut Vec<f64>) {
+        let start = out.len();
+        let mut residuals = vec![0_u64; self.residuals];
+        for (index, plane) in planes.iter().enumerate() {
+            for (residual, &byte) in residuals.iter_mut().zip(*plane) {
+                *residual |= u64::from(byte) << (8 * index);
+            }
         }
-
-        #[test]
-        fn any_bytes_are_refused_quietly(bytes in proptest::collection::vec(any::<u8>(), 0..60), count in 0..100_usize) {
-            let _ = decode(&bytes, count, &mut Vec::new());
+        out.reserve(self.count);
+        match self.mode {
+            Mode::Constant(bits) => {
+                out.extend(std::iter::repeat_n(f64::from_bits(bits), self.count));
+            }
+            Mode::Xor => {
+                let mut bits = 0;
+                out.extend(residuals.into_iter().map(|residual| {
+                    bits ^= residual;
+                    f64::from_bits(bits)
+                }));
+            }
+            Mode::Integers { scale, first, delta } => {
+                out.push(decimal::from_integer(first, scale));
+                let mut value = first;
+                let mut step = delta.unwrap_or_default();
+                if delta.is_some() {
+                    value = value.wrapping_add(step);
+                    out.push(decimal::from_integer(value, scale));
+                }
+                let integers = residuals.into_iter().map(|residual| {
+                    let residual = unzigzag(residual);
+                    step = if delta.is_some() { step.wrapping_add(residual) } else { residual };
+                    value = value.wrapping_add(step);
+                    value
+                });
+                if scale == 0 {
+                    // Most counters; spares the division.
+                    out.extend(integers.map(|integer| integer as f64));
+                } else {
+                    out.extend(integers.map(|integer| decimal::from_integer(integer, scale)));
+                }
+            }
+        }
+        for &(index, bits) in &self.exceptions {
+            if let Some(value) = out.get_mut(start + index) {
+                *value = f64::from_bits(bits);
+            }
         }
     }
 }

@@ -159,11 +159,11 @@ pub(crate) fn check_file(path: &Path) -> Result<FileCheck, StoreError> {
 }
 
 fn check_block(blob: &[u8], mut length_of: impl FnMut(u32) -> Option<usize>) -> Option<u64> {
-    let body = frame::unwrap(blob)?;
+    let block = block::Block::open(blob)?;
     let mut samples = 0;
-    for column in block::columns(&body)? {
+    for column in &block.columns {
         let mut values = Vec::new();
-        column.decode(&mut values)?;
+        block.decode(column, &mut values);
         if length_of(column.times)? != column.count {
             return None;
         }

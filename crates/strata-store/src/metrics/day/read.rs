@@ -9,8 +9,9 @@ use strata_model::{NativeHistogram, Points};
 
 use super::load::decode_histograms;
 use super::{Day, SealSpan, row_id};
+use crate::metrics::codec::block::{self, Block, Column};
 use crate::metrics::codec::varint::Reader;
-use crate::metrics::codec::{block, frame, histogram, times};
+use crate::metrics::codec::{frame, histogram, times};
 use crate::metrics::error::StoreError;
 
 /// Counts blobs that could not be read; their samples are missing from answers.
@@ -218,19 +219,17 @@ impl ReadPass<'_> {
                 let id = row_id(span.sequence, first / group_size);
                 let mut rows = select.query([id])?;
                 let Some(row) = rows.next()? else { continue };
-                let body = row.get_ref(0)?.as_blob().ok().and_then(frame::unwrap);
-                let columns = body.as_deref().and_then(block::columns);
-                let Some(columns) = columns else {
+                let Some(block) = row.get_ref(0)?.as_blob().ok().and_then(Block::open) else {
                     self.bounds.damage.note(self.day, "block", id);
                     continue;
                 };
-                for column in columns {
+                for column in &block.columns {
                     let number = first / group_size * group_size + u32::from(column.slot);
                     let Ok(at) = group.binary_search_by_key(&number, |member| member.0) else {
                         continue;
                     };
                     let place = group[at].1;
-                    total += self.column(connection, span, &column, &mut out[place])?;
+                    total += self.column(connection, span, (&block, column), &mut out[place])?;
                 }
                 if total > self.bounds.limit {
                     return Ok(());
@@ -244,14 +243,14 @@ impl ReadPass<'_> {
         &mut self,
         connection: &Connection,
         span: &SealSpan,
-        column: &block::Column<'_>,
+        (block, column): (&Block, &Column),
         out: &mut Gather,
     ) -> rusqlite::Result<usize> {
         let id = row_id(span.sequence, column.times);
         let times = self.times(connection, id)?;
         self.values.clear();
-        let whole = column.decode(&mut self.values).is_some();
-        let times = times.filter(|times| whole && times.len() == self.values.len());
+        block.decode(column, &mut self.values);
+        let times = times.filter(|times| times.len() == self.values.len());
         let Some(times) = times else {
             self.bounds.damage.note(self.day, "times", id);
             return Ok(0);

@@ -260,7 +260,7 @@ impl<'a> Sealer<'a> {
             if let Some(&(number, _)) = members.first()
                 && !builder.is_empty()
             {
-                let frame = self.framer.wrap(&builder.finish());
+                let frame = builder.finish(&mut self.framer);
                 insert.execute(params![row_id(pass.sequence, number / group_size), frame])?;
             }
         }
