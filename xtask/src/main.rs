@@ -57,7 +57,10 @@ enum Chore {
 }
 
 fn main() -> Result<()> {
-    match Arguments::parse().chore {
+    let arguments = Arguments::parse();
+    // Only an installation before this one can fail, and there is none.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    match arguments.chore {
         Chore::Check { tests_only } => check::check(tests_only),
         Chore::Bench { figures, scratch } => bench::run(&figures, &scratch),
         Chore::Crash { rounds, seed, scratch } => crash::run(rounds, seed, &scratch),

@@ -6,8 +6,8 @@
 pub mod canonical;
 pub mod engine;
 pub mod promql;
-pub mod selector;
 pub mod promqltest;
+pub mod selector;
 
 pub use engine::embedded::{EmbeddedEngine, QueryOptions, QuerySettings};
 pub use engine::{

@@ -64,8 +64,10 @@ impl Greeting<'_> {
         out.line(format!("  receives  remote write and OTLP/HTTP on the main port; OTLP: {otlp}"))?;
         out.line(format!("  host      {}", self.host()))?;
         for source in &self.found.sources {
-            let command = source.command.as_deref().unwrap_or("unknown process");
-            out.line(format!("  found     {} at {} ({command})", source.source, source.url))?;
+            // Only the program: arguments may hold keys.
+            let command = source.command.as_deref().unwrap_or_default();
+            let program = command.split_whitespace().next().unwrap_or("unknown process");
+            out.line(format!("  found     {} at {} ({program})", source.source, source.url))?;
         }
         if self.looked && self.found.sources.is_empty() {
             out.line("  found     no inference engine or exporter listens on this host")?;

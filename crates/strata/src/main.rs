@@ -32,6 +32,9 @@ const BAD_CONFIG: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider is installed already");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -70,7 +73,7 @@ async fn dispatch(cli: Cli) -> Result<()> {
         Command::Sources(arguments) => command::sources::run(&arguments, out, &clock).await,
         Command::Check(arguments) => {
             let (settings, file) = config(arguments.config.as_deref())?;
-            command::check::run(&settings, file.as_deref(), &arguments, out).await
+            command::check::run(&settings, file.as_deref(), &arguments, out, &clock).await
         }
         Command::Store(StoreCommand::Verify(arguments)) => command::store::verify(&arguments, out),
         Command::Docs(arguments) => command::docs::write(&arguments.dir, out),

@@ -13,6 +13,7 @@ pub(crate) struct Out {
 
 impl Out {
     /// Print a line of text. A reader that went away (`| head`) ends the program quietly later.
+    #[expect(clippy::unused_self, reason = "one way out: whoever prints holds an `Out`")]
     pub(crate) fn line(self, text: impl std::fmt::Display) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         quiet_pipe(writeln!(stdout, "{text}"))

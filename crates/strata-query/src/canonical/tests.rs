@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use strata_model::catalog::Catalog;
-use strata_model::{
-    Labels, MatchOp, Matcher, Points, STALE_NAN, SelectHints, Selection, Series, SeriesSource,
-};
+use strata_model::{Labels, MatchOp, Matcher, STALE_NAN, SelectHints, Selection, SeriesSource};
 
 use super::CanonicalSource;
 use crate::promqltest::MemorySource;
@@ -80,16 +78,14 @@ fn source(rows: &[Row<'_>]) -> CanonicalSource {
         ("sources/blue.toml", BLUE),
     ];
     let catalog = Box::leak(Box::new(Catalog::load(&files).unwrap()));
-    let series = rows.iter().map(|(name, labels, samples)| {
-        let pairs = labels.iter().copied().chain([("__name__", *name)]);
-        let points = Points {
-            times: samples.iter().map(|(at, _)| *at).collect(),
-            values: samples.iter().map(|(_, value)| *value).collect(),
-            histograms: Vec::new(),
-        };
-        Series { labels: Labels::from_pairs(pairs), points }
-    });
-    CanonicalSource::new(Arc::new(MemorySource::from_series(series.collect())), catalog)
+    let mut stored = MemorySource::new();
+    for (name, labels, samples) in rows {
+        let labels = Labels::from_pairs(labels.iter().copied().chain([("__name__", *name)]));
+        for (at, value) in *samples {
+            stored.push_float(&labels, *at, *value);
+        }
+    }
+    CanonicalSource::new(Arc::new(stored), catalog)
 }
 
 fn select(source: &CanonicalSource, matchers: Vec<Matcher>) -> Vec<String> {

@@ -24,20 +24,19 @@ pub(super) fn apply(
                 }
             }
             ValueRule::Invert => {
-                found.iter_mut().for_each(|series| {
+                for series in &mut found {
                     filter_map_values(&mut series.points, |_, value| {
                         (value != 0.0).then(|| value.recip())
                     });
-                });
+                }
             }
             ValueRule::Label(name) => found.retain_mut(|series| number_of_label(series, name)),
             ValueRule::Multiply(family) => {
                 found = combine(source, found, family, selection, |a, b| Some(a * b))?;
             }
             ValueRule::Divide(family) => {
-                found = combine(source, found, family, selection, |a, b| {
-                    (b != 0.0).then(|| a / b)
-                })?;
+                found =
+                    combine(source, found, family, selection, |a, b| (b != 0.0).then(|| a / b))?;
             }
             ValueRule::Plus(family) => {
                 found = combine(source, found, family, selection, |a, b| Some(a + b))?;

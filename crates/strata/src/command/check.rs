@@ -1,11 +1,14 @@
 //! `strata check`: is the configuration right, and does what it names answer?
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
-use strata_collect::scrape::{Job, ScrapeSettings};
+use strata_collect::Collector;
+use strata_collect::scrape::{Job, ScrapeSettings, Target};
+use strata_model::Clock;
+use strata_model::text::format_duration;
 
 use super::run::environment_lookup;
 use crate::cli::CheckArgs;
@@ -34,6 +37,7 @@ pub(crate) async fn run(
     config: Option<&Path>,
     arguments: &CheckArgs,
     out: Out,
+    clock: &dyn Clock,
 ) -> Result<()> {
     let mut trials = Vec::new();
     let file = config.map_or("the defaults".to_owned(), |path| path.display().to_string());
@@ -45,7 +49,7 @@ pub(crate) async fn run(
             trials.push(Trial::new("bearer token", result));
         }
         for job in &settings.scrape {
-            trials.extend(try_job(job).await);
+            trials.extend(try_job(job, clock).await);
         }
     }
     let failed = trials.iter().filter(|trial| !trial.ok).count();
@@ -100,16 +104,39 @@ fn token(source: &TokenSource) -> Option<Result<String, String>> {
     }
 }
 
-/// Fetch every target of a job once, as the scheduler would.
-async fn try_job(settings: &ScrapeSettings) -> Vec<Trial> {
+/// Fetch every target of a job once, as the scheduler would, and look at the lists of targets.
+async fn try_job(settings: &ScrapeSettings, clock: &dyn Clock) -> Vec<Trial> {
     let name = format!("scrape {}", settings.job);
     let job = match Job::new(settings.clone(), environment_lookup(), None) {
         Ok(job) => job,
-        Err(error) => return vec![Trial::new(name, Err(error.to_string()))],
+        Err(error) => return vec![Trial::new(name, Err(format!("{error:#}")))],
     };
     let mut trials = Vec::new();
-    for outcome in job.try_targets(Duration::from_secs(10)).await {
-        trials.push(Trial::new(format!("{name} {}", outcome.target), outcome.result));
+    for address in &settings.targets {
+        let what = format!("{name} {address}");
+        trials.push(Trial::new(what, try_target(&job, address, clock).await));
+    }
+    for path in &settings.file_sd {
+        let result = match std::fs::metadata(path) {
+            Ok(_) => Ok("the list is there".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        trials.push(Trial::new(format!("{name} {}", path.display()), result));
     }
     trials
+}
+
+async fn try_target(job: &Job, address: &str, clock: &dyn Clock) -> Result<String, String> {
+    let target = Target::of(job.settings(), address, &BTreeMap::new())?;
+    let deadline = target.timeout;
+    let mut collector = job.collector(target, None);
+    let round = tokio::time::timeout(deadline, collector.collect(clock.now_ms())).await;
+    match round {
+        Err(_elapsed) => Err(format!("no answer within {}", format_duration(deadline))),
+        Ok(Err(error)) => Err(format!("{error} ({})", error.hint)),
+        Ok(Ok(harvest)) => {
+            let faults = harvest.faults.iter().map(|fault| fault.count).sum::<u64>();
+            Ok(format!("{} samples, {faults} faults", harvest.batch.sample_count()))
+        }
+    }
 }

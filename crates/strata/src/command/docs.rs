@@ -46,8 +46,9 @@ fn cli() -> String {
 fn section(page: &mut String, command: &mut clap::Command, path: &str) {
     let help = command.render_long_help().to_string();
     let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-    // Writing to a string cannot fail.
-    drop(write!(page, "\n## `{path}`\n\n```text\n{}\n```\n", help.join("\n").trim_end()));
+    let help = help.join("\n");
+    writeln!(page, "\n## `{path}`\n\n```text\n{}\n```", help.trim_end())
+        .expect("a string takes any text");
     for child in command.get_subcommands_mut().filter(|child| child.get_name() != "help") {
         let path = format!("{path} {}", child.get_name());
         section(page, child, &path);

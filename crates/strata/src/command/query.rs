@@ -111,5 +111,6 @@ fn text(value: &Json) -> String {
 
 fn time(seconds: &Json) -> String {
     let millis = (seconds.as_f64().unwrap_or(0.0) * 1000.0).round() as i64;
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| seconds.to_string(), |t| t.to_string())
+    jiff::Timestamp::from_millisecond(millis)
+        .map_or_else(|_| seconds.to_string(), |t| t.to_string())
 }

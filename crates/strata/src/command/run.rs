@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use strata_collect::discover::{Discovery, DiscoveryRunner, Found, Identified};
+use strata_collect::receive::otlp::OtlpReceiver;
 use strata_collect::scrape::{Environment, Job, JobRunner, Sentinel};
 use strata_collect::{Scheduler, SourceBook, l3_host};
 use strata_model::catalog::Catalog;
 use strata_model::meter::Meter;
-use strata_model::{Clock, MetricKind, Sink};
+use strata_model::{Clock, MetricKind, Sink, SourceState, SourceStatus};
+use strata_query::EmbeddedEngine;
 use strata_query::canonical::CanonicalSource;
-use strata_query::engine::EmbeddedEngine;
 use strata_serve::{Addresses, Bound, Parts, Secret};
 use strata_store::MetricStore;
 
@@ -27,6 +28,7 @@ use crate::{greeting, signals};
 const OWN_INTERVAL: Duration = Duration::from_secs(15);
 /// The greeting waits this long for the first look around.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A token file is one line.
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 
@@ -66,13 +68,9 @@ pub(crate) async fn run(
         stop.await;
         drop(ready);
     }));
-    let found = match &discovery {
-        Some(discovery) => {
-            let first = tokio::time::timeout(FIRST_LOOK, discovery.first_round()).await;
-            first.unwrap_or_else(|_| discovery.now())
-        }
-        None => Found::default(),
-    };
+    // Late answers are no reason to keep a person waiting: `strata sources` has them.
+    drop(tokio::time::timeout(FIRST_LOOK, house.first_look(discovery.as_ref())).await);
+    let found = discovery.as_ref().map_or_else(Found::default, DiscoveryRunner::now);
     let greeting = greeting::Greeting {
         addresses,
         data_dir: &data_dir,
@@ -153,7 +151,9 @@ impl House {
     fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self> {
         let meter = Meter::default();
         let store = MetricStore::open(settings.store.clone(), Arc::clone(&clock), &meter)
-            .with_context(|| format!("cannot open the store in {}", settings.store.dir.display()))?;
+            .with_context(|| {
+                format!("cannot open the store in {}", settings.store.dir.display())
+            })?;
         let book = SourceBook::default();
         let sink: Arc<dyn Sink> = Arc::new(store.clone());
         let scheduler =
@@ -164,7 +164,9 @@ impl House {
 
     /// Start the native collectors and the configured jobs.
     fn start_collectors(&self, settings: &Settings) -> Result<Vec<JobRunner>> {
-        for collector in l3_host::collectors(&settings.host, &settings.host_root, &self.node) {
+        let events = l3_host::KernelEvents::default();
+        let host = l3_host::collectors(&settings.host, &settings.host_root, &self.node, &events);
+        for collector in host {
             self.scheduler.add(collector);
         }
         let own = OwnMetrics::new(self.meter.clone(), &self.node, OWN_INTERVAL);
@@ -172,7 +174,7 @@ impl House {
         let mut jobs = Vec::new();
         for scrape in &settings.scrape {
             let name = scrape.job.clone();
-            let job = Job::new(scrape.clone(), environment_lookup(), None)
+            let job = Job::new(scrape.clone(), environment_lookup(), Some(any_sentinel()))
                 .with_context(|| format!("cannot set up the scrape job {name:?}"))?;
             let scheduler = self.scheduler.clone();
             let clock = Arc::clone(&self.clock);
@@ -202,16 +204,27 @@ impl House {
         Ok(Some(DiscoveryRunner::start(discovery, scheduler, &self.node, Arc::new(sentinel_of))))
     }
 
+    /// Until discovery has looked around once and every source has been tried once.
+    async fn first_look(&self, discovery: Option<&DiscoveryRunner>) {
+        if let Some(discovery) = discovery {
+            discovery.first_round().await;
+        }
+        let pending = |source: &SourceStatus| source.state == SourceState::Pending;
+        while self.book.snapshot().iter().any(pending) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// What the server needs of the rest.
     fn parts(&self, settings: &Settings, addresses: Addresses) -> Parts {
         let catalog = Catalog::builtin();
         let source = CanonicalSource::new(Arc::new(self.store.clone()), catalog);
-        let engine =
-            EmbeddedEngine::new(Arc::new(source), Arc::clone(&self.clock), settings.query);
+        let engine = EmbeddedEngine::new(Arc::new(source), Arc::clone(&self.clock), settings.query);
         let ready_store = self.store.clone();
         let status_store = self.store.clone();
         Parts {
             engine: Arc::new(engine),
+            otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&self.clock))),
             sink: Arc::new(self.store.clone()),
             sources: self.book.clone(),
             meter: self.meter.clone(),
@@ -223,9 +236,22 @@ impl House {
                 Some(reason) => Err(reason),
             }),
             status: Arc::new(move || {
+                let stats = status_store.stats();
                 serde_json::json!({
                     "listen": addresses.main.to_string(),
-                    "store": serde_json::to_value(status_store.stats()).unwrap_or_default(),
+                    "store": {
+                        "series": stats.series,
+                        "active_series": stats.active_series,
+                        "head_samples": stats.head_samples,
+                        "head_bytes": stats.head_bytes,
+                        "sealed_samples": stats.sealed_samples,
+                        "disk_bytes": stats.disk_bytes,
+                        "queued_bytes": stats.queued_bytes,
+                        "oldest_ms": stats.oldest_ms,
+                        "newest_ms": stats.newest_ms,
+                        "read_only": stats.read_only,
+                        "damaged": stats.damaged,
+                    },
                 })
             }),
             version: env!("CARGO_PKG_VERSION"),
@@ -245,9 +271,16 @@ fn sentinel_of(source: &str) -> Option<Sentinel> {
     if source.sentinels.is_empty() {
         return None;
     }
-    Some(Arc::new(move |family: &str, value: f64| {
-        source.sentinels.iter().any(|sentinel| sentinel.matches(family, value))
-    }))
+    Some(Arc::new(move |family: &str, value: f64| source.sentinel(family, value)))
+}
+
+/// For a configured page, which may come from any program: the rule of every source.
+fn any_sentinel() -> Sentinel {
+    let sources = Catalog::builtin().sources().iter();
+    let sources: Vec<_> = sources.filter(|source| !source.sentinels.is_empty()).collect();
+    Arc::new(move |family: &str, value: f64| {
+        sources.iter().any(|source| source.sentinel(family, value))
+    })
 }
 
 /// Prometheus name and help of one of our own metrics.

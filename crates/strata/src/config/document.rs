@@ -104,7 +104,7 @@ impl Checker<'_> {
         let alternatives = self.alternatives(schema);
         let fitting = alternatives.iter().find(|schema| fits(value, schema));
         let Some(schema) = fitting.cloned() else {
-            let wanted: Vec<_> = alternatives.iter().map(|schema| describe(schema)).collect();
+            let wanted: Vec<_> = alternatives.iter().map(describe).collect();
             let message =
                 format!("`{path}` must be {}, not {}", wanted.join(" or "), type_of(value));
             self.problems.push(locate(self.text, Some(offset), message));

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 
 pub(crate) use document::Located;
-pub(crate) use options::{Options, Settings};
+pub(crate) use options::{Options, Settings, TokenSource};
 pub(crate) use reference::markdown;
 
 /// The file looked for when none is named.
@@ -19,12 +19,20 @@ pub(crate) const DEFAULT_FILE: &str = "strata.toml";
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Why there is no configuration: where it should come from, and all that is wrong with it.
-#[derive(Debug, thiserror::Error)]
-#[error("{} has {} problem{}", .file.display(), .problems.len(), if .problems.len() == 1 { "" } else { "s" })]
+#[derive(Debug)]
 pub(crate) struct ConfigError {
     pub(crate) file: PathBuf,
     pub(crate) problems: Vec<Located>,
 }
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let plural = if self.problems.len() == 1 { "" } else { "s" };
+        write!(f, "{} has {} problem{plural}", self.file.display(), self.problems.len())
+    }
+}
+
+impl std::error::Error for ConfigError {}
 
 /// Read `file`, or `strata.toml` when there is one, or the defaults.
 /// Returns the settings and the file they came from.

@@ -10,7 +10,7 @@ use strata_collect::receive::ReceiveLimits;
 use strata_collect::receive::otlp::{OtlpOptions, OtlpSettings};
 use strata_collect::scrape::{ScrapeOptions, ScrapeSettings};
 use strata_model::Problem;
-use strata_query::engine::{QueryOptions, QuerySettings};
+use strata_query::{QueryOptions, QuerySettings};
 use strata_serve::{ServeOptions, ServeSettings};
 use strata_store::{StoreOptions, StoreSettings};
 
@@ -127,16 +127,46 @@ impl Options {
 }
 
 /// The settings of a section, or its problems placed in the file.
-fn keep<T>(
+fn keep<T, P: Into<Placed>>(
     problems: &mut Vec<Problem>,
     section: &str,
-    result: Result<T, Vec<Problem>>,
+    result: Result<T, Vec<P>>,
 ) -> Option<T> {
     match result {
         Ok(settings) => Some(settings),
         Err(found) => {
-            problems.extend(found.into_iter().map(|problem| problem.within(section)));
+            problems.extend(found.into_iter().map(|problem| problem.into().0.within(section)));
             None
         }
+    }
+}
+
+/// A component's problem in the words of the model.
+struct Placed(Problem);
+
+impl From<Problem> for Placed {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<String> for Placed {
+    fn from(text: String) -> Self {
+        match text.split_once(": ") {
+            Some((path, message)) => Self(Problem::new(path, message)),
+            None => Self(Problem::new("", text)),
+        }
+    }
+}
+
+impl From<strata_serve::Problem> for Placed {
+    fn from(problem: strata_serve::Problem) -> Self {
+        Self(Problem::new(problem.field, problem.message))
+    }
+}
+
+impl From<strata_collect::scrape::Problem> for Placed {
+    fn from(problem: strata_collect::scrape::Problem) -> Self {
+        Self(Problem::new(problem.field, problem.message))
     }
 }

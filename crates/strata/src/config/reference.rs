@@ -43,8 +43,8 @@ fn section(page: &mut String, root: &Json, schema: &Json, path: &str) {
         let (child, list) = table_of(root, property).unwrap_or((property.clone(), false));
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         let title = if list { format!("[[{path}]]") } else { format!("[{path}]") };
-        // Writing to a string cannot fail.
-        drop(write!(page, "\n## `{title}`\n\n{}\n", one_line(root, property)));
+        writeln!(page, "\n## `{title}`\n\n{}", one_line(root, property))
+            .expect("a string takes any text");
         section(page, root, &child, &path);
     }
 }
