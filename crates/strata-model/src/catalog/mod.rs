@@ -84,7 +84,8 @@ pub struct MetricDef {
 }
 
 /// How the canonical value is made from the source's value, applied left to right.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ValueRule {
     /// Times a constant.
     Scale(f64),
@@ -110,8 +111,10 @@ pub struct Expansion {
     pub metric: String,
     /// Further conditions that select the right series of it.
     pub matchers: Vec<Matcher>,
-    /// Source label -> canonical label, all at once: the source labels are taken away, then written
-    /// under their new names, where they replace what was there (`exported_pod` -> `pod`).
+    /// Source label -> canonical label, all at once. A canonical label that is renamed to belongs to
+    /// the mapping: of the source labels that lead to it the first in this order that is there gives
+    /// its value, and without any it is absent. A source that also writes the canonical label itself
+    /// therefore lists it (`pod` -> `pod` beside `exported_pod` -> `pod`).
     pub rename: Vec<(String, String)>,
     /// Labels with constant values that every series gets, `inference_engine="vllm"`; they replace.
     pub constants: Vec<(String, String)>,

@@ -96,12 +96,12 @@ fn apply(expansion: &Expansion, line: &Line, lines: &[Line]) -> Option<Resolved>
         };
     }
     let mut labels = line.labels.clone();
-    let renamed = expansion.rename.iter().filter_map(|(from, to)| {
-        let value = line.labels.get(from)?;
-        Some((to.clone(), value.clone()))
-    });
-    labels.retain(|name, _| !expansion.rename.iter().any(|(from, _)| from == name));
-    labels.extend(renamed);
+    labels.retain(|name, _| !expansion.rename.iter().any(|(from, to)| from == name || to == name));
+    for (from, to) in &expansion.rename {
+        if let Some(value) = line.labels.get(from) {
+            labels.entry(to.clone()).or_insert_with(|| value.clone());
+        }
+    }
     labels.extend(expansion.constants.iter().cloned());
     if let Some(edge) = labels.get_mut("le")
         && expansion.bucket_scale != 1.0

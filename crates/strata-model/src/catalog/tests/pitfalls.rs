@@ -305,7 +305,7 @@ fn dcgm_blanks_are_no_values() {
 
 #[test]
 fn the_owner_of_a_gpu_is_found_behind_relabelling_too() {
-    let page = "DCGM_FI_DEV_GPU_UTIL{UUID=\"GPU-1\",exported_pod=\"p\",exported_namespace=\"n\",\
+    let page = "DCGM_FI_DEV_GPU_UTIL{UUID=\"GPU-1\",pod=\"exporter\",exported_pod=\"p\",exported_namespace=\"n\",\
                 Hostname=\"h\",modelName=\"H100\"} 50";
     let labels = check(page, "hw_gpu_utilization_ratio", 0.5).labels;
     let expected = [
@@ -317,6 +317,25 @@ fn the_owner_of_a_gpu_is_found_behind_relabelling_too() {
     ];
     for (name, value) in expected {
         assert_eq!(labels[name], value);
+    }
+}
+
+#[test]
+fn labels_that_are_canonical_already_are_kept() {
+    for (page, name, label) in [
+        ("DCGM_FI_DEV_GPU_UTIL{pod=\"x\"} 100", "hw_gpu_utilization_ratio", "pod"),
+        ("DCGM_FI_DEV_GPU_UTIL{node=\"x\"} 100", "hw_gpu_utilization_ratio", "node"),
+        ("DCGM_FI_DEV_GPU_UTIL{gpu_uuid=\"x\"} 100", "hw_gpu_utilization_ratio", "gpu_uuid"),
+        ("gpu_gfx_activity{namespace=\"x\"} 100", "hw_gpu_utilization_ratio", "namespace"),
+        ("all_smi_gpu_utilization{gpu_uuid=\"x\"} 100", "hw_gpu_utilization_ratio", "gpu_uuid"),
+        ("hami_vgpu_memory_used_bytes{pod=\"x\"} 1", "gpu_vgpu_memory_usage_bytes", "pod"),
+        ("kube_pod_info{pod=\"x\"} 1", "k8s_pod_info", "pod"),
+        ("kube_node_info{node=\"x\"} 1", "k8s_node_info", "node"),
+        ("pod_cpu_usage_seconds_total{pod=\"x\"} 1", "k8s_pod_cpu_time_seconds_total", "pod"),
+        ("nccl_collectives_total{collective=\"x\"} 1", "nccl_collective_count_total", "collective"),
+        ("vllm:prompt_tokens_total{model=\"x\"} 1", "inference_prompt_tokens_total", "model"),
+    ] {
+        assert_eq!(check(page, name, 1.0).labels[label], "x", "{page}");
     }
 }
 
