@@ -270,6 +270,9 @@ impl ScrapeOptions {
             check.problem("body_limit", message);
             0
         });
+        if self.headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {
+            check.problem("headers", "credentials belong into bearer_token_* or basic_auth");
+        }
         let authorization = self.authorization(&mut check);
         if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {
             check.problem("tls.key_file", "cert_file and key_file belong together");

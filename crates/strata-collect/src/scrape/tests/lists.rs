@@ -19,6 +19,7 @@ fn all_problems_of_a_job_are_told_at_once() {
         timeout: "15s".to_owned(),
         drop: vec!["(".to_owned()],
         body_limit: "lots".to_owned(),
+        headers: [("Authorization".to_owned(), "Bearer x".to_owned())].into(),
         file_sd: vec!["targets.yml".into()],
         bearer_token_env: Some("A".to_owned()),
         basic_auth: Some(BasicAuthOptions::default()),
@@ -35,6 +36,7 @@ fn all_problems_of_a_job_are_told_at_once() {
         "timeout",
         "drop",
         "body_limit",
+        "headers",
         "basic_auth",
     ];
     assert_eq!(fields, expected, "{problems:?}");
