@@ -111,39 +111,12 @@ pub(super) struct MapText {
     pub(super) set: BTreeMap<String, String>,
     pub(super) scale: Option<f64>,
     #[serde(default)]
-    pub(super) value: Vec<RuleText>,
+    pub(super) value: Vec<ValueRule>,
     pub(super) quality: Option<Quality>,
     pub(super) since: Option<String>,
     pub(super) until: Option<String>,
     pub(super) priority: Option<u32>,
     pub(super) note: Option<String>,
-}
-
-/// One step of `value`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum RuleText {
-    Scale(f64),
-    Invert,
-    Label(String),
-    Multiply(String),
-    Divide(String),
-    Plus(String),
-    Minus(String),
-}
-
-impl From<RuleText> for ValueRule {
-    fn from(rule: RuleText) -> Self {
-        match rule {
-            RuleText::Scale(by) => Self::Scale(by),
-            RuleText::Invert => Self::Invert,
-            RuleText::Label(name) => Self::Label(name),
-            RuleText::Multiply(family) => Self::Multiply(family),
-            RuleText::Divide(family) => Self::Divide(family),
-            RuleText::Plus(family) => Self::Plus(family),
-            RuleText::Minus(family) => Self::Minus(family),
-        }
-    }
 }
 
 /// An entry and the line it starts on.

@@ -7,7 +7,7 @@ use super::files::{
     SourceHead,
 };
 use super::{
-    Catalog, CatalogError, Identify, Mapping, MetricDef, Reading, Sentinel, SourceDef, ValueRule,
+    Catalog, CatalogError, Identify, Mapping, MetricDef, Reading, Sentinel, SourceDef,
     prometheus_name, valid_unit,
 };
 use crate::batch::MetricKind;
@@ -271,7 +271,7 @@ impl Builder {
             rename: rename.into_iter().collect(),
             constants: constants.into_iter().collect(),
             scale,
-            value: entry.value.into_iter().map(ValueRule::from).collect(),
+            value: entry.value,
             quality: entry.quality.unwrap_or_default(),
             priority: entry.priority.unwrap_or(DEFAULT_PRIORITY + later),
             since: entry.since,

@@ -84,7 +84,8 @@ pub struct MetricDef {
 }
 
 /// How the canonical value is made from the source's value, applied left to right.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ValueRule {
     /// Times a constant.
     Scale(f64),

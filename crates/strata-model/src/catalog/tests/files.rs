@@ -153,13 +153,14 @@ fn no_derived_name_is_written_by_hand_in_the_crates() {
     assert!(found.is_empty(), "take the name from the catalog:\n{}", found.join("\n"));
 }
 
-/// Source files below a folder, without those that are tests by name.
+/// Source files below a folder, without tests, and without `names.rs`: the one table in which a
+/// collector may spell the names it writes, because a test of its own compares it with the catalog.
 fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries {
         let path = entry.unwrap().path();
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        if stem == "tests" || stem.ends_with("_tests") {
+        if matches!(stem, "tests" | "names") || stem.ends_with("_tests") {
             continue;
         }
         if path.is_dir() {
@@ -167,6 +168,45 @@ fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
         } else if path.extension().is_some_and(|end| end == "rs") {
             files.push(path);
         }
+    }
+}
+
+/// The pages written by hand, by layer.
+const LAYER_PAGES: [&str; 8] = [
+    include_str!("../../../../../docs/layers/l1.md"),
+    include_str!("../../../../../docs/layers/l2.md"),
+    include_str!("../../../../../docs/layers/l3.md"),
+    include_str!("../../../../../docs/layers/l4.md"),
+    include_str!("../../../../../docs/layers/l5.md"),
+    include_str!("../../../../../docs/layers/l6.md"),
+    include_str!("../../../../../docs/layers/l7.md"),
+    include_str!("../../../../../docs/layers/l8.md"),
+];
+
+#[test]
+fn the_pages_of_the_layers_name_what_exists() {
+    let catalog = Catalog::builtin();
+    let mut named = 0;
+    for page in LAYER_PAGES {
+        for word in page.split('`').skip(1).step_by(2) {
+            let whole = word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'));
+            if !whole || !word.contains('.') || word.starts_with('.') {
+                continue;
+            }
+            named += 1;
+            assert!(catalog.metric(word).is_some(), "{word} is no metric");
+        }
+    }
+    assert!(named > 150, "{named}");
+}
+
+#[test]
+fn the_pages_of_the_layers_name_every_source() {
+    for source in Catalog::builtin().sources() {
+        let quoted = format!("`{}`", source.name);
+        let native = source.name == "process";
+        let named = LAYER_PAGES.iter().any(|page| page.contains(&quoted));
+        assert!(native || named, "{} is on no page of docs/layers", source.name);
     }
 }
 
