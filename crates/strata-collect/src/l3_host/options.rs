@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strata_model::text::{format_duration, parse_duration};
@@ -100,7 +100,7 @@ pub struct ProcessOptions {
     pub top_by_memory: usize,
     /// Processes to follow at most.
     pub max: usize,
-    /// How often processes are looked for.
+    /// How often processes are looked for; on hosts with thousands of them, less often.
     pub scan_interval: String,
 }
 
@@ -171,7 +171,7 @@ pub struct HostSettings {
 /// [`ProcessOptions`] that were found to make sense.
 #[derive(Debug, Clone)]
 pub(super) struct ProcessSettings {
-    pub(super) patterns: Vec<Regex>,
+    pub(super) patterns: RegexSet,
     pub(super) gpu: bool,
     pub(super) top_by_memory: usize,
     pub(super) max: usize,
@@ -211,10 +211,7 @@ impl HostOptions {
         let exclude_mounts = pattern("host.exclude_mounts", &self.exclude_mounts, &mut problems);
         let exclude_interfaces =
             pattern("host.exclude_interfaces", &self.exclude_interfaces, &mut problems);
-        let patterns = self.processes.patterns.iter();
-        let patterns: Vec<Regex> = patterns
-            .filter_map(|text| pattern("host.processes.patterns", text, &mut problems))
-            .collect();
+        let patterns = patterns(&self.processes.patterns, &mut problems);
         bounded("host.cgroups_max", self.cgroups_max, CGROUPS_MAX, &mut problems);
         bounded("host.processes.max", self.processes.max, PROCESSES_MAX, &mut problems);
         let mut parts = self.parts.clone();
@@ -272,6 +269,21 @@ fn pattern(setting: &str, text: &str, problems: &mut Vec<String>) -> Option<Rege
     Regex::new(text).map_err(|error| problems.push(format!("{setting}: {error}"))).ok()
 }
 
+/// All patterns as one, so that a name is looked at once.
+fn patterns(texts: &[String], problems: &mut Vec<String>) -> RegexSet {
+    // Each by itself first: the error of the set does not say which pattern it is about.
+    for text in texts {
+        pattern("host.processes.patterns", text, problems);
+    }
+    let texts = texts.iter().filter(|text| !text.is_empty());
+    RegexSet::new(texts).unwrap_or_else(|error| {
+        if problems.is_empty() {
+            problems.push(format!("host.processes.patterns: {error}"));
+        }
+        RegexSet::empty()
+    })
+}
+
 fn bounded(setting: &str, value: usize, most: usize, problems: &mut Vec<String>) {
     if value > most {
         problems.push(format!("{setting}: must be at most {most}"));
@@ -308,5 +320,6 @@ mod tests {
         let settings = options.validate().unwrap();
         assert!(!settings.exclude_interfaces.is_match(b"eth0"));
         assert!(!settings.exclude_interfaces.is_match(b""));
+        assert!(!patterns(&[String::new()], &mut Vec::new()).is_match(b"x"));
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Owner {
     pub(super) container_id: String,
 }
 
-/// A path longer than this is no label: the kernel allows 4,096, runtimes write about 200.
+/// A path longer than this is no label, and its owner stays empty: the kernel allows 4,096, runtimes write about 200.
 const PATH_BYTES_MAX: usize = 512;
 
 const UID_CHARS: usize = 36;

@@ -57,6 +57,10 @@ pub(super) fn find(root: &Path, limit: usize) -> (Vec<Found>, u64) {
             folders += 1;
             let (child, path) = (folder.join(&name), format!("{path}/{name}"));
             let owner = Owner::of_path(&path);
+            // Without its path a group would be taken for the host.
+            if owner.cgroup.is_empty() {
+                continue;
+            }
             if let Some(rank) = rank(&name, &owner, depth) {
                 found.push(Found { rank, folder: child.clone(), owner });
             }

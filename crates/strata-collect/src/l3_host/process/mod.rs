@@ -214,7 +214,7 @@ impl Part for Processes {
             .read_small(&self.proc.join("uptime"))
             .map_err(|error| error.fatal("mount the host's /proc and name it with --host-root"))?;
         let uptime_seconds = words(file).next().and_then(fraction);
-        let interval_ms = self.scan_interval.as_millis() as i64;
+        let interval_ms = self.scan_interval.as_millis() as i64 * self.scanner.slowdown();
         let slowly = self.scanned_ms.is_none_or(|at| (round.at_ms - at).abs() >= interval_ms);
         if slowly {
             self.scanned_ms = Some(round.at_ms);

@@ -21,6 +21,13 @@ const GPU_RESIDENT_PAGES_MIN: u64 = 8_192;
 /// A process not (yet) on a GPU is looked at again after so many scans.
 const GPU_RETRY_SCANS: u8 = 6;
 
+/// The kernel keeps 15 bytes of a name.
+const NAME_BYTES: usize = 16;
+
+/// A command line is looked at in so many scans: in the first, the new program may not have been
+/// started yet, and its parent can have the same name.
+const COMMAND_LINE_LOOKS: u8 = 2;
+
 /// Devices whose holders are GPU processes.
 const GPU_DEVICES: [&str; 3] = ["/dev/nvidia", "/dev/kfd", "/dev/dri/renderD"];
 
@@ -43,7 +50,12 @@ pub(super) struct Chosen {
 /// What does not change about a process, or is worth asking seldom.
 struct Known {
     start_ticks: u64,
-    named: bool,
+    /// A program that is started in a process, or one that renames itself, has another.
+    name: [u8; NAME_BYTES],
+    /// Whether a pattern matches its name or command line.
+    matched: bool,
+    /// How often its command line was looked at under this name.
+    looks: u8,
     on_gpu: bool,
     /// Scans until its descriptors are looked at again.
     gpu_retry: u8,
@@ -51,7 +63,7 @@ struct Known {
     seen: u64,
 }
 
-/// Remembers every process between scans, so that its command line is read once.
+/// Remembers every process between scans, so that its command line is not read each time.
 pub(super) struct Scanner {
     proc: PathBuf,
     dev: PathBuf,
@@ -74,6 +86,12 @@ impl Scanner {
             known: BTreeMap::new(),
             scan: 0,
         }
+    }
+
+    /// By how much to look less often than asked: a look costs some 10 microseconds a process, and
+    /// at every 10 seconds 1,000 processes are a thousandth of a processor.
+    pub(super) fn slowdown(&self) -> i64 {
+        1 + (self.known.len() / 1_000) as i64
     }
 
     /// All processes to follow in order of PID, and how many more would have been.
@@ -102,21 +120,35 @@ impl Scanner {
             return None;
         }
         let (start_ticks, pages) = (stat.start_ticks, stat.resident_pages);
-        let by_name = self.settings.patterns.iter().any(|pattern| pattern.is_match(stat.name));
-        let known = self.known.get(&pid).filter(|known| known.start_ticks == start_ticks);
-        let (named, mut on_gpu, mut gpu_retry) = match known {
-            // A process may rename itself after its start, as engines do with their workers.
-            Some(known) => (known.named || by_name, known.on_gpu, known.gpu_retry),
-            None => (by_name || self.is_named(&folder), false, 0),
-        };
-        if self.settings.gpu && self.has_gpu && !on_gpu && pages >= GPU_RESIDENT_PAGES_MIN {
-            if gpu_retry == 0 {
-                on_gpu = holds_gpu(&folder);
-                gpu_retry = GPU_RETRY_SCANS;
-            }
-            gpu_retry -= 1;
+        let mut name = [0; NAME_BYTES];
+        let length = stat.name.len().min(NAME_BYTES);
+        name[..length].copy_from_slice(&stat.name[..length]);
+        let same = |known: &Known| known.start_ticks == start_ticks && known.name == name;
+        let known = self.known.remove(&pid).filter(same);
+        let mut process = known.unwrap_or(Known {
+            start_ticks,
+            name,
+            matched: false,
+            looks: 0,
+            on_gpu: false,
+            gpu_retry: 0,
+            seen: 0,
+        });
+        process.seen = self.scan;
+        if !process.matched && process.looks < COMMAND_LINE_LOOKS {
+            process.looks += 1;
+            process.matched =
+                self.settings.patterns.is_match(&name[..length]) || self.is_named(&folder);
         }
-        self.known.insert(pid, Known { start_ticks, named, on_gpu, gpu_retry, seen: self.scan });
+        if self.settings.gpu && self.has_gpu && !process.on_gpu && pages >= GPU_RESIDENT_PAGES_MIN {
+            if process.gpu_retry == 0 {
+                process.on_gpu = holds_gpu(&folder);
+                process.gpu_retry = GPU_RETRY_SCANS;
+            }
+            process.gpu_retry -= 1;
+        }
+        let (on_gpu, named) = (process.on_gpu, process.matched);
+        self.known.insert(pid, process);
         let reason = match (on_gpu, named) {
             (true, _) => Reason::Gpu,
             (false, true) => Reason::Named,
@@ -132,7 +164,7 @@ impl Scanner {
         let Ok(line) = self.reader.read_small(&folder.join("cmdline")) else { return false };
         let spaced: Vec<u8> =
             line.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
-        self.settings.patterns.iter().any(|pattern| pattern.is_match(&spaced))
+        self.settings.patterns.is_match(&spaced)
     }
 }
 

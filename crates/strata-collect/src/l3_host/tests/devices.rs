@@ -265,7 +265,7 @@ fn survives(root: &Path) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn any_content_of_any_file_is_survived(
