@@ -11,6 +11,7 @@ use strata_model::{Clock, MetricKind, Sink};
 use strata_query::MetricsEngine;
 use tokio::sync::Semaphore;
 
+use crate::ingest::Pool;
 use crate::options::ServeSettings;
 
 /// The Prometheus name and help text of one of our own metrics, from the catalog.
@@ -39,31 +40,23 @@ pub struct Parts {
     pub version: &'static str,
 }
 
-/// Bodies are accounted in units of this size, so that the sum fits a semaphore.
-const INGEST_UNIT_BYTES: usize = 1024;
-
 /// The state behind every route.
 pub(crate) struct App {
     pub(crate) parts: Parts,
     pub(crate) settings: ServeSettings,
     pub(crate) queries: Semaphore,
     running: AtomicI64,
-    ingest: Semaphore,
-    ingest_units: u32,
+    pub(crate) memory: Pool,
     pub(crate) started_ms: i64,
     started: Duration,
 }
 
 impl App {
     pub(crate) fn new(parts: Parts, settings: ServeSettings) -> Self {
-        let units =
-            (settings.ingest_bytes_max / INGEST_UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-        let ingest_units = u32::try_from(units).unwrap_or(u32::MAX);
         Self {
             queries: Semaphore::new(settings.query_concurrency),
             running: AtomicI64::new(0),
-            ingest: Semaphore::new(ingest_units as usize),
-            ingest_units,
+            memory: Pool::new(settings.ingest_bytes_max),
             started_ms: parts.clock.now_ms(),
             started: parts.clock.monotonic(),
             parts,
@@ -80,16 +73,5 @@ impl App {
     pub(crate) fn count_running(&self, change: i64) {
         let now = self.running.fetch_add(change, Ordering::Relaxed) + change;
         self.parts.meter.gauge("strata.query.inflight", &[]).set(now as f64);
-    }
-
-    /// Reserve memory for a body; `None` when there is none within `wait`.
-    pub(crate) async fn reserve(
-        &self,
-        bytes: usize,
-        wait: Duration,
-    ) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        let units = u32::try_from(bytes / INGEST_UNIT_BYTES + 1).unwrap_or(u32::MAX);
-        let permit = self.ingest.acquire_many(units.min(self.ingest_units));
-        tokio::time::timeout(wait, permit).await.ok()?.ok()
     }
 }

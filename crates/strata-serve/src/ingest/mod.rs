@@ -1,6 +1,7 @@
 //! What other programs push: received, decoded, stored, and answered for honestly.
 
 mod decode;
+mod memory;
 pub(crate) mod otlp;
 pub(crate) mod otlp_grpc;
 pub(crate) mod otlp_http;
@@ -8,4 +9,5 @@ mod push;
 pub(crate) mod remote_write;
 mod store;
 
+pub(crate) use memory::Pool;
 pub(crate) use store::text;

@@ -20,24 +20,22 @@ use tonic::{Code, Status};
 use super::decode::{decode_off_thread, receive_limits};
 use super::otlp::{Refusal, SOURCE, export};
 use super::push::Push;
-use super::store::MEMORY_WAIT;
-use crate::body::announced_length;
 use crate::state::App;
 
 /// The path of the one method.
 pub(crate) const EXPORT_PATH: &str =
     "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
-/// Reserved for a request of unknown length: gRPC's usual bound of a message. A message may be
-/// larger, up to the bound of a body; memory that is announced and not sent is not touched.
-const RESERVED_BYTES: usize = 4 << 20;
+/// Reserved while a request is coming in: a usual message. A larger one is accounted for when it
+/// is there; until then the windows of HTTP/2 bound what is held.
+const RESERVED_BYTES: usize = 256 << 10;
 
 /// `Export`
 pub(crate) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
-    let length = announced_length(&request).unwrap_or(RESERVED_BYTES);
-    let Some(_memory) = app.reserve(length, MEMORY_WAIT).await else {
-        return refuse(&app, Status::unavailable("too many requests are being received"));
-    };
+    let mut memory = app.memory.share();
+    if !memory.grow_to(RESERVED_BYTES).await {
+        return refuse(&app, Status::unavailable(NO_MEMORY));
+    }
     let mut grpc = Grpc::new(BytesCodec)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
@@ -54,6 +52,8 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Re
 pub(crate) async fn unknown() -> Response {
     Status::unimplemented("only metrics are received here").into_http::<Body>()
 }
+
+const NO_MEMORY: &str = "too many requests are being received";
 
 /// What storing may take on top of receiving.
 const APPEND_TIME: Duration = Duration::from_secs(30);
@@ -85,6 +85,10 @@ impl UnaryService<Bytes> for Export {
 
 async fn take_in(app: &App, push: &Push<'_>, body: Bytes) -> Result<Bytes, Status> {
     push.received(body.len());
+    let mut memory = app.memory.share();
+    if !memory.grow_to(body.len().saturating_sub(RESERVED_BYTES)).await {
+        return Err(Status::unavailable(NO_MEMORY));
+    }
     let limits = receive_limits(app);
     let request =
         decode_off_thread(body.len(), move || OtlpReceiver::decode_protobuf(&body, &limits));

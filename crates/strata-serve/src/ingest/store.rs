@@ -1,16 +1,18 @@
 //! From decoded batches to the sink, and from the sink's receipt to the sender's answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use http_body_util::BodyExt;
 use strata_model::{Batch, Fault, FaultCode, Receipt, SinkError};
 use tokio::task::JoinSet;
 
-use crate::body::{BodyError, announced_length, collect};
+use super::memory::Share;
+use crate::body::{BodyError, announced_length};
 use crate::error::OwnError;
 use crate::guard::refuse_cross_origin;
 use crate::state::App;
@@ -19,19 +21,16 @@ use crate::state::App;
 /// store; a body has one batch per target.
 const APPENDS_AT_ONCE: usize = 64;
 
-/// How long a body waits for memory before its sender is told to come back.
-pub(crate) const MEMORY_WAIT: Duration = Duration::from_millis(500);
-
 /// Seconds after which an overloaded sink is worth another try.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 5;
 
-/// Packed telemetry unpacks to about eight times its size; reserved up front for packed bodies.
+/// Packed telemetry unpacks to about eight times its size; reserved before a packed body is decoded.
 const PACKED_FACTOR: usize = 8;
 
 /// A body that arrived, with the memory it may use reserved.
 pub(crate) struct Arrival<'a> {
     pub(crate) bytes: Bytes,
-    _memory: tokio::sync::SemaphorePermit<'a>,
+    _memory: Share<'a>,
 }
 
 /// Why a body was not taken in, before anybody looked into it.
@@ -46,18 +45,44 @@ impl<'a> Arrival<'a> {
     pub(crate) async fn receive(app: &'a App, request: Request) -> Result<Self, ArrivalError> {
         refuse_cross_origin(&request).map_err(ArrivalError::Refused)?;
         let max = app.settings.body_bytes_max;
-        let length = announced_length(&request).unwrap_or(max);
-        if length > max {
+        if announced_length(&request).is_some_and(|length| length > max) {
             return Err(ArrivalError::Body(BodyError::TooLarge { max }));
         }
         let packed = request.headers().contains_key(header::CONTENT_ENCODING);
-        let need = if packed { length.saturating_mul(PACKED_FACTOR) } else { length };
-        let memory = app.reserve(need, MEMORY_WAIT).await.ok_or(ArrivalError::Overloaded)?;
-        let bytes = collect(request.into_body(), max, app.settings.body_timeout)
+        let limit = app.settings.body_timeout;
+        let mut memory = app.memory.share();
+        let bytes = tokio::time::timeout(limit, collect(request.into_body(), max, &mut memory))
             .await
-            .map_err(ArrivalError::Body)?;
+            .unwrap_or(Err(ArrivalError::Body(BodyError::TooSlow { seconds: limit.as_secs() })))?;
+        let need = if packed { bytes.len().saturating_mul(PACKED_FACTOR) } else { bytes.len() };
+        if !memory.grow_to(need).await {
+            return Err(ArrivalError::Overloaded);
+        }
         Ok(Self { bytes, _memory: memory })
     }
+}
+
+/// Collect a body of at most `max` bytes, holding memory for what has come.
+async fn collect(
+    mut body: Body,
+    max: usize,
+    memory: &mut Share<'_>,
+) -> Result<Bytes, ArrivalError> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| BodyError::Broken(error.to_string()));
+        // A frame that is no data is a trailer, which nobody needs.
+        let Ok(piece) = frame.map_err(ArrivalError::Body)?.into_data() else { continue };
+        let length = bytes.len() + piece.len();
+        if length > max {
+            return Err(ArrivalError::Body(BodyError::TooLarge { max }));
+        }
+        if !memory.grow_to(length).await {
+            return Err(ArrivalError::Overloaded);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
 }
 
 /// The answer to a body that was not taken in, as plain text.

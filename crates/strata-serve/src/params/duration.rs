@@ -1,20 +1,12 @@
 //! Durations as the Prometheus API reads them: seconds as a float, or `1h30m`.
 
+use strata_query::promql::syntax::parse_duration_ms;
+
 use super::time::parse_go_float;
 
 const NANOS_PER_SECOND: f64 = 1e9;
 
-/// Units of a Prometheus duration in the order they must stand in, with their milliseconds.
-/// Source: `prometheus/common`, `model/time.go`, `ParseDuration`.
-const UNITS: [(&str, i64); 7] = [
-    ("y", 365 * 86_400_000),
-    ("w", 7 * 86_400_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// Read a duration in nanoseconds; negative only when written as a number.
 ///
@@ -29,33 +21,10 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
         }
         return Ok(nanos as i64);
     }
-    parse_units(text).ok_or_else(|| format!("cannot parse {text:?} to a valid duration"))
-}
-
-/// `1h30m`: whole numbers with units, each at most once, largest first. A bare `0` is read as a
-/// float before this is asked.
-fn parse_units(text: &str) -> Option<i64> {
-    if text.is_empty() {
-        return None;
-    }
-    let mut nanos: i64 = 0;
-    let mut next_unit = 0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, tail) = rest.split_at_checked(digits)?;
-        let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, tail) = tail.split_at_checked(letters)?;
-        let place = UNITS.iter().position(|(name, _)| *name == unit)?;
-        if place < next_unit {
-            return None;
-        }
-        let part = number.parse::<i64>().ok()?.checked_mul(UNITS[place].1)?;
-        nanos = nanos.checked_add(part.checked_mul(1_000_000)?)?;
-        next_unit = place + 1;
-        rest = tail;
-    }
-    Some(nanos)
+    // The parser keeps milliseconds small enough for nanoseconds in 64 bits.
+    parse_duration_ms(text)
+        .map(|millis| millis * NANOS_PER_MILLI)
+        .map_err(|_problem| format!("cannot parse {text:?} to a valid duration"))
 }
 
 #[cfg(test)]

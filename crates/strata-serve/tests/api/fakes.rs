@@ -172,6 +172,15 @@ pub(crate) async fn start() -> Server {
 }
 
 pub(crate) async fn start_with(options: ServeOptions, token: Option<&str>) -> Server {
+    start_asking(options, token, None).await
+}
+
+/// A server that asks this engine instead of the fake one.
+pub(crate) async fn start_asking(
+    options: ServeOptions,
+    token: Option<&str>,
+    asked: Option<Arc<dyn MetricsEngine>>,
+) -> Server {
     let settings = options.validate().unwrap();
     let bound = Bound::bind(settings, token.map(Secret::new)).await.unwrap();
     let engine = Arc::new(FakeEngine::default());
@@ -179,7 +188,7 @@ pub(crate) async fn start_with(options: ServeOptions, token: Option<&str>) -> Se
     let ready = Arc::new(Mutex::new(Ok(())));
     let told = Arc::clone(&ready);
     let parts = Parts {
-        engine: Arc::clone(&engine) as Arc<dyn MetricsEngine>,
+        engine: asked.unwrap_or_else(|| Arc::clone(&engine) as Arc<dyn MetricsEngine>),
         sink: Arc::clone(&sink) as Arc<dyn Sink>,
         sources: SourceBook::default(),
         meter: Meter::default(),

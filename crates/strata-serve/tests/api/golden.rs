@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use strata_model::clock::FixedClock;
 use strata_model::{Labels, NativeHistogram, Span};
-use strata_query::QueryValue;
 use strata_query::engine::{AnswerSeries, Value};
+use strata_query::promqltest::MemorySource;
+use strata_query::{EmbeddedEngine, MetricsEngine, QuerySettings, QueryValue};
 
 use crate::client::get;
-use crate::fakes::{Server, floats, start};
+use crate::fakes::{NOW_MS, Server, floats, options, start, start_asking};
 
 async fn check(server: &Server, name: &str, target: &str) {
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/");
@@ -17,8 +19,8 @@ async fn check(server: &Server, name: &str, target: &str) {
 }
 
 /// The histogram that was sent, `k` times as large.
-fn histogram(k: f64) -> Value {
-    Value::Histogram(Arc::new(NativeHistogram {
+fn histogram(k: f64) -> NativeHistogram {
+    NativeHistogram {
         schema: 1,
         zero_threshold: 0.001,
         zero_count: 3.0,
@@ -29,7 +31,13 @@ fn histogram(k: f64) -> Value {
         positive_spans: vec![Span { offset: 0, length: 2 }, Span { offset: 1, length: 1 }],
         positive_buckets: vec![k, k + 1.0, k],
         ..NativeHistogram::default()
-    }))
+    }
+}
+
+/// A gauge's values that are easily written wrongly, 15 s apart from 1000 s on.
+fn special() -> Vec<(i64, f64)> {
+    let values = [0.1, f64::INFINITY, -1e-7, f64::NAN, 1e21];
+    (0..).map(|i| 1_000_000 + 15_000 * i).zip(values).collect()
 }
 
 fn latency(points: Vec<(i64, Value)>) -> AnswerSeries {
@@ -47,11 +55,10 @@ async fn values_are_the_same_bytes() {
     server.knows("labels", QueryValue::Vector(vec![labelled]));
     let thirds: Vec<_> = (0..5).map(|i| (i * 500, i as f64 / 2.0 / 3.0)).collect();
     server.knows("thirds", QueryValue::Matrix(vec![floats(&[], &thirds)]));
-    let special = [0.1, f64::INFINITY, -1e-7, f64::NAN, 1e21];
-    let points: Vec<_> = (0..).map(|i| 1_000_000 + 15_000 * i).zip(special).collect();
-    let gauge = floats(&[("__name__", "gauge"), ("n", "1")], &points);
+    let gauge = floats(&[("__name__", "gauge"), ("n", "1")], &special());
     server.knows("floats", QueryValue::Matrix(vec![gauge]));
-    let (first, second) = ((1_000_000, histogram(1.0)), (1_015_000, histogram(2.0)));
+    let value = |k| Value::Histogram(Arc::new(histogram(k)));
+    let (first, second) = ((1_000_000, value(1.0)), (1_015_000, value(2.0)));
     server.knows("histogram", QueryValue::Vector(vec![latency(vec![second.clone()])]));
     server.knows("histograms", QueryValue::Matrix(vec![latency(vec![first, second])]));
     check(&server, "scalar", "query?query=scalar").await;
@@ -78,4 +85,40 @@ async fn errors_and_lists_are_the_same_bytes() {
     check(&server, "values", "label/__name__/values").await;
     check(&server, "rules", "rules").await;
     check(&server, "alerts", "alerts").await;
+}
+
+/// A server over our own PromQL with the data that was sent to Prometheus.
+async fn with_our_engine() -> Server {
+    let mut source = MemorySource::new();
+    let gauge = Labels::from_pairs([("__name__", "gauge"), ("n", "1")]);
+    for (at_ms, value) in special() {
+        source.push_float(&gauge, at_ms, value);
+    }
+    let latency = latency(Vec::new()).labels;
+    source.push_histogram(&latency, 1_000_000, histogram(1.0));
+    source.push_histogram(&latency, 1_015_000, histogram(2.0));
+    let clock = Arc::new(FixedClock::at(NOW_MS));
+    let engine = EmbeddedEngine::new(Arc::new(source), clock, QuerySettings::default());
+    start_asking(options(), None, Some(Arc::new(engine) as Arc<dyn MetricsEngine>)).await
+}
+
+#[tokio::test]
+async fn the_same_questions_have_the_same_answers() {
+    let server = with_our_engine().await;
+    let labels = "query?query=label_replace(vector(1e21),%22a%22,%22q%5C%22%5C%5C%5C%5C%5Cn%5Ct%C3%A9%22,%22%22,%22%22)&time=1.7";
+    for (name, target) in [
+        ("scalar", "query?query=1e21&time=1.5"),
+        ("string", "query?query=%22a%5C%22b%5Cn%22&time=0"),
+        ("vector_labels", labels),
+        ("vector_empty", "query?query=absent_metric&time=1"),
+        ("matrix_thirds", "query_range?query=time()/3&start=0&end=2&step=0.5"),
+        ("matrix_floats", "query_range?query=gauge&start=1000&end=1060&step=15"),
+        ("vector_histogram", "query?query=latency&time=1015"),
+        ("matrix_histogram", "query_range?query=latency&start=1000&end=1015&step=15"),
+        ("series", "series?match[]=latency&match[]=gauge&start=0&end=2000"),
+        ("labels", "labels?start=0&end=2000"),
+        ("values", "label/__name__/values?start=0&end=2000"),
+    ] {
+        check(&server, name, target).await;
+    }
 }

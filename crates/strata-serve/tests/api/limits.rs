@@ -134,8 +134,12 @@ async fn bodies_beyond_the_memory_are_told_to_come_back() {
     let mut hog = TcpStream::connect(address).await.unwrap();
     let head = "POST /api/v1/write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65000\r\n\r\n";
     hog.write_all(head.as_bytes()).await.unwrap();
+    let announced = post(address, "/api/v1/write", "application/x-protobuf", b"\xff").await;
+    assert_eq!(announced.status, 400, "what is only announced takes nothing");
+    hog.write_all(&vec![0; 64_900]).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let answer = post(address, "/api/v1/write", "application/x-protobuf", b"x").await;
+    let body = [0xff; 2_000];
+    let answer = post(address, "/api/v1/write", "application/x-protobuf", &body).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
     assert_eq!(get(address, "/-/healthy").await.status, 200, "reads go on");
     drop(hog);
