@@ -314,11 +314,11 @@ mod tests {
     #[tokio::test]
     async fn ranges_and_instants_are_answered() {
         let engine = engine();
-        let answer = engine.range(range("rate(tokens_total[1m])", 60_000)).await.unwrap();
+        let answer = engine.range(range("increase(tokens_total[1m])", 60_000)).await.unwrap();
         let QueryValue::Matrix(series) = answer.value else { panic!("no matrix") };
         assert_eq!(
             series[0].points,
-            vec![(60_000, Value::Float(2.0)), (120_000, Value::Float(2.0))]
+            vec![(60_000, Value::Float(120.0)), (120_000, Value::Float(120.0))]
         );
         let query = InstantQuery {
             text: "sum(tokens_total)".to_owned(),

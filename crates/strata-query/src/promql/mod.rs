@@ -7,6 +7,8 @@ mod eval;
 mod notes;
 mod prepare;
 pub mod syntax;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use eval::{EvalOptions, Interrupted, Query, evaluate};

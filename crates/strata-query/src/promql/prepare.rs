@@ -61,7 +61,7 @@ fn resolve(expr: &mut Expr, times: QueryTimes) -> Result<(), QueryError> {
             let seconds = match node.func.name {
                 "start" => Some(times.start as f64 / 1000.0),
                 "end" => Some(times.end as f64 / 1000.0),
-                "range" => Some((times.end - times.start) as f64 / 1000.0),
+                "range" => Some(times.end.saturating_sub(times.start) as f64 / 1000.0),
                 "step" if times.start == times.end => Some(0.0),
                 "step" => Some(times.step as f64 / 1000.0),
                 _ => None,
@@ -179,7 +179,7 @@ fn duration_seconds(expr: &DurationExpr, times: QueryTimes) -> Result<f64, Query
     Ok(match expr {
         DurationExpr::Number(node) => node.value,
         DurationExpr::Step(_) => times.step as f64 / 1000.0,
-        DurationExpr::Range(_) => (times.end - times.start) as f64 / 1000.0,
+        DurationExpr::Range(_) => times.end.saturating_sub(times.start) as f64 / 1000.0,
         DurationExpr::Paren(inner, _) => duration_seconds(inner, times)?,
         DurationExpr::Unary { negate, inner, .. } => {
             let value = duration_seconds(inner, times)?;
@@ -207,14 +207,20 @@ fn duration_seconds(expr: &DurationExpr, times: QueryTimes) -> Result<f64, Query
     })
 }
 
-/// The smaller one, NaN when either is.
+/// The smaller one; NaN when either is, except that minus infinity wins (as in Go's `math.Min`).
 pub(crate) fn min_of(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
+    if a == f64::NEG_INFINITY || b == f64::NEG_INFINITY {
+        f64::NEG_INFINITY
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.min(b)
+    }
 }
 
-/// The larger one, NaN when either is.
+/// The larger one; NaN when either is, except that infinity wins (as in Go's `math.Max`).
 pub(crate) fn max_of(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+    -min_of(-a, -b)
 }
 
 /// Whether the value is the same at every step, and whether it pays to wrap the node.

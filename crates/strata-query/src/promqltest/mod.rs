@@ -9,6 +9,7 @@ mod compare;
 mod description;
 mod expectation;
 mod numbers;
+pub mod random;
 
 mod runner;
 mod script;

@@ -127,12 +127,12 @@ impl Evaluator<'_> {
         let mut column = Column::absent(reference.steps().count);
         for step in 0..column.len() {
             let at = reference.at(step);
-            let from = times.partition_point(|time| *time <= at - lookback);
-            let to = times.partition_point(|time| *time <= at + lookback);
+            let from = times.partition_point(|time| *time <= at.saturating_sub(lookback));
+            let to = times.partition_point(|time| *time <= at.saturating_add(lookback));
             let histograms = {
                 let all = &points.histograms;
-                let from = all.partition_point(|(time, _)| *time <= at - lookback);
-                let to = all.partition_point(|(time, _)| *time <= at + lookback);
+                let from = all.partition_point(|(time, _)| *time <= at.saturating_sub(lookback));
+                let to = all.partition_point(|(time, _)| *time <= at.saturating_add(lookback));
                 &all[from..to]
             };
             if from < to && !histograms.is_empty() {

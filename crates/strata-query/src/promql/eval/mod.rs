@@ -123,6 +123,16 @@ pub(super) fn failed(message: impl fmt::Display) -> QueryError {
 
 const SAME_LABELSET: &str = "vector cannot contain metrics with the same labelset";
 
+/// Stop when nobody waits any more or time is up.
+fn poll(interrupt: &dyn Fn() -> Option<Interrupted>) -> Outcome<()> {
+    let (kind, what) = match interrupt() {
+        None => return Ok(()),
+        Some(Interrupted::Canceled) => (QueryErrorKind::Canceled, "was canceled"),
+        Some(Interrupted::TimedOut) => (QueryErrorKind::Timeout, "timed out"),
+    };
+    Err(QueryError::new(kind, format!("query {what} in expression evaluation")))
+}
+
 /// One query being evaluated.
 pub(super) struct Evaluator<'a> {
     source: &'a dyn SeriesSource,
@@ -153,12 +163,7 @@ impl Evaluator<'_> {
 
     /// Stop when nobody waits any more or time is up.
     fn poll(&self) -> Outcome<()> {
-        let (kind, what) = match (self.interrupt)() {
-            None => return Ok(()),
-            Some(Interrupted::Canceled) => (QueryErrorKind::Canceled, "was canceled"),
-            Some(Interrupted::TimedOut) => (QueryErrorKind::Timeout, "timed out"),
-        };
-        Err(QueryError::new(kind, format!("query {what} in expression evaluation")))
+        poll(self.interrupt)
     }
 
     /// Count samples taken into memory.

@@ -77,7 +77,8 @@ impl<'a> Windows<'a> {
     pub(super) fn at(&mut self, step: usize) -> Window<'a> {
         let end = self.input.reference.at(step);
         let start = end.saturating_sub(self.input.range_ms);
-        let (from, to) = (start.saturating_sub(self.input.before), end + self.input.after);
+        let (from, to) =
+            (start.saturating_sub(self.input.before), end.saturating_add(self.input.after));
         let times = &self.points.times;
         let (low, high) = &mut self.floats;
         while times.get(*high).is_some_and(|time| *time <= to) {
@@ -204,10 +205,14 @@ impl Evaluator<'_> {
             let from = reference.first().saturating_sub(node.range_ms);
             let mut start = interval * (from / interval);
             if start <= from {
-                start += interval;
+                start = start.saturating_add(interval);
             }
             Steps::between(start, reference.last(), interval)
         };
+        // A fine step over a long range is refused before anything is made room for.
+        let before = self.live;
+        self.hold(inner.count as u64)?;
+        self.live = before;
         let rows = self.rows(&node.expr, inner)?;
         let all: Arc<[i64]> = inner.times().collect();
         let series = rows.into_iter().map(|row| to_series(row, &all)).collect();

@@ -23,7 +23,7 @@ fn line(window: &Window<'_>, at: i64) -> (f64, f64) {
     let (mut x_sum, mut y_sum) = (KahanSum::default(), KahanSum::default());
     let (mut xy_sum, mut xx_sum) = (KahanSum::default(), KahanSum::default());
     for (time, y) in window.times.iter().zip(window.values) {
-        let x = (time - at) as f64 / 1e3;
+        let x = time.saturating_sub(at) as f64 / 1e3;
         x_sum.add(x);
         y_sum.add(*y);
         xy_sum.add(x * y);

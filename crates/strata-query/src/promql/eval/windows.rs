@@ -37,6 +37,9 @@ impl Scalars {
     }
 }
 
+/// Steps of one series evaluated without asking whether to stop.
+const STEPS_BETWEEN_POLLS: usize = 64;
+
 const ANCHORED_SAFE: [&str; 5] = ["changes", "delta", "increase", "rate", "resets"];
 const SMOOTHED_SAFE: [&str; 3] = ["delta", "increase", "rate"];
 
@@ -91,6 +94,10 @@ impl Evaluator<'_> {
                     let mut column = Column::absent(steps.count);
                     let mut windows = Windows::new(&input, &series.points);
                     for step in 0..steps.count {
+                        // A window can hold all samples of a series; ask between some.
+                        if step % STEPS_BETWEEN_POLLS == 0 {
+                            super::poll(self.interrupt)?;
+                        }
                         let window = windows.at(step);
                         if window.is_empty() {
                             continue;

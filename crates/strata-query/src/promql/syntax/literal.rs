@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn quoted_text_reads_and_writes() {
-        assert_eq!(unquote(r#""a\tb\x41\u{e9}""#), Some(("a\tbA\u{e9}".to_owned(), None)));
+        assert_eq!(unquote(r#""a\tb\x41\u00e9""#), Some(("a\tbA\u{e9}".to_owned(), None)));
         assert_eq!(unquote("`a\\b`"), Some(("a\\b".to_owned(), None)));
         let (_, raw) = unquote(r#""a\xc5z""#).unwrap();
         assert_eq!(raw.as_deref(), Some(r#""a\xc5z""#));

@@ -23,6 +23,6 @@ pub use ast::{
 pub use duration::{format_duration_ms, parse_duration_ms};
 pub use functions::{Arity, Function, function, functions};
 pub use literal::{format_float, parse_number, quote, unquote};
-pub use parse::{MAX_DEPTH, MAX_QUERY_BYTES, ParseError, parse, parse_selector};
+pub use parse::{MAX_DEPTH, MAX_NESTING, MAX_QUERY_BYTES, ParseError, parse, parse_selector};
 pub use print::pretty;
 pub use token::{AggregateOp, BinaryOp};
