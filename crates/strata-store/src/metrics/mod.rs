@@ -9,12 +9,15 @@ mod admit;
 mod codec;
 mod day;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod head;
 mod index;
 mod log;
 mod open;
 mod options;
 mod queue;
+mod retention;
 mod select;
 mod verify;
 mod writer;
@@ -127,6 +130,9 @@ struct Shared {
     head: RwLock<Head>,
     days: RwLock<BTreeMap<i64, Arc<Day>>>,
     families: RwLock<BTreeMap<String, Metadata>>,
+    /// Held by whoever carries series ids from one of the above to another; taken for writing
+    /// when ids are given anew, see [`retention`].
+    renaming: RwLock<()>,
     queue: Queue,
     trouble: Mutex<Option<String>>,
     damage: Damage,

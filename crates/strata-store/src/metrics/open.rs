@@ -48,6 +48,7 @@ pub(super) fn open(
         head: RwLock::new(loading.head),
         days: RwLock::new(loading.days),
         families: RwLock::new(loading.families),
+        renaming: RwLock::new(()),
         trouble: Mutex::new(None),
         damage: Damage::default(),
         counters,

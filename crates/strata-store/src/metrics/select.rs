@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use strata_model::labels::iter_encoded;
 use strata_model::{Labels, Matcher, Metadata, SelectError, Selection, Series, SeriesSource};
 
 use super::Shared;
-use super::day::{Day, Gather, ReadBounds, TimeCache};
+use super::day::{Gather, ReadBounds, TimeCache};
 use super::head::HeadSlice;
 
 impl SeriesSource for super::MetricStore {
@@ -24,6 +24,7 @@ impl SeriesSource for super::MetricStore {
         end_ms: i64,
         limit: usize,
     ) -> Result<Vec<Labels>, SelectError> {
+        let _ids_stay = self.shared.renaming.read().unwrap_or_else(PoisonError::into_inner);
         let mut ids = self.shared.matching(sets, start_ms..=end_ms);
         if limit != 0 {
             ids.truncate(limit);
@@ -64,15 +65,12 @@ impl Shared {
         if range.0 > range.1 {
             return Ok(Vec::new());
         }
+        let _ids_stay = self.renaming.read().unwrap_or_else(PoisonError::into_inner);
         let candidates = {
             let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
             index.select(&selection.matchers)
         };
-        // The head first: a seal that ends in between moves samples to where they are looked for
-        // next, and what is seen in both places is one sample.
-        let slices = self.head_slices(&candidates);
-        let days = self.days_between(range.0, range.1);
-        let (ids, slices) = present(candidates, slices, &days);
+        let ids = self.present(candidates, range);
         let settings = &self.settings;
         if ids.len() > settings.select_series_limit {
             return Err(SelectError::Limit(format!(
@@ -82,6 +80,10 @@ impl Shared {
                 settings.select_series_limit
             )));
         }
+        // The head first: a seal that ends in between moves samples to where they are looked for
+        // next, and what is seen in both places is one sample.
+        let slices = self.head_slices(&ids);
+        let days = self.days_between(range.0, range.1);
         let mut gathers: Vec<Gather> = ids.iter().map(|_| Gather::default()).collect();
         let mut cache = TimeCache::default();
         let bounds = ReadBounds { damage: &self.damage, limit: settings.select_samples_limit };
@@ -134,11 +136,17 @@ impl Shared {
         };
         ids.sort_unstable();
         ids.dedup();
+        self.present(ids, (*range.start(), *range.end()))
+    }
+
+    /// Those of the ids that have samples in the head or on one of the days of the range.
+    fn present(&self, ids: Vec<u32>, range: (i64, i64)) -> Vec<u32> {
+        // The head first, for the same reason as in `select`.
         let in_head: Vec<bool> = {
             let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
-            ids.iter().map(|&id| head.holds_between(id, *range.start(), *range.end())).collect()
+            ids.iter().map(|&id| head.holds_between(id, range.0, range.1)).collect()
         };
-        let days = self.days_between(*range.start(), *range.end());
+        let days = self.days_between(range.0, range.1);
         let states: Vec<_> = days.iter().map(|day| day.state()).collect();
         let kept = ids.into_iter().zip(in_head);
         kept.filter(|(id, in_head)| *in_head || states.iter().any(|state| state.has(*id)))
@@ -153,6 +161,7 @@ impl Shared {
         range: RangeInclusive<i64>,
         pick: impl for<'a> Fn(&'a str, &'a str) -> Option<&'a str>,
     ) -> Vec<String> {
+        let _ids_stay = self.renaming.read().unwrap_or_else(PoisonError::into_inner);
         let ids = self.matching(sets, range);
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         let mut texts = BTreeSet::new();
@@ -162,17 +171,6 @@ impl Shared {
         }
         texts.into_iter().map(str::to_owned).collect()
     }
-}
-
-/// Candidates that can have samples: in the head, or in one of the days.
-fn present(
-    candidates: Vec<u32>,
-    slices: Vec<Option<HeadSlice>>,
-    days: &[Arc<Day>],
-) -> (Vec<u32>, Vec<Option<HeadSlice>>) {
-    let states: Vec<_> = days.iter().map(|day| day.state()).collect();
-    let all = candidates.into_iter().zip(slices);
-    all.filter(|(id, slice)| slice.is_some() || states.iter().any(|state| state.has(*id))).unzip()
 }
 
 fn add_head(gather: &mut Gather, slice: &HeadSlice, range: (i64, i64), cache: &mut TimeCache) {

@@ -16,6 +16,7 @@ use super::log::record::{Encoder, Record};
 use super::log::{self, Segment};
 use super::options::Fsync;
 use super::queue::{Order, Reply, Work};
+use super::retention;
 
 /// The writer looks around at least this often.
 const TICK: Duration = Duration::from_millis(250);
@@ -359,32 +360,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Remove days that are wholly older than the retention.
+    /// Look now and then for days that are past the retention.
     fn retain(&mut self) {
         let now = self.shared.clock.monotonic();
         let due = self.retention_at.is_none_or(|at| now.saturating_sub(at) >= RETENTION_EVERY);
-        if !due {
-            return;
-        }
-        self.retention_at = Some(now);
-        let elapsed = now.saturating_sub(self.started.1).as_millis() as i64;
-        let trusted = self.started.0.saturating_add(elapsed).saturating_add(CLOCK_SLACK_MS);
-        let today = self.shared.clock.now_ms().min(trusted);
-        let oldest = today.saturating_sub(self.shared.settings.retention.as_millis() as i64);
-        let mut days = self.shared.days.write().unwrap_or_else(PoisonError::into_inner);
-        let kept = days.split_off(&day_of(oldest));
-        let gone = std::mem::replace(&mut *days, kept);
-        drop(days);
-        for day in gone.into_values() {
-            day.close_readers();
-            match remove_database(&day.path) {
-                Ok(()) => {
-                    tracing::info!(path = %day.path.display(), "day is past retention, removed");
-                }
-                Err(error) => {
-                    tracing::warn!(path = %day.path.display(), %error, "cannot remove day");
-                }
-            }
+        if due && self.shared.trouble().is_none() {
+            self.retention_at = Some(now);
+            // Series may get new ids, which must not meet the old ones in one record.
+            self.commit(true);
+            let elapsed = now.saturating_sub(self.started.1).as_millis() as i64;
+            let trusted = self.started.0.saturating_add(elapsed).saturating_add(CLOCK_SLACK_MS);
+            retention::apply(&self.shared, self.shared.clock.now_ms().min(trusted));
         }
     }
 
@@ -407,18 +393,4 @@ impl Drop for Writer {
             drop(reply.send(Err(SinkError::Closed)));
         }
     }
-}
-
-/// Remove an SQLite database with the files beside it.
-fn remove_database(path: &std::path::Path) -> std::io::Result<()> {
-    fs::remove_file(path)?;
-    for suffix in ["-wal", "-shm"] {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(suffix);
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
 }

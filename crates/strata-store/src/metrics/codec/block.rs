@@ -111,11 +111,11 @@ impl Block {
             let count = usize::try_from(reader.u64()?).ok();
             let count = count.filter(|&n| n > 0 && n <= MAX_SAMPLES)?;
             let layout = Layout::read(&mut reader, count)?;
-            columns.push(Column { slot, times, count, starts: lengths, layout });
-            let Some(Column { layout, .. }) = columns.last() else { return None };
+            let starts = lengths;
             for length in lengths.iter_mut().take(layout.width) {
                 *length += layout.residuals;
             }
+            columns.push(Column { slot, times, count, layout, starts });
         }
         let mut planes: [Vec<u8>; PLANES] = Default::default();
         for (plane, &length) in planes.iter_mut().zip(&lengths) {

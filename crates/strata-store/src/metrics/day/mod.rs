@@ -83,6 +83,19 @@ impl Locals {
     }
 }
 
+impl Locals {
+    fn renamed(&self, renamed: &[Option<u32>]) -> Self {
+        let mut locals = Self::default();
+        for (old, &number) in (self.base..).zip(&self.numbers) {
+            let new = renamed.get(old as usize).copied().flatten();
+            if let Some(id) = new.filter(|_| number != NO_LOCAL) {
+                locals.insert(id, number);
+            }
+        }
+        locals
+    }
+}
+
 /// What is known of a day file without reading it.
 #[derive(Debug, Default)]
 pub(crate) struct DayState {
@@ -158,6 +171,12 @@ impl Day {
         if readers.len() < READERS_KEPT {
             readers.push(reader);
         }
+    }
+
+    /// Take over new series ids.
+    pub(crate) fn rename(&self, renamed: &[Option<u32>]) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.locals = state.locals.renamed(renamed);
     }
 
     /// Close idle connections, before the file goes away.

@@ -323,6 +323,23 @@ impl Head {
             && (floats || self.late.contains_key(&id) || self.histograms.contains_key(&id))
     }
 
+    /// Give every series its new id; those without one hold no samples and are forgotten.
+    pub(crate) fn rename(&mut self, renamed: &[Option<u32>]) {
+        let new = |id: u32| renamed.get(id as usize).copied().flatten();
+        let mut series = vec![HeadSeries::default(); renamed.iter().flatten().count()];
+        for (id, old) in self.series.iter().enumerate() {
+            if let Some(place) = new(id as u32).and_then(|id| series.get_mut(id as usize)) {
+                // The current log segment knows it under its old number only.
+                *place = HeadSeries { defined_in: 0, ..*old };
+            }
+        }
+        self.series = series;
+        let late = std::mem::take(&mut self.late).into_iter();
+        self.late = late.filter_map(|(id, list)| Some((new(id)?, list))).collect();
+        let histograms = std::mem::take(&mut self.histograms).into_iter();
+        self.histograms = histograms.filter_map(|(id, list)| Some((new(id)?, list))).collect();
+    }
+
     /// Ids of the series that hold samples, ascending.
     pub(crate) fn active_ids(&self) -> Vec<u32> {
         (0..self.series.len() as u32).filter(|&id| self.holds(id)).collect()

@@ -9,7 +9,7 @@ mod postings;
 use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
-use strata_model::labels::iter_encoded;
+use strata_model::labels::{hash_encoded, iter_encoded};
 use strata_model::{Labels, METRIC_NAME, Matcher};
 
 use self::postings::Postings;
@@ -74,6 +74,17 @@ impl Index {
         let start = self.pages[page].len();
         self.pages[page].extend_from_slice(encoded);
         Slot { page: page as u32, start: start as u32, length: encoded.len() as u32 }
+    }
+
+    /// The index of only the series marked in `keep`, and the new id of each old one.
+    pub(crate) fn retain(&self, keep: &[bool]) -> (Self, Vec<Option<u32>>) {
+        let mut index = Self::default();
+        let renamed = keep.iter().enumerate().map(|(id, &kept)| {
+            let encoded = self.encoded(id as u32);
+            kept.then(|| index.insert(encoded, hash_encoded(encoded)))
+        });
+        let renamed = renamed.collect();
+        (index, renamed)
     }
 
     /// Canonical label bytes of a series.

@@ -1,0 +1,130 @@
+//! Forgetting: day files past their time, and then the series nobody has samples of any more.
+
+use std::fs;
+use std::path::Path;
+use std::sync::PoisonError;
+
+use super::Shared;
+use super::day::calendar::day_of;
+
+/// Ids are given anew only when this many series are dead, and at least a quarter of all: it costs
+/// a second per million and holds reads up for that long.
+const WORTH_RENAMING: usize = 1_000;
+
+/// Remove what is wholly older than the retention, `now_ms` being a time that can be trusted.
+pub(super) fn apply(shared: &Shared, now_ms: i64) {
+    let oldest = now_ms.saturating_sub(shared.settings.retention.as_millis() as i64);
+    let gone = {
+        let mut days = shared.days.write().unwrap_or_else(PoisonError::into_inner);
+        let kept = days.split_off(&day_of(oldest));
+        std::mem::replace(&mut *days, kept)
+    };
+    if gone.is_empty() {
+        return;
+    }
+    for day in gone.into_values() {
+        day.close_readers();
+        match remove_database(&day.path) {
+            Ok(()) => tracing::info!(path = %day.path.display(), "day is past retention, removed"),
+            Err(error) => {
+                tracing::warn!(path = %day.path.display(), %error, "cannot remove day");
+            }
+        }
+    }
+    forget_series(shared, WORTH_RENAMING);
+}
+
+/// Drop series without samples from the index, giving the others new ids.
+pub(super) fn forget_series(shared: &Shared, at_least: usize) {
+    // Only the writer adds series or samples, and this is the writer: nothing changes under us.
+    let keep: Vec<bool> = {
+        let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
+        let head = shared.head.read().unwrap_or_else(PoisonError::into_inner);
+        let days = shared.days_between(i64::MIN, i64::MAX);
+        let states: Vec<_> = days.iter().map(|day| day.state()).collect();
+        let alive = |id| head.holds(id) || states.iter().any(|state| state.has(id));
+        (0..index.len() as u32).map(alive).collect()
+    };
+    let dead = keep.iter().filter(|&&kept| !kept).count();
+    if dead < at_least.max(keep.len() / 4) {
+        return;
+    }
+    let _nobody_reads = shared.renaming.write().unwrap_or_else(PoisonError::into_inner);
+    let mut index = shared.index.write().unwrap_or_else(PoisonError::into_inner);
+    let (kept, renamed) = index.retain(&keep);
+    *index = kept;
+    drop(index);
+    shared.head.write().unwrap_or_else(PoisonError::into_inner).rename(&renamed);
+    for day in shared.days_between(i64::MIN, i64::MAX) {
+        day.rename(&renamed);
+    }
+    tracing::debug!(dead, alive = keep.len() - dead, "series without samples forgotten");
+}
+
+/// Remove an SQLite database with the files beside it.
+fn remove_database(path: &Path) -> std::io::Result<()> {
+    fs::remove_file(path)?;
+    for suffix in ["-wal", "-shm"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(suffix);
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use strata_model::clock::FixedClock;
+    use strata_model::meter::Meter;
+    use strata_model::{Batch, Labels, SeriesSource};
+
+    use super::*;
+    use crate::{MetricStore, StoreOptions};
+
+    const NOW: i64 = 1_795_305_720_000;
+    const DAY: i64 = 86_400_000;
+
+    #[test]
+    fn series_without_samples_are_forgotten_and_the_others_keep_theirs() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = StoreOptions::default().validate(dir.path()).unwrap();
+        let open = |at| {
+            let clock = Arc::new(FixedClock::at(at));
+            MetricStore::open(settings.clone(), clock, &Meter::default()).unwrap()
+        };
+        let push = |store: &MetricStore, n: u32, at_ms: i64| {
+            let mut batch = Batch::new(Arc::from("test"));
+            let labels = Labels::from_pairs([("__name__", "m"), ("n", &n.to_string())]);
+            batch.push(&labels, at_ms, f64::from(n));
+            assert_eq!(store.append_blocking(batch).unwrap().appended, 1);
+        };
+        let store = open(NOW);
+        for n in 0..10 {
+            push(&store, n, NOW - i64::from(n % 2) * 14 * DAY);
+        }
+        store.seal().unwrap();
+        push(&store, 8, NOW + 1);
+        apply(&store.shared, NOW + 3 * DAY);
+        forget_series(&store.shared, 1);
+        assert_eq!(store.stats().series, 5);
+        assert_eq!(store.label_values("n", &[], NOW, NOW).unwrap(), ["0", "2", "4", "6", "8"]);
+        push(&store, 8, NOW + 2);
+        push(&store, 11, NOW + 2);
+        drop(store);
+        let store = open(NOW);
+        let selection = strata_model::Selection {
+            matchers: vec![strata_model::Matcher::equal("n", "8")],
+            start_ms: NOW,
+            end_ms: NOW + 2,
+            hints: strata_model::SelectHints::default(),
+        };
+        let series = store.select(&selection).unwrap();
+        assert_eq!(series[0].points.times.as_ref(), [NOW, NOW + 1, NOW + 2]);
+        assert_eq!(series[0].points.values, [8.0, 8.0, 8.0]);
+    }
+}
