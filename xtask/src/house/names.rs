@@ -26,7 +26,8 @@ fn written(text: &str) -> Vec<Written> {
 
 /// The source of the crates without tests: those may read a metric in any way.
 fn sources() -> Vec<(String, String)> {
-    let files = super::crates().into_iter().flat_map(|folder| super::rust_files(&folder.join("src")));
+    let files =
+        super::crates().into_iter().flat_map(|folder| super::rust_files(&folder.join("src")));
     files
         .filter(|path| !path.components().any(|part| part.as_os_str() == "tests"))
         .filter(|path| path.file_stem().is_some_and(|stem| stem != "tests"))

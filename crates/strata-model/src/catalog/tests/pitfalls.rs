@@ -235,7 +235,12 @@ fn counters_updated_per_log_interval_are_flagged_stale() {
 #[test]
 fn the_thousand_buckets_of_tgi_are_not_stored() {
     let tgi = Catalog::builtin().source("tgi").unwrap();
-    assert!(tgi.drops("tgi_batch_next_size") && !tgi.drops("tgi_batch_current_size"));
+    let check = |sample: &str, expected: bool| assert_eq!(tgi.drops(sample), expected, "{sample}");
+    for suffix in ["", "_bucket", "_sum", "_count"] {
+        check(&format!("tgi_batch_next_size{suffix}"), true);
+        check(&format!("tgi_batch_current_size{suffix}"), false);
+    }
+    check("tgi_batch_next_size_of_something", false);
 }
 
 // --- L1: devices --------------------------------------------------------------------------------
