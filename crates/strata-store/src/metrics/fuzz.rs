@@ -1,6 +1,7 @@
 //! Doors for the fuzzers: decoders of bytes that lie on disk, without their checksums.
 
 use super::codec::block::Block;
+use super::codec::frame::Unpacker;
 use super::codec::histogram;
 use super::codec::times;
 use super::codec::varint::Reader;
@@ -18,7 +19,7 @@ pub fn log_record(bytes: &[u8]) {
 /// Decode a block with all its columns, and the same bytes as a time column.
 pub fn block(bytes: &[u8]) {
     times::decode(bytes);
-    if let Some(block) = Block::open_sections(bytes) {
+    if let Some(block) = Block::open_sections(bytes, &mut Unpacker::default()) {
         for column in &block.columns {
             block.decode(column, &mut Vec::new());
         }
