@@ -143,6 +143,7 @@ impl Admission {
         let floats = batch.samples.iter().map(|sample| (sample.series, sample.at_ms));
         let histograms = batch.histograms.iter().map(|sample| (sample.series, sample.at_ms));
         let mut unknown = Vec::new();
+        let mut guess = 0;
         let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
         for (slot, time) in floats.chain(histograms) {
             let Some(id) = self.ids.get_mut(slot as usize) else { continue };
@@ -150,7 +151,8 @@ impl Admission {
                 continue;
             }
             let (encoded, hash) = batch.series(slot);
-            *id = index.find(encoded, hash).unwrap_or(INVALID);
+            *id = index.find_near(guess, encoded, hash).unwrap_or(INVALID);
+            guess = id.saturating_add(1);
             if *id == INVALID {
                 unknown.push(slot);
             }

@@ -50,12 +50,12 @@ impl Default for StoreOptions {
             retention: "15d".to_owned(),
             out_of_order_window: "10m".to_owned(),
             future_tolerance: "10m".to_owned(),
-            // Sixteen bytes a sample make 50 M samples 0.8 GB: the most a small machine can bear.
             series_limit: 2_000_000,
             queue: "64MiB".to_owned(),
             head_window: "1h".to_owned(),
             fsync: Fsync::Full,
             select_series_limit: 500_000,
+            // Eight to sixteen bytes a sample: 0.8 GB at most, what a small machine can bear.
             select_samples_limit: 50_000_000,
         }
     }

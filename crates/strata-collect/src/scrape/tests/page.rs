@@ -141,6 +141,15 @@ fn metadata_is_sent_when_new_and_when_different() {
 }
 
 #[test]
+fn a_bad_comment_is_told_on_every_page() {
+    let mut memory = PageMemory::default();
+    for _ in 0..3 {
+        let page = read(&mut memory, &rules(), "# TYPE a wrong\na 1\n");
+        assert_eq!(page.faults.into_faults().len(), 1);
+    }
+}
+
+#[test]
 fn churn_does_not_grow_the_memory() {
     let mut memory = PageMemory::default();
     for round in 0..40 {
