@@ -70,6 +70,8 @@ impl HostPart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostOptions {
+    /// Read this host.
+    pub enabled: bool,
     /// How often the host is read, at least "1s". Slow parts (file systems, control groups, PCI)
     /// keep to 10 or 15 seconds when this is shorter.
     pub interval: String,
@@ -107,6 +109,7 @@ pub struct ProcessOptions {
 impl Default for HostOptions {
     fn default() -> Self {
         Self {
+            enabled: true,
             interval: "15s".to_owned(),
             parts: HostPart::ALL.to_vec(),
             exclude_mounts:
@@ -188,33 +191,33 @@ impl HostOptions {
     /// Check everything.
     ///
     /// # Errors
-    /// One sentence per problem, each starting with the path of the setting.
+    /// One sentence per problem, each starting with the path of the setting within `[host]`.
     pub fn validate(&self) -> Result<HostSettings, Vec<String>> {
         let mut problems = Vec::new();
         let second = Duration::from_secs(1);
-        let interval = at_least("host.interval", &self.interval, second, &mut problems);
+        let interval = at_least("interval", &self.interval, second, &mut problems);
         let mount_deadline = at_least(
-            "host.mount_deadline",
+            "mount_deadline",
             &self.mount_deadline,
             Duration::from_millis(10),
             &mut problems,
         );
         if mount_deadline.is_some_and(|deadline| deadline > MOUNT_DEADLINE_MAX) {
-            problems.push("host.mount_deadline: must be at most 1s".to_owned());
+            problems.push("mount_deadline: must be at most 1s".to_owned());
         }
         let scan_interval = at_least(
-            "host.processes.scan_interval",
+            "processes.scan_interval",
             &self.processes.scan_interval,
             second,
             &mut problems,
         );
-        let exclude_mounts = pattern("host.exclude_mounts", &self.exclude_mounts, &mut problems);
+        let exclude_mounts = pattern("exclude_mounts", &self.exclude_mounts, &mut problems);
         let exclude_interfaces =
-            pattern("host.exclude_interfaces", &self.exclude_interfaces, &mut problems);
+            pattern("exclude_interfaces", &self.exclude_interfaces, &mut problems);
         let patterns = patterns(&self.processes.patterns, &mut problems);
-        bounded("host.cgroups_max", self.cgroups_max, CGROUPS_MAX, &mut problems);
-        bounded("host.processes.max", self.processes.max, PROCESSES_MAX, &mut problems);
-        let mut parts = self.parts.clone();
+        bounded("cgroups_max", self.cgroups_max, CGROUPS_MAX, &mut problems);
+        bounded("processes.max", self.processes.max, PROCESSES_MAX, &mut problems);
+        let mut parts = if self.enabled { self.parts.clone() } else { Vec::new() };
         parts.sort_unstable();
         parts.dedup();
         match (interval, mount_deadline, scan_interval, exclude_mounts, exclude_interfaces) {
@@ -273,12 +276,12 @@ fn pattern(setting: &str, text: &str, problems: &mut Vec<String>) -> Option<Rege
 fn patterns(texts: &[String], problems: &mut Vec<String>) -> RegexSet {
     // Each by itself first: the error of the set does not say which pattern it is about.
     for text in texts {
-        pattern("host.processes.patterns", text, problems);
+        pattern("processes.patterns", text, problems);
     }
     let texts = texts.iter().filter(|text| !text.is_empty());
     RegexSet::new(texts).unwrap_or_else(|error| {
         if problems.is_empty() {
-            problems.push(format!("host.processes.patterns: {error}"));
+            problems.push(format!("processes.patterns: {error}"));
         }
         RegexSet::empty()
     })
@@ -302,6 +305,12 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_is_not_to_be_read_has_no_parts() {
+        let options = HostOptions { enabled: false, ..HostOptions::default() };
+        assert!(options.validate().unwrap().parts.is_empty());
+    }
+
+    #[test]
     fn all_problems_are_told_at_once() {
         let options = HostOptions {
             interval: "10ms".to_owned(),
@@ -311,7 +320,7 @@ mod tests {
         };
         let problems = options.validate().unwrap_err();
         assert_eq!(problems.len(), 3, "{problems:?}");
-        assert!(problems[0].starts_with("host.interval: must be at least 1s"), "{problems:?}");
+        assert!(problems[0].starts_with("interval: must be at least 1s"), "{problems:?}");
     }
 
     #[test]
