@@ -61,7 +61,7 @@ pub(crate) async fn run(
     let house = House::open(&settings, clock)?;
     let jobs = house.start_collectors(&settings)?;
     let discovery = house.start_discovery(&settings, addresses)?;
-    let parts = house.parts(&settings, addresses);
+    let parts = house.parts(&settings);
     let stop = signals::stop()?;
     let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(parts, async move {
@@ -216,7 +216,7 @@ impl House {
     }
 
     /// What the server needs of the rest.
-    fn parts(&self, settings: &Settings, addresses: Addresses) -> Parts {
+    fn parts(&self, settings: &Settings) -> Parts {
         let catalog = Catalog::builtin();
         let source = CanonicalSource::new(Arc::new(self.store.clone()), catalog);
         let engine = EmbeddedEngine::new(Arc::new(source), Arc::clone(&self.clock), settings.query);
@@ -238,20 +238,17 @@ impl House {
             status: Arc::new(move || {
                 let stats = status_store.stats();
                 serde_json::json!({
-                    "listen": addresses.main.to_string(),
-                    "store": {
-                        "series": stats.series,
-                        "active_series": stats.active_series,
-                        "head_samples": stats.head_samples,
-                        "head_bytes": stats.head_bytes,
-                        "sealed_samples": stats.sealed_samples,
-                        "disk_bytes": stats.disk_bytes,
-                        "queued_bytes": stats.queued_bytes,
-                        "oldest_ms": stats.oldest_ms,
-                        "newest_ms": stats.newest_ms,
-                        "read_only": stats.read_only,
-                        "damaged": stats.damaged,
-                    },
+                    "series": stats.series,
+                    "active_series": stats.active_series,
+                    "head_samples": stats.head_samples,
+                    "head_bytes": stats.head_bytes,
+                    "sealed_samples": stats.sealed_samples,
+                    "disk_bytes": stats.disk_bytes,
+                    "queued_bytes": stats.queued_bytes,
+                    "oldest_ms": stats.oldest_ms,
+                    "newest_ms": stats.newest_ms,
+                    "read_only": stats.read_only,
+                    "damaged": stats.damaged,
                 })
             }),
             version: env!("CARGO_PKG_VERSION"),
