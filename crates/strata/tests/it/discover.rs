@@ -1,0 +1,41 @@
+//! Finding what listens here, and leaving alone what nobody knows.
+
+use crate::fake::Page;
+use crate::fixture;
+use crate::http::eventually;
+use crate::program::House;
+
+#[test]
+fn a_known_page_is_found_and_scraped_an_unknown_one_only_reported() {
+    let known = Page::serve(fixture("metrics/llama-server-0.7.0-b11669.prom"));
+    let unknown = Page::serve(b"# TYPE fridge_temperature gauge\nfridge_temperature 4\n".to_vec());
+    let (port, other) = (known.address.port(), unknown.address.port());
+    // The default ports are skipped: on the machine of the test anything may listen there.
+    let config = format!(
+        "[server]\notlp_grpc_listen = \"\"\notlp_http_listen = \"\"\n[host]\nenabled = false\n\
+         [discover]\ninterval = \"1s\"\nscrape_interval = \"1s\"\nscrape_timeout = \"900ms\"\n\
+         ports = [{port}, {other}]\n"
+    );
+    let house = House::with_config(&config);
+    let server = house.start();
+    let id = format!("scrape/llamacpp/{}", known.address);
+    let found = server.greeting["found"].as_array().unwrap();
+    let found = found.iter().find(|found| found["id"] == id.as_str());
+    let found = found.unwrap_or_else(|| panic!("{id}: {}", server.greeting));
+    assert_eq!(found["source"], "llamacpp");
+    let place = unknown.address.to_string();
+    let hints = server.greeting["hints"].as_array().unwrap();
+    let hint = hints.iter().find(|hint| hint["place"] == place.as_str()).unwrap();
+    let words = hint["hint"].as_str().unwrap();
+    assert!(words.contains("fridge_temperature") && words.contains("[[scrape]]"), "{words}");
+    let query = format!("sum(inference_generation_tokens_total{{instance=\"{}\"}})", known.address);
+    eventually("the page is scraped", || {
+        server.value(&query, None).ok_or_else(|| "no series".to_owned())
+    });
+    let asked = known.asked();
+    eventually("it is scraped again", || {
+        if known.asked() > asked { Ok(()) } else { Err(known.asked().to_string()) }
+    });
+    assert!(server.query("fridge_temperature", None).is_empty());
+    assert_eq!(unknown.asked(), 1, "it was asked what it is, and never again so soon");
+}
