@@ -69,6 +69,10 @@ impl std::error::Error for Told {}
 fn quiet_pipe(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(error) => {
+            let words = format!("cannot write to standard output: {error}");
+            Err(io::Error::new(error.kind(), words))
+        }
+        Ok(()) => Ok(()),
     }
 }

@@ -79,7 +79,10 @@ pub(crate) async fn run(
         looked: discovery.is_some(),
         sources: &house.book.snapshot(),
     };
-    greeting.print(out)?;
+    // A full disk behind standard output is no reason not to collect.
+    if let Err(error) = greeting.print(out) {
+        tracing::warn!(%error, "cannot print what is running");
+    }
     // The sender is dropped when a signal came, so this ends with the server's grace time.
     drop(greeted.await);
     drop((jobs, discovery));
