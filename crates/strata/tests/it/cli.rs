@@ -4,6 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 
+use crate::http::eventually;
 use crate::program::{House, STRATA, Server, now_ms, stderr, stdout};
 use crate::wire::{Row, body};
 
@@ -172,6 +173,30 @@ fn a_reader_that_leaves_early_is_no_error() {
         assert!(output.status.success(), "{arguments:?}: {:?}", output.status);
         assert_eq!(stderr(&output), "", "{arguments:?}");
     }
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_told_and_does_not_stop_a_server() {
+    let house = House::new("");
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut docs = Command::new(STRATA);
+    let docs = docs.current_dir(house.path()).args(["docs", "pages"]).stdout(full());
+    let output = docs.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("standard output"), "{}", stderr(&output));
+    let log = house.path().join("log");
+    let file = std::fs::File::create(&log).unwrap();
+    let mut child = house.command().stdout(full()).stderr(file).spawn().unwrap();
+    let warned = std::panic::catch_unwind(|| {
+        eventually("a warning", || {
+            let told = std::fs::read_to_string(&log).unwrap();
+            if told.contains("standard output") { Ok(()) } else { Err(told) }
+        });
+    });
+    let ended = child.try_wait().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(warned.is_ok() && ended.is_none(), "{ended:?}");
 }
 
 #[test]

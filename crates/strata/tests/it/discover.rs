@@ -10,7 +10,7 @@ fn a_known_page_is_found_and_scraped_an_unknown_one_only_reported() {
     let known = Page::serve(fixture("metrics/llama-server-0.7.0-b11669.prom"));
     let unknown = Page::serve(b"# TYPE fridge_temperature gauge\nfridge_temperature 4\n".to_vec());
     let (port, other) = (known.address.port(), unknown.address.port());
-    // The default ports are skipped: on the machine of the test anything may listen there.
+    // Well-known ports are asked too: whatever else runs here may be found beside these two.
     let config = format!(
         "[server]\notlp_grpc_listen = \"\"\notlp_http_listen = \"\"\n[host]\nenabled = false\n\
          [discover]\ninterval = \"1s\"\nscrape_interval = \"1s\"\nscrape_timeout = \"900ms\"\n\

@@ -2,6 +2,8 @@
 //! loopback with ports the system chooses, every wait has an end, and every process is ended by its
 //! own id.
 
+#![cfg(test)]
+
 mod auth;
 mod cli;
 mod config;
