@@ -1,5 +1,6 @@
 //! `strata run`: collect, store and serve until interrupted.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -194,17 +195,32 @@ impl House {
         if !settings.discover.enabled {
             return Ok(None);
         }
-        let ports = [Some(own.main), own.otlp_grpc, own.otlp_http];
+        let own = [Some(own.main), own.otlp_grpc, own.otlp_http];
+        let own = own.into_iter().flatten().map(|address| address.port());
+        // What is named in the file is collected as the file says, and not a second time.
+        let named = settings.scrape.iter().flat_map(|scrape| &scrape.targets);
+        let named = named.filter_map(|target| self.port_on_this_host(target));
         let discovery = Discovery::new(
             settings.discover.clone(),
             &settings.host_root,
-            ports.into_iter().flatten().map(|address| address.port()).collect(),
+            own.chain(named).collect(),
             Arc::new(identify),
             Arc::clone(&self.clock),
         )
         .context("cannot set up discovery")?;
         let scheduler = self.scheduler.clone();
         Ok(Some(DiscoveryRunner::start(discovery, scheduler, &self.node, Arc::new(sentinel_of))))
+    }
+
+    /// The port of a target `host:port` that is on this host.
+    fn port_on_this_host(&self, target: &str) -> Option<u16> {
+        let (host, port) = target.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let is_here = match host.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback() || address.is_unspecified(),
+            Err(_name) => host == "localhost" || host == self.node,
+        };
+        if is_here { port.parse().ok() } else { None }
     }
 
     /// Until discovery has looked around once and every source has been tried once.

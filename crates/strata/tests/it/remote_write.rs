@@ -70,14 +70,15 @@ fn what_cannot_be_kept_is_refused_with_counts_and_the_rest_is_kept() {
         row("b", &[(now, 3.0), (now + hour, 4.0)]),
         row("c", &[(now, 5.0)]),
         row("a", &[(now - hour, 6.0)]),
+        row("d", &[(now - 400 * 24 * hour, 7.0)]),
     ]));
     assert_eq!(answer.status, 400);
     let told = answer.text();
     for words in [
-        "3 samples refused",
+        "4 samples refused",
         "1 with another value for a time already stored",
         "1 too far in the future",
-        "1 older than the out-of-order window",
+        "2 older than the out-of-order window or the retention",
     ] {
         assert!(told.contains(words), "{words:?} is not in {told:?}");
     }
@@ -86,7 +87,7 @@ fn what_cannot_be_kept_is_refused_with_counts_and_the_rest_is_kept() {
         assert_eq!(kept, Some(value), "{series}");
     }
     let refused = server.source("receive/remote_write").unwrap();
-    assert_eq!(refused["faults_total"], 3, "{refused}");
+    assert_eq!(refused["faults_total"], 4, "{refused}");
 }
 
 #[test]
