@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::Serialize;
 use strata_collect::Collector;
 use strata_collect::scrape::{Job, ScrapeSettings, SourceRules, Target};
@@ -13,7 +13,7 @@ use strata_model::text::format_duration;
 use super::run::environment_lookup;
 use crate::cli::CheckArgs;
 use crate::config::{Settings, TokenSource};
-use crate::out::Out;
+use crate::out::{Out, Told};
 
 /// One thing that was tried.
 #[derive(Debug, Serialize)]
@@ -63,7 +63,7 @@ pub(crate) async fn run(
         out.table(&rows.collect::<Vec<_>>())?;
     }
     if failed > 0 {
-        bail!("{failed} of {} checks failed", trials.len());
+        return Err(Told(format!("{failed} of {} checks failed", trials.len())).into());
     }
     Ok(())
 }
