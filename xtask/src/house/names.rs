@@ -24,13 +24,12 @@ fn written(text: &str) -> Vec<Written> {
     pieces.collect()
 }
 
-/// The source of the crates without tests: those may read a metric in any way.
+/// Path and text of every source file of the crates, without tests.
 fn sources() -> Vec<(String, String)> {
     let files =
         super::crates().into_iter().flat_map(|folder| super::rust_files(&folder.join("src")));
     files
-        .filter(|path| !path.components().any(|part| part.as_os_str() == "tests"))
-        .filter(|path| path.file_stem().is_some_and(|stem| stem != "tests"))
+        .filter(|path| !super::is_test(path))
         .map(|path| (path.display().to_string(), std::fs::read_to_string(&path).unwrap()))
         .collect()
 }

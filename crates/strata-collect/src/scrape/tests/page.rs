@@ -87,7 +87,7 @@ fn what_the_source_is_not_worth_storing_is_left_out_beside_what_the_job_drops() 
     let source =
         SourceRules { sentinel: None, drop: Some(Arc::new(|name| name.starts_with("dull"))) };
     let drop = RegexSet::new(["^(?s:own)$"]).unwrap();
-    let rules = Rules { source, drop, ..rules() };
+    let rules = Rules { drop, source, ..rules() };
     let page = "dull_bucket{le=\"1\"} 2\ndull_sum 3\nown 4\nkept 5\n";
     check(&rules, page, &["kept{instance=\"i\",job=\"j\"} 5"], None);
 }
