@@ -34,7 +34,10 @@ fn value(answer: &Result<Answer, QueryError>) -> String {
             format!("{{\"metric\":{},\"values\":[{}]}}", labels(&one.labels), points.join(","))
         })
         .collect();
-    format!("\"result\":[{}]", series.join(","))
+    let notes =
+        answer.iter().flat_map(|a| a.annotations.warnings.iter().chain(&a.annotations.infos));
+    let notes: Vec<String> = notes.map(|note| quoted(note)).collect();
+    format!("\"result\":[{}],\"notes\":[{}]", series.join(","), notes.join(","))
 }
 
 #[expect(clippy::print_stdout, reason = "printing is what this program is for")]

@@ -7,8 +7,8 @@ mod mix;
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
 
+use strata_model::Problem;
 use strata_model::clock::FixedClock;
 use strata_model::meter::Meter;
 use strata_model::{Batch, Matcher, SelectHints, Selection, SeriesSource, Sink};
@@ -17,19 +17,24 @@ use strata_store::{MetricStore, StoreOptions};
 /// 2026-11-22 00:30 UTC: two hours from here lie within one day.
 const START: i64 = 1_795_307_400_000;
 
+/// All problems in one line.
+fn told(problems: Vec<Problem>) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<usize>());
     let fleets = arguments.next().transpose()?.unwrap_or(1);
     let scrapes = arguments.next().transpose()?.unwrap_or(480) as i64;
     let dir = tempfile::tempdir()?;
-    let settings = StoreOptions::default().validate(dir.path()).map_err(|all| all.join("; "))?;
+    let settings = StoreOptions::default().validate(dir.path()).map_err(told)?;
     let clock = Arc::new(FixedClock::at(START));
     let store = MetricStore::open(settings, Arc::<FixedClock>::clone(&clock), &Meter::default())?;
     let mut targets = mix::fleet(fleets);
     let series: usize = targets.iter().map(mix::Target::series).sum();
     let idle = resident_kib();
     let mut out = String::new();
-    let (mut samples, mut generating, mut peak) = (0_u64, Duration::ZERO, 0);
+    let (mut samples, mut generating, mut peak) = (0_u64, 0.0, 0);
     let begun = cpu_time();
     for round in 0..scrapes {
         clock.set(START + (round + 1) * 15_000);
@@ -52,8 +57,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let stats = store.stats();
     note(&mut out, "series", series as f64);
     note(&mut out, "samples", samples as f64);
-    note(&mut out, "CPU ns per sample", spent.as_nanos() as f64 / samples as f64);
-    note(&mut out, "samples per CPU second, M", samples as f64 / spent.as_secs_f64() / 1e6);
+    note(&mut out, "CPU ns per sample", spent * 1e9 / samples as f64);
+    note(&mut out, "samples per CPU second, M", samples as f64 / spent / 1e6);
     note(&mut out, "RSS MiB, peak over generator", (peak - idle) as f64 / 1024.0);
     note(&mut out, "head MiB", stats.head_bytes as f64 / f64::from(1 << 20));
     select(&store, scrapes, &mut out)?;
@@ -65,9 +70,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     tables(dir.path(), samples, &mut out)?;
     drop(store);
     let before = cpu_time();
-    let settings = StoreOptions::default().validate(dir.path()).map_err(|all| all.join("; "))?;
+    let settings = StoreOptions::default().validate(dir.path()).map_err(told)?;
     let store = MetricStore::open(settings, clock, &Meter::default())?;
-    note(&mut out, "open, CPU ms", (cpu_time() - before).as_secs_f64() * 1e3);
+    note(&mut out, "open, CPU ms", (cpu_time() - before) * 1e3);
     store.close()?;
     std::io::Write::write_all(&mut std::io::stdout(), out.as_bytes())?;
     Ok(())
@@ -80,17 +85,17 @@ fn select(store: &MetricStore, scrapes: i64, out: &mut String) -> Result<(), Box
         end_ms: START + scrapes * 15_000 + 20_000,
         hints: SelectHints::default(),
     };
-    let mut best = Duration::MAX;
+    let mut best = f64::INFINITY;
     let mut samples = 0;
-    for _ in 0..5 {
+    for _ in 0..50 {
         let before = cpu_thread();
         let series = store.select(&selection)?;
         best = best.min(cpu_thread() - before);
         samples = series.iter().map(|series| series.points.values.len()).sum();
     }
     note(out, "select samples", samples as f64);
-    note(out, "select, CPU ms", best.as_secs_f64() * 1e3);
-    note(out, "select, ns per sample", best.as_nanos() as f64 / samples as f64);
+    note(out, "select, CPU ms", best * 1e3);
+    note(out, "select, ns per sample", best * 1e9 / samples as f64);
     Ok(())
 }
 
@@ -112,19 +117,25 @@ fn tables(dir: &std::path::Path, samples: u64, out: &mut String) -> Result<(), B
 }
 
 fn note(out: &mut String, what: &str, value: f64) {
-    out.push_str(&format!("{what:<32} {value:.3}\n"));
+    out.push_str(what);
+    out.extend(std::iter::repeat_n(' ', 34_usize.saturating_sub(what.len())));
+    let value = format!("{value:.3}");
+    out.push_str(&value);
+    out.push('\n');
 }
 
-fn cpu_time() -> Duration {
-    duration(rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime))
+/// CPU seconds of this process.
+fn cpu_time() -> f64 {
+    seconds(rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime))
 }
 
-fn cpu_thread() -> Duration {
-    duration(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime))
+/// CPU seconds of this thread.
+fn cpu_thread() -> f64 {
+    seconds(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime))
 }
 
-fn duration(time: rustix::time::Timespec) -> Duration {
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+fn seconds(time: rustix::time::Timespec) -> f64 {
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 fn resident_kib() -> u64 {

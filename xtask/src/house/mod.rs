@@ -2,6 +2,7 @@
 
 mod arrows;
 mod files;
+mod names;
 
 use std::path::{Path, PathBuf};
 

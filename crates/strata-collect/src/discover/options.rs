@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strata_model::Problem;
 use strata_model::text::{format_duration, parse_duration};
-
-use crate::scrape::Problem;
 
 /// Finding sources on this host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,15 +56,15 @@ impl DiscoverOptions {
     /// All problems at once.
     pub fn validate(&self) -> Result<DiscoverSettings, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut duration = |field: &'static str, text: &str, least| match parse_duration(text) {
+        let mut duration = |field: &str, text: &str, least| match parse_duration(text) {
             Ok(duration) if duration >= least => duration,
             Ok(_) => {
                 let message = format!("the shortest is {}", format_duration(least));
-                problems.push(Problem { field, message });
+                problems.push(Problem::new(field, message));
                 Duration::ZERO
             }
             Err(message) => {
-                problems.push(Problem { field, message });
+                problems.push(Problem::new(field, message));
                 Duration::ZERO
             }
         };
@@ -75,8 +74,8 @@ impl DiscoverOptions {
         // Shorter than the shortest interval, as a timeout has to be.
         let scrape_timeout = duration("scrape_timeout", &self.scrape_timeout, second / 10);
         if problems.is_empty() && scrape_timeout >= scrape_interval {
-            let message = "the timeout must be shorter than the interval".to_owned();
-            problems.push(Problem { field: "scrape_timeout", message });
+            let message = "the timeout must be shorter than the interval";
+            problems.push(Problem::new("scrape_timeout", message));
         }
         if !problems.is_empty() {
             return Err(problems);

@@ -79,9 +79,11 @@ impl PageVisitor for Names {
         None
     }
 
-    fn knows_comment(&mut self, _line: &[u8]) -> bool {
+    fn knows_comment(&self, _line: &[u8]) -> bool {
         false
     }
+
+    fn learn_comment(&mut self, _line: &[u8]) {}
 
     fn describe(&mut self, family: &str, _fact: Fact<'_>) {
         self.add(family);

@@ -6,7 +6,6 @@
 //! label work at all; [`RawSeries::decode`] does that work when it is needed.
 
 mod faults;
-mod native;
 mod number;
 mod protobuf;
 mod series;
@@ -79,8 +78,10 @@ pub trait PageVisitor {
     /// The visitor's guess that `line` begins with a series it knows: the length of the series'
     /// text and the visitor's own number for it. The byte after it must be a space or a tab.
     fn expects(&self, line: &[u8]) -> Option<(usize, u32)>;
-    /// Whether this exact comment line was handed over before, so that it need not be read again.
-    fn knows_comment(&mut self, line: &[u8]) -> bool;
+    /// Whether this exact comment line was learned before, so that it need not be read again.
+    fn knows_comment(&self, line: &[u8]) -> bool;
+    /// A comment line was read without a fault.
+    fn learn_comment(&mut self, line: &[u8]);
     /// A fact about a family.
     fn describe(&mut self, family: &str, fact: Fact<'_>);
     /// A float sample. `at_ms` is the time written on the page.

@@ -164,13 +164,16 @@ impl<'a, V: PageVisitor> Reader<'a, '_, V> {
             self.unreadable("a comment names no metric", line);
             return;
         };
+        let kind = kind_of(&text);
+        if keyword == b"TYPE" && kind.is_none() {
+            self.unreadable("the type of a metric is not known", line);
+            return;
+        }
+        self.visitor.learn_comment(line);
         match keyword {
             b"HELP" => self.visitor.describe(&family, Fact::Help(&unescape(&text))),
             b"UNIT" => self.visitor.describe(&family, Fact::Unit(&text)),
-            _ => match kind_of(&text) {
-                Some(kind) => self.visitor.describe(&family, Fact::Kind(kind)),
-                None => self.unreadable("the type of a metric is not known", line),
-            },
+            _ => self.visitor.describe(&family, Fact::Kind(kind.unwrap_or_default())),
         }
     }
 }

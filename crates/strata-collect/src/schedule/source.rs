@@ -75,7 +75,7 @@ impl Source {
             rounds: meter.counter("strata.collect.rounds", &labels),
             failed: meter.counter("strata.collect.failed", &labels),
             samples: meter.counter("strata.collect.samples", &labels),
-            nanoseconds: meter.seconds("strata.collect.duration", &labels),
+            nanoseconds: meter.seconds("strata.collect.time", &labels),
         };
         Self {
             ticks: Ticks::new(interval, xxh3_64(id.as_bytes())),

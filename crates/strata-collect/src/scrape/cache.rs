@@ -131,12 +131,17 @@ impl SeriesCache {
         index
     }
 
-    /// Whether this comment line was seen before; remembers it.
-    pub(crate) fn knows_comment(&mut self, line: &[u8]) -> bool {
+    /// Whether this comment line was learned before.
+    pub(crate) fn knows_comment(&self, line: &[u8]) -> bool {
+        self.comments.contains(&xxh3_64(line))
+    }
+
+    /// Remember a comment line.
+    pub(crate) fn learn_comment(&mut self, line: &[u8]) {
         // A page whose comments change all the time must not grow the set without end.
         if self.comments.len() > 4 * SLACK + self.entries.len() {
             self.comments.clear();
         }
-        !self.comments.insert(xxh3_64(line))
+        self.comments.insert(xxh3_64(line));
     }
 }

@@ -127,7 +127,7 @@ impl PageWriter<'_> {
             return None;
         }
         self.counts.added += u64::from(last_page == 0);
-        if let (Some(sentinel), Some(value)) = (&self.rules.sentinel, value)
+        if let (Some(sentinel), Some(value)) = (&self.rules.source.sentinel, value)
             && sentinel(labels.metric_name(), value)
         {
             self.faults.add(FaultCode::Sentinel, "sentinel", || {
@@ -173,8 +173,12 @@ impl PageVisitor for PageWriter<'_> {
         self.memory.cache.expects(line)
     }
 
-    fn knows_comment(&mut self, line: &[u8]) -> bool {
+    fn knows_comment(&self, line: &[u8]) -> bool {
         self.memory.cache.knows_comment(line)
+    }
+
+    fn learn_comment(&mut self, line: &[u8]) {
+        self.memory.cache.learn_comment(line);
     }
 
     fn describe(&mut self, family: &str, fact: Fact<'_>) {

@@ -11,4 +11,6 @@ pub mod syntax;
 mod tests;
 mod value;
 
+pub(crate) use prepare::follows_time;
+
 pub use eval::{EvalOptions, Interrupted, Query, evaluate};

@@ -32,6 +32,11 @@ const TIME_DEPENDENT: &[&str] = &[
     "year",
 ];
 
+/// Whether the function's value changes with the evaluation time whatever its arguments do.
+pub(crate) fn follows_time(name: &str) -> bool {
+    TIME_DEPENDENT.contains(&name)
+}
+
 /// Replace what depends only on the query's times, and mark what is the same at every step.
 ///
 /// # Errors
@@ -239,7 +244,7 @@ fn mark(expr: &mut Expr) -> (bool, bool) {
         Expr::Call(node) => {
             let marks: Vec<(bool, bool)> = node.args.iter_mut().map(mark).collect();
             let args = marks.iter().all(|(same, _)| *same);
-            let time_dependent = TIME_DEPENDENT.contains(&node.func.name);
+            let time_dependent = follows_time(node.func.name);
             let timestamps = node.func.name == "timestamp"
                 && node.args.iter().all(|arg| matches!(arg, Expr::Vector(_)));
             if args && (!time_dependent || timestamps) {

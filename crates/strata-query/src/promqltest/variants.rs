@@ -1,36 +1,18 @@
 //! The same query with every selector pinned in time, which must give the same at any time.
 
+use crate::promql::follows_time;
 use crate::promql::syntax::{AtModifier, Expr, When, parse};
-
-/// Functions whose value follows the evaluation time even when their arguments are pinned.
-const TIME_DEPENDENT: &[&str] = &[
-    "day_of_month",
-    "day_of_week",
-    "day_of_year",
-    "days_in_month",
-    "end",
-    "hour",
-    "minute",
-    "month",
-    "predict_linear",
-    "range",
-    "start",
-    "step",
-    "time",
-    "timestamp",
-    "year",
-];
 
 /// The pinned query and the times to evaluate it at; nothing where pinning changes the meaning.
 pub(super) fn pinned(text: &str, at: i64) -> Vec<(String, i64)> {
     let Ok(mut expr) = parse(text) else { return Vec::new() };
-    let mut follows_time = false;
+    let mut varies = false;
     expr.walk(&mut |node| {
         if let Expr::Call(call) = node {
-            follows_time |= TIME_DEPENDENT.contains(&call.func.name);
+            varies |= follows_time(call.func.name);
         }
     });
-    if follows_time {
+    if varies {
         return Vec::new();
     }
     pin(&mut expr, at);

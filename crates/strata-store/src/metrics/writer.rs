@@ -276,27 +276,31 @@ impl Writer {
 
     fn try_seal(&mut self) -> Result<(), StoreError> {
         let dir = self.shared.settings.dir.clone();
-        // Whatever the record holds is in the head as well.
-        let number = self.segment.number();
-        let next = Segment::create(&dir, number + 1)
-            .map_err(|error| StoreError::file("create log segment in", &dir, error))?;
+        let mut through = self.segment.number();
+        if self.segment.is_empty() {
+            // Nothing to drop; repeated tries on a sick disk must not leave a file each.
+            through -= 1;
+        } else {
+            // The new segment is the current one even if the seal fails later: a day that was
+            // committed says that segments up to `through` are in it.
+            self.segment = Segment::create(&dir, through + 1)
+                .map_err(|error| StoreError::file("create log segment in", &dir, error))?;
+        }
         let families: Vec<Metadata> = {
             let known = self.shared.families.read().unwrap_or_else(PoisonError::into_inner);
             known.values().cloned().collect()
         };
+        // Whatever the record holds is in the head as well, and metadata in `families`.
         self.record.clear();
         self.record_since = None;
         self.unsynced_since = None;
-        // From here on the new segment is the current one even if the seal fails: a day that was
-        // committed says that segments up to `number` are in it.
-        self.segment = next;
         for (day, ids) in self.members() {
-            self.seal_day(day, &ids, number, &families)?;
+            self.seal_day(day, &ids, through, &families)?;
         }
         self.shared.head.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.sealed_at = self.shared.clock.monotonic();
         self.shared.counters.seals.add(1);
-        log::remove_before(&dir, number + 1)
+        log::remove_before(&dir, through + 1)
             .map_err(|error| StoreError::file("remove old log segments in", &dir, error))
     }
 

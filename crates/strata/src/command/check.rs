@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 use strata_collect::Collector;
-use strata_collect::scrape::{Job, ScrapeSettings, Target};
+use strata_collect::scrape::{Job, ScrapeSettings, SourceRules, Target};
 use strata_model::Clock;
 use strata_model::text::format_duration;
 
@@ -107,7 +107,7 @@ fn token(source: &TokenSource) -> Option<Result<String, String>> {
 /// Fetch every target of a job once, as the scheduler would, and look at the lists of targets.
 async fn try_job(settings: &ScrapeSettings, clock: &dyn Clock) -> Vec<Trial> {
     let name = format!("scrape {}", settings.job);
-    let job = match Job::new(settings.clone(), environment_lookup(), None) {
+    let job = match Job::new(settings.clone(), environment_lookup(), SourceRules::default()) {
         Ok(job) => job,
         Err(error) => return vec![Trial::new(name, Err(format!("{error:#}")))],
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use strata_collect::discover::{Discovery, DiscoveryRunner, Found, Identified};
 use strata_collect::receive::otlp::OtlpReceiver;
-use strata_collect::scrape::{Environment, Job, JobRunner, Sentinel};
+use strata_collect::scrape::{Environment, Job, JobRunner, Sentinel, SourceRules};
 use strata_collect::{Scheduler, SourceBook, l3_host};
 use strata_model::catalog::Catalog;
 use strata_model::meter::Meter;
@@ -178,7 +178,7 @@ impl House {
         let mut jobs = Vec::new();
         for scrape in &settings.scrape {
             let name = scrape.job.clone();
-            let job = Job::new(scrape.clone(), environment_lookup(), Some(any_sentinel()))
+            let job = Job::new(scrape.clone(), environment_lookup(), any_source())
                 .with_context(|| format!("cannot set up the scrape job {name:?}"))?;
             let scheduler = self.scheduler.clone();
             let clock = Arc::clone(&self.clock);
@@ -209,7 +209,7 @@ impl House {
         )
         .context("cannot set up discovery")?;
         let scheduler = self.scheduler.clone();
-        Ok(Some(DiscoveryRunner::start(discovery, scheduler, &self.node, Arc::new(sentinel_of))))
+        Ok(Some(DiscoveryRunner::start(discovery, scheduler, &self.node, Arc::new(rules_of))))
     }
 
     /// The port of a target `host:port` that is on this host.
@@ -281,22 +281,28 @@ fn identify(families: &[&str]) -> Option<Identified> {
     Some(Identified { source: source.name.clone(), layer: source.layers.first().copied() })
 }
 
-/// The values that a source writes where it has none.
-fn sentinel_of(source: &str) -> Option<Sentinel> {
-    let source = Catalog::builtin().source(source)?;
-    if source.sentinels.is_empty() {
-        return None;
+/// What the catalog knows of the pages of a source: values that mean "no value", and families that
+/// are not worth storing.
+fn rules_of(source: &str) -> SourceRules {
+    let Some(source) = Catalog::builtin().source(source) else { return SourceRules::default() };
+    let mut rules = SourceRules::default();
+    if !source.sentinels.is_empty() {
+        rules.sentinel = Some(Arc::new(|family, value| source.sentinel(family, value)));
     }
-    Some(Arc::new(move |family: &str, value: f64| source.sentinel(family, value)))
+    if !source.drops.is_empty() {
+        rules.drop = Some(Arc::new(|sample| source.drops(sample)));
+    }
+    rules
 }
 
-/// For a configured page, which may come from any program: the rule of every source.
-fn any_sentinel() -> Sentinel {
+/// For a configured page, which may come from any program: the sentinels of every source. What is
+/// not worth storing is for the job's own `drop` to say: who names a page wants what is on it.
+fn any_source() -> SourceRules {
     let sources = Catalog::builtin().sources().iter();
     let sources: Vec<_> = sources.filter(|source| !source.sentinels.is_empty()).collect();
-    Arc::new(move |family: &str, value: f64| {
-        sources.iter().any(|source| source.sentinel(family, value))
-    })
+    let sentinel: Sentinel =
+        Arc::new(move |family, value| sources.iter().any(|one| one.sentinel(family, value)));
+    SourceRules { sentinel: Some(sentinel), drop: None }
 }
 
 /// Prometheus name and help of one of our own metrics.

@@ -37,9 +37,11 @@ impl PageVisitor for Listing {
         None
     }
 
-    fn knows_comment(&mut self, _line: &[u8]) -> bool {
+    fn knows_comment(&self, _line: &[u8]) -> bool {
         false
     }
+
+    fn learn_comment(&mut self, _line: &[u8]) {}
 
     fn describe(&mut self, family: &str, fact: Fact<'_>) {
         if let Fact::Kind(kind) = fact {

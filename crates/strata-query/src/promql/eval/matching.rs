@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use strata_model::Labels;
 
-use super::binary::cells;
+use super::binary::{FloatOp, cells, float_op};
 use super::finish::merged;
 use super::{Evaluator, Outcome, SAME_LABELSET, failed};
 use crate::promql::syntax::{Binary, BinaryOp, Cardinality, Matching, Span, quote};
@@ -132,6 +132,11 @@ impl Evaluator<'_> {
         };
         for (many_rows, one_rows) in many_groups.iter().zip(&one_groups) {
             self.poll()?;
+            if let ([many_row], [one_row]) = (&many_rows[..], &one_rows[..])
+                && pairing.match_floats(*many_row, *one_row)?
+            {
+                continue;
+            }
             for at in 0..steps.count {
                 self.match_group(&mut pairing, many_rows, one_rows, at)?;
             }
@@ -221,6 +226,44 @@ impl Evaluator<'_> {
 }
 
 impl Pairing<'_> {
+    /// The common case of one row of floats on each side, all steps in one pass; false when it is
+    /// not that case.
+    fn match_floats(&mut self, many: usize, one: usize) -> Outcome<bool> {
+        let node = self.node;
+        let matching = &node.matching;
+        let (left, right) = (&self.many[many].column, &self.one[one].column);
+        let operation = float_op(node.op);
+        if matching.fill_left.is_some()
+            || matching.fill_right.is_some()
+            || left.has_histograms()
+            || right.has_histograms()
+            || matches!(operation, FloatOp::None)
+        {
+            return Ok(false);
+        }
+        let swapped = matching.cardinality == Cardinality::OneToMany;
+        let (left, right) = if swapped { (right, left) } else { (left, right) };
+        if (0..self.steps).all(|at| !(left.is_present(at) && right.is_present(at))) {
+            return Ok(true);
+        }
+        let row = self.row((Side::Row(many), Side::Row(one)));
+        let column = &mut self.rows[row].column;
+        for at in 0..self.steps {
+            let (Some(a), Some(b)) = (left.float(at), right.float(at)) else { continue };
+            let value = match operation {
+                FloatOp::Arithmetic(f) => f(a, b),
+                FloatOp::Comparison(f) if node.return_bool => f64::from(u8::from(f(&a, &b))),
+                FloatOp::Comparison(f) if f(&a, &b) => a,
+                _ => continue,
+            };
+            if column.is_present(at) {
+                return Err(failed(SAME_LABELSET));
+            }
+            column.set_float(at, value);
+        }
+        Ok(true)
+    }
+
     /// Whether there is anything to evaluate at a step: both sides, or one with a fill value.
     fn is_evaluated(&self, at: usize) -> bool {
         let matching = &self.node.matching;

@@ -49,8 +49,9 @@ fn floats_only(name: &str, window: &Window<'_>) -> Option<f64> {
     let seconds = |at: usize| window.times[at] as f64 / 1000.0;
     let values = window.values;
     match name {
-        "min_over_time" => Some(values[extreme(values, |new, old| new < old)]),
-        "max_over_time" => Some(values[extreme(values, |new, old| new > old)]),
+        // NaN loses against any number.
+        "min_over_time" => Some(values.iter().copied().fold(f64::NAN, f64::min)),
+        "max_over_time" => Some(values.iter().copied().fold(f64::NAN, f64::max)),
         "ts_of_min_over_time" => Some(seconds(extreme(values, |new, old| new <= old))),
         "ts_of_max_over_time" => Some(seconds(extreme(values, |new, old| new >= old))),
         "stdvar_over_time" => Some(variance(values)),

@@ -76,7 +76,8 @@ impl Evaluator<'_> {
         let mut rows = Vec::with_capacity(input.series.len());
         for series in &input.series {
             self.poll()?;
-            let metric = series.labels.metric_name();
+            // A name that no longer fits is not worth a note.
+            let metric = if series.drop_name { "" } else { series.labels.metric_name() };
             let mut context = Context {
                 notes: &mut self.notes,
                 metric,

@@ -193,14 +193,13 @@ impl Lexer<'_> {
             self.emit(Kind::LeftParen);
             return Ok(());
         }
+        let Some(open) = self.parens.checked_sub(1) else {
+            self.start = self.pos;
+            return Err("unexpected right parenthesis ')'".to_owned());
+        };
+        self.parens = open;
         self.emit(Kind::RightParen);
-        match self.parens.checked_sub(1) {
-            Some(open) => {
-                self.parens = open;
-                Ok(())
-            }
-            None => Err("unexpected right parenthesis ')'".to_owned()),
-        }
+        Ok(())
     }
 
     fn word_or_colon(&mut self, c: char) -> Step {

@@ -336,7 +336,7 @@ impl<'a> Parser<'a> {
                 return Ok((args, self.grown(height + 1, open)?, close));
             }
             let comma = self.expect(&Kind::Comma, "", "")?;
-            if *self.kind() == Kind::RightParen {
+            if !self.kind().starts_expression() {
                 let message = "trailing commas not allowed in function call args";
                 return Err(Fault::new(comma, message));
             }

@@ -87,9 +87,7 @@ impl Parser<'_> {
         let value = self.string_literal()?;
         let span = name_span.to(value.span);
         Matcher::new(op, name, value.value.as_str()).map_err(|error| {
-            let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or("").trim().trim_start_matches("error: ");
-            let message = format!("error parsing regexp: {reason}: `^(?s:{})$`", value.value);
+            let message = format!("error parsing regexp: {}", reason(&error, &value.value));
             Fault::new(span, message)
         })
     }
@@ -122,4 +120,18 @@ impl Parser<'_> {
         }
         Ok(names)
     }
+}
+
+/// Why a regular expression is none, in the words of Go for the usual slips.
+fn reason(error: &regex::Error, pattern: &str) -> String {
+    let text = error.to_string();
+    let text = text.lines().last().unwrap_or("").trim().trim_start_matches("error: ");
+    let text = match text {
+        "unclosed group" => "missing closing )",
+        "unopened group" => "unexpected )",
+        "unclosed character class" => "missing closing ]",
+        "repetition operator missing expression" => "missing argument to repetition operator",
+        other => other,
+    };
+    format!("{text}: `{pattern}`")
 }

@@ -279,6 +279,20 @@ impl Kind {
         }
     }
 
+    /// Whether an expression may begin with the token; errors are left to whoever reads on.
+    pub(super) fn starts_expression(&self) -> bool {
+        match self {
+            Self::Number
+            | Self::Duration
+            | Self::String
+            | Self::LeftParen
+            | Self::LeftBrace
+            | Self::Error(_)
+            | Self::Op(BinaryOp::Add | BinaryOp::Sub) => true,
+            other => other.is_metric_name(),
+        }
+    }
+
     /// Whether the token may be a label in a grouping clause.
     pub(super) fn is_label(&self) -> bool {
         match self {

@@ -11,7 +11,7 @@
 //! 1.250 and 20; `pco` level 8 over the same groups 1.174 and 60, level 4 1.330 and 40. One series
 //! alone takes a third more: series of one metric behave alike.
 
-use super::frame::{self, Framer};
+use super::frame::{self, Framer, Unpacker};
 use super::values::{self, Layout, PLANES};
 use super::varint::{Reader, put_u64};
 
@@ -89,14 +89,14 @@ pub(crate) struct Block {
 
 impl Block {
     /// Check and unpack; `None` when damaged.
-    pub(crate) fn open(block: &[u8]) -> Option<Self> {
-        Self::open_sections(frame::verified(block)?)
+    pub(crate) fn open(block: &[u8], unpacker: &mut Unpacker) -> Option<Self> {
+        Self::open_sections(frame::verified(block)?, unpacker)
     }
 
     /// Unpack the part behind the checksum; `None` when damaged.
-    pub(crate) fn open_sections(sections: &[u8]) -> Option<Self> {
+    pub(crate) fn open_sections(sections: &[u8], unpacker: &mut Unpacker) -> Option<Self> {
         let mut sections = Reader::new(sections);
-        let first = frame::take_section(&mut sections)?;
+        let first = unpacker.section(&mut sections)?;
         let mut reader = Reader::new(&first);
         let count = reader.count(4)?;
         if count > SERIES {
@@ -125,7 +125,7 @@ impl Block {
         }
         for (plane, &length) in planes.iter_mut().zip(&lengths) {
             if length >= OWN_SECTION {
-                *plane = frame::take_section(&mut sections).filter(|raw| raw.len() == length)?;
+                *plane = unpacker.section(&mut sections).filter(|raw| raw.len() == length)?;
             }
         }
         (reader.is_empty() && sections.is_empty()).then_some(Self { columns, planes })
@@ -159,7 +159,7 @@ mod tests {
 
     fn round_trip(columns: &[Vec<u64>]) -> usize {
         let bytes = block_of(columns);
-        let block = Block::open(&bytes).unwrap();
+        let block = Block::open(&bytes, &mut Unpacker::default()).unwrap();
         assert_eq!(block.columns.len(), columns.len());
         for (slot, (column, bits)) in block.columns.iter().zip(columns).enumerate() {
             let mut values = vec![7.0];
@@ -215,12 +215,12 @@ mod tests {
             let mut bytes = block_of(&columns);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
-            prop_assert!(Block::open(&bytes).is_none());
+            prop_assert!(Block::open(&bytes, &mut Unpacker::default()).is_none());
         }
 
         #[test]
         fn any_bytes_are_refused_quietly(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            if let Some(block) = Block::open_sections(&bytes) {
+            if let Some(block) = Block::open_sections(&bytes, &mut Unpacker::default()) {
                 for column in &block.columns {
                     block.decode(column, &mut Vec::new());
                 }

@@ -66,24 +66,40 @@ pub(crate) fn verified(frame: &[u8]) -> Option<&[u8]> {
     (checksum(rest) == *sum).then_some(rest)
 }
 
-/// Unpack the next section; `None` when damaged.
-pub(crate) fn take_section(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
-    let method = reader.u8()?;
-    let length = usize::try_from(reader.u64()?).ok().filter(|&length| length <= MAX_RAW)?;
-    let packed = reader.count(1)?;
-    let data = reader.bytes(packed)?;
-    let body = match method {
-        RAW => data.to_vec(),
-        ZSTD => zstd::bulk::decompress(data, length).ok()?,
-        _ => return None,
-    };
-    (body.len() == length).then_some(body)
+/// Unpacks sections with one reused context, which is made when first needed: making one costs as
+/// much as unpacking several blocks.
+#[derive(Default)]
+pub(crate) struct Unpacker {
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
 }
 
-/// Unwrap a blob of one section; `None` when damaged.
-pub(crate) fn unwrap(frame: &[u8]) -> Option<Vec<u8>> {
-    let mut reader = Reader::new(verified(frame)?);
-    take_section(&mut reader).filter(|_| reader.is_empty())
+impl Unpacker {
+    /// Unpack the next section; `None` when damaged.
+    pub(crate) fn section(&mut self, reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+        let method = reader.u8()?;
+        let length = usize::try_from(reader.u64()?).ok().filter(|&length| length <= MAX_RAW)?;
+        let packed = reader.count(1)?;
+        let data = reader.bytes(packed)?;
+        let body = match method {
+            RAW => data.to_vec(),
+            ZSTD => self.decompress(data, length)?,
+            _ => return None,
+        };
+        (body.len() == length).then_some(body)
+    }
+
+    fn decompress(&mut self, data: &[u8], length: usize) -> Option<Vec<u8>> {
+        if self.zstd.is_none() {
+            self.zstd = zstd::bulk::Decompressor::new().ok();
+        }
+        self.zstd.as_mut()?.decompress(data, length).ok()
+    }
+
+    /// Unwrap a blob of one section; `None` when damaged.
+    pub(crate) fn unwrap(&mut self, frame: &[u8]) -> Option<Vec<u8>> {
+        let mut reader = Reader::new(verified(frame)?);
+        self.section(&mut reader).filter(|_| reader.is_empty())
+    }
 }
 
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
@@ -101,15 +117,15 @@ mod tests {
             body in proptest::collection::vec(0..4_u8, 0..400), at in any::<prop::sample::Index>(), bit in 0..8_u32,
         ) {
             let mut frame = Framer::new(3).wrap(&body);
-            prop_assert_eq!(unwrap(&frame), Some(body));
+            prop_assert_eq!(Unpacker::default().unwrap(&frame), Some(body));
             let at = at.index(frame.len());
             frame[at] ^= 1 << bit;
-            prop_assert_eq!(unwrap(&frame), None);
+            prop_assert_eq!(Unpacker::default().unwrap(&frame), None);
         }
 
         #[test]
         fn any_bytes_are_refused_quietly(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let _ = take_section(&mut Reader::new(&bytes));
+            let _ = Unpacker::default().section(&mut Reader::new(&bytes));
         }
     }
 }

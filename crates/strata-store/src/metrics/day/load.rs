@@ -4,11 +4,12 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use strata_model::labels::hash_encoded;
-use strata_model::{Labels, Metadata};
+use strata_model::{Labels, Metadata, NativeHistogram};
 
 use super::{Day, DayState, FORMAT, SealSpan, number_of, open_reader};
+use crate::metrics::codec::frame::Unpacker;
 use crate::metrics::codec::varint::Reader;
-use crate::metrics::codec::{block, frame, histogram, times};
+use crate::metrics::codec::{block, times};
 use crate::metrics::error::StoreError;
 use crate::metrics::index::{Index, metric_name};
 use crate::metrics::log::record::take_metadata;
@@ -26,6 +27,7 @@ pub(crate) fn load(path: &Path, index: &mut Index) -> Result<(Day, Vec<Metadata>
     if format > FORMAT {
         return Err(StoreError::TooNew { path: path.to_owned(), found: format, known: FORMAT });
     }
+    let mut unpacker = Unpacker::default();
     let mut state = DayState {
         seals: read_seals(&connection).map_err(failed)?,
         log_through: meta("log_through").map_err(failed)? as u32,
@@ -34,7 +36,8 @@ pub(crate) fn load(path: &Path, index: &mut Index) -> Result<(Day, Vec<Metadata>
     for blob in
         blobs(&connection, "SELECT first, data FROM series ORDER BY first").map_err(failed)?
     {
-        let entries = decode_series(&blob.1).ok_or_else(|| damaged(path, "a series row"))?;
+        let entries =
+            decode_series(&blob.1, &mut unpacker).ok_or_else(|| damaged(path, "a series row"))?;
         for (number, labels) in entries {
             enter(&mut state, index, number, &labels);
         }
@@ -50,7 +53,7 @@ pub(crate) fn load(path: &Path, index: &mut Index) -> Result<(Day, Vec<Metadata>
             row.get::<_, Vec<u8>>(0)
         })
         .ok()
-        .and_then(|blob| take_metadata(&mut Reader::new(&frame::unwrap(&blob)?)))
+        .and_then(|blob| take_metadata(&mut Reader::new(&unpacker.unwrap(&blob)?)))
         .unwrap_or_default();
     Ok((Day::new(number, path.to_owned(), state), families))
 }
@@ -87,8 +90,8 @@ fn blobs(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<(i64, Vec<u
 }
 
 /// Numbers and labels of one `series` row; `None` when damaged.
-fn decode_series(blob: &[u8]) -> Option<Vec<(u32, Labels)>> {
-    let body = frame::unwrap(blob)?;
+fn decode_series(blob: &[u8], unpacker: &mut Unpacker) -> Option<Vec<(u32, Labels)>> {
+    let body = unpacker.unwrap(blob)?;
     let mut reader = Reader::new(&body);
     let mut entries = Vec::new();
     for _ in 0..reader.count(2)? {
@@ -117,13 +120,14 @@ pub(crate) fn check_file(path: &Path) -> Result<FileCheck, StoreError> {
     let connection = open_reader(path)?;
     let failed = |error| StoreError::database("check", path, error);
     let mut check = FileCheck::default();
+    let (mut unpacker, mut blocks) = (Unpacker::default(), Unpacker::default());
     let verdict: String =
         connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if verdict != "ok" {
         check.damage.push(format!("integrity check: {verdict}"));
     }
     for (id, blob) in blobs(&connection, "SELECT first, data FROM series").map_err(failed)? {
-        match decode_series(&blob) {
+        match decode_series(&blob, &mut unpacker) {
             Some(entries) => check.series += entries.len() as u64,
             None => check.damage.push(format!("series row {id}")),
         }
@@ -138,16 +142,16 @@ pub(crate) fn check_file(path: &Path) -> Result<FileCheck, StoreError> {
         let lengths = |times_id: u32| -> Option<usize> {
             let key = (id >> 32 << 32) | i64::from(times_id);
             let blob: Vec<u8> = column.query_row([key], |row| row.get(0)).ok()?;
-            times::decode(&frame::unwrap(&blob)?).map(|times| times.len())
+            times::decode(&unpacker.unwrap(&blob)?).map(|times| times.len())
         };
-        match check_block(&blob, lengths) {
+        match check_block(&blob, &mut blocks, lengths) {
             Some(samples) => check.samples += samples,
             None => check.damage.push(format!("block {id}")),
         }
     }
     for (id, blob) in blobs(&connection, "SELECT id, data FROM histogram").map_err(failed)? {
-        let decoded = decode_histograms(&blob).and_then(|list| {
-            let whole = |packed: &[u8]| histogram::decode(&mut Reader::new(packed)).is_some();
+        let decoded = decode_histograms(&blob, &mut unpacker).and_then(|list| {
+            let whole = |packed: &[u8]| NativeHistogram::decode(packed).is_ok();
             list.iter().all(|(_, packed)| whole(packed)).then_some(list.len())
         });
         match decoded {
@@ -158,8 +162,12 @@ pub(crate) fn check_file(path: &Path) -> Result<FileCheck, StoreError> {
     Ok(check)
 }
 
-fn check_block(blob: &[u8], mut length_of: impl FnMut(u32) -> Option<usize>) -> Option<u64> {
-    let block = block::Block::open(blob)?;
+fn check_block(
+    blob: &[u8],
+    unpacker: &mut Unpacker,
+    mut length_of: impl FnMut(u32) -> Option<usize>,
+) -> Option<u64> {
+    let block = block::Block::open(blob, unpacker)?;
     let mut samples = 0;
     for column in &block.columns {
         let mut values = Vec::new();
@@ -173,8 +181,11 @@ fn check_block(blob: &[u8], mut length_of: impl FnMut(u32) -> Option<usize>) -> 
 }
 
 /// Times and packed bytes of one `histogram` row; `None` when damaged.
-pub(super) fn decode_histograms(blob: &[u8]) -> Option<Vec<(i64, Box<[u8]>)>> {
-    let body = frame::unwrap(blob)?;
+pub(super) fn decode_histograms(
+    blob: &[u8],
+    unpacker: &mut Unpacker,
+) -> Option<Vec<(i64, Box<[u8]>)>> {
+    let body = unpacker.unwrap(blob)?;
     let mut reader = Reader::new(&body);
     let mut list = Vec::new();
     let mut time = 0_i64;

@@ -10,8 +10,8 @@ use strata_model::{NativeHistogram, Points};
 use super::load::decode_histograms;
 use super::{Day, SealSpan, row_id};
 use crate::metrics::codec::block::{self, Block, Column};
-use crate::metrics::codec::varint::Reader;
-use crate::metrics::codec::{frame, histogram, times};
+use crate::metrics::codec::frame::Unpacker;
+use crate::metrics::codec::times;
 use crate::metrics::error::StoreError;
 
 /// Counts blobs that could not be read; their samples are missing from answers.
@@ -66,9 +66,9 @@ impl Gather {
 
     /// Add a packed histogram in the range; damaged bytes are left out and reported.
     pub(crate) fn add_histogram(&mut self, time: i64, packed: &[u8]) -> bool {
-        let decoded = histogram::decode(&mut Reader::new(packed));
-        let whole = decoded.is_some();
-        self.histograms.extend(decoded.map(|histogram| (time, Arc::new(histogram))));
+        let decoded = NativeHistogram::decode(packed);
+        let whole = decoded.is_ok();
+        self.histograms.extend(decoded.ok().map(|histogram| (time, Arc::new(histogram))));
         whole
     }
 
@@ -151,7 +151,14 @@ impl Day {
             return Ok(());
         }
         let connection = self.reader()?;
-        let mut pass = ReadPass { day: self, range, cache, bounds, values: Vec::new() };
+        let mut pass = ReadPass {
+            day: self,
+            range,
+            cache,
+            bounds,
+            values: Vec::new(),
+            unpacker: Unpacker::default(),
+        };
         let outcome = pass
             .blocks(&connection, &members, &spans, out)
             .and_then(|()| pass.histograms(&connection, &with_histograms, &spans, out));
@@ -200,9 +207,14 @@ struct ReadPass<'a> {
     cache: &'a mut TimeCache,
     bounds: &'a ReadBounds<'a>,
     values: Vec<f64>,
+    unpacker: Unpacker,
 }
 
 impl ReadPass<'_> {
+    fn open_block(&mut self, value: rusqlite::types::ValueRef<'_>) -> Option<Block> {
+        Block::open(value.as_blob().ok()?, &mut self.unpacker)
+    }
+
     fn blocks(
         &mut self,
         connection: &Connection,
@@ -219,7 +231,7 @@ impl ReadPass<'_> {
                 let id = row_id(span.sequence, first / group_size);
                 let mut rows = select.query([id])?;
                 let Some(row) = rows.next()? else { continue };
-                let Some(block) = row.get_ref(0)?.as_blob().ok().and_then(Block::open) else {
+                let Some(block) = self.open_block(row.get_ref(0)?) else {
                     self.bounds.damage.note(self.day, "block", id);
                     continue;
                 };
@@ -266,7 +278,7 @@ impl ReadPass<'_> {
         }
         let mut select = connection.prepare_cached("SELECT data FROM times WHERE id = ?1")?;
         let blob: Option<Vec<u8>> = select.query_row([id], |row| row.get(0)).optional()?;
-        let column = blob.and_then(|blob| times::decode(&frame::unwrap(&blob)?));
+        let column = blob.and_then(|blob| times::decode(&self.unpacker.unwrap(&blob)?));
         let column: Option<Arc<[i64]>> = column.map(Arc::from);
         self.cache.columns.insert((self.day.number, id), column.clone());
         Ok(column)
@@ -285,7 +297,7 @@ impl ReadPass<'_> {
                 let id = row_id(span.sequence, number);
                 let blob: Option<Vec<u8>> = select.query_row([id], |row| row.get(0)).optional()?;
                 let Some(blob) = blob else { continue };
-                let Some(list) = decode_histograms(&blob) else {
+                let Some(list) = decode_histograms(&blob, &mut self.unpacker) else {
                     self.bounds.damage.note(self.day, "histogram", id);
                     continue;
                 };

@@ -357,6 +357,8 @@ impl Head {
             series.state = State::default();
             series.chain = Chain::default();
             series.count = 0;
+            // Labels that were noted for a record the log never took must be noted again.
+            series.defined_in = 0;
         }
         self.pool.clear();
         self.late.clear();

@@ -48,6 +48,16 @@ impl Index {
         self.collisions.get(&hash)?.iter().copied().find(|&id| self.encoded(id) == encoded)
     }
 
+    /// [`Index::find`], trying `guess` first. A source sends its series in the same order every
+    /// time, so the one after the last found is nearly always right, and its bytes lie next in
+    /// memory where the hash map is a cache miss away.
+    pub(crate) fn find_near(&self, guess: u32, encoded: &[u8], hash: u64) -> Option<u32> {
+        if (guess as usize) < self.slots.len() && self.encoded(guess) == encoded {
+            return Some(guess);
+        }
+        self.find(encoded, hash)
+    }
+
     /// Enter a series that [`Index::find`] does not know. The bytes must be canonical.
     pub(crate) fn insert(&mut self, encoded: &[u8], hash: u64) -> u32 {
         let id = self.slots.len() as u32;

@@ -71,6 +71,11 @@ impl Segment {
         self.number
     }
 
+    /// Whether no record was written yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.whole == MAGIC.len() as u64
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.whole
     }

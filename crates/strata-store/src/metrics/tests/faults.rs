@@ -46,6 +46,22 @@ fn a_full_disk_stops_writes_not_reads_and_heals_by_itself() {
 }
 
 #[test]
+fn repeated_seals_keep_one_log_segment_and_labels_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for i in 0..5 {
+        store.append_blocking(batch(&[(1, NOW + i, 1.0)])).unwrap();
+        store.seal().unwrap();
+        store.seal().unwrap();
+        assert_eq!(log::segments(dir.path()).unwrap().len(), 1);
+    }
+    store.append_blocking(batch(&[(1, NOW + 9, 1.0), (2, NOW + 9, 1.0)])).unwrap();
+    drop(store);
+    let series = read(&open(dir.path()), NOW, NOW + 9);
+    assert_eq!(series.iter().map(|(_, samples)| samples.len()).collect::<Vec<_>>(), [6, 1]);
+}
+
+#[test]
 fn a_damaged_day_is_set_aside_and_the_rest_opens() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

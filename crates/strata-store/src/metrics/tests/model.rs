@@ -65,7 +65,7 @@ fn expect(model: &mut Model, samples: &[(u32, i64, u64)]) -> Receipt {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
     #[test]
     fn the_store_holds_what_a_map_would(steps in proptest::collection::vec(step(), 1..20)) {
         let dir = tempfile::tempdir().unwrap();
