@@ -25,7 +25,7 @@ const MISTAKES: [(u64, u64, &str); 6] = [
     (4, 16, "body_timeout"),
     (6, 1, "unknown key `store.retenton`, did you mean `store.retention`?"),
     (7, 9, "did you mean \"full\"?"),
-    (10, 11, "host:port"),
+    (10, 12, "host:port"),
 ];
 
 #[test]
