@@ -7,12 +7,12 @@
 
 pub mod book;
 pub mod collector;
-pub mod receive;
 pub mod discover;
 pub mod exposition;
+pub mod l3_host;
+pub mod receive;
 pub mod schedule;
 pub mod scrape;
-pub mod l3_host;
 
 pub use book::SourceBook;
 pub use collector::{CollectError, Collector, Harvest, PageCounts};

@@ -25,6 +25,6 @@ mod state;
 pub use error::ServeError;
 pub use guard::Secret;
 pub use json::number::{push_float, push_plain, push_seconds};
-pub use options::{ListenAt, Problem, ServeOptions, ServeSettings};
+pub use options::{ListenAt, ServeOptions, ServeSettings};
 pub use server::{Addresses, Bound};
 pub use state::{OwnNames, Parts, Ready, Status};

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strata_model::Problem;
 use strata_model::text::parse_duration;
-
-use crate::scrape::Problem;
 
 /// Finding sources on this host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,14 +56,14 @@ impl DiscoverOptions {
     /// All problems at once.
     pub fn validate(&self) -> Result<DiscoverSettings, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut duration = |field: &'static str, text: &str| match parse_duration(text) {
+        let mut duration = |field: &str, text: &str| match parse_duration(text) {
             Ok(duration) if duration >= Duration::from_secs(1) => duration,
             Ok(_) => {
-                problems.push(Problem { field, message: "the shortest is 1s".to_owned() });
+                problems.push(Problem::new(field, "the shortest is 1s"));
                 Duration::ZERO
             }
             Err(message) => {
-                problems.push(Problem { field, message });
+                problems.push(Problem::new(field, message));
                 Duration::ZERO
             }
         };
@@ -72,8 +71,8 @@ impl DiscoverOptions {
         let scrape_interval = duration("scrape_interval", &self.scrape_interval);
         let scrape_timeout = duration("scrape_timeout", &self.scrape_timeout);
         if problems.is_empty() && scrape_timeout >= scrape_interval {
-            let message = "the timeout must be shorter than the interval".to_owned();
-            problems.push(Problem { field: "scrape_timeout", message });
+            let message = "the timeout must be shorter than the interval";
+            problems.push(Problem::new("scrape_timeout", message));
         }
         if !problems.is_empty() {
             return Err(problems);

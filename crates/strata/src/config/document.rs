@@ -83,7 +83,7 @@ impl Checker<'_> {
         let open = schema.get("additionalProperties");
         for (key, value) in table {
             let name: &str = key.get_ref();
-            let child = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            let child = child_path(path, name);
             if let Some(property) = properties.and_then(|known| known.get(name)) {
                 self.value(value.get_ref(), value.span().start, property, &child);
             } else if let Some(Json::Object(_)) = open {
@@ -92,7 +92,10 @@ impl Checker<'_> {
             } else if open == Some(&Json::Bool(false)) {
                 let known = properties.into_iter().flat_map(|known| known.keys());
                 let message = match nearest(name, known) {
-                    Some(near) => format!("unknown key `{child}`, did you mean `{near}`?"),
+                    Some(near) => {
+                        let meant = child_path(path, near);
+                        format!("unknown key `{child}`, did you mean `{meant}`?")
+                    }
                     None => format!("unknown key `{child}`"),
                 };
                 self.problems.push(locate(self.text, Some(key.span().start), message));
@@ -167,6 +170,10 @@ impl Checker<'_> {
             _ => vec![schema.clone()],
         }
     }
+}
+
+fn child_path(parent: &str, name: &str) -> String {
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
 }
 
 fn words_of(schema: &Json) -> Vec<String> {

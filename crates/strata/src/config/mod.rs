@@ -59,19 +59,28 @@ fn read(file: &Path) -> Result<String, String> {
     std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"))
 }
 
-/// Parse and validate a whole configuration.
+/// Parse and validate a whole configuration; problems come in the order of their lines.
 pub(crate) fn parse(text: &str) -> Result<Settings, Vec<Located>> {
+    checked(text).map_err(|mut problems| {
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems
+    })
+}
+
+/// Each stage needs the one before: TOML, then the form its schema demands, then values.
+fn checked(text: &str) -> Result<Settings, Vec<Located>> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut problems: Vec<_> = errors
-        .iter()
-        .map(|error| {
-            document::locate(text, error.span().map(|span| span.start), error.message().to_owned())
-        })
-        .collect();
+    if !errors.is_empty() {
+        let place = |error: &toml::de::Error| {
+            let offset = error.span().map(|span| span.start);
+            document::locate(text, offset, error.message().to_owned())
+        };
+        return Err(errors.iter().map(place).collect());
+    }
     let schema = schemars::schema_for!(Options).to_value();
-    problems.extend(document::check(text, table.get_ref(), &schema));
-    if !problems.is_empty() {
-        return Err(problems);
+    let misshapen = document::check(text, table.get_ref(), &schema);
+    if !misshapen.is_empty() {
+        return Err(misshapen);
     }
     let options: Options = from_toml(text)?;
     options.validate().map_err(|found| {

@@ -26,15 +26,15 @@ fn all_problems_of_a_job_are_told_at_once() {
         ..ScrapeOptions::default()
     };
     let problems = options.validate().expect_err("nearly everything is wrong");
-    let fields: Vec<_> = problems.iter().map(|problem| problem.field).collect();
+    let fields: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
     let expected = [
         "job",
-        "targets",
+        "targets[0]",
         "scheme",
         "path",
-        "file_sd",
+        "file_sd[0]",
         "timeout",
-        "drop",
+        "drop[0]",
         "body_limit",
         "headers",
         "basic_auth",
