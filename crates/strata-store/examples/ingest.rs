@@ -21,7 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let fleets = arguments.next().transpose()?.unwrap_or(1);
     let scrapes = arguments.next().transpose()?.unwrap_or(480) as i64;
     let dir = tempfile::tempdir()?;
-    let settings = StoreOptions::default().validate(dir.path()).map_err(|all| all.join("; "))?;
+    let settings = StoreOptions::default().validate(dir.path());
+    let settings = settings.map_err(|all| format!("{all:?}"))?;
     let clock = Arc::new(FixedClock::at(START));
     let store = MetricStore::open(settings, Arc::<FixedClock>::clone(&clock), &Meter::default())?;
     let mut targets = mix::fleet(fleets);
@@ -64,7 +65,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     tables(dir.path(), samples, &mut out)?;
     drop(store);
     let before = cpu_time();
-    let settings = StoreOptions::default().validate(dir.path()).map_err(|all| all.join("; "))?;
+    let settings = StoreOptions::default().validate(dir.path());
+    let settings = settings.map_err(|all| format!("{all:?}"))?;
     let store = MetricStore::open(settings, clock, &Meter::default())?;
     note(&mut out, "open, CPU ms", (cpu_time() - before) * 1e3);
     store.close()?;
