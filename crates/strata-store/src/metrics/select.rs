@@ -90,7 +90,8 @@ impl Shared {
         let limit = settings.select_samples_limit;
         let (hints, damage) = (&selection.hints, &self.damage);
         let stand_ins = self.tiers.stand_ins(range, &days);
-        let query = TierQuery { ids: &ids, range, hints, damage, limit };
+        let raw_follows = !days.is_empty() || slices.iter().any(Option::is_some);
+        let query = TierQuery { ids: &ids, range, hints, damage, raw_follows, limit };
         let read = query.gather(&stand_ins, &mut gathers, &mut cache);
         read.map_err(|error| SelectError::Storage(error.chain()))?;
         self.check_samples(&gathers)?;

@@ -161,12 +161,19 @@ pub(super) struct CounterPoint {
     pub(super) cut: Cut,
 }
 
-/// The counter as if it had never been reset, ending at its own last value so that later raw samples
-/// go on from there. Values before a reset may be negative, which `rate` does not mind.
-pub(super) fn rise(points: &[CounterPoint], mut put: impl FnMut(i64, f64)) {
+/// The counter as if it had never been reset.
+///
+/// When raw samples follow it ends at its own last value, so that they go on from there; values
+/// before a reset may then be negative. Else it begins above all it rises, because `rate` takes a
+/// counter near zero for one that has just begun and cuts short what it extends to the range's start.
+pub(super) fn rise(points: &[CounterPoint], raw_follows: bool, mut put: impl FnMut(i64, f64)) {
     let total: f64 = points.iter().skip(1).map(|point| point.increase).sum();
     let end = points.iter().rev().map(|point| point.last).find(|last| !last.is_nan());
-    let mut value = end.unwrap_or(total) - total;
+    let mut value = match end {
+        Some(end) if raw_follows => end - total,
+        Some(end) => end.max(0.0) + total,
+        None => total,
+    };
     let mut previous: Option<i64> = None;
     for point in points {
         let start = point.cut.start(point.time);

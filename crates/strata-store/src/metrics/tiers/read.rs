@@ -18,6 +18,8 @@ pub(crate) struct TierQuery<'a> {
     pub(crate) range: (i64, i64),
     pub(crate) hints: &'a SelectHints,
     pub(crate) damage: &'a Damage,
+    /// Whether samples follow that come from elsewhere.
+    pub(crate) raw_follows: bool,
     /// Most samples in the answer.
     pub(crate) limit: usize,
 }
@@ -87,7 +89,7 @@ impl TierQuery<'_> {
         }
         for (gather, mut shown) in out.iter_mut().zip(shown) {
             let rises = std::mem::take(&mut shown.rises);
-            rise(&rises, |time, value| shown.put(self.range, time, value));
+            rise(&rises, self.raw_follows, |time, value| shown.put(self.range, time, value));
             let times = cache.intern(shown.times);
             gather.add(&times, &shown.values, self.range.0, self.range.1);
             gather.add_histograms(shown.histograms);
