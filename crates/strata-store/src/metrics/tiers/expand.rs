@@ -20,7 +20,7 @@ const LOOKBACK_MS: i64 = 300_000;
 const SHORTEST_PART_MS: i64 = 15_000;
 
 /// `rate` needs two samples in its range; with three to a range, two are always in it.
-const COUNTER_POINTS: i64 = 3;
+const POINTS_FOR_TWO: i64 = 3;
 
 /// What to read and how to show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(super) enum Plan {
     Samples,
     /// A counter without resets.
     Counter,
+    /// A straight line from one last value to the next.
+    Slope,
 }
 
 impl Plan {
@@ -46,8 +48,14 @@ impl Plan {
             Some("sum_over_time") => Self::Shares,
             Some("count_over_time") => Self::Samples,
             Some("rate" | "increase" | "irate") => Self::Counter,
+            Some("delta" | "idelta" | "deriv" | "predict_linear") => Self::Slope,
             _ => Self::Hold(Column::Last),
         }
+    }
+
+    /// Whether it takes two samples to answer.
+    fn needs_two(self) -> bool {
+        matches!(self, Self::Counter | Self::Slope)
     }
 
     /// Columns it needs, the leading one first.
@@ -58,6 +66,7 @@ impl Plan {
             Self::Shares => vec![Column::Sum],
             Self::Samples => vec![Column::Count],
             Self::Counter => vec![Column::Last, Column::Increase],
+            Self::Slope => vec![Column::Last],
         }
     }
 }
@@ -73,7 +82,7 @@ impl Cut {
     pub(super) fn new(tier: Tier, hints: &SelectHints, plan: Plan) -> Self {
         let step_ms = tier.step_ms();
         let asked = if hints.range_ms > 0 { hints.range_ms } else { LOOKBACK_MS };
-        let longest = if plan == Plan::Counter { asked / COUNTER_POINTS } else { asked };
+        let longest = if plan.needs_two() { asked / POINTS_FOR_TWO } else { asked };
         let longest = longest.max(SHORTEST_PART_MS);
         Self { step_ms, parts: (step_ms + longest - 1) / longest }
     }
@@ -186,6 +195,15 @@ pub(super) fn rise(points: &[CounterPoint], raw_follows: bool, mut put: impl FnM
         }
         put(point.time, value);
         previous = Some(point.time);
+    }
+}
+
+/// Make [`rise`] draw a line through the last values.
+pub(super) fn join(points: &mut [CounterPoint]) {
+    let mut previous: Option<f64> = None;
+    for point in points {
+        point.increase = previous.map_or(0.0, |previous| point.last - previous);
+        previous = Some(point.last);
     }
 }
 

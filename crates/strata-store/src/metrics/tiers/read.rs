@@ -5,7 +5,7 @@ use std::sync::Arc;
 use strata_model::{NativeHistogram, Points, SelectHints};
 
 use super::expand::{
-    CounterPoint, Cut, Entry, Plan, float_of, hold, hold_last, rise, samples, share,
+    self, CounterPoint, Cut, Entry, Plan, float_of, hold, hold_last, rise, samples, share,
 };
 use super::{Tier, Tiers};
 use crate::metrics::day::calendar::{DAY_MS, day_of};
@@ -88,8 +88,12 @@ impl TierQuery<'_> {
             }
         }
         for (gather, mut shown) in out.iter_mut().zip(shown) {
-            let rises = std::mem::take(&mut shown.rises);
-            rise(&rises, self.raw_follows, |time, value| shown.put(self.range, time, value));
+            let mut rises = std::mem::take(&mut shown.rises);
+            if plan == Plan::Slope {
+                expand::join(&mut rises);
+            }
+            let as_it_ended = self.raw_follows || plan == Plan::Slope;
+            rise(&rises, as_it_ended, |time, value| shown.put(self.range, time, value));
             let times = cache.intern(shown.times);
             gather.add(&times, &shown.values, self.range.0, self.range.1);
             gather.add_histograms(shown.histograms);
@@ -138,13 +142,18 @@ impl TierQuery<'_> {
                     CounterPoint { time, increase, last: last.unwrap_or(f64::NAN), cut }
                 }));
             }
+            (Plan::Slope, _) if leading.histograms.is_empty() => {
+                let numbers = points.filter(|(_, value)| !value.is_nan());
+                let point = |(time, last)| CounterPoint { time, increase: 0.0, last, cut };
+                shown.rises.extend(numbers.map(point));
+            }
             // Histograms rise from one stored sample to the next, so they are not held.
-            (Plan::Counter, _) if !leading.histograms.is_empty() => {
+            (Plan::Counter | Plan::Slope, _) if !leading.histograms.is_empty() => {
                 for (time, histogram) in &leading.histograms {
                     shown.put_entry(range, *time, &Entry::Histogram(Arc::clone(histogram)));
                 }
             }
-            (Plan::Hold(super::Column::Last) | Plan::Counter, _) => {
+            (Plan::Hold(super::Column::Last) | Plan::Counter | Plan::Slope, _) => {
                 let floats = points.map(|(time, value)| (time, Entry::of(value)));
                 let histograms = leading.histograms.iter();
                 let histograms =

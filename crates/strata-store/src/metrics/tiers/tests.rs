@@ -169,6 +169,19 @@ fn a_series_ends_at_its_marker_and_an_hour_is_held_until_it_ends() {
 }
 
 #[test]
+fn slopes_need_no_more_than_the_range_they_ask_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = open(dir.path(), START + DAY);
+    bench.push("g", &steady(START, START + DAY, |at| 100.0 - (at - START) as f64 / 1e4));
+    bench.pass(START + 13 * DAY);
+    let points = bench.select("g", (START + 2 * HOUR, START + 3 * HOUR - 1), "deriv", HOUR);
+    assert!(points.times.len() >= 3, "{points:?}");
+    for (at, value) in pairs(&points) {
+        assert!((value - (100.0 - (at - START) as f64 / 1e4)).abs() < 1e-6, "{at} {value}");
+    }
+}
+
+#[test]
 fn a_build_cut_short_is_made_up_for_and_late_samples_are_taken_in() {
     let dir = tempfile::tempdir().unwrap();
     let bench = open(dir.path(), START + DAY);
