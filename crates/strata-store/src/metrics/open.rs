@@ -11,7 +11,7 @@ use strata_model::meter::Meter;
 use strata_model::{Clock, Labels};
 
 use super::day::calendar::day_of;
-use super::day::{self, Damage, Day};
+use super::day::{self, Damage, Day, KnownSeries};
 use super::error::StoreError;
 use super::head::{Head, Verdict};
 use super::index::{Index, metric_name};
@@ -94,6 +94,7 @@ struct Loading {
 impl Loading {
     fn days(&mut self, dir: &Path, counters: &Counters) -> Result<(), StoreError> {
         let mut names = Vec::new();
+        let mut known = KnownSeries::default();
         let entries = fs::read_dir(dir).map_err(|error| StoreError::file("list", dir, error))?;
         for entry in entries {
             let entry = entry.map_err(|error| StoreError::file("list", dir, error))?;
@@ -103,7 +104,7 @@ impl Loading {
         names.sort_unstable();
         for name in &names {
             if let Some(number) = day::number_of(name)
-                && let Some((day, families)) = self.file(&dir.join(name), number, counters)?
+                && let Some((day, families)) = self.file(&dir.join(name), number, None, counters)?
             {
                 self.note_sealed(&day);
                 self.days.insert(number, Arc::new(day));
@@ -111,10 +112,9 @@ impl Loading {
                 let named = families.into_iter().map(|family| (family.family.clone(), family));
                 self.families.extend(named);
             } else if let Some((tier, number)) = tiers::parse_name(name)
-                && let Some((day, _)) = self.file(&dir.join(name), number, counters)?
+                && let Some((day, _)) =
+                    self.file(&dir.join(name), number, Some(&mut known), counters)?
             {
-                let last = self.tiers[tier as usize].last_key_value().map(|(_, day)| &**day);
-                day.settle(self.days.get(&number).map(|day| &**day).or(last));
                 self.tiers[tier as usize].insert(number, Arc::new(day));
             } else if tiers::is_unfinished(name) {
                 let path = dir.join(name);
@@ -130,17 +130,18 @@ impl Loading {
         &mut self,
         path: &Path,
         number: i64,
+        known: Option<&mut KnownSeries>,
         counters: &Counters,
     ) -> Result<Option<(Day, Vec<strata_model::Metadata>)>, StoreError> {
-        let known = self.index.len();
-        match day::load(path, number, &mut self.index) {
+        let before = self.index.len();
+        match day::load(path, number, &mut self.index, known) {
             Ok(loaded) => {
                 self.head.grow(self.index.len());
                 Ok(Some(loaded))
             }
             Err(error @ StoreError::TooNew { .. }) => Err(error),
             Err(error) if error.is_damage() || is_incomplete(&error) => {
-                tracing::debug!(series = self.index.len() - known, "series of a damaged file");
+                tracing::debug!(series = self.index.len() - before, "series of a damaged file");
                 counters.files_lost.add(1);
                 set_aside(path, &error);
                 Ok(None)

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
+use rustc_hash::FxHashMap;
 use strata_model::labels::hash_encoded;
 use strata_model::{Labels, Metadata};
+use xxhash_rust::xxh3::Xxh3;
 
-use super::{Day, DayState, FORMAT, SealSpan, open_reader};
+use super::{Day, DayState, FORMAT, Locals, SealSpan, open_reader};
 use crate::metrics::codec::frame::Unpacker;
 use crate::metrics::codec::varint::Reader;
 use crate::metrics::codec::{block, histogram, times};
@@ -14,25 +16,43 @@ use crate::metrics::error::StoreError;
 use crate::metrics::index::{Index, metric_name};
 use crate::metrics::log::record::take_metadata;
 
+/// Series of files that were loaded, by the hash of their rows. Where nothing comes and goes, years
+/// of tier files say the same, and need not be read or kept more than once.
+pub(crate) type KnownSeries = FxHashMap<u64, Locals>;
+
 /// Open the file of this day, enter its series into `index`, and say what it holds and which
-/// families it knows.
+/// families it knows. A file that is only read, a tier, takes what it can from `known`.
 pub(crate) fn load(
     path: &Path,
     number: i64,
     index: &mut Index,
+    known: Option<&mut KnownSeries>,
 ) -> Result<(Day, Vec<Metadata>), StoreError> {
     let connection = open_reader(path)?;
     let failed = |error| StoreError::database("read", path, error);
     let mut unpacker = Unpacker::default();
     let mut state = read_state(&connection, path)?;
-    for blob in
-        blobs(&connection, "SELECT first, data FROM series ORDER BY first").map_err(failed)?
-    {
-        let entries =
-            decode_series(&blob.1, &mut unpacker).ok_or_else(|| damaged(path, "a series row"))?;
-        for (number, labels) in entries {
-            enter(&mut state, index, number, &labels);
+    let rows = blobs(&connection, "SELECT first, data FROM series ORDER BY first");
+    let rows = rows.map_err(failed)?;
+    let mut hash = Xxh3::new();
+    for (_, blob) in &rows {
+        hash.update(blob);
+    }
+    let hash = hash.digest();
+    if let Some(locals) = known.as_ref().and_then(|known| known.get(&hash)) {
+        state.locals = locals.clone();
+    } else {
+        for (_, blob) in rows {
+            let entries =
+                decode_series(&blob, &mut unpacker).ok_or_else(|| damaged(path, "a series row"))?;
+            for (number, labels) in entries {
+                enter(&mut state, index, number, &labels);
+            }
         }
+    }
+    if let Some(known) = known {
+        known.insert(hash, state.locals.clone());
+        state.open_groups = FxHashMap::default();
     }
     let families = connection
         .query_row("SELECT value FROM meta WHERE key = 'families'", [], |row| {

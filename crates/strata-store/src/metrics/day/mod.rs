@@ -28,7 +28,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::codec::block;
 use super::error::StoreError;
 
-pub(crate) use self::load::{check_file, load};
+pub(crate) use self::load::{KnownSeries, check_file, load};
 pub(crate) use self::read::{Damage, Gather, Member, ReadBounds, TimeCache};
 pub(crate) use self::write::{
     BLOCK_LEVEL, SCHEMA, SealInput, TimeColumns, encode_histograms, insert_series, seal,
@@ -55,7 +55,7 @@ pub(crate) struct SealSpan {
 
 /// Series numbers of one file by series id of this process. Ids of one day lie close together.
 #[derive(Debug, Clone, Default)]
-struct Locals {
+pub(crate) struct Locals {
     base: u32,
     /// Shared between a day and its tiers, and between days with the same series.
     numbers: Arc<Vec<u32>>,
@@ -202,18 +202,6 @@ impl Day {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if readers.len() < READERS_KEPT {
             readers.push(reader);
-        }
-    }
-
-    /// Of a file that is only read: drop what is needed to write, and share with `other` what both
-    /// know alike.
-    pub(crate) fn settle(&self, other: Option<&Self>) {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.open_groups = FxHashMap::default();
-        let Some(other) = other else { return };
-        let other = other.state();
-        if other.locals.base == state.locals.base && other.locals.numbers == state.locals.numbers {
-            state.locals = other.locals.clone();
         }
     }
 

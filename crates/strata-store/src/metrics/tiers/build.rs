@@ -86,6 +86,8 @@ fn build(shared: &Shared, day: &Arc<Day>, tiers: &[Tier]) -> Result<usize, Store
     };
     let each = (samples / (numbers.len() as u64).max(1)).max(1);
     let groups_at_once = (CHUNK_SAMPLES / each / block::SERIES as u64).max(1) as u32;
+    // A power of two, so that a day like the last has its label sets in the same rows.
+    let groups_at_once = 1 << groups_at_once.ilog2();
     let chunk_of = |number: u32| number / block::SERIES as u32 / groups_at_once;
     let mut source = Source { shared, day, earlier: earlier(shared, day.number), ids: None };
     for chunk in numbers.chunk_by(|a, b| chunk_of(*a) == chunk_of(*b)) {

@@ -120,6 +120,10 @@ fn tiers_answer_when_raw_days_are_gone_without_gap_or_double_at_the_seam() {
     let points = bench.select("jobs_total", all, "", 0);
     let widest = points.times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
     assert_eq!(widest, 5 * MINUTE);
+    drop(bench);
+    // Days with the same series share what is known of them from the start on.
+    let bench = open(dir.path(), START + 6 * DAY);
+    assert_eq!(pairs(&bench.select("jobs_total", all, "", 0)), pairs(&points));
     let counted = bench.select("jobs_total", all, "count_over_time", HOUR);
     assert_eq!(counted.times.len(), samples.len());
     // Only the hours are left of the first two days.
