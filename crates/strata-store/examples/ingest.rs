@@ -62,7 +62,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     note(&mut out, "RSS MiB, peak over generator", (peak - idle) as f64 / 1024.0);
     note(&mut out, "head MiB", stats.head_bytes as f64 / f64::from(1 << 20));
     select(&store, scrapes, &mut out)?;
+    let before = wall();
     store.seal()?;
+    note(&mut out, "seal, ms", (wall() - before) * 1e3);
     select(&store, scrapes, &mut out)?;
     store.close()?;
     let bytes = store.stats().disk_bytes.ok_or("cannot read the directory")?;
@@ -71,8 +73,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(store);
     let before = cpu_time();
     let settings = StoreOptions::default().validate(dir.path()).map_err(|all| told(&all))?;
-    let store = MetricStore::open(settings, clock, &Meter::default())?;
+    let store = MetricStore::open(settings, Arc::<FixedClock>::clone(&clock), &Meter::default())?;
     note(&mut out, "open, CPU ms", (cpu_time() - before) * 1e3);
+    tiers(&store, &clock, series, &mut out)?;
     store.close()?;
     std::io::Write::write_all(&mut std::io::stdout(), out.as_bytes())?;
     Ok(())
@@ -96,6 +99,23 @@ fn select(store: &MetricStore, scrapes: i64, out: &mut String) -> Result<(), Box
     note(out, "select samples", samples as f64);
     note(out, "select, CPU ms", best * 1e3);
     note(out, "select, ns per sample", best * 1e9 / samples as f64);
+    Ok(())
+}
+
+/// What it costs to write the tiers of the day.
+fn tiers(
+    store: &MetricStore,
+    clock: &FixedClock,
+    series: usize,
+    out: &mut String,
+) -> Result<(), Box<dyn Error>> {
+    let size = || store.stats().disk_bytes.ok_or("cannot read the directory");
+    let (before, bytes) = (cpu_time(), size()?);
+    clock.set(START + 86_400_000);
+    store.downsample();
+    note(out, "tiers, CPU ms", (cpu_time() - before) * 1e3);
+    note(out, "tiers, points per series", store.stats().tier_points as f64 / series as f64);
+    note(out, "tiers, bytes per series", (size()? - bytes) as f64 / series as f64);
     Ok(())
 }
 
@@ -127,6 +147,11 @@ fn note(out: &mut String, what: &str, value: f64) {
 /// CPU seconds of this process.
 fn cpu_time() -> f64 {
     seconds(rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime))
+}
+
+/// Seconds since some moment.
+fn wall() -> f64 {
+    seconds(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
 }
 
 /// CPU seconds of this thread.

@@ -19,6 +19,7 @@ mod options;
 mod queue;
 mod retention;
 mod select;
+mod tiers;
 mod verify;
 mod writer;
 
@@ -46,6 +47,7 @@ use self::day::{Damage, Day};
 use self::head::Head;
 use self::index::Index;
 use self::queue::{Order, Queue};
+use self::tiers::Tiers;
 
 /// Families whose metadata is kept: far above any real fleet, against a sender that invents them.
 const FAMILY_LIMIT: usize = 100_000;
@@ -63,6 +65,8 @@ pub struct StoreStats {
     pub head_bytes: u64,
     /// Samples in day files.
     pub sealed_samples: u64,
+    /// Points in tier files, all columns counted.
+    pub tier_points: u64,
     /// Bytes of all files in the store's directory; `None` when it cannot be read.
     pub disk_bytes: Option<u64>,
     /// Bytes of batches that wait to be written.
@@ -129,6 +133,7 @@ struct Shared {
     index: RwLock<Index>,
     head: RwLock<Head>,
     days: RwLock<BTreeMap<i64, Arc<Day>>>,
+    tiers: Tiers,
     families: RwLock<BTreeMap<String, Metadata>>,
     /// Held by whoever carries series ids from one of the above to another; taken for writing
     /// when ids are given anew, see [`retention`].
@@ -167,27 +172,33 @@ impl Shared {
 #[derive(Clone)]
 pub struct MetricStore {
     shared: Arc<Shared>,
-    writer: Arc<WriterThread>,
+    threads: Arc<Threads>,
 }
 
-/// Ends the writer with the last clone of the store.
-struct WriterThread {
+/// Ends the store's threads with the last clone of the store.
+struct Threads {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    running: Mutex<Vec<JoinHandle<()>>>,
 }
 
-impl WriterThread {
+impl Threads {
+    fn add(&self, thread: JoinHandle<()>) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    }
+
     fn join(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the store's writer panicked");
+        self.shared.tiers.stop();
+        let running =
+            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in running {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
         }
     }
 }
 
-impl Drop for WriterThread {
+impl Drop for Threads {
     /// A store that is dropped unclosed leaves its head to the log, as a crash does.
     fn drop(&mut self) {
         self.shared.queue.order(Order::Abandon);
@@ -237,13 +248,19 @@ impl MetricStore {
         self.order(Order::Seal)
     }
 
+    /// Write now the tiers of every day that is complete, as the store does by itself within a
+    /// minute; returns how many files were written. What fails is logged and tried again later.
+    pub fn downsample(&self) -> usize {
+        tiers::build_due(&self.shared)
+    }
+
     /// Write what is queued, seal, and stop the writer. Reads go on; writes answer `Closed`.
     ///
     /// # Errors
     /// The files cannot be written; what was acknowledged is then still in the log.
     pub fn close(&self) -> Result<(), StoreError> {
         let outcome = self.order(Order::Close);
-        self.writer.join();
+        self.threads.join();
         outcome
     }
 
@@ -278,6 +295,13 @@ impl MetricStore {
                 stats.newest_ms = stats.newest_ms.max(Some(seal.last_ms));
             }
         }
+        for tier in shared.tiers.all() {
+            for column in &tier.state().seals {
+                stats.tier_points += column.samples;
+                stats.oldest_ms =
+                    Some(stats.oldest_ms.map_or(column.first_ms, |t| t.min(column.first_ms)));
+            }
+        }
         stats.series = shared.index.read().unwrap_or_else(PoisonError::into_inner).len() as u64;
         let head = shared.head.read().unwrap_or_else(PoisonError::into_inner);
         stats.active_series = head.active() as u64;
@@ -299,14 +323,16 @@ impl MetricStore {
         verify::verify(dir)
     }
 
-    /// Copy the store to the new directory `to` while it runs: each day file as one consistent
+    /// Copy the store to the new directory `to` while it runs: each file as one consistent
     /// snapshot, and everything acknowledged so far.
     ///
     /// # Errors
     /// `to` exists already or cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         self.seal()?;
-        verify::backup(&self.shared.days_between(i64::MIN, i64::MAX), to)
+        let mut files = self.shared.days_between(i64::MIN, i64::MAX);
+        files.extend(self.shared.tiers.all());
+        verify::backup(&files, to)
     }
 }
 

@@ -11,7 +11,7 @@ use strata_model::meter::Meter;
 use strata_model::{Clock, Labels};
 
 use super::day::calendar::day_of;
-use super::day::{self, Damage, Day};
+use super::day::{self, Damage, Day, KnownSeries};
 use super::error::StoreError;
 use super::head::{Head, Verdict};
 use super::index::{Index, metric_name};
@@ -19,8 +19,9 @@ use super::log::record::Record;
 use super::log::{self, Segment};
 use super::options::StoreSettings;
 use super::queue::Queue;
+use super::tiers::{self, Tiers};
 use super::writer::Writer;
-use super::{Counters, MetricStore, Shared, WriterThread};
+use super::{Counters, MetricStore, Shared, Threads};
 
 /// Name of the file whose lock says that a process has the store open.
 const LOCK: &str = "LOCK";
@@ -47,6 +48,7 @@ pub(super) fn open(
         index: RwLock::new(loading.index),
         head: RwLock::new(loading.head),
         days: RwLock::new(loading.days),
+        tiers: Tiers::new(loading.tiers),
         families: RwLock::new(loading.families),
         renaming: RwLock::new(()),
         trouble: Mutex::new(None),
@@ -54,11 +56,18 @@ pub(super) fn open(
         counters,
         _lock: lock,
     });
+    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        thread.spawn(work).map_err(StoreError::Thread)
+    };
     let writer = Writer::new(Arc::clone(&shared), segment);
-    let thread = std::thread::Builder::new().name("store-writer".to_owned());
-    let thread = thread.spawn(move || writer.run()).map_err(StoreError::Thread)?;
-    let writer = WriterThread { shared: Arc::clone(&shared), thread: Mutex::new(Some(thread)) };
-    Ok(MetricStore { shared, writer: Arc::new(writer) })
+    let writer = spawn("store-writer", Box::new(move || writer.run()))?;
+    let threads = Threads { shared: Arc::clone(&shared), running: Mutex::new(vec![writer]) };
+    let threads = Arc::new(threads);
+    let builds = Arc::clone(&shared);
+    shared.tiers.poke();
+    threads.add(spawn("store-tiers", Box::new(move || tiers::run(&builds)))?);
+    Ok(MetricStore { shared, threads })
 }
 
 fn lock(dir: &Path) -> Result<File, StoreError> {
@@ -78,40 +87,67 @@ struct Loading {
     index: Index,
     head: Head,
     days: BTreeMap<i64, Arc<Day>>,
+    tiers: [BTreeMap<i64, Arc<Day>>; 2],
     families: BTreeMap<String, strata_model::Metadata>,
 }
 
 impl Loading {
     fn days(&mut self, dir: &Path, counters: &Counters) -> Result<(), StoreError> {
-        let mut numbers = Vec::new();
+        let mut names = Vec::new();
+        let mut known = KnownSeries::default();
         let entries = fs::read_dir(dir).map_err(|error| StoreError::file("list", dir, error))?;
         for entry in entries {
             let entry = entry.map_err(|error| StoreError::file("list", dir, error))?;
-            numbers.extend(entry.file_name().to_str().and_then(day::number_of));
+            names.extend(entry.file_name().into_string());
         }
-        numbers.sort_unstable();
-        for number in numbers {
-            let path = day::path(dir, number);
-            let known = self.index.len();
-            match day::load(&path, &mut self.index) {
-                Ok((day, families)) => {
-                    self.head.grow(self.index.len());
-                    self.note_sealed(&day);
-                    self.days.insert(number, Arc::new(day));
-                    // Later days know newer metadata.
-                    let named = families.into_iter().map(|family| (family.family.clone(), family));
-                    self.families.extend(named);
-                }
-                Err(error @ StoreError::TooNew { .. }) => return Err(error),
-                Err(error) if error.is_damage() || is_incomplete(&error) => {
-                    tracing::debug!(series = self.index.len() - known, "series of a damaged file");
-                    counters.files_lost.add(1);
-                    set_aside(&path, &error);
-                }
-                Err(error) => return Err(error),
+        // Names of one kind sort by date.
+        names.sort_unstable();
+        for name in &names {
+            if let Some(number) = day::number_of(name)
+                && let Some((day, families)) = self.file(&dir.join(name), number, None, counters)?
+            {
+                self.note_sealed(&day);
+                self.days.insert(number, Arc::new(day));
+                // Later days know newer metadata.
+                let named = families.into_iter().map(|family| (family.family.clone(), family));
+                self.families.extend(named);
+            } else if let Some((tier, number)) = tiers::parse_name(name)
+                && let Some((day, _)) =
+                    self.file(&dir.join(name), number, Some(&mut known), counters)?
+            {
+                self.tiers[tier as usize].insert(number, Arc::new(day));
+            } else if tiers::is_unfinished(name) {
+                let path = dir.join(name);
+                fs::remove_file(&path)
+                    .map_err(|error| StoreError::file("remove unfinished", &path, error))?;
             }
         }
         Ok(())
+    }
+
+    /// Load one file; `None` when it was damaged and set aside.
+    fn file(
+        &mut self,
+        path: &Path,
+        number: i64,
+        known: Option<&mut KnownSeries>,
+        counters: &Counters,
+    ) -> Result<Option<(Day, Vec<strata_model::Metadata>)>, StoreError> {
+        let before = self.index.len();
+        match day::load(path, number, &mut self.index, known) {
+            Ok(loaded) => {
+                self.head.grow(self.index.len());
+                Ok(Some(loaded))
+            }
+            Err(error @ StoreError::TooNew { .. }) => Err(error),
+            Err(error) if error.is_damage() || is_incomplete(&error) => {
+                tracing::debug!(series = self.index.len() - before, "series of a damaged file");
+                counters.files_lost.add(1);
+                set_aside(path, &error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Remember by day how far each series goes on disk; asked exactly when it matters.

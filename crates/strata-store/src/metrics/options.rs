@@ -23,8 +23,14 @@ pub enum Fsync {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreOptions {
-    /// How long samples are kept. A day's file is removed when all of it is older.
+    /// How long samples are kept as they came. A day's file is removed when all of it is older.
     pub retention: String,
+    /// How long the 5 minute tier is kept, at least as long as the samples; "0s" switches it off and
+    /// removes it.
+    pub retention_5m: String,
+    /// How long the 1 hour tier is kept, at least as long as the finer ones; "0s" switches it off
+    /// and removes it.
+    pub retention_1h: String,
     /// How far behind the newest sample of its series a sample may be. Two senders of one series,
     /// or a receiver that retries, deliver minutes late; Prometheus takes nothing late by default.
     pub out_of_order_window: String,
@@ -48,6 +54,8 @@ impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             retention: "15d".to_owned(),
+            retention_5m: "90d".to_owned(),
+            retention_1h: "2y".to_owned(),
             out_of_order_window: "10m".to_owned(),
             future_tolerance: "10m".to_owned(),
             series_limit: 2_000_000,
@@ -67,6 +75,10 @@ pub struct StoreSettings {
     /// Where the files lie; made when it is missing.
     pub dir: PathBuf,
     pub retention: Duration,
+    /// Zero when there is no such tier.
+    pub retention_5m: Duration,
+    /// Zero when there is no such tier.
+    pub retention_1h: Duration,
     pub out_of_order_window: Duration,
     pub future_tolerance: Duration,
     pub series_limit: usize,
@@ -99,6 +111,8 @@ impl StoreOptions {
         let hour = Duration::from_hours(1);
         let century = hour * 24 * 365 * 100;
         let retention = duration("retention", &self.retention, hour, century);
+        let retention_5m = duration("retention_5m", &self.retention_5m, Duration::ZERO, century);
+        let retention_1h = duration("retention_1h", &self.retention_1h, Duration::ZERO, century);
         let out_of_order_window =
             duration("out_of_order_window", &self.out_of_order_window, Duration::ZERO, 24 * hour);
         let future_tolerance =
@@ -116,6 +130,13 @@ impl StoreOptions {
                 0
             }
         };
+        let kept = [
+            ("retention", retention),
+            ("retention_5m", retention_5m),
+            ("retention_1h", retention_1h),
+        ];
+        let named: Vec<String> = problems.iter().map(|problem| problem.path.clone()).collect();
+        problems.extend(too_short(&kept, &named));
         for (name, value) in [
             ("series_limit", self.series_limit),
             ("select_series_limit", self.select_series_limit),
@@ -131,6 +152,8 @@ impl StoreOptions {
         Ok(StoreSettings {
             dir: dir.to_owned(),
             retention,
+            retention_5m,
+            retention_1h,
             out_of_order_window,
             future_tolerance,
             series_limit: self.series_limit,
@@ -141,6 +164,24 @@ impl StoreOptions {
             select_samples_limit: self.select_samples_limit,
         })
     }
+}
+
+/// Tiers that would go before what they are to outlive. `faulty` fields have no value to compare.
+fn too_short(kept: &[(&str, Duration)], faulty: &[String]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut finer: Option<(&str, Duration)> = None;
+    for &(name, value) in kept.iter().filter(|(name, _)| !faulty.iter().any(|f| f == name)) {
+        if value.is_zero() {
+            continue;
+        }
+        if let Some((other, least)) = finer.filter(|(_, least)| value < *least) {
+            let (value, least) = (format_duration(value), format_duration(least));
+            let message = format!("{value} is shorter than {other} ({least}); \"0s\" is none");
+            problems.push(Problem::new(name, message));
+        }
+        finer = Some((name, value));
+    }
+    problems
 }
 
 #[cfg(test)]
@@ -159,5 +200,22 @@ mod tests {
         let problems = options.validate(Path::new("x")).unwrap_err();
         let fields: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(fields, ["retention", "queue", "series_limit"]);
+    }
+
+    #[test]
+    fn a_tier_is_kept_at_least_as_long_as_what_is_finer() {
+        let check = |five: &str, hour: &str, expected: &[&str]| {
+            let (retention_5m, retention_1h) = (five.to_owned(), hour.to_owned());
+            let options = StoreOptions { retention_5m, retention_1h, ..StoreOptions::default() };
+            let problems = options.validate(Path::new("x")).err().unwrap_or_default();
+            let fields: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
+            assert_eq!(fields, expected, "{five} {hour}");
+        };
+        check("15d", "15d", &[]);
+        check("0s", "0s", &[]);
+        check("14d", "1y", &["retention_5m"]);
+        check("90d", "60d", &["retention_1h"]);
+        check("0s", "1d", &["retention_1h"]);
+        check("often", "20d", &["retention_5m"]);
     }
 }

@@ -2,27 +2,39 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::Shared;
+use super::day::Day;
 use super::day::calendar::day_of;
+use super::tiers::{self, Tier};
 
 /// Ids are given anew only when this many series are dead, and at least a quarter of all: it costs
 /// a second per million and holds reads up for that long.
 const WORTH_RENAMING: usize = 1_000;
 
-/// Remove what is wholly older than the retention, `now_ms` being a time that can be trusted.
+/// Remove what is wholly older than its retention, `now_ms` being a time that can be trusted. A raw
+/// day stays until the tiers that outlive it are written.
 pub(super) fn apply(shared: &Shared, now_ms: i64) {
-    let oldest = now_ms.saturating_sub(shared.settings.retention.as_millis() as i64);
-    let gone = {
+    let first_kept = |kept: Duration| day_of(now_ms.saturating_sub(kept.as_millis() as i64));
+    let mut gone: Vec<Arc<Day>> = {
         let mut days = shared.days.write().unwrap_or_else(PoisonError::into_inner);
-        let kept = days.split_off(&day_of(oldest));
-        std::mem::replace(&mut *days, kept)
+        let kept = days.split_off(&first_kept(shared.settings.retention));
+        let old = std::mem::replace(&mut *days, kept);
+        let (waiting, gone): (Vec<_>, Vec<_>) =
+            old.into_iter().partition(|(number, _)| tiers::awaits(shared, *number, now_ms));
+        days.extend(waiting);
+        gone.into_iter().map(|(_, day)| day).collect()
     };
+    for tier in Tier::ALL {
+        let first = first_kept(tier.retention(&shared.settings));
+        gone.extend(shared.tiers.remove_before(tier, first).into_values());
+    }
     if gone.is_empty() {
         return;
     }
-    for day in gone.into_values() {
+    for day in gone {
         day.close_readers();
         match remove_database(&day.path) {
             Ok(()) => tracing::info!(path = %day.path.display(), "day is past retention, removed"),
@@ -40,7 +52,8 @@ pub(super) fn forget_series(shared: &Shared, at_least: usize) {
     let keep: Vec<bool> = {
         let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
         let head = shared.head.read().unwrap_or_else(PoisonError::into_inner);
-        let days = shared.days_between(i64::MIN, i64::MAX);
+        let mut days = shared.days_between(i64::MIN, i64::MAX);
+        days.extend(shared.tiers.all());
         let states: Vec<_> = days.iter().map(|day| day.state()).collect();
         let alive = |id| head.holds(id) || states.iter().any(|state| state.has(id));
         (0..index.len() as u32).map(alive).collect()
@@ -58,6 +71,7 @@ pub(super) fn forget_series(shared: &Shared, at_least: usize) {
     for day in shared.days_between(i64::MIN, i64::MAX) {
         day.rename(&renamed);
     }
+    shared.tiers.rename(&renamed);
     tracing::debug!(dead, alive = keep.len() - dead, "series without samples forgotten");
 }
 
@@ -92,7 +106,10 @@ mod tests {
     #[test]
     fn series_without_samples_are_forgotten_and_the_others_keep_theirs() {
         let dir = tempfile::tempdir().unwrap();
-        let settings = StoreOptions::default().validate(dir.path()).unwrap();
+        let none = || "0s".to_owned();
+        let options =
+            StoreOptions { retention_5m: none(), retention_1h: none(), ..StoreOptions::default() };
+        let settings = options.validate(dir.path()).unwrap();
         let open = |at| {
             let clock = Arc::new(FixedClock::at(at));
             MetricStore::open(settings.clone(), clock, &Meter::default()).unwrap()

@@ -10,6 +10,7 @@ use strata_model::{Labels, Matcher, Metadata, SelectError, Selection, Series, Se
 use super::Shared;
 use super::day::{Gather, ReadBounds, TimeCache};
 use super::head::HeadSlice;
+use super::tiers::TierQuery;
 
 impl SeriesSource for super::MetricStore {
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
@@ -86,7 +87,15 @@ impl Shared {
         let days = self.days_between(range.0, range.1);
         let mut gathers: Vec<Gather> = ids.iter().map(|_| Gather::default()).collect();
         let mut cache = TimeCache::default();
-        let bounds = ReadBounds { damage: &self.damage, limit: settings.select_samples_limit };
+        let limit = settings.select_samples_limit;
+        let (hints, damage) = (&selection.hints, &self.damage);
+        let stand_ins = self.tiers.stand_ins(range, &days);
+        let raw_follows = !days.is_empty() || slices.iter().any(Option::is_some);
+        let query = TierQuery { ids: &ids, range, hints, damage, raw_follows, limit };
+        let read = query.gather(&stand_ins, &mut gathers, &mut cache);
+        read.map_err(|error| SelectError::Storage(error.chain()))?;
+        self.check_samples(&gathers)?;
+        let bounds = ReadBounds { damage, limit, column: None };
         for day in &days {
             let read = day.read(&ids, range, &mut gathers, &mut cache, &bounds);
             read.map_err(|error| SelectError::Storage(error.chain()))?;
@@ -146,7 +155,8 @@ impl Shared {
             let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
             ids.iter().map(|&id| head.holds_between(id, range.0, range.1)).collect()
         };
-        let days = self.days_between(range.0, range.1);
+        let mut days = self.days_between(range.0, range.1);
+        days.extend(self.tiers.stand_ins(range, &days).into_iter().map(|(_, day)| day));
         let states: Vec<_> = days.iter().map(|day| day.state()).collect();
         let kept = ids.into_iter().zip(in_head);
         kept.filter(|(id, in_head)| *in_head || states.iter().any(|state| state.has(*id)))

@@ -9,18 +9,21 @@ use rusqlite::{Connection, OpenFlags};
 use super::day::{self, Day};
 use super::error::StoreError;
 use super::log;
+use super::tiers;
 
 /// What a check of every file found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VerifyReport {
     /// Files that were read.
     pub files: u64,
-    /// Label sets, summed over day files.
+    /// Label sets, summed over files.
     pub series: u64,
     /// Blocks of float samples.
     pub blocks: u64,
     /// Samples in day files.
     pub samples: u64,
+    /// Points in tier files, all columns counted.
+    pub tier_points: u64,
     /// Samples in the log.
     pub log_samples: u64,
     /// What is damaged: file and finding.
@@ -29,26 +32,29 @@ pub struct VerifyReport {
 
 pub(super) fn verify(dir: &Path) -> Result<VerifyReport, StoreError> {
     let listed = |error| StoreError::file("list", dir, error);
-    let mut days = Vec::new();
+    let mut files = Vec::new();
     let mut report = VerifyReport::default();
     for entry in fs::read_dir(dir).map_err(listed)? {
         let entry = entry.map_err(listed)?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        days.extend(day::number_of(name));
+        let is_tier = tiers::parse_name(name).is_some();
+        if is_tier || day::number_of(name).is_some() {
+            files.push((is_tier, entry.path()));
+        }
         if name.ends_with(".damaged") {
             report.damage.push((entry.path(), "set aside when the store opened".to_owned()));
         }
     }
-    days.sort_unstable();
-    for number in days {
-        let path = day::path(dir, number);
+    files.sort_unstable();
+    for (is_tier, path) in files {
         report.files += 1;
         match day::check_file(&path) {
             Ok(check) => {
                 report.series += check.series;
                 report.blocks += check.blocks;
-                report.samples += check.samples;
+                let found = if is_tier { &mut report.tier_points } else { &mut report.samples };
+                *found += check.samples;
                 report.damage.extend(check.damage.into_iter().map(|what| (path.clone(), what)));
             }
             Err(error) => report.damage.push((path, error.chain())),
@@ -71,7 +77,7 @@ pub(super) fn verify(dir: &Path) -> Result<VerifyReport, StoreError> {
     Ok(report)
 }
 
-/// Copy day files one by one; each copy is one consistent snapshot.
+/// Copy files one by one; each copy is one consistent snapshot.
 pub(super) fn backup(days: &[Arc<Day>], to: &Path) -> Result<(), StoreError> {
     fs::create_dir(to).map_err(|error| StoreError::file("make directory", to, error))?;
     for day in days {

@@ -300,6 +300,7 @@ impl Writer {
         self.shared.head.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.sealed_at = self.shared.clock.monotonic();
         self.shared.counters.seals.add(1);
+        self.shared.tiers.poke();
         log::remove_before(&dir, through + 1)
             .map_err(|error| StoreError::file("remove old log segments in", &dir, error))
     }
@@ -381,9 +382,8 @@ impl Writer {
     fn close(&mut self) -> Result<(), StoreError> {
         self.commit(true);
         self.seal()?;
-        for day in self.shared.days_between(i64::MIN, i64::MAX) {
-            day.close_readers();
-        }
+        let days = self.shared.days_between(i64::MIN, i64::MAX);
+        days.iter().chain(&self.shared.tiers.all()).for_each(|day| day.close_readers());
         let path = log::segment_path(&self.shared.settings.dir, self.segment.number());
         fs::remove_file(&path).map_err(|error| StoreError::file("remove", &path, error))
     }

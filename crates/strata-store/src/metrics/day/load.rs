@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
+use rustc_hash::FxHashMap;
 use strata_model::labels::hash_encoded;
 use strata_model::{Labels, Metadata, NativeHistogram};
+use xxhash_rust::xxh3::Xxh3;
 
-use super::{Day, DayState, FORMAT, SealSpan, number_of, open_reader};
+use super::{Day, DayState, FORMAT, Locals, SealSpan, open_reader};
 use crate::metrics::codec::frame::Unpacker;
 use crate::metrics::codec::varint::Reader;
 use crate::metrics::codec::{block, times};
@@ -14,40 +16,44 @@ use crate::metrics::error::StoreError;
 use crate::metrics::index::{Index, metric_name};
 use crate::metrics::log::record::take_metadata;
 
-/// Open the file, enter its series into `index`, and say what it holds and which families it knows.
-pub(crate) fn load(path: &Path, index: &mut Index) -> Result<(Day, Vec<Metadata>), StoreError> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let number = number_of(name).ok_or_else(|| damaged(path, "its name has no date"))?;
+/// Series of files that were loaded, by the hash of their rows. Where nothing comes and goes, years
+/// of tier files say the same, and need not be read or kept more than once.
+pub(crate) type KnownSeries = FxHashMap<u64, Locals>;
+
+/// Open the file of this day, enter its series into `index`, and say what it holds and which
+/// families it knows. A file that is only read, a tier, takes what it can from `known`.
+pub(crate) fn load(
+    path: &Path,
+    number: i64,
+    index: &mut Index,
+    known: Option<&mut KnownSeries>,
+) -> Result<(Day, Vec<Metadata>), StoreError> {
     let connection = open_reader(path)?;
     let failed = |error| StoreError::database("read", path, error);
-    let meta = |key: &str| -> rusqlite::Result<i64> {
-        connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
-    };
-    let format = meta("format").map_err(failed)?;
-    if format > FORMAT {
-        return Err(StoreError::TooNew { path: path.to_owned(), found: format, known: FORMAT });
-    }
     let mut unpacker = Unpacker::default();
-    let mut state = DayState {
-        seals: read_seals(&connection).map_err(failed)?,
-        log_through: meta("log_through").map_err(failed)? as u32,
-        ..DayState::default()
-    };
-    for blob in
-        blobs(&connection, "SELECT first, data FROM series ORDER BY first").map_err(failed)?
-    {
-        let entries =
-            decode_series(&blob.1, &mut unpacker).ok_or_else(|| damaged(path, "a series row"))?;
-        for (number, labels) in entries {
-            enter(&mut state, index, number, &labels);
+    let mut state = read_state(&connection, path)?;
+    let rows = blobs(&connection, "SELECT first, data FROM series ORDER BY first");
+    let rows = rows.map_err(failed)?;
+    let mut hash = Xxh3::new();
+    for (_, blob) in &rows {
+        hash.update(blob);
+    }
+    let hash = hash.digest();
+    if let Some(locals) = known.as_ref().and_then(|known| known.get(&hash)) {
+        state.locals = locals.clone();
+    } else {
+        for (_, blob) in rows {
+            let entries =
+                decode_series(&blob, &mut unpacker).ok_or_else(|| damaged(path, "a series row"))?;
+            for (number, labels) in entries {
+                enter(&mut state, index, number, &labels);
+            }
         }
     }
-    let mut statement = connection.prepare("SELECT id FROM histogram").map_err(failed)?;
-    let ids = statement.query_map([], |row| row.get::<_, i64>(0)).map_err(failed)?;
-    for id in ids {
-        state.histograms.insert(id.map_err(failed)? as u32);
+    if let Some(known) = known {
+        known.insert(hash, state.locals.clone());
+        state.open_groups = FxHashMap::default();
     }
-    drop(statement);
     let families = connection
         .query_row("SELECT value FROM meta WHERE key = 'families'", [], |row| {
             row.get::<_, Vec<u8>>(0)
@@ -56,6 +62,30 @@ pub(crate) fn load(path: &Path, index: &mut Index) -> Result<(Day, Vec<Metadata>
         .and_then(|blob| take_metadata(&mut Reader::new(&unpacker.unwrap(&blob)?)))
         .unwrap_or_default();
     Ok((Day::new(number, path.to_owned(), state), families))
+}
+
+/// What the file says of itself, less its series.
+pub(super) fn read_state(connection: &Connection, path: &Path) -> Result<DayState, StoreError> {
+    let failed = |error| StoreError::database("read", path, error);
+    let meta = |key: &str| -> rusqlite::Result<i64> {
+        connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+    };
+    let format = meta("format").map_err(failed)?;
+    if format > FORMAT {
+        return Err(StoreError::TooNew { path: path.to_owned(), found: format, known: FORMAT });
+    }
+    let mut state = DayState {
+        seals: read_seals(connection).map_err(failed)?,
+        log_through: meta("log_through").map_err(failed)? as u32,
+        built_from: meta("built_from").optional().map_err(failed)?.unwrap_or(0) as u32,
+        ..DayState::default()
+    };
+    let mut statement = connection.prepare("SELECT id FROM histogram").map_err(failed)?;
+    let ids = statement.query_map([], |row| row.get::<_, i64>(0)).map_err(failed)?;
+    for id in ids {
+        state.histograms.insert(id.map_err(failed)? as u32);
+    }
+    Ok(state)
 }
 
 fn enter(state: &mut DayState, index: &mut Index, number: u32, labels: &Labels) {

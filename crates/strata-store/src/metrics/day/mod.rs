@@ -20,7 +20,7 @@ mod read;
 mod write;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use rusqlite::{Connection, OpenFlags};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -28,16 +28,18 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::codec::block;
 use super::error::StoreError;
 
-pub(crate) use self::load::{check_file, load};
-pub(crate) use self::read::{Damage, Gather, ReadBounds, TimeCache};
-pub(crate) use self::write::{SealInput, seal};
+pub(crate) use self::load::{KnownSeries, check_file, load};
+pub(crate) use self::read::{Damage, Gather, Member, ReadBounds, TimeCache};
+pub(crate) use self::write::{
+    BLOCK_LEVEL, SCHEMA, SealInput, TimeColumns, encode_histograms, insert_series, seal,
+};
 
 /// Version of the tables and blobs; a file with a larger one is left alone.
 pub(crate) const FORMAT: i64 = 1;
 
 /// Small pages, because a blob of some kilobytes leaves half a page empty: 1 KiB wastes a few
 /// percent where SQLite's usual 4 KiB wastes a tenth.
-const PAGE_SIZE: u32 = 1_024;
+pub(crate) const PAGE_SIZE: u32 = 1_024;
 
 /// Idle read connections kept per day.
 const READERS_KEPT: usize = 2;
@@ -52,10 +54,11 @@ pub(crate) struct SealSpan {
 }
 
 /// Series numbers of one file by series id of this process. Ids of one day lie close together.
-#[derive(Debug, Default)]
-struct Locals {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Locals {
     base: u32,
-    numbers: Vec<u32>,
+    /// Shared between a day and its tiers, and between days with the same series.
+    numbers: Arc<Vec<u32>>,
 }
 
 const NO_LOCAL: u32 = u32::MAX;
@@ -67,26 +70,27 @@ impl Locals {
     }
 
     fn insert(&mut self, id: u32, number: u32) {
-        if self.numbers.is_empty() {
+        let numbers = Arc::make_mut(&mut self.numbers);
+        if numbers.is_empty() {
             self.base = id;
         }
         if id < self.base {
             let gap = (self.base - id) as usize;
-            self.numbers.splice(0..0, std::iter::repeat_n(NO_LOCAL, gap));
+            numbers.splice(0..0, std::iter::repeat_n(NO_LOCAL, gap));
             self.base = id;
         }
         let at = (id - self.base) as usize;
-        if at >= self.numbers.len() {
-            self.numbers.resize(at + 1, NO_LOCAL);
+        if at >= numbers.len() {
+            numbers.resize(at + 1, NO_LOCAL);
         }
-        self.numbers[at] = number;
+        numbers[at] = number;
     }
 }
 
 impl Locals {
     fn renamed(&self, renamed: &[Option<u32>]) -> Self {
         let mut locals = Self::default();
-        for (old, &number) in (self.base..).zip(&self.numbers) {
+        for (old, &number) in (self.base..).zip(self.numbers.iter()) {
             let new = renamed.get(old as usize).copied().flatten();
             if let Some(id) = new.filter(|_| number != NO_LOCAL) {
                 locals.insert(id, number);
@@ -108,6 +112,8 @@ pub(crate) struct DayState {
     histograms: FxHashSet<u32>,
     /// Samples of this day in log segments up to here are in the file.
     pub(crate) log_through: u32,
+    /// Of a tier file: the last seal of the day file that it takes in.
+    pub(crate) built_from: u32,
 }
 
 impl DayState {
@@ -127,7 +133,26 @@ impl DayState {
     }
 
     fn next_sequence(&self) -> u32 {
-        self.seals.last().map_or(1, |seal| seal.sequence + 1)
+        self.last_sequence() + 1
+    }
+
+    /// Sequence of the last seal; 0 when there is none.
+    pub(crate) fn last_sequence(&self) -> u32 {
+        self.seals.last().map_or(0, |seal| seal.sequence)
+    }
+
+    /// Numbers in the file and ids of all series, in order of number.
+    pub(crate) fn members(&self) -> Vec<(u32, u32)> {
+        let pairs = (self.locals.base..).zip(self.locals.numbers.iter());
+        let pairs = pairs.filter(|(_, number)| **number != NO_LOCAL);
+        let mut members: Vec<_> = pairs.map(|(id, &number)| (number, id)).collect();
+        members.sort_unstable();
+        members
+    }
+
+    /// The number in the file of the series with this id.
+    pub(crate) fn number(&self, id: u32) -> Option<u32> {
+        self.locals.get(id)
     }
 
     pub(crate) fn samples(&self) -> u64 {
@@ -155,6 +180,13 @@ impl Day {
     /// A day that has no file yet.
     pub(crate) fn empty(dir: &Path, number: i64) -> Self {
         Self::new(number, path(dir, number), DayState::default())
+    }
+
+    /// Open a tier file that was just made from this day: its series have the same numbers.
+    pub(crate) fn derive(&self, path: PathBuf) -> Result<Self, StoreError> {
+        let mut state = load::read_state(&open_reader(&path)?, &path)?;
+        state.locals = self.state().locals.clone();
+        Ok(Self::new(self.number, path, state))
     }
 
     pub(crate) fn state(&self) -> RwLockReadGuard<'_, DayState> {
@@ -196,7 +228,7 @@ pub(crate) fn number_of(name: &str) -> Option<i64> {
 }
 
 /// A row id that orders by sequence, then number.
-fn row_id(sequence: u32, number: u32) -> i64 {
+pub(crate) fn row_id(sequence: u32, number: u32) -> i64 {
     (i64::from(sequence) << 32) | i64::from(number)
 }
 

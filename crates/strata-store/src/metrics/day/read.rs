@@ -72,6 +72,11 @@ impl Gather {
         whole
     }
 
+    /// Add histograms that are in the range, in order of time.
+    pub(crate) fn add_histograms(&mut self, histograms: Vec<(i64, Arc<NativeHistogram>)>) {
+        self.histograms.extend(histograms);
+    }
+
     /// Float and histogram samples so far.
     pub(crate) fn samples(&self) -> usize {
         self.values.len() + self.histograms.len()
@@ -146,7 +151,25 @@ impl Day {
         cache: &mut TimeCache,
         bounds: &ReadBounds<'_>,
     ) -> Result<(), StoreError> {
-        let (members, spans, with_histograms) = self.plan(wanted, range);
+        let members = {
+            let state = self.state();
+            let numbers = wanted.iter().enumerate();
+            numbers.filter_map(|(place, &id)| Some((state.locals.get(id)?, place))).collect()
+        };
+        self.read_members(members, range, out, cache, bounds)
+    }
+
+    /// [`Day::read`] by numbers in the file.
+    pub(crate) fn read_members(
+        &self,
+        mut members: Vec<Member>,
+        range: (i64, i64),
+        out: &mut [Gather],
+        cache: &mut TimeCache,
+        bounds: &ReadBounds<'_>,
+    ) -> Result<(), StoreError> {
+        members.sort_unstable();
+        let (spans, with_histograms) = self.plan(&members, range, bounds.column);
         if members.is_empty() || spans.is_empty() {
             return Ok(());
         }
@@ -171,34 +194,34 @@ impl Day {
         }
     }
 
-    /// Numbers in this file with places in the answer, in order; the seals in the range; and those
-    /// of the series that have histograms.
-    #[expect(clippy::type_complexity, reason = "three lists, taken apart at the only call")]
+    /// The seals in the range, and those of the series that have histograms.
     fn plan(
         &self,
-        wanted: &[u32],
+        members: &[Member],
         range: (i64, i64),
-    ) -> (Vec<(u32, usize)>, Vec<SealSpan>, Vec<(u32, usize)>) {
+        column: Option<u32>,
+    ) -> (Vec<SealSpan>, Vec<Member>) {
         let state = self.state();
-        let spans = state.seals.iter().copied();
-        let spans: Vec<_> =
-            spans.filter(|seal| seal.last_ms >= range.0 && seal.first_ms <= range.1).collect();
-        let numbers = wanted.iter().enumerate();
-        let mut members: Vec<_> =
-            numbers.filter_map(|(place, &id)| Some((state.locals.get(id)?, place))).collect();
-        members.sort_unstable();
+        let mut spans = state.seals.clone();
+        spans.retain(|seal| seal.last_ms >= range.0 && seal.first_ms <= range.1);
+        spans.retain(|seal| column.is_none_or(|column| column == seal.sequence));
         let with_histograms = members.iter().copied();
         let with_histograms =
             with_histograms.filter(|(number, _)| state.histograms.contains(number)).collect();
-        (members, spans, with_histograms)
+        (spans, with_histograms)
     }
 }
+
+/// Number of a series in a file, and its place in the answer.
+pub(crate) type Member = (u32, usize);
 
 /// What bounds and watches a read.
 pub(crate) struct ReadBounds<'a> {
     pub(crate) damage: &'a Damage,
     /// Samples in the whole answer.
     pub(crate) limit: usize,
+    /// Of a tier file the column to read.
+    pub(crate) column: Option<u32>,
 }
 
 struct ReadPass<'a> {
@@ -218,7 +241,7 @@ impl ReadPass<'_> {
     fn blocks(
         &mut self,
         connection: &Connection,
-        members: &[(u32, usize)],
+        members: &[Member],
         spans: &[SealSpan],
         out: &mut [Gather],
     ) -> rusqlite::Result<()> {
@@ -287,7 +310,7 @@ impl ReadPass<'_> {
     fn histograms(
         &mut self,
         connection: &Connection,
-        members: &[(u32, usize)],
+        members: &[Member],
         spans: &[SealSpan],
         out: &mut [Gather],
     ) -> rusqlite::Result<()> {

@@ -19,7 +19,7 @@ use crate::metrics::index::{Index, metric_name};
 use crate::metrics::log::record::put_metadata;
 
 /// zstd level of blocks. Level 3 is within 2 % of level 9 here and five times faster.
-const BLOCK_LEVEL: i32 = 3;
+pub(crate) const BLOCK_LEVEL: i32 = 3;
 
 /// zstd level of label sets: written once a day per series, so worth the time.
 const SERIES_LEVEL: i32 = 9;
@@ -30,7 +30,7 @@ const ROW_SERIES: usize = 4_096;
 /// Label bytes to a `series` row.
 const ROW_BYTES: usize = 4 << 20;
 
-const SCHEMA: &str = "
+pub(crate) const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE series (first INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE seal (sequence INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, samples INTEGER NOT NULL);
@@ -124,6 +124,48 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Write label sets with their numbers, which ascend, many to a row.
+pub(crate) fn insert_series(
+    connection: &Connection,
+    mut rest: &[(u32, &[u8])],
+) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare("INSERT INTO series VALUES (?1, ?2)")?;
+    let mut framer = Framer::new(SERIES_LEVEL);
+    while let Some(&(first, _)) = rest.first() {
+        let mut data = Vec::new();
+        let mut count = 0;
+        while let Some((&(number, encoded), tail)) = rest.split_first()
+            && count < ROW_SERIES
+            && data.len() < ROW_BYTES
+        {
+            put_u64(&mut data, u64::from(number));
+            put_u64(&mut data, encoded.len() as u64);
+            data.extend_from_slice(encoded);
+            count += 1;
+            rest = tail;
+        }
+        let mut body = Vec::with_capacity(data.len() + 4);
+        put_u64(&mut body, count as u64);
+        body.append(&mut data);
+        insert.execute(params![first, framer.wrap(&body)])?;
+    }
+    Ok(())
+}
+
+/// The body of a `histogram` row.
+pub(crate) fn encode_histograms(list: &[(i64, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    put_u64(&mut body, list.len() as u64);
+    let mut last = 0_i64;
+    for &(time, packed) in list {
+        put_i64(&mut body, time.wrapping_sub(last));
+        put_u64(&mut body, packed.len() as u64);
+        body.extend_from_slice(packed);
+        last = time;
+    }
+    body
+}
+
 struct Sealer<'a> {
     day: i64,
     input: &'a SealInput<'a>,
@@ -184,29 +226,8 @@ impl<'a> Sealer<'a> {
             self.sealed.fresh.iter().map(|&(id, number)| (number, id)).collect();
         fresh.sort_unstable();
         let index = self.input.index.read().unwrap_or_else(PoisonError::into_inner);
-        let mut insert = transaction.prepare("INSERT INTO series VALUES (?1, ?2)")?;
-        let mut framer = Framer::new(SERIES_LEVEL);
-        let mut rest = fresh.as_slice();
-        while let Some(&(first, _)) = rest.first() {
-            let mut data = Vec::new();
-            let mut count = 0;
-            while let Some((&(number, id), tail)) = rest.split_first()
-                && count < ROW_SERIES
-                && data.len() < ROW_BYTES
-            {
-                let encoded = index.encoded(id);
-                put_u64(&mut data, u64::from(number));
-                put_u64(&mut data, encoded.len() as u64);
-                data.extend_from_slice(encoded);
-                count += 1;
-                rest = tail;
-            }
-            let mut body = Vec::with_capacity(data.len() + 4);
-            put_u64(&mut body, count as u64);
-            body.append(&mut data);
-            insert.execute(params![first, framer.wrap(&body)])?;
-        }
-        Ok(())
+        let fresh = fresh.iter().map(|&(number, id)| (number, index.encoded(id)));
+        insert_series(transaction, &fresh.collect::<Vec<_>>())
     }
 
     fn samples(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -250,9 +271,9 @@ impl<'a> Sealer<'a> {
                 if !pass.load(self.input.head, id, self.day) {
                     continue;
                 }
-                let (times_id, new) = pass.times_id();
-                if new {
-                    let frame = self.framer.wrap(&pass.encoded_times);
+                let (times_id, new) = pass.columns.id(&pass.times);
+                if let Some(encoded) = new {
+                    let frame = self.framer.wrap(encoded);
                     insert_times.execute(params![row_id(pass.sequence, times_id), frame])?;
                 }
                 builder.push((number % group_size) as u8, times_id, &pass.bits);
@@ -275,21 +296,11 @@ impl<'a> Sealer<'a> {
         let mut insert = transaction.prepare("INSERT INTO histogram VALUES (?1, ?2)")?;
         for &(number, id) in &self.members {
             let head = self.input.head.read().unwrap_or_else(PoisonError::into_inner);
-            let list: Vec<_> =
-                head.histograms(id).iter().filter(|sample| day_of(sample.0) == self.day).collect();
-            if list.is_empty() {
-                continue;
-            }
-            let mut body = Vec::new();
-            put_u64(&mut body, list.len() as u64);
-            let mut last = 0_i64;
-            for (time, packed) in &list {
-                put_i64(&mut body, time.wrapping_sub(last));
-                put_u64(&mut body, packed.len() as u64);
-                body.extend_from_slice(packed);
-                last = *time;
-                pass.cover(*time, *time, 1);
-            }
+            let list = head.histograms(id).iter().filter(|sample| day_of(sample.0) == self.day);
+            let list: Vec<_> = list.map(|(time, packed)| (*time, &**packed)).collect();
+            let (Some(first), Some(last)) = (list.first(), list.last()) else { continue };
+            pass.cover(first.0, last.0, list.len() as u64);
+            let body = encode_histograms(&list);
             insert.execute(params![row_id(pass.sequence, number), self.framer.wrap(&body)])?;
             self.sealed.histograms.push(number);
         }
@@ -313,10 +324,7 @@ struct Pass {
     part: usize,
     times: Vec<i64>,
     bits: Vec<u64>,
-    encoded_times: Vec<u8>,
-    /// Ids of time columns by their packed bytes: series scraped together share one.
-    known_times: FxHashMap<Box<[u8]>, u32>,
-    last_times: (Vec<i64>, u32),
+    columns: TimeColumns,
     first_ms: i64,
     last_ms: i64,
     samples: u64,
@@ -331,9 +339,7 @@ impl Pass {
             part,
             times: Vec::new(),
             bits: Vec::new(),
-            encoded_times: Vec::new(),
-            known_times: FxHashMap::default(),
-            last_times: (Vec::new(), 0),
+            columns: TimeColumns::default(),
             first_ms: i64::MAX,
             last_ms: i64::MIN,
             samples: 0,
@@ -369,24 +375,34 @@ impl Pass {
         self.last_ms = self.last_ms.max(last);
         self.samples += samples;
     }
+}
 
-    /// The id of the current time column, and whether it is new; then it is in `encoded_times`.
-    fn times_id(&mut self) -> (u32, bool) {
-        if self.last_times.0 == self.times {
-            return (self.last_times.1, false);
+/// The time columns of one seal: series scraped together share one.
+#[derive(Default)]
+pub(crate) struct TimeColumns {
+    /// Ids by packed bytes.
+    known: FxHashMap<Box<[u8]>, u32>,
+    last: (Vec<i64>, u32),
+    encoded: Vec<u8>,
+}
+
+impl TimeColumns {
+    /// The id of this column, and its packed bytes when it is new.
+    pub(crate) fn id(&mut self, times: &[i64]) -> (u32, Option<&[u8]>) {
+        if self.last.0 == times {
+            return (self.last.1, None);
         }
-        self.encoded_times.clear();
-        times::encode(&self.times, &mut self.encoded_times);
-        let next = self.known_times.len() as u32;
-        let (id, new) = match self.known_times.get(self.encoded_times.as_slice()) {
-            Some(&id) => (id, false),
-            None => (next, true),
-        };
-        if new {
-            self.known_times.insert(Box::from(self.encoded_times.as_slice()), id);
+        self.encoded.clear();
+        times::encode(times, &mut self.encoded);
+        let next = self.known.len() as u32;
+        let known = self.known.get(self.encoded.as_slice()).copied();
+        let id = known.unwrap_or(next);
+        if known.is_none() {
+            self.known.insert(Box::from(self.encoded.as_slice()), id);
         }
-        self.last_times.0.clone_from(&self.times);
-        self.last_times.1 = id;
-        (id, new)
+        self.last.0.clear();
+        self.last.0.extend_from_slice(times);
+        self.last.1 = id;
+        (id, known.is_none().then_some(self.encoded.as_slice()))
     }
 }
