@@ -163,9 +163,7 @@ pub(crate) fn run(arguments: &PeersArgs) -> Result<()> {
 /// The first line of `--version`; none when the program is not there.
 fn version_of(program: &Path) -> Option<String> {
     let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
-    // Prometheus wrote its version to standard error before 2.46.
-    let text = [output.stdout, output.stderr].concat();
-    Some(String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned())
+    Some(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
 }
 
 /// How many differences there are.
