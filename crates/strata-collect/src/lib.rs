@@ -7,12 +7,13 @@
 
 pub mod book;
 pub mod collector;
-pub mod receive;
 pub mod discover;
 pub mod exposition;
+pub mod l3_host;
+mod native;
+pub mod receive;
 pub mod schedule;
 pub mod scrape;
-pub mod l3_host;
 
 pub use book::SourceBook;
 pub use collector::{CollectError, Collector, Harvest, PageCounts};

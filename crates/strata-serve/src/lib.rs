@@ -1,6 +1,6 @@
 //! HTTP: the Prometheus API, remote write, OTLP, health and our own metrics.
 //!
-//! Floor 8. Knows no metric names, no prices and no storage: it hands PromQL to a
+//! Floor 4. Knows no metric names, no prices and no storage: it hands PromQL to a
 //! [`strata_query::MetricsEngine`], decoded pushes to a [`strata_model::Sink`], and writes what it
 //! is given as the JSON that Grafana and Prometheus's own tools read.
 //!
@@ -25,6 +25,6 @@ mod state;
 pub use error::ServeError;
 pub use guard::Secret;
 pub use json::number::{push_float, push_plain, push_seconds};
-pub use options::{ListenAt, Problem, ServeOptions, ServeSettings};
+pub use options::{ListenAt, ServeOptions, ServeSettings};
 pub use server::{Addresses, Bound};
 pub use state::{OwnNames, Parts, Ready, Status};

@@ -1,11 +1,11 @@
 //! What can be set about the server: as written in `strata.toml`, and as checked.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strata_model::Problem;
 use strata_model::text::{parse_bytes, parse_duration};
 
 /// The server, as written in `strata.toml`.
@@ -69,20 +69,6 @@ impl Default for ServeOptions {
             body_timeout: "30s".to_owned(),
             shutdown_grace: "10s".to_owned(),
         }
-    }
-}
-
-/// Something wrong with one field of the options.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Name of the field, `query_timeout`.
-    pub field: &'static str,
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
     }
 }
 
@@ -197,11 +183,11 @@ pub(crate) fn exposure_message(address: SocketAddr) -> String {
 struct Check(Vec<Problem>);
 
 impl Check {
-    fn problem(&mut self, field: &'static str, message: impl Into<String>) {
-        self.0.push(Problem { field, message: message.into() });
+    fn problem(&mut self, field: &str, message: impl Into<String>) {
+        self.0.push(Problem::new(field, message));
     }
 
-    fn address(&mut self, field: &'static str, text: &str) -> SocketAddr {
+    fn address(&mut self, field: &str, text: &str) -> SocketAddr {
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let port = text.strip_prefix("localhost:").and_then(|port| port.parse::<u16>().ok());
         match (port, text.parse()) {
@@ -217,7 +203,7 @@ impl Check {
         }
     }
 
-    fn otlp(&mut self, field: &'static str, text: Option<&str>, port: u16) -> Option<ListenAt> {
+    fn otlp(&mut self, field: &str, text: Option<&str>, port: u16) -> Option<ListenAt> {
         match text {
             None => Some(ListenAt {
                 address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
@@ -228,7 +214,7 @@ impl Check {
         }
     }
 
-    fn duration(&mut self, field: &'static str, text: &str) -> Duration {
+    fn duration(&mut self, field: &str, text: &str) -> Duration {
         match parse_duration(text) {
             Ok(duration) if !duration.is_zero() => return duration,
             Ok(_) => self.problem(field, "must be longer than zero"),
@@ -237,7 +223,7 @@ impl Check {
         Duration::ZERO
     }
 
-    fn bytes(&mut self, field: &'static str, text: &str) -> usize {
+    fn bytes(&mut self, field: &str, text: &str) -> usize {
         match parse_bytes(text).map(usize::try_from) {
             Ok(Ok(bytes)) if bytes > 0 => return bytes,
             Ok(Ok(_)) => self.problem(field, "must be larger than zero"),
@@ -247,7 +233,7 @@ impl Check {
         0
     }
 
-    fn count(&mut self, field: &'static str, count: usize) -> usize {
+    fn count(&mut self, field: &str, count: usize) -> usize {
         if count == 0 {
             self.problem(field, "must be at least 1");
         }
@@ -255,11 +241,13 @@ impl Check {
     }
 
     fn hosts(&mut self, hosts: &[String]) {
-        for host in hosts.iter().filter(|host| host.is_empty() || host.contains(['/', ':', ' '])) {
-            self.problem(
-                "allowed_hosts",
-                format!("{host:?} is not a host name, write it without scheme and port"),
-            );
+        for (index, host) in hosts.iter().enumerate() {
+            if host.is_empty() || host.contains(['/', ':', ' ']) {
+                self.problem(
+                    &format!("allowed_hosts[{index}]"),
+                    format!("{host:?} is not a host name, write it without scheme and port"),
+                );
+            }
         }
     }
 }
@@ -287,10 +275,10 @@ mod tests {
             ..ServeOptions::default()
         };
         let problems = options.validate().unwrap_err();
-        let names: Vec<_> = problems.iter().map(|problem| problem.field).collect();
+        let names: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(
             names,
-            ["listen", "query_timeout", "body_bytes_max", "connections_max", "allowed_hosts"]
+            ["listen", "query_timeout", "body_bytes_max", "connections_max", "allowed_hosts[0]"]
         );
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use regex::bytes::{Regex, RegexSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strata_model::Problem;
 use strata_model::text::{format_duration, parse_duration};
 
 /// The area of the host that one collector reads.
@@ -70,6 +71,8 @@ impl HostPart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostOptions {
+    /// Read this host.
+    pub enabled: bool,
     /// How often the host is read, at least "1s". Slow parts (file systems, control groups, PCI)
     /// keep to 10 or 15 seconds when this is shorter.
     pub interval: String,
@@ -107,6 +110,7 @@ pub struct ProcessOptions {
 impl Default for HostOptions {
     fn default() -> Self {
         Self {
+            enabled: true,
             interval: "15s".to_owned(),
             parts: HostPart::ALL.to_vec(),
             exclude_mounts:
@@ -188,33 +192,33 @@ impl HostOptions {
     /// Check everything.
     ///
     /// # Errors
-    /// One sentence per problem, each starting with the path of the setting.
-    pub fn validate(&self) -> Result<HostSettings, Vec<String>> {
+    /// Every problem found.
+    pub fn validate(&self) -> Result<HostSettings, Vec<Problem>> {
         let mut problems = Vec::new();
         let second = Duration::from_secs(1);
-        let interval = at_least("host.interval", &self.interval, second, &mut problems);
+        let interval = at_least("interval", &self.interval, second, &mut problems);
         let mount_deadline = at_least(
-            "host.mount_deadline",
+            "mount_deadline",
             &self.mount_deadline,
             Duration::from_millis(10),
             &mut problems,
         );
         if mount_deadline.is_some_and(|deadline| deadline > MOUNT_DEADLINE_MAX) {
-            problems.push("host.mount_deadline: must be at most 1s".to_owned());
+            problems.push(Problem::new("mount_deadline", "must be at most 1s"));
         }
         let scan_interval = at_least(
-            "host.processes.scan_interval",
+            "processes.scan_interval",
             &self.processes.scan_interval,
             second,
             &mut problems,
         );
-        let exclude_mounts = pattern("host.exclude_mounts", &self.exclude_mounts, &mut problems);
+        let exclude_mounts = pattern("exclude_mounts", &self.exclude_mounts, &mut problems);
         let exclude_interfaces =
-            pattern("host.exclude_interfaces", &self.exclude_interfaces, &mut problems);
+            pattern("exclude_interfaces", &self.exclude_interfaces, &mut problems);
         let patterns = patterns(&self.processes.patterns, &mut problems);
-        bounded("host.cgroups_max", self.cgroups_max, CGROUPS_MAX, &mut problems);
-        bounded("host.processes.max", self.processes.max, PROCESSES_MAX, &mut problems);
-        let mut parts = self.parts.clone();
+        bounded("cgroups_max", self.cgroups_max, CGROUPS_MAX, &mut problems);
+        bounded("processes.max", self.processes.max, PROCESSES_MAX, &mut problems);
+        let mut parts = if self.enabled { self.parts.clone() } else { Vec::new() };
         parts.sort_unstable();
         parts.dedup();
         match (interval, mount_deadline, scan_interval, exclude_mounts, exclude_interfaces) {
@@ -248,45 +252,46 @@ fn at_least(
     setting: &str,
     text: &str,
     least: Duration,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
 ) -> Option<Duration> {
     match parse_duration(text) {
         Ok(duration) if duration >= least => Some(duration),
         Ok(_) => {
-            problems.push(format!("{setting}: must be at least {}", format_duration(least)));
+            let message = format!("must be at least {}", format_duration(least));
+            problems.push(Problem::new(setting, message));
             None
         }
-        Err(problem) => {
-            problems.push(format!("{setting}: {problem}"));
+        Err(message) => {
+            problems.push(Problem::new(setting, message));
             None
         }
     }
 }
 
 /// An empty pattern excludes nothing, where the empty regular expression would match everything.
-fn pattern(setting: &str, text: &str, problems: &mut Vec<String>) -> Option<Regex> {
+fn pattern(setting: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Regex> {
     let text = if text.is_empty() { "$^a" } else { text };
-    Regex::new(text).map_err(|error| problems.push(format!("{setting}: {error}"))).ok()
+    Regex::new(text).map_err(|error| problems.push(Problem::new(setting, error.to_string()))).ok()
 }
 
 /// All patterns as one, so that a name is looked at once.
-fn patterns(texts: &[String], problems: &mut Vec<String>) -> RegexSet {
+fn patterns(texts: &[String], problems: &mut Vec<Problem>) -> RegexSet {
     // Each by itself first: the error of the set does not say which pattern it is about.
-    for text in texts {
-        pattern("host.processes.patterns", text, problems);
+    for (index, text) in texts.iter().enumerate() {
+        pattern(&format!("processes.patterns[{index}]"), text, problems);
     }
     let texts = texts.iter().filter(|text| !text.is_empty());
     RegexSet::new(texts).unwrap_or_else(|error| {
         if problems.is_empty() {
-            problems.push(format!("host.processes.patterns: {error}"));
+            problems.push(Problem::new("processes.patterns", error.to_string()));
         }
         RegexSet::empty()
     })
 }
 
-fn bounded(setting: &str, value: usize, most: usize, problems: &mut Vec<String>) {
+fn bounded(setting: &str, value: usize, most: usize, problems: &mut Vec<Problem>) {
     if value > most {
-        problems.push(format!("{setting}: must be at most {most}"));
+        problems.push(Problem::new(setting, format!("must be at most {most}")));
     }
 }
 
@@ -302,6 +307,12 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_is_not_to_be_read_has_no_parts() {
+        let options = HostOptions { enabled: false, ..HostOptions::default() };
+        assert!(options.validate().unwrap().parts.is_empty());
+    }
+
+    #[test]
     fn all_problems_are_told_at_once() {
         let options = HostOptions {
             interval: "10ms".to_owned(),
@@ -311,7 +322,7 @@ mod tests {
         };
         let problems = options.validate().unwrap_err();
         assert_eq!(problems.len(), 3, "{problems:?}");
-        assert!(problems[0].starts_with("host.interval: must be at least 1s"), "{problems:?}");
+        assert_eq!(problems[0], Problem::new("interval", "must be at least 1s"));
     }
 
     #[test]

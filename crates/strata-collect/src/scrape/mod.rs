@@ -21,8 +21,8 @@ pub(crate) use client::{Fetcher, read_bounded};
 pub use collector::{Job, PageReader, ScrapeCollector};
 pub use jobs::JobRunner;
 pub use options::{
-    Authorization, BasicAuthOptions, HttpSdOptions, Problem, ScrapeOptions, ScrapeSettings, Secret,
+    Authorization, BasicAuthOptions, HttpSdOptions, ScrapeOptions, ScrapeSettings, Secret,
     TlsOptions,
 };
-pub use rules::{PageLimits, Sentinel};
+pub use rules::{Drop, PageLimits, Sentinel, SourceRules};
 pub use target::Target;

@@ -1,13 +1,13 @@
 //! `[[scrape]]`: what to fetch, as written in the configuration, and checked.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use regex::RegexSet;
+use regex::{Regex, RegexSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strata_model::Problem;
 use strata_model::text::{parse_bytes, parse_duration};
 
 use super::rules::PageLimits;
@@ -149,20 +149,6 @@ impl Default for HttpSdOptions {
     }
 }
 
-/// Something wrong with one field of the options.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Name of the field, `tls.key_file`.
-    pub field: &'static str,
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
-    }
-}
-
 /// Where a secret comes from. Never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
@@ -213,11 +199,11 @@ pub struct ScrapeSettings {
 struct Check(Vec<Problem>);
 
 impl Check {
-    fn problem(&mut self, field: &'static str, message: impl Into<String>) {
-        self.0.push(Problem { field, message: message.into() });
+    fn problem(&mut self, field: &str, message: impl Into<String>) {
+        self.0.push(Problem::new(field, message));
     }
 
-    fn duration(&mut self, field: &'static str, text: &str) -> Duration {
+    fn duration(&mut self, field: &str, text: &str) -> Duration {
         parse_duration(text).unwrap_or_else(|message| {
             self.problem(field, message);
             Duration::ZERO
@@ -226,7 +212,7 @@ impl Check {
 
     fn secret(
         &mut self,
-        field: &'static str,
+        field: &str,
         file: Option<&PathBuf>,
         env: Option<&String>,
     ) -> Option<Secret> {
@@ -251,7 +237,7 @@ impl ScrapeOptions {
         self.check_targets(&mut check);
         let interval = check.duration("interval", &self.interval);
         let timeout = check.duration("timeout", &self.timeout);
-        if check.0.iter().all(|p| p.field != "interval" && p.field != "timeout") {
+        if check.0.iter().all(|p| p.path != "interval" && p.path != "timeout") {
             if interval < Duration::from_millis(100) {
                 check.problem("interval", "the shortest interval is 100ms");
             } else if timeout >= interval || timeout.is_zero() {
@@ -261,11 +247,7 @@ impl ScrapeOptions {
         for name in self.labels.keys().filter(|name| name.is_empty() || name.starts_with("__")) {
             check.problem("labels", format!("{name:?} cannot be the name of a label"));
         }
-        let anchored = self.drop.iter().map(|pattern| format!("^(?s:{pattern})$"));
-        let drop = RegexSet::new(anchored).unwrap_or_else(|error| {
-            check.problem("drop", error.to_string());
-            RegexSet::empty()
-        });
+        let drop = self.drop_patterns(&mut check);
         let body_limit = parse_bytes(&self.body_limit).unwrap_or_else(|message| {
             check.problem("body_limit", message);
             0
@@ -280,13 +262,16 @@ impl ScrapeOptions {
         let http_sd = self
             .http_sd
             .iter()
-            .map(|sd| (sd.url.clone(), check.duration("http_sd.refresh", &sd.refresh)))
+            .enumerate()
+            .map(|(index, sd)| {
+                if reqwest::Url::parse(&sd.url).is_err() {
+                    let message = format!("{:?} is not an address", sd.url);
+                    check.problem(&format!("http_sd[{index}].url"), message);
+                }
+                let refresh = check.duration(&format!("http_sd[{index}].refresh"), &sd.refresh);
+                (sd.url.clone(), refresh)
+            })
             .collect::<Vec<_>>();
-        for (url, _) in &http_sd {
-            if reqwest::Url::parse(url).is_err() {
-                check.problem("http_sd.url", format!("{url:?} is not an address"));
-            }
-        }
         if !check.0.is_empty() {
             return Err(check.0);
         }
@@ -300,8 +285,11 @@ impl ScrapeOptions {
         if self.targets.is_empty() && self.file_sd.is_empty() && self.http_sd.is_empty() {
             check.problem("targets", "name targets, or a file_sd or http_sd that lists them");
         }
-        for target in self.targets.iter().filter(|target| target.contains('/')) {
-            check.problem("targets", format!("{target:?}: write host:port; see scheme and path"));
+        for (index, target) in self.targets.iter().enumerate() {
+            if target.contains('/') {
+                let message = format!("{target:?}: write host:port; see scheme and path");
+                check.problem(&format!("targets[{index}]"), message);
+            }
         }
         if self.scheme != "http" && self.scheme != "https" {
             check.problem("scheme", format!("{:?} is neither http nor https", self.scheme));
@@ -309,11 +297,31 @@ impl ScrapeOptions {
         if !self.path.starts_with('/') {
             check.problem("path", format!("{:?} does not begin with a slash", self.path));
         }
-        let yaml =
-            |path: &&PathBuf| path.extension().is_some_and(|end| end == "yml" || end == "yaml");
-        for path in self.file_sd.iter().filter(yaml) {
-            check.problem("file_sd", format!("{}: lists are read as JSON only", path.display()));
+        let yaml = |path: &Path| path.extension().is_some_and(|end| end == "yml" || end == "yaml");
+        for (index, path) in self.file_sd.iter().enumerate() {
+            if yaml(path) {
+                let message = format!("{}: lists are read as JSON only", path.display());
+                check.problem(&format!("file_sd[{index}]"), message);
+            }
         }
+    }
+
+    /// All patterns as one, so that a name is looked at once.
+    fn drop_patterns(&self, check: &mut Check) -> RegexSet {
+        let anchored: Vec<_> =
+            self.drop.iter().map(|pattern| format!("^(?s:{pattern})$")).collect();
+        // Each by itself first: the error of the set does not say which pattern it is about.
+        for (index, pattern) in anchored.iter().enumerate() {
+            if let Err(error) = Regex::new(pattern) {
+                check.problem(&format!("drop[{index}]"), error.to_string());
+            }
+        }
+        RegexSet::new(&anchored).unwrap_or_else(|error| {
+            if check.0.is_empty() {
+                check.problem("drop", error.to_string());
+            }
+            RegexSet::empty()
+        })
     }
 
     fn authorization(&self, check: &mut Check) -> Authorization {

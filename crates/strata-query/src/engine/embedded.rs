@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strata_model::sink::BoxFuture;
 use strata_model::text::parse_duration;
-use strata_model::{Clock, Labels, Metadata, SelectError, SeriesSource};
+use strata_model::{Clock, Labels, Metadata, Problem, SelectError, SeriesSource};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -67,16 +67,16 @@ impl QueryOptions {
     ///
     /// # Errors
     /// All problems, each naming its field.
-    pub fn validate(&self) -> Result<QuerySettings, Vec<String>> {
+    pub fn validate(&self) -> Result<QuerySettings, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut duration = |field: &str, text: &str| match parse_duration(text) {
             Ok(duration) if duration >= Duration::from_millis(1) => duration,
             Ok(_) => {
-                problems.push(format!("{field}: must be at least 1ms"));
+                problems.push(Problem::new(field, "must be at least 1ms"));
                 Duration::ZERO
             }
-            Err(problem) => {
-                problems.push(format!("{field}: {problem}"));
+            Err(message) => {
+                problems.push(Problem::new(field, message));
                 Duration::ZERO
             }
         };
@@ -85,7 +85,7 @@ impl QueryOptions {
         let subquery_step = duration("subquery_step", &self.subquery_step);
         let counts = [("max_samples", self.max_samples), ("max_series", self.max_series as u64)];
         let zeros = counts.iter().filter(|(_, count)| *count == 0);
-        problems.extend(zeros.map(|(field, _)| format!("{field}: must not be 0")));
+        problems.extend(zeros.map(|(field, _)| Problem::new(*field, "must not be 0")));
         if !problems.is_empty() {
             return Err(problems);
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strata_model::text::{parse_bytes, parse_duration};
+use strata_model::Problem;
+use strata_model::text::{format_duration, parse_bytes, parse_duration};
 
 /// When an acknowledged write has reached the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -81,21 +82,22 @@ impl StoreOptions {
     ///
     /// # Errors
     /// Every problem, each with the name of its field.
-    pub fn validate(&self, dir: &Path) -> Result<StoreSettings, Vec<String>> {
+    pub fn validate(&self, dir: &Path) -> Result<StoreSettings, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut duration = |name: &str, text: &str, least: Duration, most: Duration| {
             match parse_duration(text) {
                 Ok(value) if value >= least && value <= most => return value,
                 Ok(_) => {
-                    problems
-                        .push(format!("{name}: {text:?} is not between {least:?} and {most:?}"));
+                    let (least, most) = (format_duration(least), format_duration(most));
+                    let message = format!("{text:?} is not between {least} and {most}");
+                    problems.push(Problem::new(name, message));
                 }
-                Err(problem) => problems.push(format!("{name}: {problem}")),
+                Err(message) => problems.push(Problem::new(name, message)),
             }
             least
         };
         let hour = Duration::from_hours(1);
-        let century = hour * 24 * 36_525;
+        let century = hour * 24 * 365 * 100;
         let retention = duration("retention", &self.retention, hour, century);
         let out_of_order_window =
             duration("out_of_order_window", &self.out_of_order_window, Duration::ZERO, 24 * hour);
@@ -105,11 +107,12 @@ impl StoreOptions {
         let queue_bytes = match parse_bytes(&self.queue) {
             Ok(bytes) if bytes >= 1 << 20 => bytes as usize,
             Ok(_) => {
-                problems.push(format!("queue: {:?} is less than 1MiB", self.queue));
+                let message = format!("{:?} is less than 1MiB", self.queue);
+                problems.push(Problem::new("queue", message));
                 0
             }
-            Err(problem) => {
-                problems.push(format!("queue: {problem}"));
+            Err(message) => {
+                problems.push(Problem::new("queue", message));
                 0
             }
         };
@@ -119,7 +122,7 @@ impl StoreOptions {
             ("select_samples_limit", self.select_samples_limit),
         ] {
             if value == 0 {
-                problems.push(format!("{name}: 0 would refuse everything"));
+                problems.push(Problem::new(name, "0 would refuse everything"));
             }
         }
         if !problems.is_empty() {
@@ -154,7 +157,7 @@ mod tests {
             ..StoreOptions::default()
         };
         let problems = options.validate(Path::new("x")).unwrap_err();
-        let fields: Vec<_> = problems.iter().filter_map(|p| p.split(':').next()).collect();
+        let fields: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(fields, ["retention", "queue", "series_limit"]);
     }
 }

@@ -82,12 +82,8 @@ impl Options {
         let otlp = keep(&mut problems, "otlp", self.otlp.validate(&limits));
         let scrape = self.validate_scrape(&mut problems);
         let token = match (&self.server.token_file, &self.server.token_env) {
-            (Some(_), Some(_)) => {
-                let message = "name a file or a variable, not both";
-                problems.push(Problem::new("server.token_env", message));
-                TokenSource::None
-            }
-            (Some(file), None) => TokenSource::File(PathBuf::from(file)),
+            // Both at once is a problem the server's options have told already.
+            (Some(file), _) => TokenSource::File(PathBuf::from(file)),
             (None, Some(name)) => TokenSource::Env(name.clone()),
             (None, None) => TokenSource::None,
         };
@@ -128,46 +124,16 @@ impl Options {
 }
 
 /// The settings of a section, or its problems placed in the file.
-fn keep<T, P: Into<Placed>>(
+fn keep<T>(
     problems: &mut Vec<Problem>,
     section: &str,
-    result: Result<T, Vec<P>>,
+    result: Result<T, Vec<Problem>>,
 ) -> Option<T> {
     match result {
         Ok(settings) => Some(settings),
         Err(found) => {
-            problems.extend(found.into_iter().map(|problem| problem.into().0.within(section)));
+            problems.extend(found.into_iter().map(|problem| problem.within(section)));
             None
         }
-    }
-}
-
-/// A component's problem in the words of the model.
-struct Placed(Problem);
-
-impl From<Problem> for Placed {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
-    }
-}
-
-impl From<String> for Placed {
-    fn from(text: String) -> Self {
-        match text.split_once(": ") {
-            Some((path, message)) => Self(Problem::new(path, message)),
-            None => Self(Problem::new("", text)),
-        }
-    }
-}
-
-impl From<strata_serve::Problem> for Placed {
-    fn from(problem: strata_serve::Problem) -> Self {
-        Self(Problem::new(problem.field, problem.message))
-    }
-}
-
-impl From<strata_collect::scrape::Problem> for Placed {
-    fn from(problem: strata_collect::scrape::Problem) -> Self {
-        Self(Problem::new(problem.field, problem.message))
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strata_model::Problem;
 use strata_model::text::{parse_bytes, parse_duration};
 
 use super::delta::DeltaLimits;
@@ -77,22 +78,20 @@ pub struct OtlpSettings {
 }
 
 impl OtlpOptions {
-    /// Check everything; the error holds a sentence per problem, each naming its field.
-    pub fn validate(&self, limits: &ReceiveLimits) -> Result<OtlpSettings, Vec<String>> {
+    /// Check everything; the error holds every problem.
+    pub fn validate(&self, limits: &ReceiveLimits) -> Result<OtlpSettings, Vec<Problem>> {
         let mut problems = Vec::new();
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if !self.namespace.chars().all(legal) {
-            problems.push(format!(
-                "namespace: {:?} may hold ASCII letters, digits and _ only",
-                self.namespace
-            ));
+            let message = format!("{:?} may hold ASCII letters, digits and _ only", self.namespace);
+            problems.push(Problem::new("namespace", message));
         }
-        let bytes = parse_bytes(&self.delta_memory).unwrap_or_else(|error| {
-            problems.push(format!("delta_memory: {error}"));
+        let bytes = parse_bytes(&self.delta_memory).unwrap_or_else(|message| {
+            problems.push(Problem::new("delta_memory", message));
             0
         });
-        let expiry = parse_duration(&self.delta_expiry).unwrap_or_else(|error| {
-            problems.push(format!("delta_expiry: {error}"));
+        let expiry = parse_duration(&self.delta_expiry).unwrap_or_else(|message| {
+            problems.push(Problem::new("delta_expiry", message));
             Duration::ZERO
         });
         if !problems.is_empty() {
@@ -136,7 +135,7 @@ mod tests {
             ..OtlpOptions::default()
         };
         let problems = bad.validate(&ReceiveLimits::default()).unwrap_err();
-        let fields: Vec<_> = problems.iter().filter_map(|p| p.split(':').next()).collect();
+        let fields: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(fields, ["namespace", "delta_memory", "delta_expiry"]);
     }
 }

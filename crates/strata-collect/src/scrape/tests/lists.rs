@@ -26,15 +26,15 @@ fn all_problems_of_a_job_are_told_at_once() {
         ..ScrapeOptions::default()
     };
     let problems = options.validate().expect_err("nearly everything is wrong");
-    let fields: Vec<_> = problems.iter().map(|problem| problem.field).collect();
+    let fields: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
     let expected = [
         "job",
-        "targets",
+        "targets[0]",
         "scheme",
         "path",
-        "file_sd",
+        "file_sd[0]",
         "timeout",
-        "drop",
+        "drop[0]",
         "body_limit",
         "headers",
         "basic_auth",
@@ -119,7 +119,8 @@ async fn targets_follow_what_a_service_lists() {
         http_sd: vec![HttpSdOptions { url, refresh: "1s".to_owned() }],
         ..ScrapeOptions::default()
     };
-    let job = Job::new(options.validate().expect("good"), nothing(), None).expect("good");
+    let job = Job::new(options.validate().expect("good"), nothing(), SourceRules::default())
+        .expect("good");
     let running = crate::schedule::tests::running();
     let runner = running.start(job);
     let ids = |addresses: &[&String]| {
@@ -153,7 +154,8 @@ async fn targets_follow_a_file() {
         file_sd: vec![path.clone()],
         ..ScrapeOptions::default()
     };
-    let job = Job::new(options.validate().expect("good"), nothing(), None).expect("good");
+    let job = Job::new(options.validate().expect("good"), nothing(), SourceRules::default())
+        .expect("good");
     let running = crate::schedule::tests::running();
     let runner = running.start(job);
     tokio::time::sleep(Duration::from_millis(10)).await;
