@@ -23,7 +23,7 @@ use crate::bench::process::{Kind, Server};
 use crate::bench::{load, wire};
 use crate::{check, out};
 
-const CONFIG: &str = "[discover]\nenabled = false\n[host]\nparts = []\n\
+const CONFIG: &str = "[discover]\nenabled = false\n[host]\nenabled = false\n\
     [server]\notlp_grpc_listen = \"127.0.0.1:0\"\notlp_http_listen = \"127.0.0.1:0\"\n";
 /// The peer of the comparisons scrapes nothing.
 const PEER_CONFIG: &str = "global: {}\n";
