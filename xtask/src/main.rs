@@ -6,6 +6,7 @@ mod crash;
 #[cfg(test)]
 mod house;
 mod out;
+mod peers;
 mod promqltest;
 
 use anyhow::Result;
@@ -47,9 +48,11 @@ enum Chore {
     },
     /// Write the generated reference pages under docs/reference.
     Docs,
+    /// Compare our answers with a real Prometheus, and let it send us remote write.
+    Peers(peers::PeersArgs),
     /// Run files in Prometheus's promqltest language and print passed and failed per file.
     Promqltest {
-        /// Print every failure, not only the counts.
+        /// Print every failure, not only the first of each file.
         #[arg(long)]
         verbose: bool,
         files: Vec<std::path::PathBuf>,
@@ -65,6 +68,7 @@ fn main() -> Result<()> {
         Chore::Bench { figures, scratch } => bench::run(&figures, &scratch),
         Chore::Crash { rounds, seed, scratch } => crash::run(rounds, seed, &scratch),
         Chore::Docs => check::docs(),
+        Chore::Peers(arguments) => peers::run(&arguments),
         Chore::Promqltest { verbose, files } => promqltest::run(&files, verbose),
     }
 }

@@ -45,7 +45,8 @@ pub(crate) async fn ship(
     Ok(mix.series() as u64 * rounds as u64)
 }
 
-async fn post(http: reqwest::Client, url: String, body: Vec<u8>) -> Result<()> {
+/// Send one remote-write body, again while the server says it is overloaded.
+pub(crate) async fn post(http: reqwest::Client, url: String, body: Vec<u8>) -> Result<()> {
     let mut last = String::new();
     for _ in 0..RETRIES_MAX {
         let answer = http

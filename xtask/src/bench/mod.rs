@@ -4,7 +4,7 @@
 //! ours alone. Peers come from Debian's packages `prometheus`, `victoria-metrics`.
 
 pub(crate) mod figures;
-mod load;
+pub(crate) mod load;
 mod load_page;
 mod mix;
 pub(crate) mod process;

@@ -12,6 +12,9 @@ use anyhow::{Context, Result, bail};
 const READY_TRIES: u32 = 300;
 const READY_PAUSE: Duration = Duration::from_millis(100);
 
+/// Stands for a server's own address in its configuration.
+pub(crate) const OWN_ADDRESS: &str = "OWN_ADDRESS";
+
 /// Which program is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -57,14 +60,25 @@ pub(crate) struct Server {
 impl Server {
     /// Start `kind` below `scratch`. `config` is the text of its configuration file.
     pub(crate) async fn start(kind: Kind, scratch: &Path, config: &str) -> Result<Self> {
+        Self::start_program(kind, &kind.program(), scratch, config).await
+    }
+
+    /// Start `program`, which is a `kind`, below `scratch`. In `config`, [`OWN_ADDRESS`] becomes the
+    /// address it listens at.
+    pub(crate) async fn start_program(
+        kind: Kind,
+        program: &Path,
+        scratch: &Path,
+        config: &str,
+    ) -> Result<Self> {
         let folder = scratch.join(kind.name());
         std::fs::create_dir_all(&folder)?;
         let data = folder.join("data");
         let config_file = folder.join("config");
-        std::fs::write(&config_file, config)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
-        let mut command = Command::new(kind.program());
+        std::fs::write(&config_file, config.replace(OWN_ADDRESS, &address))?;
+        let mut command = Command::new(program);
         match kind {
             Kind::Strata => command
                 .arg("run")
@@ -109,6 +123,12 @@ impl Server {
             tokio::time::sleep(READY_PAUSE).await;
         }
         bail!("{} did not get ready", self.kind.name())
+    }
+
+    /// What it has written to its standard output and error.
+    pub(crate) fn log(&self) -> Result<String> {
+        let path = self.data.with_file_name("log");
+        std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     }
 
     /// CPU seconds the process has used, user and system.

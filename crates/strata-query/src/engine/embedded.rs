@@ -34,8 +34,6 @@ pub struct QueryOptions {
     pub max_samples: u64,
     /// Series one selector may return.
     pub max_series: usize,
-    /// Queries evaluated at one time; more wait.
-    pub max_concurrent: usize,
 }
 
 impl Default for QueryOptions {
@@ -46,7 +44,6 @@ impl Default for QueryOptions {
             subquery_step: "1m".to_owned(),
             max_samples: 50_000_000,
             max_series: 1_000_000,
-            max_concurrent: 20,
         }
     }
 }
@@ -56,8 +53,14 @@ impl Default for QueryOptions {
 pub struct QuerySettings {
     pub timeout: Duration,
     pub eval: EvalOptions,
+    /// Queries evaluated at one time, whoever asks; more wait. Not an option of its own: it is the
+    /// number of queries the server admits. The engine needs it too, because an evaluation whose
+    /// client went away runs on until it notices, after the server gave its turn to the next.
     pub max_concurrent: usize,
 }
+
+/// Queries evaluated at one time when nobody says otherwise: Prometheus's default.
+const MAX_CONCURRENT: usize = 20;
 
 impl QueryOptions {
     /// Read and check.
@@ -80,11 +83,7 @@ impl QueryOptions {
         let timeout = duration("timeout", &self.timeout);
         let lookback = duration("lookback", &self.lookback);
         let subquery_step = duration("subquery_step", &self.subquery_step);
-        let counts = [
-            ("max_samples", self.max_samples),
-            ("max_series", self.max_series as u64),
-            ("max_concurrent", self.max_concurrent as u64),
-        ];
+        let counts = [("max_samples", self.max_samples), ("max_series", self.max_series as u64)];
         let zeros = counts.iter().filter(|(_, count)| *count == 0);
         problems.extend(zeros.map(|(field, _)| Problem::new(*field, "must not be 0")));
         if !problems.is_empty() {
@@ -96,14 +95,18 @@ impl QueryOptions {
             max_samples: self.max_samples,
             max_series: self.max_series,
         };
-        Ok(QuerySettings { timeout, eval, max_concurrent: self.max_concurrent })
+        Ok(QuerySettings { timeout, eval, max_concurrent: MAX_CONCURRENT })
     }
 }
 
 impl Default for QuerySettings {
     /// Those of the default options.
     fn default() -> Self {
-        Self { timeout: Duration::from_mins(2), eval: EvalOptions::default(), max_concurrent: 20 }
+        Self {
+            timeout: Duration::from_mins(2),
+            eval: EvalOptions::default(),
+            max_concurrent: MAX_CONCURRENT,
+        }
     }
 }
 
@@ -180,8 +183,10 @@ impl EmbeddedEngine {
         text: String,
         times: (i64, i64, Option<i64>),
         timeout: Duration,
+        lookback_ms: Option<i64>,
     ) -> Result<Answer, QueryError> {
-        let options = self.settings.eval;
+        let mut options = self.settings.eval;
+        options.lookback_ms = lookback_ms.unwrap_or(options.lookback_ms);
         self.blocking(timeout, move |source, interrupt| {
             let (start_ms, end_ms, step_ms) = times;
             let query = Query { text: &text, start_ms, end_ms, step_ms };
@@ -234,21 +239,23 @@ fn limited<T>(mut values: Vec<T>, limit: usize) -> Vec<T> {
 impl MetricsEngine for EmbeddedEngine {
     fn instant(&self, query: InstantQuery) -> BoxFuture<'_, Result<Answer, QueryError>> {
         let at = query.at_ms;
-        Box::pin(self.evaluate(query.text, (at, at, None), query.timeout))
+        Box::pin(self.evaluate(query.text, (at, at, None), query.timeout, query.lookback_ms))
     }
 
     fn range(&self, query: RangeQuery) -> BoxFuture<'_, Result<Answer, QueryError>> {
         Box::pin(async move {
             check_range(&query)?;
             let times = (query.start_ms, query.end_ms, Some(query.step_ms));
-            self.evaluate(query.text, times, query.timeout).await
+            self.evaluate(query.text, times, query.timeout, query.lookback_ms).await
         })
     }
 
     fn series(&self, query: SeriesQuery) -> BoxFuture<'_, Result<Vec<Labels>, QueryError>> {
         Box::pin(self.look_up(move |source| {
-            let limit = query.limit;
-            source.series(&query.matchers, query.start_ms, query.end_ms, limit)
+            let (start, end) = (query.start_ms, query.end_ms);
+            let mut found = source.series(&query.matchers, start, end, query.limit)?;
+            found.sort_unstable();
+            Ok(found)
         }))
     }
 
@@ -308,6 +315,7 @@ mod tests {
             end_ms,
             step_ms,
             timeout: Duration::from_secs(1),
+            lookback_ms: None,
         }
     }
 
@@ -324,6 +332,7 @@ mod tests {
             text: "sum(tokens_total)".to_owned(),
             at_ms: 135_000,
             timeout: Duration::from_secs(1),
+            lookback_ms: None,
         };
         let QueryValue::Vector(series) = engine.instant(query).await.unwrap().value else {
             panic!("no vector")
@@ -334,6 +343,36 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(names, ["__name__", "model"]);
+    }
+
+    #[tokio::test]
+    async fn a_query_may_look_back_less_or_more_far() {
+        let engine = engine();
+        // The last sample is 65 s old.
+        let check = |lookback_ms: Option<i64>, found: usize| {
+            let engine = engine.clone();
+            async move {
+                let timeout = Duration::from_secs(1);
+                let text = "tokens_total".to_owned();
+                let query = InstantQuery { text, at_ms: 200_000, timeout, lookback_ms };
+                let QueryValue::Vector(series) = engine.instant(query).await.unwrap().value else {
+                    panic!("no vector")
+                };
+                assert_eq!(series.len(), found, "{lookback_ms:?}");
+            }
+        };
+        check(None, 1).await;
+        check(Some(65_000), 0).await;
+        check(Some(65_001), 1).await;
+        let late =
+            RangeQuery { start_ms: 1_000_000, end_ms: 1_000_000, ..range("tokens_total", 1) };
+        let far = RangeQuery { lookback_ms: Some(2_000_000), ..late.clone() };
+        for (query, found) in [(late, 0), (far, 1)] {
+            let QueryValue::Matrix(series) = engine.range(query).await.unwrap().value else {
+                panic!("no matrix")
+            };
+            assert_eq!(series.len(), found);
+        }
     }
 
     #[tokio::test]

@@ -15,6 +15,9 @@ pub struct InstantQuery {
     /// Evaluation time in milliseconds since the Unix epoch.
     pub at_ms: i64,
     pub timeout: Duration,
+    /// How far back an instant selector looks, in milliseconds and positive; the engine's own
+    /// setting when left out.
+    pub lookback_ms: Option<i64>,
 }
 
 /// PromQL over a range of steps.
@@ -26,6 +29,8 @@ pub struct RangeQuery {
     /// Positive.
     pub step_ms: i64,
     pub timeout: Duration,
+    /// As for [`InstantQuery::lookback_ms`].
+    pub lookback_ms: Option<i64>,
 }
 
 /// Which series a look-up of series, label names or label values is about.
@@ -113,7 +118,7 @@ pub trait MetricsEngine: Send + Sync + 'static {
     fn instant(&self, query: InstantQuery) -> BoxFuture<'_, Result<Answer, QueryError>>;
     /// Evaluate at every step of a range.
     fn range(&self, query: RangeQuery) -> BoxFuture<'_, Result<Answer, QueryError>>;
-    /// Label sets of matching series.
+    /// Sorted label sets of matching series.
     fn series(&self, query: SeriesQuery) -> BoxFuture<'_, Result<Vec<Labels>, QueryError>>;
     /// Sorted label names; canonical names are offered like stored ones.
     fn label_names(&self, query: SeriesQuery) -> BoxFuture<'_, Result<Vec<String>, QueryError>>;

@@ -36,10 +36,10 @@ pub(crate) async fn instant(
     let text = params.get("query").to_owned();
     let engine = &app.parts.engine;
     let answered = admitted(&app, options.timeout, ApiError::of_expression, |timeout| {
-        engine.instant(InstantQuery { text, at_ms, timeout })
+        engine.instant(InstantQuery { text, at_ms, timeout, lookback_ms: options.lookback_ms })
     });
     let (answer, stats) = answered.await?;
-    Ok(finish(answer, limit, options, stats))
+    Ok(finish(answer, limit, options.stats.then_some(stats)))
 }
 
 /// `/api/v1/query_range`
@@ -73,10 +73,11 @@ pub(crate) async fn range(
     let text = params.get("query").to_owned();
     let engine = &app.parts.engine;
     let answered = admitted(&app, options.timeout, ApiError::of_expression, |timeout| {
-        engine.range(RangeQuery { text, start_ms, end_ms, step_ms, timeout })
+        let lookback_ms = options.lookback_ms;
+        engine.range(RangeQuery { text, start_ms, end_ms, step_ms, timeout, lookback_ms })
     });
     let (answer, stats) = answered.await?;
-    Ok(finish(answer, limit, options, stats))
+    Ok(finish(answer, limit, options.stats.then_some(stats)))
 }
 
 /// `/api/v1/format_query`
@@ -111,7 +112,8 @@ pub(crate) async fn exemplars(
 struct Options {
     timeout: Duration,
     stats: bool,
-    warnings: Vec<String>,
+    /// How far back instant selectors look; the engine's setting when there is none.
+    lookback_ms: Option<i64>,
 }
 
 impl Options {
@@ -121,22 +123,21 @@ impl Options {
             let asked = u64::try_from(params.duration("timeout")?).unwrap_or(0);
             timeout = timeout.min(Duration::from_nanos(asked));
         }
-        let mut warnings = Vec::new();
+        let mut lookback_ms = None;
         let lookback = params.get("lookback_delta");
         if !lookback.is_empty() {
             let nanos = parse_duration(lookback).map_err(|problem| {
                 ApiError::bad_data(format!("error parsing lookback delta duration: {problem}"))
             })?;
-            if nanos != 0 {
-                warnings.push("lookback_delta is not supported here and was ignored".to_owned());
-            }
+            // As in Prometheus, nothing and less than nothing mean the default.
+            lookback_ms = Some(nanos / NANOS_PER_MILLI).filter(|millis| *millis > 0);
         }
-        Ok(Self { timeout, stats: !params.get("stats").is_empty(), warnings })
+        Ok(Self { timeout, stats: !params.get("stats").is_empty(), lookback_ms })
     }
 }
 
 /// Cut the answer to its limit and write it.
-fn finish(mut answer: Answer, limit: usize, options: Options, stats: QueryStats) -> Response {
+fn finish(mut answer: Answer, limit: usize, stats: Option<QueryStats>) -> Response {
     if let QueryValue::Vector(series) | QueryValue::Matrix(series) = &mut answer.value
         && limit > 0
         && series.len() > limit
@@ -144,6 +145,5 @@ fn finish(mut answer: Answer, limit: usize, options: Options, stats: QueryStats)
         series.truncate(limit);
         answer.annotations.warnings.push(TRUNCATED.to_owned());
     }
-    answer.annotations.warnings.extend(options.warnings);
-    answer_response(answer, options.stats.then_some(stats))
+    answer_response(answer, stats)
 }

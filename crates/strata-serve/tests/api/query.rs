@@ -190,8 +190,23 @@ async fn warnings_infos_limits_and_stats_are_told() {
     check(&server, "/api/v1/query?query=x&limit=1", 200, r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"a":"1"},"value":[0,"1"]}]},"warnings":["careful","results truncated due to limit"],"infos":["by the way"]}"#).await;
     let stats = get(server.at.main, "/api/v1/query?query=x&stats=all").await.json();
     assert!(stats["data"]["stats"]["timings"]["evalTotalTime"].is_number());
-    let ignored = get(server.at.main, "/api/v1/query?query=x&lookback_delta=1m").await.json();
-    assert_eq!(ignored["warnings"][1], "lookback_delta is not supported here and was ignored");
+}
+
+#[tokio::test]
+async fn a_lookback_reaches_the_engine() {
+    let server = start().await;
+    server.knows("x", QueryValue::Vector(Vec::new()));
+    server.knows("y", QueryValue::Matrix(Vec::new()));
+    for lookback in ["", "0", "-5", "90", "1m30s", "0.0001"] {
+        get(server.at.main, &format!("/api/v1/query?query=x&lookback_delta={lookback}")).await;
+        let range = "/api/v1/query_range?query=y&start=1&end=2&step=1";
+        get(server.at.main, &format!("{range}&lookback_delta={lookback}")).await;
+    }
+    let expected = [None, None, None, Some(90_000), Some(90_000), None];
+    let instants = server.engine.instants.lock().unwrap();
+    assert_eq!(instants.iter().map(|query| query.lookback_ms).collect::<Vec<_>>(), expected);
+    let ranges = server.engine.ranges.lock().unwrap();
+    assert_eq!(ranges.iter().map(|query| query.lookback_ms).collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]

@@ -91,13 +91,14 @@ impl Options {
             (Some(server), Some(store), Some(query), Some(host), Some(discover), Some(otlp))
                 if problems.is_empty() =>
             {
+                let max_concurrent = server.query_concurrency;
                 Ok(Settings {
                     node: self.node.clone(),
                     host_root: self.host_root.clone().unwrap_or_else(|| PathBuf::from("/")),
                     server,
                     token,
                     store,
-                    query,
+                    query: QuerySettings { max_concurrent, ..query },
                     host,
                     discover,
                     otlp,

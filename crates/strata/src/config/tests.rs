@@ -16,6 +16,16 @@ fn nothing_is_required() {
 }
 
 #[test]
+fn one_number_bounds_queries_on_both_floors() {
+    let settings = parse("[server]\nquery_concurrency = 3\n").unwrap();
+    assert_eq!((settings.server.query_concurrency, settings.query.max_concurrent), (3, 3));
+    check(
+        "[query]\nmax_concurrent = 3\n",
+        &["line 2, column 1: unknown key `query.max_concurrent`"],
+    );
+}
+
+#[test]
 fn a_slip_gets_a_suggestion() {
     check(
         "[server]\nlissten = \"127.0.0.1:1\"\n",
