@@ -11,7 +11,7 @@ use strata_model::sample::is_stale;
 
 use super::kind::is_counter;
 use super::window::fold;
-use super::write::{Folded, TierWriter};
+use super::write::{Folded, TierWriter, discard};
 use super::{Column, Tier, wanted};
 use crate::metrics::Shared;
 use crate::metrics::codec::block;
@@ -35,6 +35,9 @@ pub(crate) fn build_due(shared: &Shared) -> usize {
         match build(shared, &day, &tiers) {
             Ok(count) => written += count,
             Err(error) => {
+                for tier in tiers {
+                    discard(&shared.settings.dir, tier, day.number);
+                }
                 shared.tiers.failed(day.number);
                 tracing::error!(
                     path = %day.path.display(),

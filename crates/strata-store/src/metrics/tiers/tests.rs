@@ -14,7 +14,7 @@ use strata_model::{
 
 use super::window::step_of;
 use super::{Tier, build_due, is_unfinished};
-use crate::metrics::retention;
+use crate::metrics::{day, retention};
 use crate::{MetricStore, StoreOptions};
 
 const DAY: i64 = 86_400_000;
@@ -237,6 +237,42 @@ fn a_damaged_tier_is_made_again_and_backup_and_check_know_tiers() {
     copied.pass(START + 6 * DAY);
     let points = copied.select("g", (START, START + DAY), "last_over_time", HOUR);
     assert_eq!(points.values.last().copied(), Some((START + HOUR - 15_000) as f64));
+}
+
+#[test]
+fn a_tier_stands_in_for_a_raw_day_that_was_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = open(dir.path(), START + DAY);
+    for hour in 0..3 {
+        bench.push("g", &steady(START + hour * HOUR, START + (hour + 1) * HOUR, |_| 2.0));
+        bench.store.seal().unwrap();
+    }
+    bench.pass(START + 2 * DAY);
+    drop(bench);
+    fs::write(day::path(dir.path(), START / DAY), b"not a database").unwrap();
+    let bench = open(dir.path(), START + 2 * DAY);
+    bench.push("late", &[(START + 5, 3.0)]);
+    bench.pass(START + 2 * DAY);
+    assert_eq!(pairs(&bench.select("late", (START, START + DAY), "", 0)), [(START + 5, 3.0)]);
+    assert_eq!(bench.select("g", (START, START + DAY), "", 0).times.len(), 36);
+}
+
+#[test]
+fn a_tier_that_cannot_be_written_holds_the_raw_day_for_three_tries() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = open(dir.path(), START + DAY);
+    bench.push("g", &[(START, 1.0)]);
+    bench.store.seal().unwrap();
+    // A directory is in the way of the file.
+    let mut unfinished = Tier::Hour.path(dir.path(), START / DAY).into_os_string();
+    unfinished.push(super::write::UNFINISHED);
+    fs::create_dir(&unfinished).unwrap();
+    let days = || bench.store.shared.days_between(i64::MIN, i64::MAX).len();
+    bench.pass(START + 6 * DAY);
+    assert_eq!(days(), 1);
+    bench.store.downsample();
+    bench.pass(START + 6 * DAY);
+    assert_eq!(days(), 0);
 }
 
 /// Samples of a day as gaps and values, resets and markers among them.
