@@ -1,7 +1,7 @@
 //! What several fuzz targets share.
 
 use strata_collect::exposition::{Arrival, Format};
-use strata_collect::scrape::{PageReader, ScrapeOptions, Target};
+use strata_collect::scrape::{PageReader, ScrapeOptions, SourceRules, Target};
 
 /// Read a page twice with one reader, and say of each reading which samples it gave: the second goes
 /// the way of known series.
@@ -13,7 +13,7 @@ pub fn read_page_twice(format: Format, page: &[u8]) -> [Vec<String>; 2] {
     };
     let settings = options.validate().expect("the options are good");
     let target = Target::of(&settings, "127.0.0.1:1", &Default::default()).expect("a good target");
-    let mut reader = PageReader::new(&settings, &target, None);
+    let mut reader = PageReader::new(&settings, &target, SourceRules::default());
     [(); 2].map(|()| match reader.read(format, page, Arrival::Whole, 1_000) {
         Ok(harvest) => {
             let batch = harvest.batch;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value as Json;
 
+use crate::bench::figures::STRATA_QUIET;
 use crate::bench::process::{Kind, Server};
 use crate::bench::wire;
 use crate::{check, out};
@@ -18,7 +19,6 @@ const SERIES: usize = 20;
 const SAMPLES: i64 = 5;
 /// Writers whose requests overlap, so that a kill meets group commits half done.
 const WRITERS: usize = 4;
-const CONFIG: &str = "[discover]\nenabled = false\n[host]\nenabled = false\n";
 
 /// Acknowledged samples: series number -> time in ms -> value.
 type Acknowledged = BTreeMap<(usize, usize), BTreeMap<i64, f64>>;
@@ -44,7 +44,7 @@ async fn kill_rounds(rounds: u32, seed: u64, scratch: &Path) -> Result<usize> {
     let start_ms = crate::bench::figures::now_ms() - 3_600_000;
     let mut next = [0_i64; WRITERS];
     for round in 0..rounds {
-        let server = Server::start(Kind::Strata, scratch, CONFIG).await?;
+        let server = Server::start(Kind::Strata, scratch, STRATA_QUIET).await?;
         let url = format!("{}/api/v1/write", server.url);
         let writers: Vec<_> = next
             .iter()
@@ -60,7 +60,7 @@ async fn kill_rounds(rounds: u32, seed: u64, scratch: &Path) -> Result<usize> {
                 all.entry(key).or_default().extend(samples);
             }
         }
-        let server = Server::start(Kind::Strata, scratch, CONFIG).await?;
+        let server = Server::start(Kind::Strata, scratch, STRATA_QUIET).await?;
         for (key, samples) in &all {
             let kept = read(&server, *key, start_ms).await?;
             for (at, value) in samples {

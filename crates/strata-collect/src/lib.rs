@@ -10,6 +10,7 @@ pub mod collector;
 pub mod discover;
 pub mod exposition;
 pub mod l3_host;
+mod native;
 pub mod receive;
 pub mod schedule;
 pub mod scrape;

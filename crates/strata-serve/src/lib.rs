@@ -1,6 +1,6 @@
 //! HTTP: the Prometheus API, remote write, OTLP, health and our own metrics.
 //!
-//! Floor 8. Knows no metric names, no prices and no storage: it hands PromQL to a
+//! Floor 4. Knows no metric names, no prices and no storage: it hands PromQL to a
 //! [`strata_query::MetricsEngine`], decoded pushes to a [`strata_model::Sink`], and writes what it
 //! is given as the JSON that Grafana and Prometheus's own tools read.
 //!

@@ -8,6 +8,7 @@ mod mix;
 use std::error::Error;
 use std::sync::Arc;
 
+use strata_model::Problem;
 use strata_model::clock::FixedClock;
 use strata_model::meter::Meter;
 use strata_model::{Batch, Matcher, SelectHints, Selection, SeriesSource, Sink};
@@ -16,13 +17,17 @@ use strata_store::{MetricStore, StoreOptions};
 /// 2026-11-22 00:30 UTC: two hours from here lie within one day.
 const START: i64 = 1_795_307_400_000;
 
+/// All problems in one line.
+fn told(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<usize>());
     let fleets = arguments.next().transpose()?.unwrap_or(1);
     let scrapes = arguments.next().transpose()?.unwrap_or(480) as i64;
     let dir = tempfile::tempdir()?;
-    let settings = StoreOptions::default().validate(dir.path());
-    let settings = settings.map_err(|all| format!("{all:?}"))?;
+    let settings = StoreOptions::default().validate(dir.path()).map_err(|all| told(&all))?;
     let clock = Arc::new(FixedClock::at(START));
     let store = MetricStore::open(settings, Arc::<FixedClock>::clone(&clock), &Meter::default())?;
     let mut targets = mix::fleet(fleets);
@@ -67,8 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tables(dir.path(), samples, &mut out)?;
     drop(store);
     let before = cpu_time();
-    let settings = StoreOptions::default().validate(dir.path());
-    let settings = settings.map_err(|all| format!("{all:?}"))?;
+    let settings = StoreOptions::default().validate(dir.path()).map_err(|all| told(&all))?;
     let store = MetricStore::open(settings, Arc::<FixedClock>::clone(&clock), &Meter::default())?;
     note(&mut out, "open, CPU ms", (cpu_time() - before) * 1e3);
     tiers(&store, &clock, series, &mut out)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value as Json;
 
 use crate::cli::ServerArgs;
@@ -40,7 +40,8 @@ impl Client {
         Ok(Self { http, base: server.url.trim_end_matches('/').to_owned(), token })
     }
 
-    /// GET a path with parameters and read the JSON answer, whatever its status.
+    /// GET a path with parameters and read the JSON answer. A refused query is an answer too; what
+    /// strata itself refuses (no token, no such page) is an error.
     pub(crate) async fn get(&self, path: &str, parameters: &[(&str, String)]) -> Result<Json> {
         let mut url = reqwest::Url::parse(&format!("{}{path}", self.base))
             .with_context(|| format!("{:?} is not a URL", self.base))?;
@@ -51,9 +52,7 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        let mut answer = request.send().await.with_context(|| {
-            format!("cannot reach {}: is `strata run` up? (--url names another server)", self.base)
-        })?;
+        let mut answer = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = answer.status();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.context("the answer broke off")? {
@@ -62,7 +61,41 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&body)
-            .with_context(|| format!("{} answered {status} without JSON: not a strata?", self.base))
+        let answer: Json = serde_json::from_slice(&body).with_context(|| {
+            format!("{} answered {status} without JSON: not a strata?", self.base)
+        })?;
+        match (answer["message"].as_str(), answer["hint"].as_str()) {
+            (Some(message), hint) if !status.is_success() => {
+                bail!("{} refused: {message} ({})", self.base, hint.unwrap_or("no hint"))
+            }
+            _ => Ok(answer),
+        }
     }
+
+    /// Why there is no answer, in words for whoever typed the command.
+    fn unreachable(&self, error: reqwest::Error) -> anyhow::Error {
+        let base = &self.base;
+        if refused(&error) {
+            return anyhow!(
+                "nothing listens at {base}: is `strata run` up? (--url names another server)"
+            );
+        }
+        // The address, with the whole query in it, is in the words already.
+        let error = anyhow::Error::new(error.without_url());
+        error.context(format!("cannot reach {base} (--url names another server)"))
+    }
+}
+
+/// Whether the other side said that nobody listens there.
+fn refused(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && io.kind() == std::io::ErrorKind::ConnectionRefused
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

@@ -18,11 +18,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use cli::{Cli, Command, StoreCommand};
 use clock::SystemClock;
-use out::{Out, complain};
+use out::{Out, Told, complain};
 
 /// Exit status when a command could not do what it was asked.
 const FAILED: u8 = 1;
@@ -42,9 +43,10 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    match runtime.block_on(dispatch(cli)) {
+    let out = Out { json: cli.json };
+    match runtime.block_on(dispatch(cli, out)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report(&error),
+        Err(error) => report(&error, out),
     }
 }
 
@@ -61,8 +63,7 @@ fn start_log() {
         .init();
 }
 
-async fn dispatch(cli: Cli) -> Result<()> {
-    let out = Out { json: cli.json };
+async fn dispatch(cli: Cli, out: Out) -> Result<()> {
     let clock = SystemClock::new();
     match cli.command {
         Command::Run(arguments) => {
@@ -84,9 +85,25 @@ fn config(file: Option<&Path>) -> Result<(config::Settings, Option<PathBuf>)> {
     Ok(config::load(file)?)
 }
 
-/// Say why, with the whole chain of causes, and choose the exit status.
-fn report(error: &anyhow::Error) -> ExitCode {
-    if let Some(bad) = error.downcast_ref::<config::ConfigError>() {
+/// Say why, with the whole chain of causes, and choose the exit status. Scripts get their one
+/// document, unless the command has printed it.
+fn report(error: &anyhow::Error, out: Out) -> ExitCode {
+    let bad_config = error.downcast_ref::<config::ConfigError>();
+    if out.json && !error.is::<Told>() {
+        let document = match bad_config {
+            Some(bad) => json!({
+                "ok": false,
+                "code": "bad_config",
+                "message": bad.to_string(),
+                "file": bad.file,
+                "problems": bad.problems,
+            }),
+            None => json!({ "ok": false, "code": "failed", "message": format!("{error:#}") }),
+        };
+        // What cannot be printed is said on standard error all the same.
+        drop(out.document(&document));
+    }
+    if let Some(bad) = bad_config {
         complain(format!("error: {bad}"));
         for problem in &bad.problems {
             complain(format!("  {problem}"));

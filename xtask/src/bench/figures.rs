@@ -11,8 +11,14 @@ use super::{Figure, Row, load};
 
 const STEP_MS: i64 = 15_000;
 /// Our server for the bench: nothing but what it is sent.
-const STRATA_QUIET: &str = "[discover]\nenabled = false\n[host]\nenabled = false\n\
-                            [store]\nseries_limit = 2000000\n";
+pub(crate) const STRATA_QUIET: &str = "[discover]
+enabled = false
+[host]
+parts = []
+[server]
+otlp_grpc_listen = ''
+otlp_http_listen = ''
+";
 const PROMETHEUS_QUIET: &str = "global: {}\n";
 const ALL: [Kind; 3] = [Kind::Strata, Kind::VictoriaMetrics, Kind::Prometheus];
 
@@ -190,7 +196,7 @@ async fn memory(scratch: &Path) -> Result<Vec<Row>> {
 /// This host every second, self-metrics included, nothing else.
 async fn agent(scratch: &Path) -> Result<Vec<Row>> {
     const SECONDS: u64 = 60;
-    let config = "[discover]\nenabled = false\n[host]\ninterval = \"1s\"\n";
+    let config = "[discover]\nenabled = false\n[host]\ninterval = '1s'\n";
     let server = Server::start(Kind::Strata, scratch, config).await?;
     tokio::time::sleep(Duration::from_secs(10)).await;
     let before = server.cpu_seconds().context("the agent runs")?;

@@ -2,6 +2,7 @@
 
 mod arrows;
 mod files;
+mod names;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,11 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Whether a file holds nothing but tests: they may read files and metrics in any way.
+fn is_test(path: &Path) -> bool {
+    path.iter().any(|part| part == "tests") || path.file_stem().is_some_and(|stem| stem == "tests")
 }
 
 /// The folders of the crates, in order.

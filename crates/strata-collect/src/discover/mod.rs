@@ -25,7 +25,7 @@ use strata_model::{Clock, Layer};
 use tokio::task::JoinSet;
 
 pub use options::{DiscoverOptions, DiscoverSettings};
-pub use runner::{DiscoveryRunner, Found, SentinelOf};
+pub use runner::{DiscoveryRunner, Found, RulesOf};
 
 use crate::scrape::{ClientError, Fetcher};
 use probe::{Answer, ask};

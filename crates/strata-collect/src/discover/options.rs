@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strata_model::Problem;
-use strata_model::text::parse_duration;
+use strata_model::text::{format_duration, parse_duration};
 
 /// Finding sources on this host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,10 +56,11 @@ impl DiscoverOptions {
     /// All problems at once.
     pub fn validate(&self) -> Result<DiscoverSettings, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut duration = |field: &str, text: &str| match parse_duration(text) {
-            Ok(duration) if duration >= Duration::from_secs(1) => duration,
+        let mut duration = |field: &str, text: &str, least| match parse_duration(text) {
+            Ok(duration) if duration >= least => duration,
             Ok(_) => {
-                problems.push(Problem::new(field, "the shortest is 1s"));
+                let message = format!("the shortest is {}", format_duration(least));
+                problems.push(Problem::new(field, message));
                 Duration::ZERO
             }
             Err(message) => {
@@ -67,9 +68,11 @@ impl DiscoverOptions {
                 Duration::ZERO
             }
         };
-        let interval = duration("interval", &self.interval);
-        let scrape_interval = duration("scrape_interval", &self.scrape_interval);
-        let scrape_timeout = duration("scrape_timeout", &self.scrape_timeout);
+        let second = Duration::from_secs(1);
+        let interval = duration("interval", &self.interval, second);
+        let scrape_interval = duration("scrape_interval", &self.scrape_interval, second);
+        // Shorter than the shortest interval, as a timeout has to be.
+        let scrape_timeout = duration("scrape_timeout", &self.scrape_timeout, second / 10);
         if problems.is_empty() && scrape_timeout >= scrape_interval {
             let message = "the timeout must be shorter than the interval";
             problems.push(Problem::new("scrape_timeout", message));

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::{Discovered, Discovery, Unheard};
 use crate::schedule::Scheduler;
-use crate::scrape::{Environment, Job, ScrapeOptions, Sentinel, Target};
+use crate::scrape::{Environment, Job, ScrapeOptions, SourceRules, Target};
 
 /// What discovery knows at the moment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,8 +25,8 @@ pub struct DiscoveryRunner {
     found: watch::Receiver<Found>,
 }
 
-/// Gives the sentinel rule of a source of the catalog.
-pub type SentinelOf = Arc<dyn Fn(&str) -> Option<Sentinel> + Send + Sync>;
+/// Gives the rules of a source of the catalog.
+pub type RulesOf = Arc<dyn Fn(&str) -> SourceRules + Send + Sync>;
 
 impl DiscoveryRunner {
     /// Begin to look. What is found runs on `scheduler` with the labels `job` (the source's name),
@@ -35,10 +35,10 @@ impl DiscoveryRunner {
         discovery: Discovery,
         scheduler: Scheduler,
         node: &str,
-        sentinel_of: SentinelOf,
+        rules_of: RulesOf,
     ) -> Self {
         let (publish, found) = watch::channel(Found::default());
-        let follower = Follower { discovery, scheduler, node: node.to_owned(), sentinel_of };
+        let follower = Follower { discovery, scheduler, node: node.to_owned(), rules_of };
         let task = tokio::spawn(follower.run(publish));
         Self { task, found }
     }
@@ -68,7 +68,7 @@ struct Follower {
     discovery: Discovery,
     scheduler: Scheduler,
     node: String,
-    sentinel_of: SentinelOf,
+    rules_of: RulesOf,
 }
 
 impl Follower {
@@ -114,7 +114,7 @@ impl Follower {
         // Neither files nor secrets are involved, so there is nothing to look up or to fail on.
         let nothing: Environment = Arc::new(|_name| None);
         let Ok(checked) = options.validate() else { return };
-        let Ok(job) = Job::new(checked, nothing, (self.sentinel_of)(&found.source)) else { return };
+        let Ok(job) = Job::new(checked, nothing, (self.rules_of)(&found.source)) else { return };
         self.scheduler.add(Box::new(job.collector(target, found.layer)));
     }
 }

@@ -12,6 +12,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::scrape::SourceRules;
 
 /// Monotonic time the test moves by hand.
 #[derive(Default)]
@@ -219,7 +220,8 @@ async fn what_is_found_is_scraped() {
     let Host { discovery, folder: _folder, .. } = host;
     let running = crate::schedule::tests::running();
     let scheduler = running.scheduler.clone();
-    let runner = DiscoveryRunner::start(discovery, scheduler, "n1", Arc::new(|_source| None));
+    let rules = Arc::new(|_source: &str| SourceRules::default());
+    let runner = DiscoveryRunner::start(discovery, scheduler, "n1", rules);
     let found = runner.first_round().await;
     assert_eq!(ids(&found.sources), [format!("scrape/vllm/127.0.0.1:{port}")]);
     assert_eq!(running.scheduler.ids(), ids(&found.sources));

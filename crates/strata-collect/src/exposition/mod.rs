@@ -6,7 +6,6 @@
 //! label work at all; [`RawSeries::decode`] does that work when it is needed.
 
 mod faults;
-mod native;
 mod number;
 mod protobuf;
 mod series;

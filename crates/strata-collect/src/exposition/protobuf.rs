@@ -3,14 +3,14 @@
 //! Source: `io/prometheus/client/metrics.proto`. Classic histograms and summaries become the same
 //! series as on a text page, so a target may change its format without losing its series.
 
-use strata_model::{FaultCode, MetricKind, Span};
+use strata_model::{CounterResetHint, FaultCode, MetricKind, Span};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::native::Wire;
 use super::number::ordinary;
 use super::series::{RawSeries, Text};
 use super::wire::{self, Message, TOO_MANY, Value};
 use super::{Arrival, Fact, Histograms, PageEnd, PageVisitor};
+use crate::native::Wire;
 
 /// Read a whole protobuf page.
 pub(crate) fn read<V: PageVisitor>(
@@ -191,8 +191,8 @@ impl<V: PageVisitor> Reader<'_, V> {
         body: &[u8],
     ) -> Result<(), &'static str> {
         let mut buckets = Vec::new();
-        let wire = self.histogram_fields(body, &mut buckets)?;
-        let (count, sum) = (wire.count(), wire.sum);
+        let mut wire = self.histogram_fields(body, &mut buckets)?;
+        let (count, sum) = (wire.total(), wire.sum);
         let native = self.histograms.native && wire.is_native();
         if !native || (self.histograms.classic_beside_native && !buckets.is_empty()) {
             self.float(metric, count_name, None, count);
@@ -208,7 +208,11 @@ impl<V: PageVisitor> Reader<'_, V> {
             }
         }
         if native {
-            let histogram = wire.into_histogram(kind == MetricKind::Gaugehistogram)?;
+            if kind == MetricKind::Gaugehistogram {
+                wire.counter_reset_hint = CounterResetHint::Gauge;
+            }
+            wire.sum = ordinary(sum);
+            let histogram = wire.into_histogram().map_err(|error| error.kind())?;
             let text = metric.text(metric.name, None);
             self.end.samples += 1;
             let series = RawSeries { text, known: None, line: self.family };
@@ -226,14 +230,14 @@ impl<V: PageVisitor> Reader<'_, V> {
         let mut wire = Wire::default();
         for field in Message::of(body) {
             match field? {
-                (1, value) => wire.sample_count = value.unsigned()?,
+                (1, value) => wire.count = value.unsigned()?,
                 (2, value) => wire.sum = value.double()?,
                 (3, value) => {
                     let (bucket, exemplar) = classic_bucket(value.bytes()?)?;
                     self.end.exemplars += u64::from(exemplar);
                     buckets.push(bucket);
                 }
-                (4, value) => wire.sample_count_float = value.double()?,
+                (4, value) => wire.count_float = value.double()?,
                 (5, value) => {
                     wire.schema = i32::try_from(value.signed()?).map_err(|_range| TOO_WIDE)?;
                 }

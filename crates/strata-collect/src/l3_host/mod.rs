@@ -1,6 +1,6 @@
 //! Layer 3, the host: read natively from `/proc`, `/sys` and `/dev`, never by running a program.
 //!
-//! Each area of the host is a [`part::Part`] with its own collector, so that its state and faults
+//! Each area of the host is a `part::Part` with its own collector, so that its state and faults
 //! are told apart (`host/cpu`, `host/disk`, ...). Series are written under the names the catalog
 //! derives; their encoded labels are kept between rounds.
 

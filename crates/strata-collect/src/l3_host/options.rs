@@ -71,6 +71,8 @@ impl HostPart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostOptions {
+    /// Read this host.
+    pub enabled: bool,
     /// How often the host is read, at least "1s". Slow parts (file systems, control groups, PCI)
     /// keep to 10 or 15 seconds when this is shorter.
     pub interval: String,
@@ -108,6 +110,7 @@ pub struct ProcessOptions {
 impl Default for HostOptions {
     fn default() -> Self {
         Self {
+            enabled: true,
             interval: "15s".to_owned(),
             parts: HostPart::ALL.to_vec(),
             exclude_mounts:
@@ -215,7 +218,7 @@ impl HostOptions {
         let patterns = patterns(&self.processes.patterns, &mut problems);
         bounded("cgroups_max", self.cgroups_max, CGROUPS_MAX, &mut problems);
         bounded("processes.max", self.processes.max, PROCESSES_MAX, &mut problems);
-        let mut parts = self.parts.clone();
+        let mut parts = if self.enabled { self.parts.clone() } else { Vec::new() };
         parts.sort_unstable();
         parts.dedup();
         match (interval, mount_deadline, scan_interval, exclude_mounts, exclude_interfaces) {
@@ -301,6 +304,12 @@ mod tests {
         let settings = HostOptions::default().validate().unwrap();
         assert_eq!(settings.interval, Duration::from_secs(15));
         assert_eq!(settings.parts.len(), HostPart::ALL.len());
+    }
+
+    #[test]
+    fn a_host_that_is_not_to_be_read_has_no_parts() {
+        let options = HostOptions { enabled: false, ..HostOptions::default() };
+        assert!(options.validate().unwrap().parts.is_empty());
     }
 
     #[test]

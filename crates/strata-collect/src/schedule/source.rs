@@ -75,7 +75,7 @@ impl Source {
             rounds: meter.counter("strata.collect.rounds", &labels),
             failed: meter.counter("strata.collect.failed", &labels),
             samples: meter.counter("strata.collect.samples", &labels),
-            nanoseconds: meter.seconds("strata.collect.duration", &labels),
+            nanoseconds: meter.seconds("strata.collect.time", &labels),
         };
         Self {
             ticks: Ticks::new(interval, xxh3_64(id.as_bytes())),
@@ -178,6 +178,7 @@ impl Source {
     ) {
         let seconds = duration.as_secs_f64();
         let up = outcome.is_ok();
+        let missing = outcome.as_ref().is_err_and(|error| self.is_missing(error));
         let counts = if up { counts } else { PageCounts::default() };
         let (mut batch, record) = match outcome {
             Ok(harvest) => self.harvested(at_ms, seconds, harvest),
@@ -187,7 +188,7 @@ impl Source {
             report.write(&mut batch, at_ms, up, seconds, counts);
         }
         self.counters.rounds.add(1);
-        self.counters.failed.add(u64::from(!up));
+        self.counters.failed.add(u64::from(!up && !missing));
         self.counters.samples.add(batch.sample_count() as u64);
         self.counters.nanoseconds.add(duration.as_nanos() as u64);
         self.count_faults(&record.faults);
@@ -218,15 +219,29 @@ impl Source {
     fn failed(&mut self, at_ms: i64, seconds: f64, error: CollectError) -> (Batch, Outcome) {
         let mut batch = Batch::new(Arc::clone(&self.id));
         self.tracker.end_all(&mut batch, at_ms);
+        let missing = self.is_missing(&error);
+        let CollectError { fault, state, hint } = error;
+        let (faults, hint) = match (missing, hint.as_str()) {
+            (false, _) => (vec![fault], hint),
+            (true, "") => (Vec::new(), fault.message),
+            (true, _) => (Vec::new(), format!("{}: {hint}", fault.message)),
+        };
         let outcome = Outcome {
-            state: error.state,
+            state,
             at_ms: self.surroundings.clock.now_ms(),
             duration_seconds: seconds,
             samples: None,
-            faults: vec![error.fault],
-            hint: error.hint,
+            faults,
+            hint,
         };
         (batch, outcome)
+    }
+
+    /// Whether the host simply has nothing of the kind: a state, told every round, and no fault.
+    /// A page that was named or found is there; what keeps it from being read is a fault.
+    fn is_missing(&self, error: &CollectError) -> bool {
+        self.kind == SourceKind::Native
+            && matches!(error.state, SourceState::Absent | SourceState::Unsupported)
     }
 
     /// The wall clock went back: say so once, and wait for it.

@@ -70,6 +70,8 @@ impl Kept {
 enum Act {
     Bring(&'static [&'static str]),
     Fail,
+    /// There is nothing of the kind here.
+    Missing(&'static str),
     Panic,
     Hang,
 }
@@ -105,6 +107,11 @@ impl Scripted {
                 fault: Fault::new(FaultCode::Unreachable, "refused"),
                 state: SourceState::Failing,
                 hint: "start it".to_owned(),
+            }),
+            Act::Missing(hint) => Err(CollectError {
+                fault: Fault::new(FaultCode::Unsupported, "no such device"),
+                state: SourceState::Absent,
+                hint: hint.to_owned(),
             }),
             Act::Panic => panic!("planted"),
             Act::Hang => std::future::pending().await,
@@ -346,6 +353,34 @@ async fn a_read_that_blocks_its_thread_stops_nobody_else() {
     drop(open);
     tokio::time::sleep(Duration::from_millis(350)).await;
     assert_eq!(stage.status().state, SourceState::Ok);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_host_does_not_have_is_a_state_and_no_fault() {
+    for (hint, told) in [("", "no such device"), ("plug one in", "no such device: plug one in")] {
+        let stage = stage();
+        let kind = SourceKind::Native;
+        let collector = Scripted { kind, ..Scripted::new(&[Act::Missing(hint)]) };
+        stage.scheduler.add(Box::new(collector));
+        stage.pass(60).await;
+        // A native round runs on a thread of its own, which the paused clock does not wait for.
+        for _ in 0..1_000 {
+            if stage.status().state != SourceState::Pending {
+                break;
+            }
+            stage.pass(1).await;
+        }
+        let status = stage.status();
+        assert_eq!((status.state, status.hint.as_str()), (SourceState::Absent, told));
+        assert_eq!((status.faults_total, status.recent_faults.len()), (0, 0));
+        assert!(stage.metric("strata.collect.rounds") >= 1.0);
+        assert_eq!(stage.metric("strata.collect.failed"), 0.0);
+        assert_eq!(stage.metric("strata.collect.faults"), 0.0);
+    }
+    let stage = stage();
+    stage.scheduler.add(Scripted::of(&[Act::Missing("")]));
+    stage.pass(60).await;
+    assert!(stage.status().faults_total > 0, "a page that was named is there");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use strata_model::{Labels, Layer, SourceKind};
 use super::client::{ClientError, Environment, Fetched, Fetcher, malformed, over_limit};
 use super::options::ScrapeSettings;
 use super::page::PageMemory;
-use super::rules::{Rules, Sentinel};
+use super::rules::{Rules, SourceRules};
 use super::target::Target;
 use crate::collector::{CollectError, Collector, Harvest, PageCounts};
 use crate::exposition::{Arrival, Format};
@@ -19,7 +19,7 @@ use crate::exposition::{Arrival, Format};
 pub struct Job {
     settings: Arc<ScrapeSettings>,
     fetcher: Fetcher,
-    sentinel: Option<Sentinel>,
+    source: SourceRules,
 }
 
 impl Job {
@@ -27,10 +27,10 @@ impl Job {
     pub fn new(
         settings: ScrapeSettings,
         environment: Environment,
-        sentinel: Option<Sentinel>,
+        source: SourceRules,
     ) -> Result<Self, ClientError> {
         let fetcher = Fetcher::new(&settings, environment)?;
-        Ok(Self { settings: Arc::new(settings), fetcher, sentinel })
+        Ok(Self { settings: Arc::new(settings), fetcher, source })
     }
 
     /// The checked options.
@@ -45,7 +45,7 @@ impl Job {
     /// The collector of one target.
     pub fn collector(&self, target: Target, layer: Option<Layer>) -> ScrapeCollector {
         ScrapeCollector {
-            reader: PageReader::new(&self.settings, &target, self.sentinel.clone()),
+            reader: PageReader::new(&self.settings, &target, self.source.clone()),
             fetcher: self.fetcher.clone(),
             target,
             layer,
@@ -64,14 +64,14 @@ pub struct PageReader {
 
 impl PageReader {
     /// A reader that has not seen a page of `target` yet.
-    pub fn new(settings: &ScrapeSettings, target: &Target, sentinel: Option<Sentinel>) -> Self {
+    pub fn new(settings: &ScrapeSettings, target: &Target, source: SourceRules) -> Self {
         let rules = Rules {
             labels: target.labels.clone(),
             honor_labels: settings.honor_labels,
             honor_timestamps: settings.honor_timestamps,
             drop: settings.drop.clone(),
             limits: settings.limits,
-            sentinel,
+            source,
         };
         Self {
             source: Arc::from(target.id.as_str()),

@@ -24,5 +24,5 @@ pub use options::{
     Authorization, BasicAuthOptions, HttpSdOptions, ScrapeOptions, ScrapeSettings, Secret,
     TlsOptions,
 };
-pub use rules::{PageLimits, Sentinel};
+pub use rules::{Drop, PageLimits, Sentinel, SourceRules};
 pub use target::Target;

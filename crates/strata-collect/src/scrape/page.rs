@@ -127,7 +127,7 @@ impl PageWriter<'_> {
             return None;
         }
         self.counts.added += u64::from(last_page == 0);
-        if let (Some(sentinel), Some(value)) = (&self.rules.sentinel, value)
+        if let (Some(sentinel), Some(value)) = (&self.rules.source.sentinel, value)
             && sentinel(labels.metric_name(), value)
         {
             self.faults.add(FaultCode::Sentinel, "sentinel", || {

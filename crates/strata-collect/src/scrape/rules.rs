@@ -44,6 +44,17 @@ impl Default for PageLimits {
 /// Says whether a value of a metric is a vendor's way of saying "no value".
 pub type Sentinel = Arc<dyn Fn(&str, f64) -> bool + Send + Sync>;
 
+/// Says whether a metric is not worth storing.
+pub type Drop = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// What is known of the program behind a page, besides the target's configuration.
+#[derive(Clone, Default)]
+pub struct SourceRules {
+    pub sentinel: Option<Sentinel>,
+    /// Asked with the name of the sample: `x_bucket`, `x_sum` and `x_count` of a histogram `x`.
+    pub drop: Option<Drop>,
+}
+
 /// The rules of one target.
 #[derive(Clone)]
 pub(crate) struct Rules {
@@ -56,13 +67,14 @@ pub(crate) struct Rules {
     /// Names of metrics that are left out.
     pub(crate) drop: RegexSet,
     pub(crate) limits: PageLimits,
-    pub(crate) sentinel: Option<Sentinel>,
+    pub(crate) source: SourceRules,
 }
 
 impl Rules {
     /// Whether samples of this metric are left out.
     pub(crate) fn drops(&self, metric: &str) -> bool {
-        !self.drop.is_empty() && self.drop.is_match(metric)
+        (!self.drop.is_empty() && self.drop.is_match(metric))
+            || self.source.drop.as_ref().is_some_and(|drop| drop(metric))
     }
 
     /// The finished labels of a series of the page.

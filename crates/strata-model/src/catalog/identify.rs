@@ -65,9 +65,14 @@ fn bare(name: &str) -> &str {
 }
 
 impl SourceDef {
-    /// Whether this family is not worth storing.
-    pub fn drops(&self, family: &str) -> bool {
-        self.drops.iter().any(|(pattern, _)| fits(pattern, family))
+    /// Whether this family, or the family of this sample (`x` for `x_bucket`, `x_sum`, `x_count`,
+    /// `x_total`, `x_created`), is not worth storing.
+    pub fn drops(&self, name: &str) -> bool {
+        let suffixes = ["", "_bucket", "_sum", "_count", "_created"];
+        let families = suffixes.into_iter().filter_map(|suffix| name.strip_suffix(suffix));
+        families
+            .into_iter()
+            .any(|family| self.drops.iter().any(|(pattern, _)| fits(pattern, family)))
     }
 
     /// Whether this value of this family means "no value".

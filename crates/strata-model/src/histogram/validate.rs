@@ -1,5 +1,7 @@
 //! Whether a histogram from outside makes sense.
 
+use crate::FaultCode;
+
 use super::{CUSTOM_BUCKETS_SCHEMA, MAX_SCHEMA, MIN_SCHEMA, NativeHistogram, Span};
 
 /// Bucket indices beyond this, in either direction, have no float value in any schema: schema 8
@@ -37,6 +39,37 @@ pub enum HistogramError {
     Bounds { previous: f64, bound: f64 },
     #[error("cannot fit {buckets} custom buckets into {bounds} bounds")]
     TooFewBounds { bounds: usize, buckets: i64 },
+}
+
+impl HistogramError {
+    /// The class of fault a source is charged with.
+    pub fn code(&self) -> FaultCode {
+        match self {
+            Self::Schema(_) => FaultCode::Unsupported,
+            _ => FaultCode::Malformed,
+        }
+    }
+
+    /// A constant sentence, under which faults alike are counted together.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Schema(_) => "native histogram of an unknown schema",
+            Self::NegativeOffset { .. } => "native histogram whose spans overlap",
+            Self::IndexOutOfRange { .. } => "native histogram with a bucket out of range",
+            Self::SpansMismatch { .. } => "native histogram whose spans and buckets disagree",
+            Self::BucketCount { .. } => "native histogram with a bucket count below zero or NaN",
+            Self::ZeroCount(_) | Self::ZeroThreshold(_) => {
+                "native histogram with a malformed zero bucket"
+            }
+            Self::Count(_) => "native histogram with a count below zero or NaN",
+            Self::CountMismatch { .. } => "native histogram whose buckets and count disagree",
+            Self::CountOverflow => "native histogram whose counts overflow",
+            Self::UnexpectedBounds(_)
+            | Self::UnexpectedBuckets
+            | Self::Bounds { .. }
+            | Self::TooFewBounds { .. } => "native histogram with contradictory bounds",
+        }
+    }
 }
 
 /// A side of a histogram.

@@ -145,7 +145,7 @@ pub(crate) async fn append_all(app: &App, batches: Vec<Batch>) -> Result<Receipt
 pub(crate) fn refused_fault(receipt: &Receipt) -> Option<Fault> {
     let reasons = [
         (receipt.conflicting, "with another value for a time already stored"),
-        (receipt.too_old, "older than the out-of-order window"),
+        (receipt.too_old, "older than the out-of-order window or the retention"),
         (receipt.too_new, "too far in the future"),
         (receipt.over_series_limit, "of series beyond the limit"),
         (receipt.invalid, "malformed"),

@@ -6,7 +6,6 @@ use rustc_hash::FxHashSet;
 use strata_model::{Batch, Labels, Receipt};
 
 use super::Shared;
-use super::codec::histogram;
 use super::day::{Gather, ReadBounds, TimeCache};
 use super::error::StoreError;
 use super::head::Verdict;
@@ -130,8 +129,8 @@ impl Admission {
         self.packed.clear();
         self.ends.clear();
         for sample in &batch.histograms {
-            if histogram::is_consistent(&sample.histogram) {
-                histogram::encode(&sample.histogram, &mut self.packed);
+            if sample.histogram.validate().is_ok() {
+                sample.histogram.encode(&mut self.packed);
             }
             self.ends.push(self.packed.len());
         }
@@ -274,7 +273,7 @@ fn settle(shared: &Shared, ask: &Asked<'_>) -> Result<Stored, StoreError> {
         (Some(value), _, Datum::Float(bits)) if value.to_bits() == bits => Stored::Same,
         (_, Some((_, stored)), Datum::Histogram(packed)) => {
             let mut bytes = Vec::new();
-            histogram::encode(stored, &mut bytes);
+            stored.encode(&mut bytes);
             if bytes == packed { Stored::Same } else { Stored::Other }
         }
         _ => Stored::Other,

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::Serialize;
 use strata_collect::Collector;
-use strata_collect::scrape::{Job, ScrapeSettings, Target};
+use strata_collect::scrape::{Job, ScrapeSettings, SourceRules, Target};
 use strata_model::Clock;
 use strata_model::text::format_duration;
 
 use super::run::environment_lookup;
 use crate::cli::CheckArgs;
 use crate::config::{Settings, TokenSource};
-use crate::out::Out;
+use crate::out::{Out, Told};
 
 /// One thing that was tried.
 #[derive(Debug, Serialize)]
@@ -63,7 +63,7 @@ pub(crate) async fn run(
         out.table(&rows.collect::<Vec<_>>())?;
     }
     if failed > 0 {
-        bail!("{failed} of {} checks failed", trials.len());
+        return Err(Told(format!("{failed} of {} checks failed", trials.len())).into());
     }
     Ok(())
 }
@@ -107,7 +107,7 @@ fn token(source: &TokenSource) -> Option<Result<String, String>> {
 /// Fetch every target of a job once, as the scheduler would, and look at the lists of targets.
 async fn try_job(settings: &ScrapeSettings, clock: &dyn Clock) -> Vec<Trial> {
     let name = format!("scrape {}", settings.job);
-    let job = match Job::new(settings.clone(), environment_lookup(), None) {
+    let job = match Job::new(settings.clone(), environment_lookup(), SourceRules::default()) {
         Ok(job) => job,
         Err(error) => return vec![Trial::new(name, Err(format!("{error:#}")))],
     };

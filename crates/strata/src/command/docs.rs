@@ -14,9 +14,16 @@ use crate::out::Out;
 /// Write every page below `dir`.
 pub(crate) fn write(dir: &Path, out: Out) -> Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let mut written = Vec::new();
     for (name, text) in pages() {
         let path = dir.join(name);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        written.push(path);
+    }
+    if out.json {
+        return Ok(out.document(&serde_json::json!({ "files": written }))?);
+    }
+    for path in &written {
         out.line(path.display())?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use strata_model::text::parse_duration;
 
 use crate::cli::QueryArgs;
 use crate::client::Client;
-use crate::out::{Out, complain};
+use crate::out::{Out, Told, complain};
 
 /// Steps of a range query when none is given, as a graph would show them.
 const STEPS_DEFAULT: f64 = 60.0;
@@ -40,7 +40,8 @@ pub(crate) async fn run(arguments: QueryArgs, out: Out, clock: &dyn Clock) -> Re
     }
     if answer["status"] != "success" {
         let kind = answer["errorType"].as_str().unwrap_or("error");
-        bail!("{kind}: {}", answer["error"].as_str().unwrap_or("no reason given"));
+        let told = format!("{kind}: {}", answer["error"].as_str().unwrap_or("no reason given"));
+        return Err(if out.json { Told(told).into() } else { anyhow!(told) });
     }
     for note in ["warnings", "infos"] {
         for text in answer[note].as_array().into_iter().flatten() {

@@ -1,5 +1,6 @@
 //! `strata run`: collect, store and serve until interrupted.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use strata_collect::discover::{Discovery, DiscoveryRunner, Found, Identified};
 use strata_collect::receive::otlp::OtlpReceiver;
-use strata_collect::scrape::{Environment, Job, JobRunner, Sentinel};
+use strata_collect::scrape::{Environment, Job, JobRunner, Sentinel, SourceRules};
 use strata_collect::{Scheduler, SourceBook, l3_host};
 use strata_model::catalog::Catalog;
 use strata_model::meter::Meter;
@@ -61,7 +62,7 @@ pub(crate) async fn run(
     let house = House::open(&settings, clock)?;
     let jobs = house.start_collectors(&settings)?;
     let discovery = house.start_discovery(&settings, addresses)?;
-    let parts = house.parts(&settings, addresses);
+    let parts = house.parts(&settings);
     let stop = signals::stop()?;
     let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(parts, async move {
@@ -79,7 +80,10 @@ pub(crate) async fn run(
         looked: discovery.is_some(),
         sources: &house.book.snapshot(),
     };
-    greeting.print(out)?;
+    // A full disk behind standard output is no reason not to collect.
+    if let Err(error) = greeting.print(out) {
+        tracing::warn!(%error, "cannot print what is running");
+    }
     // The sender is dropped when a signal came, so this ends with the server's grace time.
     drop(greeted.await);
     drop((jobs, discovery));
@@ -174,7 +178,7 @@ impl House {
         let mut jobs = Vec::new();
         for scrape in &settings.scrape {
             let name = scrape.job.clone();
-            let job = Job::new(scrape.clone(), environment_lookup(), Some(any_sentinel()))
+            let job = Job::new(scrape.clone(), environment_lookup(), any_source())
                 .with_context(|| format!("cannot set up the scrape job {name:?}"))?;
             let scheduler = self.scheduler.clone();
             let clock = Arc::clone(&self.clock);
@@ -191,17 +195,32 @@ impl House {
         if !settings.discover.enabled {
             return Ok(None);
         }
-        let ports = [Some(own.main), own.otlp_grpc, own.otlp_http];
+        let own = [Some(own.main), own.otlp_grpc, own.otlp_http];
+        let own = own.into_iter().flatten().map(|address| address.port());
+        // What is named in the file is collected as the file says, and not a second time.
+        let named = settings.scrape.iter().flat_map(|scrape| &scrape.targets);
+        let named = named.filter_map(|target| self.port_on_this_host(target));
         let discovery = Discovery::new(
             settings.discover.clone(),
             &settings.host_root,
-            ports.into_iter().flatten().map(|address| address.port()).collect(),
+            own.chain(named).collect(),
             Arc::new(identify),
             Arc::clone(&self.clock),
         )
         .context("cannot set up discovery")?;
         let scheduler = self.scheduler.clone();
-        Ok(Some(DiscoveryRunner::start(discovery, scheduler, &self.node, Arc::new(sentinel_of))))
+        Ok(Some(DiscoveryRunner::start(discovery, scheduler, &self.node, Arc::new(rules_of))))
+    }
+
+    /// The port of a target `host:port` that is on this host.
+    fn port_on_this_host(&self, target: &str) -> Option<u16> {
+        let (host, port) = target.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let is_here = match host.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback() || address.is_unspecified(),
+            Err(_name) => host == "localhost" || host == self.node,
+        };
+        if is_here { port.parse().ok() } else { None }
     }
 
     /// Until discovery has looked around once and every source has been tried once.
@@ -216,7 +235,7 @@ impl House {
     }
 
     /// What the server needs of the rest.
-    fn parts(&self, settings: &Settings, addresses: Addresses) -> Parts {
+    fn parts(&self, settings: &Settings) -> Parts {
         let catalog = Catalog::builtin();
         let source = CanonicalSource::new(Arc::new(self.store.clone()), catalog);
         let engine = EmbeddedEngine::new(Arc::new(source), Arc::clone(&self.clock), settings.query);
@@ -238,20 +257,17 @@ impl House {
             status: Arc::new(move || {
                 let stats = status_store.stats();
                 serde_json::json!({
-                    "listen": addresses.main.to_string(),
-                    "store": {
-                        "series": stats.series,
-                        "active_series": stats.active_series,
-                        "head_samples": stats.head_samples,
-                        "head_bytes": stats.head_bytes,
-                        "sealed_samples": stats.sealed_samples,
-                        "disk_bytes": stats.disk_bytes,
-                        "queued_bytes": stats.queued_bytes,
-                        "oldest_ms": stats.oldest_ms,
-                        "newest_ms": stats.newest_ms,
-                        "read_only": stats.read_only,
-                        "damaged": stats.damaged,
-                    },
+                    "series": stats.series,
+                    "active_series": stats.active_series,
+                    "head_samples": stats.head_samples,
+                    "head_bytes": stats.head_bytes,
+                    "sealed_samples": stats.sealed_samples,
+                    "disk_bytes": stats.disk_bytes,
+                    "queued_bytes": stats.queued_bytes,
+                    "oldest_ms": stats.oldest_ms,
+                    "newest_ms": stats.newest_ms,
+                    "read_only": stats.read_only,
+                    "damaged": stats.damaged,
                 })
             }),
             version: env!("CARGO_PKG_VERSION"),
@@ -265,22 +281,28 @@ fn identify(families: &[&str]) -> Option<Identified> {
     Some(Identified { source: source.name.clone(), layer: source.layers.first().copied() })
 }
 
-/// The values that a source writes where it has none.
-fn sentinel_of(source: &str) -> Option<Sentinel> {
-    let source = Catalog::builtin().source(source)?;
-    if source.sentinels.is_empty() {
-        return None;
+/// What the catalog knows of the pages of a source: values that mean "no value", and families that
+/// are not worth storing.
+fn rules_of(source: &str) -> SourceRules {
+    let Some(source) = Catalog::builtin().source(source) else { return SourceRules::default() };
+    let mut rules = SourceRules::default();
+    if !source.sentinels.is_empty() {
+        rules.sentinel = Some(Arc::new(|family, value| source.sentinel(family, value)));
     }
-    Some(Arc::new(move |family: &str, value: f64| source.sentinel(family, value)))
+    if !source.drops.is_empty() {
+        rules.drop = Some(Arc::new(|sample| source.drops(sample)));
+    }
+    rules
 }
 
-/// For a configured page, which may come from any program: the rule of every source.
-fn any_sentinel() -> Sentinel {
+/// For a configured page, which may come from any program: the sentinels of every source. What is
+/// not worth storing is for the job's own `drop` to say: who names a page wants what is on it.
+fn any_source() -> SourceRules {
     let sources = Catalog::builtin().sources().iter();
     let sources: Vec<_> = sources.filter(|source| !source.sentinels.is_empty()).collect();
-    Arc::new(move |family: &str, value: f64| {
-        sources.iter().any(|source| source.sentinel(family, value))
-    })
+    let sentinel: Sentinel =
+        Arc::new(move |family, value| sources.iter().any(|one| one.sentinel(family, value)));
+    SourceRules { sentinel: Some(sentinel), drop: None }
 }
 
 /// Prometheus name and help of one of our own metrics.

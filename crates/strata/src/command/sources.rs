@@ -11,8 +11,7 @@ use crate::out::Out;
 pub(crate) async fn run(arguments: &ServerArgs, out: Out, clock: &dyn Clock) -> Result<()> {
     let answer = Client::new(arguments)?.get("/api/v1/strata/sources", &[]).await?;
     if answer.get("sources").is_none() {
-        let code = answer["code"].as_str().unwrap_or("unexpected_answer");
-        bail!("{code}: {}", answer["message"].as_str().unwrap_or("the server has no such page"));
+        bail!("{} has no list of sources: not a strata?", arguments.url);
     }
     if out.json {
         return Ok(out.document(&answer)?);

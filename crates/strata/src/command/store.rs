@@ -1,11 +1,11 @@
 //! `strata store`: looking after the files.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::json;
 use strata_store::MetricStore;
 
 use crate::cli::DataArgs;
-use crate::out::Out;
+use crate::out::{Out, Told};
 
 /// Read everything back and name what is damaged.
 pub(crate) fn verify(arguments: &DataArgs, out: Out) -> Result<()> {
@@ -38,7 +38,9 @@ pub(crate) fn verify(arguments: &DataArgs, out: Out) -> Result<()> {
         }
     }
     if !report.damage.is_empty() {
-        bail!("{} pieces of the store are damaged", report.damage.len());
+        let pieces = report.damage.len();
+        let plural = if pieces == 1 { " is" } else { "s are" };
+        return Err(Told(format!("{pieces} piece{plural} damaged")).into());
     }
     if !out.json {
         out.line("sound")?;

@@ -64,17 +64,48 @@ enum Node<'a, 'i> {
     Value(&'a DeValue<'i>),
 }
 
+/// What the schema of the options does not allow.
+#[derive(Debug, Default)]
+pub(crate) struct Refused {
+    pub(crate) problems: Vec<Located>,
+    /// Paths of the options concerned.
+    pub(crate) paths: Vec<String>,
+    /// Options that somebody seems to have meant by a misspelt one.
+    pub(crate) meant: Vec<String>,
+}
+
 /// Everything in `table` that the schema of the options does not allow.
-pub(crate) fn check(text: &str, table: &DeTable<'_>, schema: &Json) -> Vec<Located> {
-    let mut checker = Checker { text, root: schema, problems: Vec::new() };
+pub(crate) fn check(text: &str, table: &DeTable<'_>, schema: &Json) -> Refused {
+    let mut checker = Checker { text, root: schema, refused: Refused::default() };
     checker.table(table, schema, "");
-    checker.problems
+    checker.refused
+}
+
+/// The document without the options at `paths`, so that the others can be checked as well. `None`
+/// when one of them cannot be taken out without moving its neighbours.
+pub(crate) fn without(mut table: toml::Table, paths: &[String]) -> Option<toml::Table> {
+    for path in paths {
+        let mut steps: Vec<&str> = path.split(['.', '[']).collect();
+        let last = steps.pop().filter(|last| !last.ends_with(']'))?;
+        let mut here = &mut table;
+        let mut steps = steps.into_iter().peekable();
+        while let Some(step) = steps.next() {
+            let mut value = here.get_mut(step)?;
+            while let Some(index) = steps.next_if(|next| next.ends_with(']')) {
+                let index: usize = index.trim_end_matches(']').parse().ok()?;
+                value = value.get_mut(index)?;
+            }
+            here = value.as_table_mut()?;
+        }
+        here.remove(last);
+    }
+    Some(table)
 }
 
 struct Checker<'a> {
     text: &'a str,
     root: &'a Json,
-    problems: Vec<Located>,
+    refused: Refused,
 }
 
 impl Checker<'_> {
@@ -83,7 +114,7 @@ impl Checker<'_> {
         let open = schema.get("additionalProperties");
         for (key, value) in table {
             let name: &str = key.get_ref();
-            let child = child_path(path, name);
+            let child = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
             if let Some(property) = properties.and_then(|known| known.get(name)) {
                 self.value(value.get_ref(), value.span().start, property, &child);
             } else if let Some(Json::Object(_)) = open {
@@ -93,12 +124,18 @@ impl Checker<'_> {
                 let known = properties.into_iter().flat_map(|known| known.keys());
                 let message = match nearest(name, known) {
                     Some(near) => {
-                        let meant = child_path(path, near);
-                        format!("unknown key `{child}`, did you mean `{meant}`?")
+                        let near = if path.is_empty() {
+                            near.to_owned()
+                        } else {
+                            format!("{path}.{near}")
+                        };
+                        let message = format!("unknown key `{child}`, did you mean `{near}`?");
+                        self.refused.meant.push(near);
+                        message
                     }
                     None => format!("unknown key `{child}`"),
                 };
-                self.problems.push(locate(self.text, Some(key.span().start), message));
+                self.refuse(&child, key.span().start, message);
             }
         }
     }
@@ -110,7 +147,7 @@ impl Checker<'_> {
             let wanted: Vec<_> = alternatives.iter().map(describe).collect();
             let message =
                 format!("`{path}` must be {}, not {}", wanted.join(" or "), type_of(value));
-            self.problems.push(locate(self.text, Some(offset), message));
+            self.refuse(path, offset, message);
             return;
         };
         match value {
@@ -141,7 +178,12 @@ impl Checker<'_> {
             .map(|near| format!(", did you mean {near:?}?"))
             .unwrap_or_default();
         let message = format!("`{path}` must be one of {}{near}", words.join(", "));
-        self.problems.push(locate(self.text, Some(offset), message));
+        self.refuse(path, offset, message);
+    }
+
+    fn refuse(&mut self, path: &str, offset: usize, message: String) {
+        self.refused.problems.push(locate(self.text, Some(offset), message));
+        self.refused.paths.push(path.to_owned());
     }
 
     /// The schemas a value may follow: references resolved, unions opened, null left out.
@@ -170,10 +212,6 @@ impl Checker<'_> {
             _ => vec![schema.clone()],
         }
     }
-}
-
-fn child_path(parent: &str, name: &str) -> String {
-    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
 }
 
 fn words_of(schema: &Json) -> Vec<String> {

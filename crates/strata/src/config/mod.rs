@@ -59,37 +59,50 @@ fn read(file: &Path) -> Result<String, String> {
     std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"))
 }
 
-/// Parse and validate a whole configuration; problems come in the order of their lines.
+/// Parse and validate a whole configuration. Problems are told in the order of the file.
 pub(crate) fn parse(text: &str) -> Result<Settings, Vec<Located>> {
-    checked(text).map_err(|mut problems| {
-        problems.sort_by_key(|problem| (problem.line, problem.column));
-        problems
-    })
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut problems: Vec<_> = errors
+        .iter()
+        .map(|error| {
+            document::locate(text, error.span().map(|span| span.start), error.message().to_owned())
+        })
+        .collect();
+    let schema = schemars::schema_for!(Options).to_value();
+    let broken = !problems.is_empty();
+    let refused = document::check(text, table.get_ref(), &schema);
+    if refused.problems.is_empty() && !broken {
+        let options: Options = from_toml(text)?;
+        return options.validate().map_err(|found| {
+            in_order(found.iter().map(|problem| place(text, table.get_ref(), problem)).collect())
+        });
+    }
+    let named = |problem: &strata_model::Problem| {
+        refused.paths.iter().chain(&refused.meant).any(|path| problem.path.starts_with(path))
+    };
+    let rest = if broken { Vec::new() } else { problems_of_the_rest(text, &refused.paths) };
+    let rest = rest.iter().filter(|problem| !named(problem));
+    problems.extend(rest.map(|problem| place(text, table.get_ref(), problem)));
+    problems.extend(refused.problems);
+    Err(in_order(problems))
 }
 
-/// Each stage needs the one before: TOML, then the form its schema demands, then values.
-fn checked(text: &str) -> Result<Settings, Vec<Located>> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let place = |error: &toml::de::Error| {
-            let offset = error.span().map(|span| span.start);
-            document::locate(text, offset, error.message().to_owned())
-        };
-        return Err(errors.iter().map(place).collect());
-    }
-    let schema = schemars::schema_for!(Options).to_value();
-    let misshapen = document::check(text, table.get_ref(), &schema);
-    if !misshapen.is_empty() {
-        return Err(misshapen);
-    }
-    let options: Options = from_toml(text)?;
-    options.validate().map_err(|found| {
-        let place = |problem: strata_model::Problem| {
-            let offset = document::offset_of(table.get_ref(), &problem.path);
-            document::locate(text, offset, problem.to_string())
-        };
-        found.into_iter().map(place).collect()
-    })
+/// What is wrong with the options that can be read at all.
+fn problems_of_the_rest(text: &str, refused: &[String]) -> Vec<strata_model::Problem> {
+    let table = toml::from_str(text).ok();
+    let rest = table.and_then(|table| document::without(table, refused));
+    // An option that cannot be read for a reason the schema does not tell is told next time.
+    let options = rest.and_then(|rest| rest.try_into::<Options>().ok());
+    options.and_then(|options| options.validate().err()).unwrap_or_default()
+}
+
+fn place(text: &str, table: &DeTable<'_>, problem: &strata_model::Problem) -> Located {
+    document::locate(text, document::offset_of(table, &problem.path), problem.to_string())
+}
+
+fn in_order(mut problems: Vec<Located>) -> Vec<Located> {
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    problems
 }
 
 fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, Vec<Located>> {

@@ -24,18 +24,28 @@ fn a_slip_gets_a_suggestion() {
 }
 
 #[test]
-fn mistakes_of_form_come_at_once() {
+fn all_problems_come_at_once() {
     check(
-        "[store]\nretention = 3\n[serve]\n[host]\ninterval = 5\nparts = [\"memory\", \"presure\"]\n\
-         [[scrape]]\njob = \"a\"\ntls = true\n",
+        "[store]\nretention = 3\n[serve]\n[host]\ninterval = \"soon\"\n",
         &[
             "line 2, column 13: `store.retention` must be a string, not a whole number",
             "line 3, column 2: unknown key `serve`, did you mean `server`?",
-            "line 5, column 12: `host.interval` must be a string, not a whole number",
-            "line 6, column 20: `host.parts[1]` must be one of info, cpu, memory, numa, disk, \
-             filesystem, network, tcp, process, pressure, cgroup, nfs, infiniband, pcie, \
-             kernel_log, did you mean \"pressure\"?",
-            "line 9, column 7: `scrape[0].tls` must be a table, not true or false",
+            "line 5, column 12: host.interval: \"soon\" is not a duration, write for example \"15s\"",
+        ],
+    );
+}
+
+#[test]
+fn a_mistake_is_told_once() {
+    check(
+        "[[scrape]]\njob = \"x\"\ntarget = [\"a:1\"]\n",
+        &["line 3, column 1: unknown key `scrape[0].target`, did you mean `scrape[0].targets`?"],
+    );
+    check(
+        "[[scrape]]\njob = 3\ntargets = [\"a/b\"]\n",
+        &[
+            "line 2, column 7: `scrape[0].job` must be a string, not a whole number",
+            "line 3, column 12: scrape[0].targets[0]: \"a/b\": write host:port; see scheme and path",
         ],
     );
 }
@@ -80,13 +90,5 @@ fn a_wrong_value_is_found_in_its_job() {
             "line 9, column 7: scrape[2].job: another job is already named \"a\"",
             "line 11, column 1: scrape[2].tls.key_file: cert_file and key_file belong together",
         ],
-    );
-}
-
-#[test]
-fn broken_text_has_a_place_and_is_not_judged_further() {
-    check(
-        "[server\nlisten = 1\nlissten = 2\n",
-        &["line 1, column 8: unclosed table, expected `]`"],
     );
 }

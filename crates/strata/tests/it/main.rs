@@ -1,1 +1,29 @@
-//! Whole-program tests.
+//! Whole-program tests: the real binary, as a person or another program meets it. Everything is on
+//! loopback with ports the system chooses, every wait has an end, and every process is ended by its
+//! own id.
+
+#![cfg(test)]
+
+mod auth;
+mod cli;
+mod config;
+mod crash;
+mod discover;
+mod fake;
+mod faults;
+mod http;
+mod otlp;
+mod overload;
+mod program;
+mod remote_write;
+mod scrape;
+mod store;
+mod wire;
+
+use std::path::PathBuf;
+
+/// A captured file below `fixtures/`.
+fn fixture(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures")).join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

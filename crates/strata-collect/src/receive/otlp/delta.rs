@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use strata_model::FaultCode;
+use strata_model::{FaultCode, NativeHistogram};
 
-use super::exponential::Exponential;
+use super::exponential;
 
 /// What a series' entry costs besides its value.
 const ENTRY_BYTES: usize = 96;
@@ -32,7 +32,7 @@ pub(super) struct Classic {
 pub(super) enum Total {
     Number(f64),
     Classic(Classic),
-    Exponential(Exponential),
+    Exponential(NativeHistogram),
 }
 
 /// When a point's interval began and ended, in nanoseconds since the Unix epoch.
@@ -171,7 +171,7 @@ impl Total {
                 sum: classic.sum.map(|_| 0.0),
                 bounds: classic.bounds.clone(),
             }),
-            Self::Exponential(exponential) => Self::Exponential(exponential.zeroed()),
+            Self::Exponential(histogram) => Self::Exponential(exponential::zeroed(histogram)),
         }
     }
 
@@ -182,7 +182,9 @@ impl Total {
             (Self::Classic(total), Self::Classic(point)) if total.bounds == point.bounds => {
                 total.add(point);
             }
-            (Self::Exponential(total), Self::Exponential(point)) => total.add(point, buckets_max),
+            (Self::Exponential(total), Self::Exponential(point)) => {
+                exponential::add(total, point, buckets_max);
+            }
             (total, point) => *total = point,
         }
     }
@@ -194,7 +196,7 @@ impl Total {
                 Self::Classic(classic) => {
                     (classic.bounds.len() + classic.counts.len()) * size_of::<f64>()
                 }
-                Self::Exponential(exponential) => exponential.bytes(),
+                Self::Exponential(histogram) => histogram.bytes(),
             }
     }
 }

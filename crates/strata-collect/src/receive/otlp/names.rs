@@ -140,6 +140,28 @@ mod tests {
     use super::Shape::{Counter, Gauge, Other};
     use super::*;
 
+    /// What is pushed under a canonical name must be stored under the name the catalog reads.
+    #[test]
+    fn canonical_metrics_get_the_names_of_the_catalog() {
+        use strata_model::MetricKind;
+        let differing: Vec<_> = strata_model::catalog::Catalog::builtin()
+            .metrics()
+            .iter()
+            .filter(|metric| metric.otel.is_some())
+            .filter_map(|metric| {
+                let shape = match metric.kind {
+                    MetricKind::Counter => Counter,
+                    MetricKind::Gauge => Gauge,
+                    MetricKind::Histogram => Other,
+                    _ => return None,
+                };
+                let got = metric_name(&metric.name, &metric.unit, shape, "");
+                (got != metric.prometheus).then_some((got, &metric.prometheus))
+            })
+            .collect();
+        assert_eq!(differing, []);
+    }
+
     #[test]
     fn metric_names_gain_unit_and_type() {
         let check = |name: &str, unit: &str, shape: Shape, expected: &str| {

@@ -65,9 +65,8 @@ impl<'a> Output<'a> {
                 self.float(place, &labels.build(), *value);
             }
             Total::Classic(classic) => self.classic(place, labels, classic),
-            Total::Exponential(exponential) => {
-                let histogram =
-                    if place.stale { exponential::stale() } else { exponential.to_native() };
+            Total::Exponential(total) => {
+                let histogram = if place.stale { exponential::stale() } else { total.clone() };
                 labels.set(METRIC_NAME, place.name);
                 let labels = labels.build();
                 if !self.has_room(&labels) {

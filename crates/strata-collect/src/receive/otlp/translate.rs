@@ -15,7 +15,7 @@ use strata_model::{FaultCode, LabelsBuilder, METRIC_NAME, MetricKind};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::delta::{Classic, Deltas, Interval, Total};
-use super::exponential::Exponential;
+use super::exponential;
 use super::identity::{Target, over_limits, scope_labels};
 use super::names::{Shape, metric_name, plain_metric_name};
 use super::options::OtlpSettings;
@@ -188,7 +188,7 @@ impl Translation<'_> {
             (point.start_time_unix_nano, point.time_unix_nano),
             point.flags,
         );
-        let total = Exponential::read(point, self.out.limits.buckets)
+        let total = exponential::read(point, self.out.limits.buckets)
             .map(Total::Exponential)
             .map_err(|fault| (fault.code(), fault.kind(), format!("{}: {fault}", family.name)));
         self.point(family, &head, total);

@@ -49,7 +49,8 @@ fn histogram(sent: &SentHistogram) -> Vec<u8> {
     let total: u64 = sent.counts.iter().map(|&count| u64::from(count)).sum();
     double::encode(3, &sent.sum, &mut out);
     sint32::encode(4, &sent.schema, &mut out);
-    double::encode(5, &1e-128, &mut out);
+    let threshold = if sent.schema == -53 { 0.0 } else { 1e-128 };
+    double::encode(5, &threshold, &mut out);
     for (offset, length) in &sent.spans {
         let mut span = Vec::new();
         sint32::encode(1, offset, &mut span);

@@ -216,16 +216,20 @@ fn contradictory_histograms_are_refused() {
     };
     check(good.clone(), None);
     check(custom.clone(), None);
-    let disagree = "native histogram whose spans and counts disagree";
+    let disagree = "native histogram whose spans and buckets disagree";
+    let overlap = "native histogram whose spans overlap";
+    let range = "native histogram with a bucket out of range";
     check(SentHistogram { spans: vec![(0, 3)], ..good.clone() }, Some(disagree));
-    check(SentHistogram { spans: vec![(0, 1), (-1, 1)], ..good.clone() }, Some(disagree));
-    check(SentHistogram { spans: vec![(i32::MAX, 2)], ..good.clone() }, Some(disagree));
+    check(SentHistogram { spans: vec![(0, 1), (-1, 1)], ..good.clone() }, Some(overlap));
+    check(SentHistogram { spans: vec![(i32::MAX, 2)], ..good.clone() }, Some(range));
     let unknown = "native histogram of an unknown schema";
-    check(SentHistogram { schema: 9, ..good.clone() }, Some(unknown));
+    check(SentHistogram { schema: 53, ..good.clone() }, Some(unknown));
     check(SentHistogram { schema: -5, ..good.clone() }, Some(unknown));
     let bounds = "native histogram with contradictory bounds";
     check(SentHistogram { custom_values: vec![1.0], ..good }, Some(bounds));
     check(SentHistogram { custom_values: vec![1.0, 0.5], ..custom.clone() }, Some(bounds));
+    let infinite = vec![0.5, f64::INFINITY];
+    check(SentHistogram { custom_values: infinite, ..custom.clone() }, Some(bounds));
     check(SentHistogram { spans: vec![(2, 2)], ..custom }, Some(bounds));
 }
 

@@ -119,7 +119,8 @@ async fn targets_follow_what_a_service_lists() {
         http_sd: vec![HttpSdOptions { url, refresh: "1s".to_owned() }],
         ..ScrapeOptions::default()
     };
-    let job = Job::new(options.validate().expect("good"), nothing(), None).expect("good");
+    let job = Job::new(options.validate().expect("good"), nothing(), SourceRules::default())
+        .expect("good");
     let running = crate::schedule::tests::running();
     let runner = running.start(job);
     let ids = |addresses: &[&String]| {
@@ -153,7 +154,8 @@ async fn targets_follow_a_file() {
         file_sd: vec![path.clone()],
         ..ScrapeOptions::default()
     };
-    let job = Job::new(options.validate().expect("good"), nothing(), None).expect("good");
+    let job = Job::new(options.validate().expect("good"), nothing(), SourceRules::default())
+        .expect("good");
     let running = crate::schedule::tests::running();
     let runner = running.start(job);
     tokio::time::sleep(Duration::from_millis(10)).await;

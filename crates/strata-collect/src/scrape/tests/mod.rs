@@ -31,7 +31,8 @@ fn options(address: &str) -> ScrapeOptions {
 fn collector(options: &ScrapeOptions, environment: Environment) -> ScrapeCollector {
     let settings = options.validate().expect("the options are good");
     let target = Target::of(&settings, &settings.targets[0], &std::collections::BTreeMap::new());
-    let job = Job::new(settings, environment, None).expect("the files can be read");
+    let job =
+        Job::new(settings, environment, SourceRules::default()).expect("the files can be read");
     job.collector(target.expect("the target is good"), None)
 }
 

@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 use strata_model::Labels;
 
 use super::super::page::PageMemory;
-use super::super::rules::{PageLimits, Rules};
+use super::super::rules::{PageLimits, Rules, SourceRules};
 use crate::exposition::{Arrival, Format};
 use crate::schedule::Tracker;
 
@@ -48,7 +48,7 @@ fn speed_of_a_captured_page() {
         honor_timestamps: true,
         drop: RegexSet::empty(),
         limits: PageLimits::default(),
-        sentinel: None,
+        source: SourceRules::default(),
     };
     let page = || (Format::Text, body.as_slice(), Arrival::Whole);
     let source: Arc<str> = Arc::from("scrape/vllm/127.0.0.1:8000");

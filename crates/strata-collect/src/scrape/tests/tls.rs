@@ -64,6 +64,7 @@ async fn certificates_are_checked_unless_told_otherwise() {
 
     let wrong = TlsOptions { ca_file: Some(file("absent.pem")), ..TlsOptions::default() };
     let settings = ScrapeOptions { tls: wrong, ..https }.validate().expect("files are not touched");
-    let error = Job::new(settings, nothing(), None).err().map(|error| error.to_string());
+    let error =
+        Job::new(settings, nothing(), SourceRules::default()).err().map(|error| error.to_string());
     assert!(error.is_some_and(|text| text.contains("absent.pem")));
 }

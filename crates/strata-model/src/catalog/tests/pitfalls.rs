@@ -205,6 +205,19 @@ fn copies_of_a_router_are_not_added_to_its_engines() {
     let page = "vllm:num_requests_running{model_name=\"m\"} 4\n\
                 vllm:num_requests_running{server=\"http://engine:8000\"} 4\n";
     check(page, "inference_requests_running", 4.0);
+    for (copied, canonical) in [
+        ("vllm:num_requests_running", "inference_requests_running"),
+        ("vllm:num_requests_waiting", "inference_requests_waiting"),
+        ("vllm:num_requests_swapped", "inference_requests_swapped"),
+        ("vllm:gpu_cache_usage_perc", "inference_kv_cache_utilization_ratio"),
+        ("vllm:gpu_prefix_cache_hit_rate", "inference_prefix_cache_hit_ratio"),
+        ("vllm:gpu_prefix_cache_hits_total", "inference_prefix_cache_hits_total"),
+        ("vllm:gpu_prefix_cache_queries_total", "inference_prefix_cache_queries_total"),
+    ] {
+        assert_eq!(read(&format!("{copied} 4\n"), canonical).len(), 1, "{copied}");
+        let copy = format!("{copied}{{server=\"http://engine:8000\"}} 4\n");
+        assert!(read(&copy, canonical).is_empty(), "{copied} of a router is a copy");
+    }
     let frontend = "dynamo_frontend_output_tokens_total{model=\"m\"} 9";
     assert!(read(frontend, "inference_generation_tokens_total").is_empty());
     check(frontend, "inference_router_generation_tokens_total", 9.0);
@@ -235,7 +248,12 @@ fn counters_updated_per_log_interval_are_flagged_stale() {
 #[test]
 fn the_thousand_buckets_of_tgi_are_not_stored() {
     let tgi = Catalog::builtin().source("tgi").unwrap();
-    assert!(tgi.drops("tgi_batch_next_size") && !tgi.drops("tgi_batch_current_size"));
+    let check = |sample: &str, expected: bool| assert_eq!(tgi.drops(sample), expected, "{sample}");
+    for suffix in ["", "_bucket", "_sum", "_count"] {
+        check(&format!("tgi_batch_next_size{suffix}"), true);
+        check(&format!("tgi_batch_current_size{suffix}"), false);
+    }
+    check("tgi_batch_next_size_of_something", false);
 }
 
 // --- L1: devices --------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 pub(crate) mod block;
 pub(crate) mod decimal;
 pub(crate) mod frame;
-pub(crate) mod histogram;
 pub(crate) mod times;
 pub(crate) mod values;
 pub(crate) mod varint;

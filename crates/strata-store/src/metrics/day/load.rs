@@ -5,13 +5,13 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::FxHashMap;
 use strata_model::labels::hash_encoded;
-use strata_model::{Labels, Metadata};
+use strata_model::{Labels, Metadata, NativeHistogram};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Day, DayState, FORMAT, Locals, SealSpan, open_reader};
 use crate::metrics::codec::frame::Unpacker;
 use crate::metrics::codec::varint::Reader;
-use crate::metrics::codec::{block, histogram, times};
+use crate::metrics::codec::{block, times};
 use crate::metrics::error::StoreError;
 use crate::metrics::index::{Index, metric_name};
 use crate::metrics::log::record::take_metadata;
@@ -181,7 +181,7 @@ pub(crate) fn check_file(path: &Path) -> Result<FileCheck, StoreError> {
     }
     for (id, blob) in blobs(&connection, "SELECT id, data FROM histogram").map_err(failed)? {
         let decoded = decode_histograms(&blob, &mut unpacker).and_then(|list| {
-            let whole = |packed: &[u8]| histogram::decode(&mut Reader::new(packed)).is_some();
+            let whole = |packed: &[u8]| NativeHistogram::decode(packed).is_ok();
             list.iter().all(|(_, packed)| whole(packed)).then_some(list.len())
         });
         match decoded {

@@ -11,8 +11,7 @@ use super::load::decode_histograms;
 use super::{Day, SealSpan, row_id};
 use crate::metrics::codec::block::{self, Block, Column};
 use crate::metrics::codec::frame::Unpacker;
-use crate::metrics::codec::varint::Reader;
-use crate::metrics::codec::{histogram, times};
+use crate::metrics::codec::times;
 use crate::metrics::error::StoreError;
 
 /// Counts blobs that could not be read; their samples are missing from answers.
@@ -67,9 +66,9 @@ impl Gather {
 
     /// Add a packed histogram in the range; damaged bytes are left out and reported.
     pub(crate) fn add_histogram(&mut self, time: i64, packed: &[u8]) -> bool {
-        let decoded = histogram::decode(&mut Reader::new(packed));
-        let whole = decoded.is_some();
-        self.histograms.extend(decoded.map(|histogram| (time, Arc::new(histogram))));
+        let decoded = NativeHistogram::decode(packed);
+        let whole = decoded.is_ok();
+        self.histograms.extend(decoded.ok().map(|histogram| (time, Arc::new(histogram))));
         whole
     }
 

@@ -9,7 +9,8 @@ use strata_model::clock::FixedClock;
 use strata_model::meter::Meter;
 use strata_model::sample::is_stale;
 use strata_model::{
-    Batch, Labels, Matcher, Points, STALE_NAN, SelectHints, Selection, SeriesSource,
+    Batch, CounterResetHint, HistogramSample, Labels, Matcher, NativeHistogram, Points, STALE_NAN,
+    SelectHints, Selection, SeriesSource,
 };
 
 use super::window::step_of;
@@ -183,6 +184,30 @@ fn slopes_need_no_more_than_the_range_they_ask_for() {
     for (at, value) in pairs(&points) {
         assert!((value - (100.0 - (at - START) as f64 / 1e4)).abs() < 1e-6, "{at} {value}");
     }
+}
+
+#[test]
+fn of_native_histograms_the_last_of_each_window_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = open(dir.path(), START + DAY);
+    let histogram = |count: f64, counter_reset_hint| {
+        Arc::new(NativeHistogram { schema: 3, count, counter_reset_hint, ..Default::default() })
+    };
+    let mut batch = Batch::new(Arc::from("test"));
+    let series = batch.series_of(&labels("h"));
+    let at = [0, 2 * MINUTE, 6 * MINUTE].map(|after| START + after);
+    for (&at_ms, count) in at.iter().zip([1.0, 2.0, 3.0]) {
+        let histogram = histogram(count, CounterResetHint::NotReset);
+        batch.histograms.push(HistogramSample { series, at_ms, histogram });
+    }
+    assert_eq!(bench.store.append_blocking(batch).unwrap().appended, 3);
+    bench.pass(START + 6 * DAY);
+    let select = |func| bench.select("h", (START, START + HOUR), func, HOUR).histograms;
+    let last = |count| histogram(count, CounterResetHint::Unknown);
+    assert_eq!(select("rate"), [(at[1], last(2.0)), (at[2], last(3.0))]);
+    let held = START + 5 * MINUTE - 1;
+    assert_eq!(select("last_over_time"), [(held, last(2.0)), (at[2], last(3.0))]);
+    assert!(select("max_over_time").is_empty());
 }
 
 #[test]

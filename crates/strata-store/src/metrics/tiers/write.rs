@@ -10,7 +10,6 @@ use super::window::Window;
 use super::{Column, Tier};
 use crate::metrics::codec::block::{self, BlockBuilder};
 use crate::metrics::codec::frame::Framer;
-use crate::metrics::codec::histogram;
 use crate::metrics::day::{
     BLOCK_LEVEL, FORMAT, PAGE_SIZE, SCHEMA, TimeColumns, encode_histograms, insert_series, row_id,
 };
@@ -149,7 +148,7 @@ impl TierWriter {
         for series in group.iter().filter(|series| !series.histograms.is_empty()) {
             let pack = |(time, histogram): &(i64, std::sync::Arc<NativeHistogram>)| {
                 let mut packed = Vec::new();
-                histogram::encode(histogram, &mut packed);
+                histogram.encode(&mut packed);
                 (*time, packed)
             };
             let packed: Vec<(i64, Vec<u8>)> = series.histograms.iter().map(pack).collect();
