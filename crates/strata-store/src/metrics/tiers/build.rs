@@ -6,12 +6,12 @@
 
 use std::sync::{Arc, PoisonError};
 
-use strata_model::Points;
 use strata_model::sample::is_stale;
+use strata_model::{CounterResetHint, NativeHistogram, Points};
 
 use super::kind::is_counter;
 use super::window::fold;
-use super::write::{Folded, TierWriter};
+use super::write::{Folded, TierWriter, discard};
 use super::{Column, Tier, wanted};
 use crate::metrics::Shared;
 use crate::metrics::codec::block;
@@ -35,6 +35,9 @@ pub(crate) fn build_due(shared: &Shared) -> usize {
         match build(shared, &day, &tiers) {
             Ok(count) => written += count,
             Err(error) => {
+                for tier in tiers {
+                    discard(&shared.settings.dir, tier, day.number);
+                }
                 shared.tiers.failed(day.number);
                 tracing::error!(
                     path = %day.path.display(),
@@ -155,7 +158,7 @@ impl RawSeries {
     fn fold(&self, step_ms: i64) -> Folded {
         let window = |time: i64| time.div_euclid(step_ms);
         let windows = self.points.histograms.chunk_by(|a, b| window(a.0) == window(b.0));
-        let histograms = windows.filter_map(|of_window| of_window.last().cloned());
+        let histograms = windows.filter_map(|of_window| of_window.last().map(alone));
         Folded {
             number: self.number,
             counter: self.counter,
@@ -163,6 +166,16 @@ impl RawSeries {
             histograms: histograms.collect(),
         }
     }
+}
+
+/// A histogram without those before it: what it said about them is no longer about its neighbour.
+fn alone((time, histogram): &(i64, Arc<NativeHistogram>)) -> (i64, Arc<NativeHistogram>) {
+    let mut histogram = Arc::clone(histogram);
+    if matches!(histogram.counter_reset_hint, CounterResetHint::Reset | CounterResetHint::NotReset)
+    {
+        Arc::make_mut(&mut histogram).counter_reset_hint = CounterResetHint::Unknown;
+    }
+    (*time, histogram)
 }
 
 /// Reads a day by numbers of its file.

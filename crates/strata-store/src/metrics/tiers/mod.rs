@@ -150,12 +150,17 @@ impl Tiers {
         self.read().iter().flat_map(BTreeMap::values).map(Arc::clone).collect()
     }
 
-    /// The finest tier of each day between the two that is not in `raw`, oldest first.
-    fn between(&self, first: i64, last: i64, raw: impl Fn(i64) -> bool) -> Vec<(Tier, Arc<Day>)> {
+    /// The finest tier of each day between the two, oldest first, unless the day file is in `raw`
+    /// and has all that the tier was made from. A day file that was lost and begun anew has not.
+    fn between(&self, first: i64, last: i64, raw: &[Arc<Day>]) -> Vec<(Tier, Arc<Day>)> {
         let mut found: BTreeMap<i64, (Tier, Arc<Day>)> = BTreeMap::new();
         for (tier, days) in Tier::ALL.into_iter().zip(self.read().iter()) {
-            for (&number, day) in days.range(first..=last).filter(|(number, _)| !raw(**number)) {
-                found.entry(number).or_insert_with(|| (tier, Arc::clone(day)));
+            for (&number, day) in days.range(first..=last) {
+                let at = raw.binary_search_by_key(&number, |day| day.number);
+                let sealed = at.ok().map_or(0, |at| raw[at].state().last_sequence());
+                if sealed < day.state().built_from {
+                    found.entry(number).or_insert_with(|| (tier, Arc::clone(day)));
+                }
             }
         }
         found.into_values().collect()

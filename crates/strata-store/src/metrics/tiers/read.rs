@@ -53,11 +53,10 @@ impl Shown {
 }
 
 impl Tiers {
-    /// The files that stand in for the days of the range of which there is no raw file, oldest
-    /// first, each the finest there is.
+    /// The files that stand in for the days of the range of which `raw` has not all, oldest first,
+    /// each the finest there is.
     pub(crate) fn stand_ins(&self, range: (i64, i64), raw: &[Arc<Day>]) -> Vec<(Tier, Arc<Day>)> {
-        let has = |number| raw.binary_search_by_key(&number, |day| day.number).is_ok();
-        self.between(day_of(range.0), day_of(range.1), has)
+        self.between(day_of(range.0), day_of(range.1), raw)
     }
 }
 

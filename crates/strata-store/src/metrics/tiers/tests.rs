@@ -9,12 +9,13 @@ use strata_model::clock::FixedClock;
 use strata_model::meter::Meter;
 use strata_model::sample::is_stale;
 use strata_model::{
-    Batch, Labels, Matcher, Points, STALE_NAN, SelectHints, Selection, SeriesSource,
+    Batch, CounterResetHint, HistogramSample, Labels, Matcher, NativeHistogram, Points, STALE_NAN,
+    SelectHints, Selection, SeriesSource,
 };
 
 use super::window::step_of;
 use super::{Tier, build_due, is_unfinished};
-use crate::metrics::retention;
+use crate::metrics::{day, retention};
 use crate::{MetricStore, StoreOptions};
 
 const DAY: i64 = 86_400_000;
@@ -186,6 +187,30 @@ fn slopes_need_no_more_than_the_range_they_ask_for() {
 }
 
 #[test]
+fn of_native_histograms_the_last_of_each_window_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = open(dir.path(), START + DAY);
+    let histogram = |count: f64, counter_reset_hint| {
+        Arc::new(NativeHistogram { schema: 3, count, counter_reset_hint, ..Default::default() })
+    };
+    let mut batch = Batch::new(Arc::from("test"));
+    let series = batch.series_of(&labels("h"));
+    let at = [0, 2 * MINUTE, 6 * MINUTE].map(|after| START + after);
+    for (&at_ms, count) in at.iter().zip([1.0, 2.0, 3.0]) {
+        let histogram = histogram(count, CounterResetHint::NotReset);
+        batch.histograms.push(HistogramSample { series, at_ms, histogram });
+    }
+    assert_eq!(bench.store.append_blocking(batch).unwrap().appended, 3);
+    bench.pass(START + 6 * DAY);
+    let select = |func| bench.select("h", (START, START + HOUR), func, HOUR).histograms;
+    let last = |count| histogram(count, CounterResetHint::Unknown);
+    assert_eq!(select("rate"), [(at[1], last(2.0)), (at[2], last(3.0))]);
+    let held = START + 5 * MINUTE - 1;
+    assert_eq!(select("last_over_time"), [(held, last(2.0)), (at[2], last(3.0))]);
+    assert!(select("max_over_time").is_empty());
+}
+
+#[test]
 fn a_build_cut_short_is_made_up_for_and_late_samples_are_taken_in() {
     let dir = tempfile::tempdir().unwrap();
     let bench = open(dir.path(), START + DAY);
@@ -237,6 +262,42 @@ fn a_damaged_tier_is_made_again_and_backup_and_check_know_tiers() {
     copied.pass(START + 6 * DAY);
     let points = copied.select("g", (START, START + DAY), "last_over_time", HOUR);
     assert_eq!(points.values.last().copied(), Some((START + HOUR - 15_000) as f64));
+}
+
+#[test]
+fn a_tier_stands_in_for_a_raw_day_that_was_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = open(dir.path(), START + DAY);
+    for hour in 0..3 {
+        bench.push("g", &steady(START + hour * HOUR, START + (hour + 1) * HOUR, |_| 2.0));
+        bench.store.seal().unwrap();
+    }
+    bench.pass(START + 2 * DAY);
+    drop(bench);
+    fs::write(day::path(dir.path(), START / DAY), b"not a database").unwrap();
+    let bench = open(dir.path(), START + 2 * DAY);
+    bench.push("late", &[(START + 5, 3.0)]);
+    bench.pass(START + 2 * DAY);
+    assert_eq!(pairs(&bench.select("late", (START, START + DAY), "", 0)), [(START + 5, 3.0)]);
+    assert_eq!(bench.select("g", (START, START + DAY), "", 0).times.len(), 36);
+}
+
+#[test]
+fn a_tier_that_cannot_be_written_holds_the_raw_day_for_three_tries() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = open(dir.path(), START + DAY);
+    bench.push("g", &[(START, 1.0)]);
+    bench.store.seal().unwrap();
+    // A directory is in the way of the file.
+    let mut unfinished = Tier::Hour.path(dir.path(), START / DAY).into_os_string();
+    unfinished.push(super::write::UNFINISHED);
+    fs::create_dir(&unfinished).unwrap();
+    let days = || bench.store.shared.days_between(i64::MIN, i64::MAX).len();
+    bench.pass(START + 6 * DAY);
+    assert_eq!(days(), 1);
+    bench.store.downsample();
+    bench.pass(START + 6 * DAY);
+    assert_eq!(days(), 0);
 }
 
 /// Samples of a day as gaps and values, resets and markers among them.

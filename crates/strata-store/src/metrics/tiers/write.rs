@@ -62,9 +62,7 @@ pub(super) struct TierWriter {
 impl TierWriter {
     pub(super) fn create(dir: &Path, tier: Tier, day: i64) -> Result<Self, StoreError> {
         let path = tier.path(dir, day);
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(UNFINISHED);
-        let unfinished = PathBuf::from(unfinished);
+        let unfinished = unfinished_path(&path);
         remove_if_there(&unfinished)?;
         let open = || -> rusqlite::Result<Connection> {
             let connection = Connection::open(&unfinished)?;
@@ -217,6 +215,19 @@ fn points(
     }
     if let (Column::Last, Some(time)) = (column, window.ended_ms) {
         put(time, STALE_NAN);
+    }
+}
+
+fn unfinished_path(path: &Path) -> PathBuf {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(UNFINISHED);
+    PathBuf::from(unfinished)
+}
+
+/// Remove what a failed write left: on a full disk it must not stay.
+pub(super) fn discard(dir: &Path, tier: Tier, day: i64) {
+    if let Err(error) = remove_if_there(&unfinished_path(&tier.path(dir, day))) {
+        tracing::warn!(error = %error.chain(), "cannot remove an unfinished tier file");
     }
 }
 
