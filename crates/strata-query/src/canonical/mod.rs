@@ -51,7 +51,12 @@ impl CanonicalSource {
         else {
             return Ok(Vec::new());
         };
-        let source = Selection { matchers, ..selection.clone() };
+        let mut source = Selection { matchers, ..selection.clone() };
+        if !value::keeps_order(expansion) {
+            // The greatest of a difference is not the difference of the greatest: a store that
+            // answers from coarser tiers must not choose its column by the function then.
+            source.hints.func = None;
+        }
         let mut found = self.inner.select(&source)?;
         found = value::apply(&*self.inner, found, expansion, &source)?;
         let relabel = Relabel::new(name, expansion);

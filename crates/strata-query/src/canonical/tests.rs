@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use strata_model::catalog::Catalog;
-use strata_model::{Labels, MatchOp, Matcher, STALE_NAN, SelectHints, Selection, SeriesSource};
+use strata_model::{
+    Labels, MatchOp, Matcher, Metadata, STALE_NAN, SelectError, SelectHints, Selection, Series,
+    SeriesSource,
+};
 
 use super::CanonicalSource;
 use crate::promqltest::MemorySource;
@@ -71,13 +74,16 @@ value = [{ divide = "blue_max_blocks" }]
 /// Series given as (name, label pairs, samples of (ms, value)).
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [(i64, f64)]);
 
-fn source(rows: &[Row<'_>]) -> CanonicalSource {
+fn catalog() -> &'static Catalog {
     let files = [
         ("metrics/l6_inference.toml", METRICS),
         ("sources/red.toml", RED),
         ("sources/blue.toml", BLUE),
     ];
-    let catalog = Box::leak(Box::new(Catalog::load(&files).unwrap()));
+    Box::leak(Box::new(Catalog::load(&files).unwrap()))
+}
+
+fn source(rows: &[Row<'_>]) -> CanonicalSource {
     let mut stored = MemorySource::new();
     for (name, labels, samples) in rows {
         let labels = Labels::from_pairs(labels.iter().copied().chain([("__name__", *name)]));
@@ -85,7 +91,7 @@ fn source(rows: &[Row<'_>]) -> CanonicalSource {
             stored.push_float(&labels, *at, *value);
         }
     }
-    CanonicalSource::new(Arc::new(stored), catalog)
+    CanonicalSource::new(Arc::new(stored), catalog())
 }
 
 fn select(source: &CanonicalSource, matchers: Vec<Matcher>) -> Vec<String> {
@@ -220,4 +226,63 @@ fn look_ups_offer_canonical_names_that_have_data() {
     );
     let families: Vec<_> = source.metadata().unwrap().into_iter().map(|m| m.family).collect();
     assert_eq!(families, ["inference_request_duration_seconds"]);
+}
+
+/// Remembers the function it was told, and has no series.
+#[derive(Default)]
+struct Listening(std::sync::Mutex<Vec<Option<String>>>);
+
+impl SeriesSource for Listening {
+    fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
+        self.0.lock().unwrap().push(selection.hints.func.clone());
+        Ok(Vec::new())
+    }
+
+    fn series(
+        &self,
+        _: &[Vec<Matcher>],
+        _: i64,
+        _: i64,
+        _: usize,
+    ) -> Result<Vec<Labels>, SelectError> {
+        Ok(Vec::new())
+    }
+
+    fn label_names(&self, _: &[Vec<Matcher>], _: i64, _: i64) -> Result<Vec<String>, SelectError> {
+        Ok(Vec::new())
+    }
+
+    fn label_values(
+        &self,
+        _: &str,
+        _: &[Vec<Matcher>],
+        _: i64,
+        _: i64,
+    ) -> Result<Vec<String>, SelectError> {
+        Ok(Vec::new())
+    }
+
+    fn metadata(&self) -> Result<Vec<Metadata>, SelectError> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_store_is_not_told_the_function_of_a_value_it_does_not_hold() {
+    let check = |name: &str, expected: &[Option<&str>]| {
+        let inner = Arc::new(Listening::default());
+        let source = CanonicalSource::new(Arc::<Listening>::clone(&inner), catalog());
+        let hints =
+            SelectHints { func: Some("max_over_time".to_owned()), ..SelectHints::default() };
+        let selection = Selection { matchers: named(name), start_ms: 0, end_ms: 1, hints };
+        source.select(&selection).unwrap();
+        let told = inner.0.lock().unwrap();
+        let told: Vec<Option<&str>> = told.iter().map(Option::as_deref).collect();
+        assert_eq!(told, expected, "{name}");
+    };
+    let max = Some("max_over_time");
+    // Stored under its own name, two spellings of one engine, and a scaled one.
+    check("inference_generation_tokens_total", &[max, max, max, max]);
+    // Under its own name; then the quotient's two families.
+    check("inference_kv_cache_utilization_ratio", &[max, None, None]);
 }

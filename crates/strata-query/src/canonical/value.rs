@@ -49,6 +49,12 @@ pub(super) fn apply(
     Ok(found)
 }
 
+/// Whether the value rules only stretch the source's values, so that a function of the canonical
+/// value can be had from the same function of the source's.
+pub(super) fn keeps_order(expansion: &Expansion) -> bool {
+    expansion.value.iter().all(|rule| matches!(rule, ValueRule::Scale(scale) if *scale > 0.0))
+}
+
 fn scale_points(points: &mut Points, scale: f64) {
     for value in points.values.iter_mut().filter(|value| !is_stale(**value)) {
         *value *= scale;

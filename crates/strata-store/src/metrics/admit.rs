@@ -83,6 +83,7 @@ impl Admission {
             (sample.series, sample.at_ms, datum)
         });
         let mut head = shared.head.write().unwrap_or_else(PoisonError::into_inner);
+        head.set_latest(bounds.newest);
         for (slot, time, datum) in floats.chain(histograms) {
             let id = self.ids.get(slot as usize).copied().unwrap_or(INVALID);
             if let Datum::Histogram([]) = datum {

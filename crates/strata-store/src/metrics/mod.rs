@@ -155,6 +155,17 @@ impl Shared {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 
+    /// Time of the newest sample on disk and in memory.
+    fn newest_ms(&self) -> Option<i64> {
+        let days = self.days_between(i64::MIN, i64::MAX);
+        let sealed = days.iter().filter_map(|day| {
+            let state = day.state();
+            state.seals.iter().map(|seal| seal.last_ms).max()
+        });
+        let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
+        sealed.max().max(head.newest_ms())
+    }
+
     /// Days that overlap the range, oldest first.
     fn days_between(&self, start_ms: i64, end_ms: i64) -> Vec<Arc<Day>> {
         let days = self.days.read().unwrap_or_else(PoisonError::into_inner);

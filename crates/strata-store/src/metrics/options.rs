@@ -25,11 +25,11 @@ pub enum Fsync {
 pub struct StoreOptions {
     /// How long samples are kept as they came. A day's file is removed when all of it is older.
     pub retention: String,
-    /// How long the 5 minute tier is kept, at least as long as the samples; "0s" switches it off and
-    /// removes it.
+    /// How long the 5 minute tier is kept; never shorter than the samples themselves. "0s" switches
+    /// it off and removes it.
     pub retention_5m: String,
-    /// How long the 1 hour tier is kept, at least as long as the finer ones; "0s" switches it off
-    /// and removes it.
+    /// How long the 1 hour tier is kept; never shorter than what is finer. "0s" switches it off and
+    /// removes it.
     pub retention_1h: String,
     /// How far behind the newest sample of its series a sample may be. Two senders of one series,
     /// or a receiver that retries, deliver minutes late; Prometheus takes nothing late by default.
@@ -113,6 +113,8 @@ impl StoreOptions {
         let retention = duration("retention", &self.retention, hour, century);
         let retention_5m = duration("retention_5m", &self.retention_5m, Duration::ZERO, century);
         let retention_1h = duration("retention_1h", &self.retention_1h, Duration::ZERO, century);
+        let retention_5m = at_least(retention_5m, retention);
+        let retention_1h = at_least(retention_1h, retention.max(retention_5m));
         let out_of_order_window =
             duration("out_of_order_window", &self.out_of_order_window, Duration::ZERO, 24 * hour);
         let future_tolerance =
@@ -130,13 +132,6 @@ impl StoreOptions {
                 0
             }
         };
-        let kept = [
-            ("retention", retention),
-            ("retention_5m", retention_5m),
-            ("retention_1h", retention_1h),
-        ];
-        let named: Vec<String> = problems.iter().map(|problem| problem.path.clone()).collect();
-        problems.extend(too_short(&kept, &named));
         for (name, value) in [
             ("series_limit", self.series_limit),
             ("select_series_limit", self.select_series_limit),
@@ -166,22 +161,10 @@ impl StoreOptions {
     }
 }
 
-/// Tiers that would go before what they are to outlive. `faulty` fields have no value to compare.
-fn too_short(kept: &[(&str, Duration)], faulty: &[String]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut finer: Option<(&str, Duration)> = None;
-    for &(name, value) in kept.iter().filter(|(name, _)| !faulty.iter().any(|f| f == name)) {
-        if value.is_zero() {
-            continue;
-        }
-        if let Some((other, least)) = finer.filter(|(_, least)| value < *least) {
-            let (value, least) = (format_duration(value), format_duration(least));
-            let message = format!("{value} is shorter than {other} ({least}); \"0s\" is none");
-            problems.push(Problem::new(name, message));
-        }
-        finer = Some((name, value));
-    }
-    problems
+/// How long a tier is really kept: never shorter than what is finer, so that a longer `retention`
+/// alone is enough to keep more. Zero stays zero: there is no such tier.
+fn at_least(tier: Duration, finer: Duration) -> Duration {
+    if tier.is_zero() { tier } else { tier.max(finer) }
 }
 
 #[cfg(test)]
@@ -204,18 +187,22 @@ mod tests {
 
     #[test]
     fn a_tier_is_kept_at_least_as_long_as_what_is_finer() {
-        let check = |five: &str, hour: &str, expected: &[&str]| {
-            let (retention_5m, retention_1h) = (five.to_owned(), hour.to_owned());
-            let options = StoreOptions { retention_5m, retention_1h, ..StoreOptions::default() };
-            let problems = options.validate(Path::new("x")).err().unwrap_or_default();
-            let fields: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
-            assert_eq!(fields, expected, "{five} {hour}");
+        let check = |raw: &str, five: &str, hour: &str, expected: [u64; 2]| {
+            let options = StoreOptions {
+                retention: raw.to_owned(),
+                retention_5m: five.to_owned(),
+                retention_1h: hour.to_owned(),
+                ..StoreOptions::default()
+            };
+            let settings = options.validate(Path::new("x")).unwrap();
+            let days = [settings.retention_5m, settings.retention_1h].map(|d| d.as_secs() / 86_400);
+            assert_eq!(days, expected, "{raw} {five} {hour}");
         };
-        check("15d", "15d", &[]);
-        check("0s", "0s", &[]);
-        check("14d", "1y", &["retention_5m"]);
-        check("90d", "60d", &["retention_1h"]);
-        check("0s", "1d", &["retention_1h"]);
-        check("often", "20d", &["retention_5m"]);
+        check("15d", "90d", "2y", [90, 730]);
+        check("15d", "14d", "1d", [15, 15]);
+        check("15d", "90d", "60d", [90, 90]);
+        check("200d", "90d", "2y", [200, 730]);
+        check("15d", "0s", "1d", [0, 15]);
+        check("15d", "0s", "0s", [0, 0]);
     }
 }

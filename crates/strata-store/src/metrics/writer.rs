@@ -43,6 +43,9 @@ const LOG_BYTES: u64 = 1 << 30;
 /// Between looks for days to remove.
 const RETENTION_EVERY: Duration = Duration::from_mins(10);
 
+/// The program may have been stopped for this long before its clock is taken to be wrong.
+const PAUSE_MAX: Duration = Duration::from_hours(7 * 24);
+
 /// The wall clock may run ahead of the monotonic one by this much before it is taken for a jump
 /// that must not remove data.
 const CLOCK_SLACK_MS: i64 = 300_000;
@@ -63,14 +66,18 @@ pub(crate) struct Writer {
     sealed_at: Duration,
     tried_at: Duration,
     retention_at: Option<Duration>,
-    /// Wall and monotonic time when the writer started.
+    /// Wall time that can be trusted, and monotonic time, when the writer started.
     started: (i64, Duration),
 }
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, segment: Segment) -> Self {
         let now = shared.clock.monotonic();
-        let started = (shared.clock.now_ms(), now);
+        // A clock that is years ahead when the program starts must not cost the whole store, so a
+        // pause is believed only up to a bound; after a longer one data stays longer.
+        let believed = (shared.settings.retention / 2).min(PAUSE_MAX).as_millis() as i64;
+        let newest = shared.newest_ms().map_or(i64::MAX, |at| at.saturating_add(believed));
+        let started = (shared.clock.now_ms().min(newest), now);
         Self {
             shared,
             segment,

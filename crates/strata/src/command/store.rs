@@ -1,6 +1,6 @@
 //! `strata store`: looking after the files.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::json;
 use strata_store::MetricStore;
 
@@ -10,6 +10,9 @@ use crate::out::{Out, Told};
 /// Read everything back and name what is damaged.
 pub(crate) fn verify(arguments: &DataArgs, out: Out) -> Result<()> {
     let report = MetricStore::verify(&arguments.dir)?;
+    if report.files == 0 {
+        bail!("{} holds no file of a store: is it the right directory?", arguments.dir.display());
+    }
     if out.json {
         let damage = report.damage.iter();
         let damage =
@@ -21,6 +24,7 @@ pub(crate) fn verify(arguments: &DataArgs, out: Out) -> Result<()> {
             "blocks": report.blocks,
             "samples": report.samples,
             "log_samples": report.log_samples,
+            "tier_points": report.tier_points,
             "damage": damage,
         }))?;
     } else {

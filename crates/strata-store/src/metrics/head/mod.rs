@@ -101,6 +101,8 @@ pub(crate) struct Head {
     days: BTreeSet<i64>,
     last_day: Option<i64>,
     newest_ms: Option<i64>,
+    /// The latest time that can be right now, once known.
+    latest: Option<i64>,
     token: Vec<u8>,
 }
 
@@ -178,11 +180,19 @@ impl Head {
         }
     }
 
+    /// Say what time it is at the latest. Samples from a time when the clock ran ahead then make
+    /// nothing that comes after it was set right too old.
+    pub(crate) fn set_latest(&mut self, latest: i64) {
+        self.latest = Some(latest);
+    }
+
     /// Whether the sample is behind the window; not while the series' newest is only a guess.
     pub(crate) fn is_too_old(&self, id: u32, time: i64, window: i64) -> bool {
         let series = &self.series[id as usize];
-        let guess = !series.sealed_exactly && self.newest(id) == series.sealed_until;
-        !guess && time < self.newest(id).saturating_sub(window)
+        let newest = self.newest(id);
+        let guess = !series.sealed_exactly && newest == series.sealed_until;
+        let ahead = self.latest.is_some_and(|latest| newest > latest);
+        !guess && !ahead && time < newest.saturating_sub(window)
     }
 
     /// Append a packed histogram; rules as for floats.

@@ -148,6 +148,41 @@ fn days_past_retention_are_removed() {
 }
 
 #[test]
+fn a_clock_years_ahead_at_start_removes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append_blocking(batch(&[(1, NOW - DAY, 1.0), (1, NOW, 2.0)])).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let clock = Arc::new(FixedClock::at(NOW + 1200 * DAY));
+    let store = open_with(dir.path(), &clock).unwrap();
+    store.seal().unwrap();
+    store.close().unwrap();
+    drop(store);
+    let store = open(dir.path());
+    let kept: usize = read(&store, 0, NOW + DAY).iter().map(|(_, points)| points.len()).sum();
+    assert_eq!(kept, 2);
+}
+
+#[test]
+fn samples_of_a_clock_that_ran_ahead_do_not_shut_out_those_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let ahead = Arc::new(FixedClock::at(NOW + DAY));
+    let store = open_with(dir.path(), &ahead).unwrap();
+    store.append_blocking(batch(&[(1, NOW + DAY, 1.0)])).unwrap();
+    ahead.set(NOW);
+    let receipt = store.append_blocking(batch(&[(1, NOW, 2.0)])).unwrap();
+    assert_eq!((receipt.appended, receipt.too_old), (1, 0));
+    store.close().unwrap();
+    drop(store);
+    let store = open(dir.path());
+    let receipt = store.append_blocking(batch(&[(1, NOW + 1, 3.0)])).unwrap();
+    assert_eq!((receipt.appended, receipt.too_old), (1, 0));
+    let kept: usize = read(&store, 0, NOW + 2 * DAY).iter().map(|(_, points)| points.len()).sum();
+    assert_eq!(kept, 3);
+}
+
+#[test]
 fn a_flood_drops_the_oldest_offers_and_refuses_appends() {
     let dir = tempfile::tempdir().unwrap();
     let settings = StoreOptions { queue: "1MiB".to_owned(), ..StoreOptions::default() };
