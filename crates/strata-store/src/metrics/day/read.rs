@@ -1,7 +1,7 @@
 //! Reading samples out of a day file for many series at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::FxHashMap;
@@ -101,7 +101,7 @@ impl Gather {
 /// Part of a column by address and bounds: equal keys are equal times.
 type PieceKey = (usize, usize, usize);
 
-/// Time columns of one selection, each in memory once.
+/// Time columns that one thread of a selection has read, each in memory once.
 #[derive(Default)]
 pub(crate) struct TimeCache {
     columns: FxHashMap<(i64, i64), Option<Arc<[i64]>>>,
@@ -137,7 +137,7 @@ impl TimeCache {
 
 impl Day {
     /// Gather the samples of `wanted` series (id and place in `out`) between two times, inclusive.
-    /// Stops early once `out` holds more than `limit` samples.
+    /// Stops early once `bounds` is exceeded.
     pub(crate) fn read(
         &self,
         wanted: &[u32],
@@ -194,11 +194,29 @@ impl Day {
     }
 }
 
-/// What bounds and watches a read.
+/// What bounds and watches a read, shared by the threads that take part in it.
 pub(crate) struct ReadBounds<'a> {
-    pub(crate) damage: &'a Damage,
+    damage: &'a Damage,
     /// Samples in the whole answer.
-    pub(crate) limit: usize,
+    limit: usize,
+    taken: AtomicUsize,
+}
+
+impl<'a> ReadBounds<'a> {
+    /// At most `limit` samples in the whole answer.
+    pub(crate) fn new(damage: &'a Damage, limit: usize) -> Self {
+        Self { damage, limit, taken: AtomicUsize::new(0) }
+    }
+
+    /// Count samples as part of the answer; false once there are too many.
+    pub(crate) fn take(&self, samples: usize) -> bool {
+        self.taken.fetch_add(samples, Ordering::Relaxed).saturating_add(samples) <= self.limit
+    }
+
+    /// Whether more samples were found than may be answered.
+    pub(crate) fn exceeded(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) > self.limit
+    }
 }
 
 struct ReadPass<'a> {
@@ -224,7 +242,6 @@ impl ReadPass<'_> {
     ) -> rusqlite::Result<()> {
         let group_size = block::SERIES as u32;
         let mut select = connection.prepare_cached("SELECT data FROM block WHERE id = ?1")?;
-        let mut total: usize = out.iter().map(Gather::samples).sum();
         for span in spans {
             for group in members.chunk_by(|a, b| a.0 / group_size == b.0 / group_size) {
                 let Some(&(first, _)) = group.first() else { continue };
@@ -235,15 +252,16 @@ impl ReadPass<'_> {
                     self.bounds.damage.note(self.day, "block", id);
                     continue;
                 };
+                let mut added = 0;
                 for column in &block.columns {
                     let number = first / group_size * group_size + u32::from(column.slot);
                     let Ok(at) = group.binary_search_by_key(&number, |member| member.0) else {
                         continue;
                     };
                     let place = group[at].1;
-                    total += self.column(connection, span, (&block, column), &mut out[place])?;
+                    added += self.column(connection, span, (&block, column), &mut out[place])?;
                 }
-                if total > self.bounds.limit {
+                if !self.bounds.take(added) {
                     return Ok(());
                 }
             }
@@ -301,13 +319,17 @@ impl ReadPass<'_> {
                     self.bounds.damage.note(self.day, "histogram", id);
                     continue;
                 };
-                for (time, packed) in list {
-                    if time >= self.range.0
-                        && time <= self.range.1
-                        && !out[place].add_histogram(time, &packed)
-                    {
+                let inside = list
+                    .into_iter()
+                    .filter(|(time, _)| *time >= self.range.0 && *time <= self.range.1);
+                let before = out[place].samples();
+                for (time, packed) in inside {
+                    if !out[place].add_histogram(time, &packed) {
                         self.bounds.damage.note(self.day, "histogram", id);
                     }
+                }
+                if !self.bounds.take(out[place].samples() - before) {
+                    return Ok(());
                 }
             }
         }
