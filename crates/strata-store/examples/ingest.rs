@@ -18,7 +18,7 @@ use strata_store::{MetricStore, StoreOptions};
 const START: i64 = 1_795_307_400_000;
 
 /// All problems in one line.
-fn told(problems: Vec<Problem>) -> String {
+fn told(problems: &[Problem]) -> String {
     problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let fleets = arguments.next().transpose()?.unwrap_or(1);
     let scrapes = arguments.next().transpose()?.unwrap_or(480) as i64;
     let dir = tempfile::tempdir()?;
-    let settings = StoreOptions::default().validate(dir.path()).map_err(told)?;
+    let settings =
+        StoreOptions::default().validate(dir.path()).map_err(|problems| told(&problems))?;
     let clock = Arc::new(FixedClock::at(START));
     let store = MetricStore::open(settings, Arc::<FixedClock>::clone(&clock), &Meter::default())?;
     let mut targets = mix::fleet(fleets);
@@ -70,7 +71,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     tables(dir.path(), samples, &mut out)?;
     drop(store);
     let before = cpu_time();
-    let settings = StoreOptions::default().validate(dir.path()).map_err(told)?;
+    let settings =
+        StoreOptions::default().validate(dir.path()).map_err(|problems| told(&problems))?;
     let store = MetricStore::open(settings, clock, &Meter::default())?;
     note(&mut out, "open, CPU ms", (cpu_time() - before) * 1e3);
     store.close()?;

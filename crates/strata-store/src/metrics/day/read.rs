@@ -219,6 +219,9 @@ impl<'a> ReadBounds<'a> {
     }
 }
 
+/// Rows that are walked over in the time of one search by row id.
+const ROWS_PER_SEARCH: u64 = 4;
+
 struct ReadPass<'a> {
     day: &'a Day,
     range: (i64, i64),
@@ -252,13 +255,17 @@ impl ReadPass<'_> {
                     self.bounds.damage.note(self.day, "block", id);
                     continue;
                 };
+                let start = first / group_size * group_size;
+                let wanted = block.columns.iter().filter_map(|column| {
+                    let number = start + u32::from(column.slot);
+                    let at = group.binary_search_by_key(&number, |member| member.0).ok()?;
+                    Some((column, group[at].1))
+                });
+                let wanted: Vec<_> = wanted.collect();
+                let times = wanted.iter().map(|(column, _)| row_id(span.sequence, column.times));
+                self.read_ahead(connection, times.collect())?;
                 let mut added = 0;
-                for column in &block.columns {
-                    let number = first / group_size * group_size + u32::from(column.slot);
-                    let Ok(at) = group.binary_search_by_key(&number, |member| member.0) else {
-                        continue;
-                    };
-                    let place = group[at].1;
+                for (column, place) in wanted {
                     added += self.column(connection, span, (&block, column), &mut out[place])?;
                 }
                 if !self.bounds.take(added) {
@@ -296,10 +303,35 @@ impl ReadPass<'_> {
         }
         let mut select = connection.prepare_cached("SELECT data FROM times WHERE id = ?1")?;
         let blob: Option<Vec<u8>> = select.query_row([id], |row| row.get(0)).optional()?;
-        let column = blob.and_then(|blob| times::decode(&self.unpacker.unwrap(&blob)?));
-        let column: Option<Arc<[i64]>> = column.map(Arc::from);
+        Ok(self.keep_times(id, blob.as_deref()))
+    }
+
+    fn keep_times(&mut self, id: i64, blob: Option<&[u8]>) -> Option<Arc<[i64]>> {
+        let column = blob.and_then(|blob| times::decode(&self.unpacker.unwrap(blob)?));
         self.cache.columns.insert((self.day.number, id), column.clone());
-        Ok(column)
+        column
+    }
+
+    /// Read those of the time columns that are not known yet in one walk over their rows, where
+    /// these lie close together: to search each costs more than to unpack it.
+    fn read_ahead(&mut self, connection: &Connection, mut ids: Vec<i64>) -> rusqlite::Result<()> {
+        ids.retain(|&id| !self.cache.columns.contains_key(&(self.day.number, id)));
+        ids.sort_unstable();
+        ids.dedup();
+        let [first, .., last] = *ids else { return Ok(()) };
+        if last.abs_diff(first) >= ids.len() as u64 * ROWS_PER_SEARCH {
+            return Ok(());
+        }
+        let text = "SELECT id, data FROM times WHERE id BETWEEN ?1 AND ?2";
+        let mut select = connection.prepare_cached(text)?;
+        let mut rows = select.query([first, last])?;
+        while let Some(row) = rows.next()? {
+            let id = row.get(0)?;
+            if ids.binary_search(&id).is_ok() {
+                self.keep_times(id, row.get_ref(1)?.as_blob().ok());
+            }
+        }
+        Ok(())
     }
 
     fn histograms(
