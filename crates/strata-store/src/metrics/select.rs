@@ -191,10 +191,11 @@ impl Pass<'_> {
                 return Err(shared.too_many_samples());
             }
         }
+        let mut room = HeadRoom::default();
         for (gather, slice) in gathers.iter_mut().zip(slices) {
             if let Some(slice) = slice {
                 let before = gather.samples();
-                add_head(gather, &slice, range, &mut cache);
+                room.add(gather, &slice, range, &mut cache);
                 if !bounds.take(gather.samples() - before) {
                     return Err(shared.too_many_samples());
                 }
@@ -235,16 +236,34 @@ fn lanes(series: usize) -> usize {
     (series / SERIES_PER_LANE).clamp(1, MAX_LANES.min(*CORES))
 }
 
-fn add_head(gather: &mut Gather, slice: &HeadSlice, range: (i64, i64), cache: &mut TimeCache) {
-    let (mut times, mut bits) = (Vec::new(), Vec::new());
-    slice.floats(&mut times, &mut bits);
-    let values: Vec<f64> = bits.into_iter().map(f64::from_bits).collect();
-    let times = cache.intern(times);
-    gather.add(&times, &values, range.0, range.1);
-    for (time, packed) in &slice.histograms {
-        if *time >= range.0 && *time <= range.1 {
-            // Packed by this process a moment ago; there is no way for it not to unpack.
-            gather.add_histogram(*time, packed);
+/// Samples of one series out of the head; the room is used again for the next.
+#[derive(Default)]
+struct HeadRoom {
+    times: Vec<i64>,
+    bits: Vec<u64>,
+    values: Vec<f64>,
+}
+
+impl HeadRoom {
+    fn add(
+        &mut self,
+        gather: &mut Gather,
+        slice: &HeadSlice,
+        range: (i64, i64),
+        cache: &mut TimeCache,
+    ) {
+        let Self { times, bits, values } = self;
+        times.clear();
+        bits.clear();
+        values.clear();
+        slice.floats(times, bits);
+        values.extend(bits.iter().copied().map(f64::from_bits));
+        gather.add(&cache.intern(times), values, range.0, range.1);
+        for (time, packed) in &slice.histograms {
+            if *time >= range.0 && *time <= range.1 {
+                // Packed by this process a moment ago; there is no way for it not to unpack.
+                gather.add_histogram(*time, packed);
+            }
         }
     }
 }

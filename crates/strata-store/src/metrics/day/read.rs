@@ -94,7 +94,7 @@ impl Gather {
         samples.sort_by_key(|sample| sample.0);
         samples.dedup_by_key(|sample| sample.0);
         let (times, values): (Vec<i64>, Vec<f64>) = samples.into_iter().unzip();
-        Points { times: cache.intern(times), values, histograms: self.histograms }
+        Points { times: cache.intern(&times), values, histograms: self.histograms }
     }
 }
 
@@ -111,11 +111,11 @@ pub(crate) struct TimeCache {
 
 impl TimeCache {
     /// Share this column if an equal one is known.
-    pub(crate) fn intern(&mut self, times: Vec<i64>) -> Arc<[i64]> {
+    pub(crate) fn intern(&mut self, times: &[i64]) -> Arc<[i64]> {
         let mut hasher = rustc_hash::FxHasher::default();
-        std::hash::Hash::hash(&times, &mut hasher);
+        std::hash::Hash::hash(times, &mut hasher);
         let known = self.interned.entry(std::hash::Hasher::finish(&hasher));
-        let shared = known.or_insert_with(|| Arc::from(times.as_slice()));
+        let shared = known.or_insert_with(|| Arc::from(times));
         if **shared == *times { Arc::clone(shared) } else { Arc::from(times) }
     }
 
