@@ -214,19 +214,21 @@ fn many_series_are_answered_as_each_by_itself() {
         }
         source
     };
+    let (together, apart) = (source(0..SERIES), (0..SERIES).map(|n| source(n..n + 1)));
+    let apart: Vec<_> = apart.collect();
     let check = |text: &str| {
         let ask = |source: &MemorySource| {
             let answer = Embedded::default().range(source, text, 0, 4_000_000, 60_000).unwrap();
             let QueryValue::Matrix(series) = answer.value else { panic!("{text}: no matrix") };
             (series, answer.annotations)
         };
-        let (mut all, notes) = ask(&source(0..SERIES));
-        let mut alone: Vec<_> = (0..SERIES).flat_map(|n| ask(&source(n..n + 1)).0).collect();
+        let (mut all, notes) = ask(&together);
+        let mut alone: Vec<_> = apart.iter().flat_map(|one| ask(one).0).collect();
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
         alone.sort_by(|a, b| a.labels.cmp(&b.labels));
         assert_eq!(all.len(), SERIES, "{text}");
         assert_eq!(format!("{all:?}"), format!("{alone:?}"), "{text}");
-        assert_eq!(notes, ask(&source(SERIES - 1..SERIES)).1, "{text}");
+        assert_eq!(notes, ask(&apart[SERIES - 1]).1, "{text}");
     };
     check("rate({n!=\"\"}[5m])");
     check("max_over_time({n!=\"\"}[5m])");
