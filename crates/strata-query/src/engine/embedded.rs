@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::{
     Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, RangeQuery, SeriesQuery,
 };
-use crate::promql::{EvalOptions, Interrupted, Query, evaluate, syntax};
+use crate::promql::{EvalOptions, Interrupt, Interrupted, Query, evaluate, syntax};
 
 /// Most points per series of a range query. One a minute for a week, one an hour for a year, and
 /// the bound that every client of Prometheus knows.
@@ -145,9 +145,7 @@ impl EmbeddedEngine {
     async fn blocking<T: Send + 'static>(
         &self,
         timeout: Duration,
-        work: impl FnOnce(&dyn SeriesSource, &dyn Fn() -> Option<Interrupted>) -> Result<T, QueryError>
-        + Send
-        + 'static,
+        work: impl FnOnce(&dyn SeriesSource, &Interrupt<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
         let deadline = self.clock.monotonic() + timeout.min(self.settings.timeout);
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_closed| {

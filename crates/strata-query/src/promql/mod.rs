@@ -13,4 +13,4 @@ mod value;
 
 pub(crate) use prepare::follows_time;
 
-pub use eval::{EvalOptions, Interrupted, Query, evaluate};
+pub use eval::{EvalOptions, Interrupt, Interrupted, Query, evaluate};

@@ -64,8 +64,22 @@ impl Combining {
 
 impl Notes {
     fn add(&mut self, level: Level, text: String, span: Span) {
+        self.add_with(level, text, span, None);
+    }
+
+    fn add_with(&mut self, level: Level, text: String, span: Span, forced: Option<Forced>) {
         if self.0.len() < MAX_NOTES {
-            self.0.insert((level, text), (span, None));
+            self.0.insert((level, text), (span, forced));
+        }
+    }
+
+    /// Take over the notes of what was evaluated after this, as if it had been noted here.
+    pub(crate) fn absorb(&mut self, later: Self) {
+        for ((level, text), (span, forced)) in later.0 {
+            match (forced, self.0.get_mut(&(level, text.clone()))) {
+                (Some(forced), Some((_, Some(seen)))) => seen.merge(&forced),
+                _ => self.add_with(level, text, span, forced),
+            }
         }
     }
 

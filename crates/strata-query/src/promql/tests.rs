@@ -1,6 +1,6 @@
 //! Whole queries: windows against a naive reading of their definition, bounds, and bad input.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use strata_model::Labels;
@@ -192,14 +192,46 @@ fn an_evaluation_stops_when_told() {
         (Interrupted::Canceled, QueryErrorKind::Canceled),
         (Interrupted::TimedOut, QueryErrorKind::Timeout),
     ] {
-        let polls = Cell::new(0);
-        let interrupt = || {
-            polls.set(polls.get() + 1);
-            (polls.get() > 4).then_some(cause)
-        };
+        let polls = AtomicUsize::new(0);
+        let interrupt = || (polls.fetch_add(1, Ordering::Relaxed) >= 4).then_some(cause);
         let error = evaluate(&data, &query, &EvalOptions::default(), &interrupt).unwrap_err();
         assert_eq!(error.kind, kind);
     }
+}
+
+#[test]
+fn many_series_are_answered_as_each_by_itself() {
+    // Enough samples for several threads; a name that is not a counter's leaves a note.
+    const SERIES: usize = 40;
+    let name = |n: usize| if n < SERIES / 2 { "m_total" } else { "usage" };
+    let labels = |n: usize| Labels::from_pairs([("__name__", name(n)), ("n", &n.to_string())]);
+    let source = |wanted: std::ops::Range<usize>| {
+        let mut source = MemorySource::new();
+        for n in wanted {
+            for at in 0..4_000_usize {
+                source.push_float(&labels(n), at as i64 * 1_000, (at * (n + 1) % 977) as f64);
+            }
+        }
+        source
+    };
+    let (together, apart) = (source(0..SERIES), (0..SERIES).map(|n| source(n..n + 1)));
+    let apart: Vec<_> = apart.collect();
+    let check = |text: &str| {
+        let ask = |source: &MemorySource| {
+            let answer = Embedded::default().range(source, text, 0, 4_000_000, 60_000).unwrap();
+            let QueryValue::Matrix(series) = answer.value else { panic!("{text}: no matrix") };
+            (series, answer.annotations)
+        };
+        let (mut all, notes) = ask(&together);
+        let mut alone: Vec<_> = apart.iter().flat_map(|one| ask(one).0).collect();
+        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        alone.sort_by(|a, b| a.labels.cmp(&b.labels));
+        assert_eq!(all.len(), SERIES, "{text}");
+        assert_eq!(format!("{all:?}"), format!("{alone:?}"), "{text}");
+        assert_eq!(notes, ask(&apart[SERIES - 1]).1, "{text}");
+    };
+    check("rate({n!=\"\"}[5m])");
+    check("max_over_time({n!=\"\"}[5m])");
 }
 
 #[test]

@@ -283,7 +283,7 @@ fn settle(shared: &Shared, ask: &Asked<'_>) -> Result<Stored, StoreError> {
 
 fn read_one(shared: &Shared, id: u32, range: (i64, i64)) -> Result<Gather, StoreError> {
     let mut out = [Gather::default()];
-    let bounds = ReadBounds { damage: &shared.damage, limit: usize::MAX, column: None };
+    let bounds = ReadBounds::new(&shared.damage, usize::MAX);
     for day in shared.days_between(range.0, range.1) {
         day.read(&[id], range, &mut out, &mut TimeCache::default(), &bounds)?;
     }
@@ -295,7 +295,7 @@ fn newest_on_disk(shared: &Shared, id: u32) -> Result<i64, StoreError> {
     let days = shared.days_between(i64::MIN, i64::MAX);
     let Some(day) = days.iter().rev().find(|day| day.state().has(id)) else { return Ok(i64::MIN) };
     let mut out = [Gather::default()];
-    let bounds = ReadBounds { damage: &shared.damage, limit: usize::MAX, column: None };
+    let bounds = ReadBounds::new(&shared.damage, usize::MAX);
     day.read(&[id], (i64::MIN, i64::MAX), &mut out, &mut TimeCache::default(), &bounds)?;
     let [gather] = out;
     let points = gather.finish(&mut TimeCache::default());

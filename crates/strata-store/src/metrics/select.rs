@@ -1,16 +1,20 @@
 //! Reading: series by matchers, their samples out of day files and head.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::ops::RangeInclusive;
-use std::sync::PoisonError;
+use std::panic::resume_unwind;
+use std::sync::{Arc, LazyLock, PoisonError};
+use std::thread::available_parallelism;
 
 use strata_model::labels::iter_encoded;
 use strata_model::{Labels, Matcher, Metadata, SelectError, Selection, Series, SeriesSource};
 
 use super::Shared;
-use super::day::{Gather, ReadBounds, TimeCache};
+use super::codec::block;
+use super::day::{Day, Gather, ReadBounds, TimeCache};
 use super::head::HeadSlice;
-use super::tiers::TierQuery;
+use super::tiers::{Tier, TierQuery};
 
 impl SeriesSource for super::MetricStore {
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
@@ -81,39 +85,66 @@ impl Shared {
                 settings.select_series_limit
             )));
         }
+        let days = self.days_between(range.0, range.1);
+        let stand_ins = self.tiers.stand_ins(range, &days);
+        if stand_ins.is_empty() {
+            let ids = by_block(ids, &days);
+            let bounds = ReadBounds::new(&self.damage, settings.select_samples_limit);
+            let pass = Pass { shared: self, range, bounds: &bounds };
+            return pass.read(&ids);
+        }
+        self.select_with_tiers(selection, &ids, &days, &stand_ins)
+    }
+
+    /// As `select` where tiers stand in for days that are gone: few points, one thread.
+    fn select_with_tiers(
+        &self,
+        selection: &Selection,
+        ids: &[u32],
+        days: &[Arc<Day>],
+        stand_ins: &[(Tier, Arc<Day>)],
+    ) -> Result<Vec<Series>, SelectError> {
+        let range = (selection.start_ms, selection.end_ms);
         // The head first: a seal that ends in between moves samples to where they are looked for
         // next, and what is seen in both places is one sample.
-        let slices = self.head_slices(&ids);
-        let days = self.days_between(range.0, range.1);
+        let slices = self.head_slices(ids);
         let mut gathers: Vec<Gather> = ids.iter().map(|_| Gather::default()).collect();
         let mut cache = TimeCache::default();
-        let limit = settings.select_samples_limit;
+        let limit = self.settings.select_samples_limit;
         let (hints, damage) = (&selection.hints, &self.damage);
-        let stand_ins = self.tiers.stand_ins(range, &days);
         let raw_follows = !days.is_empty() || slices.iter().any(Option::is_some);
-        let query = TierQuery { ids: &ids, range, hints, damage, raw_follows, limit };
-        let read = query.gather(&stand_ins, &mut gathers, &mut cache);
+        let query = TierQuery { ids, range, hints, damage, raw_follows, limit };
+        let read = query.gather(stand_ins, &mut gathers, &mut cache);
         read.map_err(|error| SelectError::Storage(error.chain()))?;
         self.check_samples(&gathers)?;
-        let bounds = ReadBounds { damage, limit, column: None };
-        for day in &days {
-            let read = day.read(&ids, range, &mut gathers, &mut cache, &bounds);
+        let bounds = ReadBounds::new(damage, limit);
+        for day in days {
+            let read = day.read(ids, range, &mut gathers, &mut cache, &bounds);
             read.map_err(|error| SelectError::Storage(error.chain()))?;
             self.check_samples(&gathers)?;
         }
+        let mut room = HeadRoom::default();
         for (gather, slice) in gathers.iter_mut().zip(slices) {
             if let Some(slice) = slice {
-                add_head(gather, &slice, range, &mut cache);
+                room.add(gather, &slice, range, &mut cache);
             }
         }
         self.check_samples(&gathers)?;
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let filled = ids.into_iter().zip(gathers).filter(|(_, gather)| gather.samples() > 0);
-        let series = filled.map(|(id, gather)| {
+        let filled = ids.iter().zip(gathers).filter(|(_, gather)| gather.samples() > 0);
+        let series = filled.map(|(&id, gather)| {
             let points = gather.finish(&mut cache);
             Series { labels: index.labels(id), points }
         });
         Ok(series.collect())
+    }
+
+    fn check_samples(&self, gathers: &[Gather]) -> Result<(), SelectError> {
+        let samples: usize = gathers.iter().map(Gather::samples).sum();
+        if samples <= self.settings.select_samples_limit {
+            return Ok(());
+        }
+        Err(self.too_many_samples())
     }
 
     fn head_slices(&self, ids: &[u32]) -> Vec<Option<HeadSlice>> {
@@ -121,16 +152,12 @@ impl Shared {
         ids.iter().map(|&id| head.slice(id)).collect()
     }
 
-    fn check_samples(&self, gathers: &[Gather]) -> Result<(), SelectError> {
-        let limit = self.settings.select_samples_limit;
-        let samples: usize = gathers.iter().map(Gather::samples).sum();
-        if samples <= limit {
-            return Ok(());
-        }
-        Err(SelectError::Limit(format!(
-            "the query reads more than {limit} samples (store.select_samples_limit): add matchers \
-             or shorten the range"
-        )))
+    fn too_many_samples(&self) -> SelectError {
+        SelectError::Limit(format!(
+            "the query reads more than {} samples (store.select_samples_limit): add matchers or \
+             shorten the range",
+            self.settings.select_samples_limit
+        ))
     }
 
     /// Ids that match any of the sets (all when there is none) and have samples near the range.
@@ -183,16 +210,117 @@ impl Shared {
     }
 }
 
-fn add_head(gather: &mut Gather, slice: &HeadSlice, range: (i64, i64), cache: &mut TimeCache) {
-    let (mut times, mut bits) = (Vec::new(), Vec::new());
-    slice.floats(&mut times, &mut bits);
-    let values: Vec<f64> = bits.into_iter().map(f64::from_bits).collect();
-    let times = cache.intern(times);
-    gather.add(&times, &values, range.0, range.1);
-    for (time, packed) in &slice.histograms {
-        if *time >= range.0 && *time <= range.1 {
-            // Packed by this process a moment ago; there is no way for it not to unpack.
-            gather.add_histogram(*time, packed);
+/// One selection being read.
+struct Pass<'a> {
+    shared: &'a Shared,
+    range: (i64, i64),
+    bounds: &'a ReadBounds<'a>,
+}
+
+impl Pass<'_> {
+    /// The series with these ids, which come in the order of their blocks: cut into runs, one to a
+    /// thread. Only a block that a cut goes through is unpacked twice.
+    fn read(&self, ids: &[u32]) -> Result<Vec<Series>, SelectError> {
+        let run = ids.len().div_ceil(lanes(ids.len())).max(1);
+        let mut runs = ids.chunks(run);
+        let first = runs.next().unwrap_or_default();
+        std::thread::scope(|scope| {
+            let others: Vec<_> = runs.map(|ids| scope.spawn(|| self.read_run(ids))).collect();
+            let mut series = self.read_run(first)?;
+            for other in others {
+                series.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok(series)
+        })
+    }
+
+    fn read_run(&self, ids: &[u32]) -> Result<Vec<Series>, SelectError> {
+        let Self { shared, range, bounds } = *self;
+        // The head first: a seal that ends in between moves samples to where they are looked for
+        // next, and what is seen in both places is one sample.
+        let slices = shared.head_slices(ids);
+        let mut gathers: Vec<Gather> = ids.iter().map(|_| Gather::default()).collect();
+        let mut cache = TimeCache::default();
+        for day in shared.days_between(range.0, range.1) {
+            let read = day.read(ids, range, &mut gathers, &mut cache, bounds);
+            read.map_err(|error| SelectError::Storage(error.chain()))?;
+            if bounds.exceeded() {
+                return Err(shared.too_many_samples());
+            }
+        }
+        let mut room = HeadRoom::default();
+        for (gather, slice) in gathers.iter_mut().zip(slices) {
+            if let Some(slice) = slice {
+                let before = gather.samples();
+                room.add(gather, &slice, range, &mut cache);
+                if !bounds.take(gather.samples() - before) {
+                    return Err(shared.too_many_samples());
+                }
+            }
+        }
+        let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
+        let filled = ids.iter().zip(gathers).filter(|(_, gather)| gather.samples() > 0);
+        let series = filled.map(|(&id, gather)| Series {
+            labels: index.labels(id),
+            points: gather.finish(&mut cache),
+        });
+        Ok(series.collect())
+    }
+}
+
+/// Ids in the order of the blocks of the newest of these days.
+fn by_block(mut ids: Vec<u32>, days: &[Arc<Day>]) -> Vec<u32> {
+    if let Some(day) = days.last().filter(|_| lanes(ids.len()) > 1) {
+        let state = day.state();
+        ids.sort_by_key(|&id| state.place(id));
+    }
+    ids
+}
+
+/// Threads that read for one selection, the one that asks included. Two to four cores unpack a
+/// dashboard's thousands of series in milliseconds; more would take from the writer and from other
+/// queries, of which each is given as many.
+pub(crate) const MAX_LANES: usize = 4;
+
+/// Series that repay a thread of their own: two blocks of each seal. Starting a thread costs about
+/// as much as unpacking a block.
+const SERIES_PER_LANE: usize = 2 * block::SERIES;
+
+/// Threads worth having for this many series.
+fn lanes(series: usize) -> usize {
+    static CORES: LazyLock<usize> =
+        LazyLock::new(|| available_parallelism().map_or(1, NonZero::get));
+    (series / SERIES_PER_LANE).clamp(1, MAX_LANES.min(*CORES))
+}
+
+/// Samples of one series out of the head; the room is used again for the next.
+#[derive(Default)]
+struct HeadRoom {
+    times: Vec<i64>,
+    bits: Vec<u64>,
+    values: Vec<f64>,
+}
+
+impl HeadRoom {
+    fn add(
+        &mut self,
+        gather: &mut Gather,
+        slice: &HeadSlice,
+        range: (i64, i64),
+        cache: &mut TimeCache,
+    ) {
+        let Self { times, bits, values } = self;
+        times.clear();
+        bits.clear();
+        values.clear();
+        slice.floats(times, bits);
+        values.extend(bits.iter().copied().map(f64::from_bits));
+        gather.add(&cache.intern(times), values, range.0, range.1);
+        for (time, packed) in &slice.histograms {
+            if *time >= range.0 && *time <= range.1 {
+                // Packed by this process a moment ago; there is no way for it not to unpack.
+                gather.add_histogram(*time, packed);
+            }
         }
     }
 }

@@ -76,6 +76,9 @@ pub struct Query<'a> {
     pub step_ms: Option<i64>,
 }
 
+/// Asked whether to stop, by every thread that takes part in an evaluation.
+pub type Interrupt<'a> = dyn Fn() -> Option<Interrupted> + Sync + 'a;
+
 /// Evaluate a query over a source. `interrupt` is asked often and cheaply.
 ///
 /// # Errors
@@ -84,7 +87,7 @@ pub fn evaluate(
     source: &dyn SeriesSource,
     query: &Query<'_>,
     options: &EvalOptions,
-    interrupt: &dyn Fn() -> Option<Interrupted>,
+    interrupt: &Interrupt<'_>,
 ) -> Result<Answer, QueryError> {
     let expr = parse(query.text)
         .map_err(|error| QueryError::new(QueryErrorKind::BadData, error.to_string()))?;
@@ -124,7 +127,7 @@ pub(super) fn failed(message: impl fmt::Display) -> QueryError {
 const SAME_LABELSET: &str = "vector cannot contain metrics with the same labelset";
 
 /// Stop when nobody waits any more or time is up.
-fn poll(interrupt: &dyn Fn() -> Option<Interrupted>) -> Outcome<()> {
+fn poll(interrupt: &Interrupt<'_>) -> Outcome<()> {
     let (kind, what) = match interrupt() {
         None => return Ok(()),
         Some(Interrupted::Canceled) => (QueryErrorKind::Canceled, "was canceled"),
@@ -133,11 +136,20 @@ fn poll(interrupt: &dyn Fn() -> Option<Interrupted>) -> Outcome<()> {
     Err(QueryError::new(kind, format!("query {what} in expression evaluation")))
 }
 
+/// Refuse to hold more than `most` samples in memory.
+fn check_held(live: u64, most: u64) -> Outcome<()> {
+    if live > most {
+        let message = "query processing would load too many samples into memory in query execution";
+        return Err(failed(message));
+    }
+    Ok(())
+}
+
 /// One query being evaluated.
 pub(super) struct Evaluator<'a> {
     source: &'a dyn SeriesSource,
     options: &'a EvalOptions,
-    interrupt: &'a dyn Fn() -> Option<Interrupted>,
+    interrupt: &'a Interrupt<'a>,
     notes: Notes,
     /// Samples held in memory now.
     live: u64,
@@ -169,12 +181,7 @@ impl Evaluator<'_> {
     /// Count samples taken into memory.
     fn hold(&mut self, samples: u64) -> Outcome<()> {
         self.live = self.live.saturating_add(samples);
-        if self.live > self.options.max_samples {
-            let message =
-                "query processing would load too many samples into memory in query execution";
-            return Err(failed(message));
-        }
-        Ok(())
+        check_held(self.live, self.options.max_samples)
     }
 
     fn select_failed(error: &SelectError) -> QueryError {

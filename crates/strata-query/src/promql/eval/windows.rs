@@ -1,11 +1,17 @@
 //! Functions of ranges: which one sees the windows, and what becomes of their series.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism;
+
 use strata_model::METRIC_NAME;
 use strata_model::selector::MatchOp;
 use strata_model::{Labels, Matcher};
 
-use super::range::{RangeInput, Window, Windows};
-use super::{Evaluator, Outcome, failed, over_time, rate};
+use super::range::{RangeInput, RangeSeries, Window, Windows};
+use super::{Evaluator, Interrupt, Outcome, failed, over_time, rate};
 use crate::promql::notes::Notes;
 use crate::promql::syntax::{Call, Expr, RangeKind, Span};
 use crate::promql::value::{Cell, Column, Row, Steps, Value};
@@ -40,6 +46,14 @@ impl Scalars {
 /// Steps of one series evaluated without asking whether to stop.
 const STEPS_BETWEEN_POLLS: usize = 64;
 
+/// Threads that evaluate one range function, the query's own included. Queries run side by side as
+/// well; more threads for each would only take them from one another.
+const MAX_LANES: usize = 4;
+
+/// Samples and steps that repay a thread of their own: about half a millisecond of `rate`, several
+/// times what starting a thread costs.
+const WORK_PER_LANE: usize = 65_536;
+
 const ANCHORED_SAFE: [&str; 5] = ["changes", "delta", "increase", "rate", "resets"];
 const SMOOTHED_SAFE: [&str; 3] = ["delta", "increase", "rate"];
 
@@ -72,52 +86,118 @@ impl Evaluator<'_> {
         if name == "absent_over_time" {
             return Ok(absent_over_time(&input, &node.args[ranged]));
         }
-        let keeps_name = matches!(name, "last_over_time" | "first_over_time");
-        let mut rows = Vec::with_capacity(input.series.len());
-        for series in &input.series {
-            self.poll()?;
-            // A name that no longer fits is not worth a note.
-            let metric = if series.drop_name { "" } else { series.labels.metric_name() };
-            let mut context = Context {
-                notes: &mut self.notes,
-                metric,
-                span: input.span,
-                kind: input.kind,
-                range_ms: input.range_ms,
+        let live = AtomicU64::new(self.live);
+        let pass = Pass {
+            name,
+            input: &input,
+            scalars: &scalars,
+            interrupt: self.interrupt,
+            live: &live,
+            max_samples: self.options.max_samples,
+        };
+        let outcome = pass.rows(&mut self.notes);
+        self.live = live.into_inner();
+        outcome
+    }
+}
+
+/// A range function being applied to all series of its argument.
+struct Pass<'a> {
+    name: &'a str,
+    input: &'a RangeInput,
+    scalars: &'a Scalars,
+    interrupt: &'a Interrupt<'a>,
+    /// Samples the query holds in memory, over all threads.
+    live: &'a AtomicU64,
+    max_samples: u64,
+}
+
+impl Pass<'_> {
+    /// The series in order, cut into runs, one to a thread. What the runs note is put together in
+    /// their order, so that the answer is that of one thread.
+    fn rows(&self, notes: &mut Notes) -> Outcome<Vec<Row>> {
+        let series = &self.input.series;
+        let run = series.len().div_ceil(self.lanes()).max(1);
+        let mut runs = series.chunks(run);
+        let first = runs.next().unwrap_or_default();
+        std::thread::scope(|scope| {
+            let later = |run| {
+                let mut notes = Notes::default();
+                self.run(run, &mut notes).map(|rows| (rows, notes))
             };
-            let column = match name {
-                "rate" | "increase" | "delta" if input.kind == RangeKind::Plain => {
-                    let column = rate::extrapolated(&mut context, &input, series, name);
-                    note_non_counter(&mut context, name, &column);
-                    column
-                }
-                _ => {
-                    let mut column = Column::absent(steps.count);
-                    let mut windows = Windows::new(&input, &series.points);
-                    for step in 0..steps.count {
-                        // A window can hold all samples of a series; ask between some.
-                        if step % STEPS_BETWEEN_POLLS == 0 {
-                            super::poll(self.interrupt)?;
-                        }
-                        let window = windows.at(step);
-                        if window.is_empty() {
-                            continue;
-                        }
-                        if let Some(cell) = apply(name, &mut context, &window, &scalars)? {
-                            column.set(step, cell);
-                        }
-                    }
-                    note_non_counter(&mut context, name, &column);
-                    column
-                }
-            };
+            let others: Vec<_> = runs.map(|run| scope.spawn(move || later(run))).collect();
+            let mut rows = self.run(first, notes)?;
+            for other in others {
+                let (more, noted) = other.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+                rows.extend(more);
+                notes.absorb(noted);
+            }
+            Ok(rows)
+        })
+    }
+
+    /// Threads worth having.
+    fn lanes(&self) -> usize {
+        static CORES: LazyLock<usize> =
+            LazyLock::new(|| available_parallelism().map_or(1, NonZero::get));
+        let steps = self.input.reference.steps().count;
+        let samples = |one: &RangeSeries| one.points.times.len() + one.points.histograms.len();
+        let work: usize = self.input.series.iter().map(|one| samples(one) + steps).sum();
+        (work / WORK_PER_LANE).clamp(1, MAX_LANES.min(*CORES))
+    }
+
+    fn run(&self, series: &[RangeSeries], notes: &mut Notes) -> Outcome<Vec<Row>> {
+        let keeps_name = matches!(self.name, "last_over_time" | "first_over_time");
+        let mut rows = Vec::with_capacity(series.len());
+        for one in series {
+            super::poll(self.interrupt)?;
+            let column = self.column(one, notes)?;
             if !column.is_empty() {
-                self.hold(column.len() as u64)?;
-                let drop_name = series.drop_name || !keeps_name;
-                rows.push(Row { labels: series.labels.clone(), drop_name, column });
+                let held = column.len() as u64;
+                let live = self.live.fetch_add(held, Ordering::Relaxed).saturating_add(held);
+                super::check_held(live, self.max_samples)?;
+                let drop_name = one.drop_name || !keeps_name;
+                rows.push(Row { labels: one.labels.clone(), drop_name, column });
             }
         }
         Ok(rows)
+    }
+
+    /// The values of one series at all steps.
+    fn column(&self, series: &RangeSeries, notes: &mut Notes) -> Outcome<Column> {
+        let Self { name, input, .. } = *self;
+        // A name that no longer fits is not worth a note.
+        let metric = if series.drop_name { "" } else { series.labels.metric_name() };
+        let mut context =
+            Context { notes, metric, span: input.span, kind: input.kind, range_ms: input.range_ms };
+        let column = match name {
+            "rate" | "increase" | "delta" if input.kind == RangeKind::Plain => {
+                rate::extrapolated(&mut context, input, series, name)
+            }
+            _ => self.windowed(series, &mut context)?,
+        };
+        note_non_counter(&mut context, name, &column);
+        Ok(column)
+    }
+
+    fn windowed(&self, series: &RangeSeries, context: &mut Context<'_>) -> Outcome<Column> {
+        let steps = self.input.reference.steps();
+        let mut column = Column::absent(steps.count);
+        let mut windows = Windows::new(self.input, &series.points);
+        for step in 0..steps.count {
+            // A window can hold all samples of a series; ask between some.
+            if step % STEPS_BETWEEN_POLLS == 0 {
+                super::poll(self.interrupt)?;
+            }
+            let window = windows.at(step);
+            if window.is_empty() {
+                continue;
+            }
+            if let Some(cell) = apply(self.name, context, &window, self.scalars)? {
+                column.set(step, cell);
+            }
+        }
+        Ok(column)
     }
 }
 

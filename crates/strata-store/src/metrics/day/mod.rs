@@ -41,8 +41,8 @@ pub(crate) const FORMAT: i64 = 1;
 /// percent where SQLite's usual 4 KiB wastes a tenth.
 pub(crate) const PAGE_SIZE: u32 = 1_024;
 
-/// Idle read connections kept per day.
-const READERS_KEPT: usize = 2;
+/// Idle read connections kept per day: one for each thread of a selection.
+const READERS_KEPT: usize = super::select::MAX_LANES;
 
 /// The times one seal covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +161,12 @@ impl DayState {
 
     pub(crate) fn has(&self, id: u32) -> bool {
         self.locals.get(id).is_some()
+    }
+
+    /// The number of the series in this file, last for one that is not in it: series of one block
+    /// have neighboring numbers.
+    pub(crate) fn place(&self, id: u32) -> u32 {
+        self.locals.get(id).unwrap_or(NO_LOCAL)
     }
 }
 

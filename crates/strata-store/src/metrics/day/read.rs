@@ -1,7 +1,7 @@
 //! Reading samples out of a day file for many series at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::FxHashMap;
@@ -99,14 +99,14 @@ impl Gather {
         samples.sort_by_key(|sample| sample.0);
         samples.dedup_by_key(|sample| sample.0);
         let (times, values): (Vec<i64>, Vec<f64>) = samples.into_iter().unzip();
-        Points { times: cache.intern(times), values, histograms: self.histograms }
+        Points { times: cache.intern(&times), values, histograms: self.histograms }
     }
 }
 
 /// Part of a column by address and bounds: equal keys are equal times.
 type PieceKey = (usize, usize, usize);
 
-/// Time columns of one selection, each in memory once.
+/// Time columns that one thread of a selection has read, each in memory once.
 #[derive(Default)]
 pub(crate) struct TimeCache {
     columns: FxHashMap<(i64, i64), Option<Arc<[i64]>>>,
@@ -116,11 +116,11 @@ pub(crate) struct TimeCache {
 
 impl TimeCache {
     /// Share this column if an equal one is known.
-    pub(crate) fn intern(&mut self, times: Vec<i64>) -> Arc<[i64]> {
+    pub(crate) fn intern(&mut self, times: &[i64]) -> Arc<[i64]> {
         let mut hasher = rustc_hash::FxHasher::default();
-        std::hash::Hash::hash(&times, &mut hasher);
+        std::hash::Hash::hash(times, &mut hasher);
         let known = self.interned.entry(std::hash::Hasher::finish(&hasher));
-        let shared = known.or_insert_with(|| Arc::from(times.as_slice()));
+        let shared = known.or_insert_with(|| Arc::from(times));
         if **shared == *times { Arc::clone(shared) } else { Arc::from(times) }
     }
 
@@ -142,7 +142,7 @@ impl TimeCache {
 
 impl Day {
     /// Gather the samples of `wanted` series (id and place in `out`) between two times, inclusive.
-    /// Stops early once `out` holds more than `limit` samples.
+    /// Stops early once `bounds` is exceeded.
     pub(crate) fn read(
         &self,
         wanted: &[u32],
@@ -215,14 +215,40 @@ impl Day {
 /// Number of a series in a file, and its place in the answer.
 pub(crate) type Member = (u32, usize);
 
-/// What bounds and watches a read.
+/// What bounds and watches a read, shared by the threads that take part in it.
 pub(crate) struct ReadBounds<'a> {
-    pub(crate) damage: &'a Damage,
+    damage: &'a Damage,
     /// Samples in the whole answer.
-    pub(crate) limit: usize,
+    limit: usize,
+    taken: AtomicUsize,
     /// Of a tier file the column to read.
     pub(crate) column: Option<u32>,
 }
+
+impl<'a> ReadBounds<'a> {
+    /// At most `limit` samples in the whole answer.
+    pub(crate) fn new(damage: &'a Damage, limit: usize) -> Self {
+        Self { damage, limit, taken: AtomicUsize::new(0), column: None }
+    }
+
+    /// The same for a file that may be a tier's, of which one column is read.
+    pub(crate) fn of_column(damage: &'a Damage, limit: usize, column: Option<u32>) -> Self {
+        Self { column, ..Self::new(damage, limit) }
+    }
+
+    /// Count samples as part of the answer; false once there are too many.
+    pub(crate) fn take(&self, samples: usize) -> bool {
+        self.taken.fetch_add(samples, Ordering::Relaxed).saturating_add(samples) <= self.limit
+    }
+
+    /// Whether more samples were found than may be answered.
+    pub(crate) fn exceeded(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) > self.limit
+    }
+}
+
+/// Rows that are walked over in the time of one search by row id.
+const ROWS_PER_SEARCH: u64 = 4;
 
 struct ReadPass<'a> {
     day: &'a Day,
@@ -247,7 +273,6 @@ impl ReadPass<'_> {
     ) -> rusqlite::Result<()> {
         let group_size = block::SERIES as u32;
         let mut select = connection.prepare_cached("SELECT data FROM block WHERE id = ?1")?;
-        let mut total: usize = out.iter().map(Gather::samples).sum();
         for span in spans {
             for group in members.chunk_by(|a, b| a.0 / group_size == b.0 / group_size) {
                 let Some(&(first, _)) = group.first() else { continue };
@@ -258,15 +283,20 @@ impl ReadPass<'_> {
                     self.bounds.damage.note(self.day, "block", id);
                     continue;
                 };
-                for column in &block.columns {
-                    let number = first / group_size * group_size + u32::from(column.slot);
-                    let Ok(at) = group.binary_search_by_key(&number, |member| member.0) else {
-                        continue;
-                    };
-                    let place = group[at].1;
-                    total += self.column(connection, span, (&block, column), &mut out[place])?;
+                let start = first / group_size * group_size;
+                let wanted = block.columns.iter().filter_map(|column| {
+                    let number = start + u32::from(column.slot);
+                    let at = group.binary_search_by_key(&number, |member| member.0).ok()?;
+                    Some((column, group[at].1))
+                });
+                let wanted: Vec<_> = wanted.collect();
+                let times = wanted.iter().map(|(column, _)| row_id(span.sequence, column.times));
+                self.read_ahead(connection, times.collect())?;
+                let mut added = 0;
+                for (column, place) in wanted {
+                    added += self.column(connection, span, (&block, column), &mut out[place])?;
                 }
-                if total > self.bounds.limit {
+                if !self.bounds.take(added) {
                     return Ok(());
                 }
             }
@@ -301,10 +331,35 @@ impl ReadPass<'_> {
         }
         let mut select = connection.prepare_cached("SELECT data FROM times WHERE id = ?1")?;
         let blob: Option<Vec<u8>> = select.query_row([id], |row| row.get(0)).optional()?;
-        let column = blob.and_then(|blob| times::decode(&self.unpacker.unwrap(&blob)?));
-        let column: Option<Arc<[i64]>> = column.map(Arc::from);
+        Ok(self.keep_times(id, blob.as_deref()))
+    }
+
+    fn keep_times(&mut self, id: i64, blob: Option<&[u8]>) -> Option<Arc<[i64]>> {
+        let column = blob.and_then(|blob| times::decode(&self.unpacker.unwrap(blob)?));
         self.cache.columns.insert((self.day.number, id), column.clone());
-        Ok(column)
+        column
+    }
+
+    /// Read those of the time columns that are not known yet in one walk over their rows, where
+    /// these lie close together: to search each costs more than to unpack it.
+    fn read_ahead(&mut self, connection: &Connection, mut ids: Vec<i64>) -> rusqlite::Result<()> {
+        ids.retain(|&id| !self.cache.columns.contains_key(&(self.day.number, id)));
+        ids.sort_unstable();
+        ids.dedup();
+        let [first, .., last] = *ids else { return Ok(()) };
+        if last.abs_diff(first) >= ids.len() as u64 * ROWS_PER_SEARCH {
+            return Ok(());
+        }
+        let text = "SELECT id, data FROM times WHERE id BETWEEN ?1 AND ?2";
+        let mut select = connection.prepare_cached(text)?;
+        let mut rows = select.query([first, last])?;
+        while let Some(row) = rows.next()? {
+            let id = row.get(0)?;
+            if ids.binary_search(&id).is_ok() {
+                self.keep_times(id, row.get_ref(1)?.as_blob().ok());
+            }
+        }
+        Ok(())
     }
 
     fn histograms(
@@ -324,13 +379,17 @@ impl ReadPass<'_> {
                     self.bounds.damage.note(self.day, "histogram", id);
                     continue;
                 };
-                for (time, packed) in list {
-                    if time >= self.range.0
-                        && time <= self.range.1
-                        && !out[place].add_histogram(time, &packed)
-                    {
+                let inside = list
+                    .into_iter()
+                    .filter(|(time, _)| *time >= self.range.0 && *time <= self.range.1);
+                let before = out[place].samples();
+                for (time, packed) in inside {
+                    if !out[place].add_histogram(time, &packed) {
                         self.bounds.damage.note(self.day, "histogram", id);
                     }
+                }
+                if !self.bounds.take(out[place].samples() - before) {
+                    return Ok(());
                 }
             }
         }

@@ -194,3 +194,35 @@ fn series_sampled_together_share_their_times() {
     assert_eq!(series[0].points.times.as_ref(), [NOW, NOW + 1, NOW + 2]);
     assert!(Arc::ptr_eq(&series[0].points.times, &series[1].points.times));
 }
+
+#[test]
+fn many_series_are_read_whole_and_within_the_limit() {
+    const SERIES: u32 = 700;
+    let dir = tempfile::tempdir().unwrap();
+    let settings = StoreOptions { select_samples_limit: 3 * 700, ..StoreOptions::default() };
+    let settings = settings.validate(dir.path()).unwrap();
+    let clock = Arc::new(FixedClock::at(NOW));
+    let store = MetricStore::open(settings, clock, &Meter::default()).unwrap();
+    // Two day files and the head.
+    for at in [NOW - 180_000, NOW - 1, NOW, NOW + 1] {
+        let samples: Vec<_> = (0..SERIES).map(|n| (n, at, f64::from(n) + 0.5)).collect();
+        store.append_blocking(batch(&samples)).unwrap();
+        if at < NOW {
+            store.seal().unwrap();
+        }
+    }
+    let three = [NOW - 180_000, NOW - 1, NOW];
+    let mut expected: Vec<_> = (0..SERIES)
+        .map(|n| (n.to_string(), three.map(|at| (at, (f64::from(n) + 0.5).to_bits())).to_vec()))
+        .collect();
+    expected.sort();
+    assert_eq!(read(&store, NOW - 180_000, NOW), expected);
+    let selection = Selection {
+        matchers: vec![Matcher::equal("__name__", "m")],
+        start_ms: NOW - 180_000,
+        end_ms: NOW + 1,
+        hints: SelectHints::default(),
+    };
+    let error = store.select(&selection).unwrap_err();
+    assert!(error.to_string().contains("select_samples_limit"), "{error}");
+}

@@ -248,7 +248,7 @@ impl Source<'_> {
     ) -> Result<Vec<Points>, StoreError> {
         let mut out: Vec<Gather> = (0..places).map(|_| Gather::default()).collect();
         let mut cache = TimeCache::default();
-        let bounds = ReadBounds { damage: &self.shared.damage, limit: usize::MAX, column };
+        let bounds = ReadBounds::of_column(&self.shared.damage, usize::MAX, column);
         day.read_members(members, (i64::MIN, i64::MAX), &mut out, &mut cache, &bounds)?;
         Ok(out.into_iter().map(|gather| gather.finish(&mut cache)).collect())
     }

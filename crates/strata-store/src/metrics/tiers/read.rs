@@ -93,7 +93,7 @@ impl TierQuery<'_> {
             }
             let as_it_ended = self.raw_follows || plan == Plan::Slope;
             rise(&rises, as_it_ended, |time, value| shown.put(self.range, time, value));
-            let times = cache.intern(shown.times);
+            let times = cache.intern(&shown.times);
             gather.add(&times, &shown.values, self.range.0, self.range.1);
             gather.add_histograms(shown.histograms);
         }
@@ -116,11 +116,7 @@ impl TierQuery<'_> {
         let mut all = Vec::new();
         for column in plan.columns() {
             let mut out: Vec<Gather> = self.ids.iter().map(|_| Gather::default()).collect();
-            let bounds = ReadBounds {
-                damage: self.damage,
-                limit: self.limit,
-                column: Some(column.sequence()),
-            };
+            let bounds = ReadBounds::of_column(self.damage, self.limit, Some(column.sequence()));
             day.read(self.ids, (first, behind - 1), &mut out, cache, &bounds)?;
             all.push(out.into_iter().map(|gather| gather.finish(cache)).collect());
         }
