@@ -1,0 +1,91 @@
+//! The blocks a page is built of. Each renderer draws each of them; none knows a layer.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::chart::{Anatomy, Chart, Distribution};
+use super::graph::Graph;
+use super::heatmap::Heatmap;
+use super::number::Number;
+use super::status::Status;
+use super::strata::Stratum;
+use super::table::Table;
+use super::{Link, Notice};
+
+/// Blocks under one heading.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Section {
+    /// Stable name within the page, for links and for what a renderer remembers: `replicas`.
+    pub id: String,
+    /// Empty for a section without a heading.
+    pub title: String,
+    /// What is shown and how to read it, in a sentence; may be empty.
+    pub brief: String,
+    pub blocks: Vec<Block>,
+}
+
+/// One block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Block {
+    /// The eight layers, highest first, with one plumb line through all of them.
+    Strata {
+        strata: Vec<Stratum>,
+    },
+    /// Numbers side by side.
+    Numbers {
+        numbers: Vec<Number>,
+    },
+    /// Lines over time. Charts of one page share the plumb line.
+    Chart(Chart),
+    /// Small charts of like things side by side.
+    Multiples {
+        charts: Vec<Chart>,
+    },
+    /// One cell a thing, colored by one number.
+    Heatmap(Heatmap),
+    Table(Table),
+    /// What a duration is made of.
+    Anatomy(Anatomy),
+    /// How a quantity is spread: a histogram, or one over time.
+    Distribution(Distribution),
+    /// Things and what joins them, laid out.
+    Graph(Graph),
+    /// A card with a finding, a blind spot, or advice.
+    Card(Card),
+    /// PromQL of the reader's own: a box, completion, a chart and a table of the answer. The
+    /// renderer asks the Prometheus API of the same server.
+    Explore(Explore),
+    /// A sentence.
+    Text {
+        text: String,
+    },
+}
+
+/// Something a person should read: what it is, why it is so, what to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Card {
+    pub status: Status,
+    pub title: String,
+    /// One or two sentences.
+    pub text: String,
+    /// Steps in order, as of a causal chain: (where and when, what).
+    pub steps: Vec<(String, String)>,
+    pub numbers: Vec<Number>,
+    /// Commands or settings to copy.
+    pub commands: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+}
+
+/// The Explore box.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Explore {
+    /// The query to begin with; may be empty.
+    pub query: String,
+    /// Queries worth trying: (title, PromQL).
+    pub examples: Vec<(String, String)>,
+    /// Names for completion: (metric in Prometheus spelling, brief), canonical ones first.
+    pub metrics: Vec<(String, String)>,
+    pub notices: Vec<Notice>,
+}

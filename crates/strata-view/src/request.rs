@@ -1,0 +1,137 @@
+//! What a reader asks for: a page, a range of time, and the page's own parameters. The same in a
+//! URL, on the command line and between terminal and server.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The pages there are. The name is the one in URLs, in the order of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PageId {
+    /// Eight layers at a glance.
+    Overview,
+    /// The fleet of GPUs as a heatmap; with `entity` one GPU.
+    Gpus,
+    /// Collectives and kernels.
+    Communication,
+    /// Hosts; with `entity` one host.
+    Hosts,
+    /// Who owns what, and the queues.
+    Scheduling,
+    /// Training runs.
+    Training,
+    /// Engines; with `entity` one replica.
+    Engines,
+    /// What users get.
+    Requests,
+    /// Money.
+    Cost,
+    /// Every signal of every layer: seen or not, why, and how to mend it.
+    Doctor,
+    /// PromQL of the reader's own.
+    Explore,
+    /// Nodes, GPUs, links, replicas, models.
+    Topology,
+}
+
+impl PageId {
+    /// All pages in the order of the navigation.
+    pub const ALL: [Self; 12] = [
+        Self::Overview,
+        Self::Gpus,
+        Self::Communication,
+        Self::Hosts,
+        Self::Scheduling,
+        Self::Training,
+        Self::Engines,
+        Self::Requests,
+        Self::Cost,
+        Self::Doctor,
+        Self::Explore,
+        Self::Topology,
+    ];
+
+    /// The name in URLs: `overview`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Gpus => "gpus",
+            Self::Communication => "communication",
+            Self::Hosts => "hosts",
+            Self::Scheduling => "scheduling",
+            Self::Training => "training",
+            Self::Engines => "engines",
+            Self::Requests => "requests",
+            Self::Cost => "cost",
+            Self::Doctor => "doctor",
+            Self::Explore => "explore",
+            Self::Topology => "topology",
+        }
+    }
+
+    /// The key that opens it: 0 for the overview, 1 to 8 for the layers, then letters.
+    pub fn key(self) -> char {
+        match self {
+            Self::Overview => '0',
+            Self::Gpus => '1',
+            Self::Communication => '2',
+            Self::Hosts => '3',
+            Self::Scheduling => '4',
+            Self::Training => '5',
+            Self::Engines => '6',
+            Self::Requests => '7',
+            Self::Cost => '8',
+            Self::Doctor => 'd',
+            Self::Explore => 'e',
+            Self::Topology => 't',
+        }
+    }
+
+    /// The page with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|page| page.name() == name)
+    }
+}
+
+/// A range of time as asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Span {
+    /// The last `seconds` up to now, moving on.
+    Live { seconds: u32 },
+    /// From one moment to another, milliseconds since the Unix epoch.
+    Fixed { start_ms: i64, end_ms: i64 },
+}
+
+impl Default for Span {
+    /// The last hour, live.
+    fn default() -> Self {
+        Self::Live { seconds: 3600 }
+    }
+}
+
+/// A page as asked for. In a URL: `/engines?entity=...&since=1h` or `&start=...&end=...`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PageRequest {
+    pub page: PageId,
+    pub span: Span,
+    /// The one thing the page is about, by its id `kind:key` (`gpu:GPU-123`, `host:node-1`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// How to group, where the page offers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// What to color by, where the page offers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color: Option<String>,
+    /// PromQL of the Explore page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+}
+
+impl PageRequest {
+    /// The page without parameters, the last hour, live.
+    pub fn new(page: PageId) -> Self {
+        Self { page, span: Span::default(), entity: None, group: None, color: None, query: None }
+    }
+}

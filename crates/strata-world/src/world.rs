@@ -1,0 +1,80 @@
+//! The World itself: immutable once assembled.
+
+use crate::ask::Scope;
+use crate::coverage::Coverage;
+use crate::edge::{Edge, Relation};
+use crate::entity::{Entity, EntityId, EntityKind};
+use crate::signal::{Signal, Spread};
+use crate::window::Window;
+
+/// Everything a page or a rule may look at.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub window: Window,
+    pub scope: Scope,
+    /// In order of id.
+    pub entities: Vec<Entity>,
+    /// In order of (from, to).
+    pub edges: Vec<Edge>,
+    /// In order of (signal id, entity).
+    pub signals: Vec<Signal>,
+    /// In order of (signal id, entity).
+    pub spreads: Vec<Spread>,
+    pub coverage: Coverage,
+    /// What must be said: a query that failed, a limit that cut something off.
+    pub notes: Vec<String>,
+}
+
+impl World {
+    /// The thing with this identity.
+    pub fn entity(&self, id: &EntityId) -> Option<&Entity> {
+        let index = self.entities.binary_search_by(|entity| entity.id.cmp(id)).ok()?;
+        self.entities.get(index)
+    }
+
+    /// All things of a kind, in order of key.
+    pub fn of_kind(&self, kind: EntityKind) -> impl Iterator<Item = &Entity> {
+        self.entities.iter().filter(move |entity| entity.id.kind == kind)
+    }
+
+    /// Things that `from` leads to by this relation.
+    pub fn targets<'a>(
+        &'a self,
+        from: &'a EntityId,
+        relation: Relation,
+    ) -> impl Iterator<Item = &'a Edge> {
+        let first = self.edges.partition_point(|edge| edge.from < *from);
+        let edges = self.edges.iter().skip(first).take_while(move |edge| edge.from == *from);
+        edges.filter(move |edge| edge.relation == relation)
+    }
+
+    /// Things that lead to `to` by this relation.
+    pub fn origins<'a>(
+        &'a self,
+        to: &'a EntityId,
+        relation: Relation,
+    ) -> impl Iterator<Item = &'a Edge> {
+        self.edges.iter().filter(move |edge| edge.to == *to && edge.relation == relation)
+    }
+
+    /// The signal of one thing, or with `None` of all in scope together.
+    pub fn signal(&self, id: &str, entity: Option<&EntityId>) -> Option<&Signal> {
+        let wanted = (id, entity);
+        let index = self
+            .signals
+            .binary_search_by(|signal| (signal.def.id, signal.entity.as_ref()).cmp(&wanted));
+        self.signals.get(index.ok()?)
+    }
+
+    /// The signal of every thing that has it, in order of entity.
+    pub fn each(&self, id: &str) -> impl Iterator<Item = &Signal> {
+        let first = self.signals.partition_point(|signal| signal.def.id < id);
+        let same = self.signals.iter().skip(first).take_while(move |signal| signal.def.id == id);
+        same.filter(|signal| signal.entity.is_some())
+    }
+
+    /// The spread of one thing, or with `None` of all in scope together.
+    pub fn spread(&self, id: &str, entity: Option<&EntityId>) -> Option<&Spread> {
+        self.spreads.iter().find(|spread| spread.def.id == id && spread.entity.as_ref() == entity)
+    }
+}
