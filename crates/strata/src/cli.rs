@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Ask a running strata (or any Prometheus) a question in PromQL.
     Query(QueryArgs),
+    /// Show the eight layers on this terminal, live: the pages of a running strata.
+    Top(TopArgs),
     /// List every source of data: its state, last success, samples, faults, and what to do.
     Sources(ServerArgs),
     /// Validate the configuration, then try every connection it names.
@@ -51,6 +53,31 @@ pub(crate) struct RunArgs {
     /// Root of the host's file system, when strata runs in a container.
     #[arg(long, value_name = "DIR")]
     pub(crate) host_root: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// Page to begin with: overview, gpus, communication, hosts, scheduling, training, engines,
+    /// requests, cost, doctor, explore or topology.
+    #[arg(long, value_name = "NAME", default_value = "overview")]
+    pub(crate) page: String,
+    /// The one thing the page is about, by its id (`gpu:GPU-5f3a`, `node:host-1`).
+    #[arg(long, value_name = "ID")]
+    pub(crate) entity: Option<String>,
+    /// Range of time until now.
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub(crate) since: String,
+    /// PromQL for the explore page.
+    #[arg(long, value_name = "PROMQL")]
+    pub(crate) query: Option<String>,
+    /// Print the page once as text and end; --json prints it as data.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Columns of --once [default: those of the terminal, 80 without one].
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    pub(crate) width: Option<u16>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]

@@ -43,6 +43,28 @@ impl Client {
     /// GET a path with parameters and read the JSON answer. A refused query is an answer too; what
     /// strata itself refuses (no token, no such page) is an error.
     pub(crate) async fn get(&self, path: &str, parameters: &[(&str, String)]) -> Result<Json> {
+        let (status, body) = self.fetch(path, parameters, ANSWER_BYTES_MAX).await?;
+        let answer: Json = serde_json::from_slice(&body).with_context(|| {
+            format!("{} answered {status} without JSON: not a strata?", self.base)
+        })?;
+        match (answer["message"].as_str(), answer["hint"].as_str()) {
+            (Some(message), hint) if !status.is_success() => {
+                bail!("{} refused: {message} ({})", self.base, hint.unwrap_or("no hint"))
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// GET a path with parameters: the status and the body as it came.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, the answer breaks off or has more than `most` bytes.
+    pub(crate) async fn fetch(
+        &self,
+        path: &str,
+        parameters: &[(&str, String)],
+        most: usize,
+    ) -> Result<(reqwest::StatusCode, Vec<u8>)> {
         let mut url = reqwest::Url::parse(&format!("{}{path}", self.base))
             .with_context(|| format!("{:?} is not a URL", self.base))?;
         if !parameters.is_empty() {
@@ -53,23 +75,19 @@ impl Client {
             request = request.bearer_auth(token);
         }
         let mut answer = request.send().await.map_err(|error| self.unreachable(error))?;
-        let status = answer.status();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.context("the answer broke off")? {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                bail!("the answer is larger than {} MiB, narrow the query", ANSWER_BYTES_MAX >> 20);
+            if body.len() + chunk.len() > most {
+                bail!("the answer is larger than {} MiB, narrow the question", most >> 20);
             }
             body.extend_from_slice(&chunk);
         }
-        let answer: Json = serde_json::from_slice(&body).with_context(|| {
-            format!("{} answered {status} without JSON: not a strata?", self.base)
-        })?;
-        match (answer["message"].as_str(), answer["hint"].as_str()) {
-            (Some(message), hint) if !status.is_success() => {
-                bail!("{} refused: {message} ({})", self.base, hint.unwrap_or("no hint"))
-            }
-            _ => Ok(answer),
-        }
+        Ok((answer.status(), body))
+    }
+
+    /// Address of the server.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
     }
 
     /// Why there is no answer, in words for whoever typed the command.

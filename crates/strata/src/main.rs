@@ -11,6 +11,7 @@ mod config;
 mod greeting;
 mod out;
 mod own;
+mod remote_pages;
 mod signals;
 
 use std::path::{Path, PathBuf};
@@ -71,6 +72,7 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
             command::run::run(settings, file, arguments, out).await
         }
         Command::Query(arguments) => command::query::run(arguments, out, &clock).await,
+        Command::Top(arguments) => command::top::run(arguments, out).await,
         Command::Sources(arguments) => command::sources::run(&arguments, out, &clock).await,
         Command::Check(arguments) => {
             let (settings, file) = config(arguments.config.as_deref())?;

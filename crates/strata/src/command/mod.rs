@@ -6,3 +6,4 @@ pub(crate) mod query;
 pub(crate) mod run;
 pub(crate) mod sources;
 pub(crate) mod store;
+pub(crate) mod top;

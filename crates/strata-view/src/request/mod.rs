@@ -1,6 +1,8 @@
 //! What a reader asks for: a page, a range of time, and the page's own parameters. The same in a
 //! URL, on the command line and between terminal and server.
 
+mod params;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +68,24 @@ impl PageId {
             Self::Doctor => "doctor",
             Self::Explore => "explore",
             Self::Topology => "topology",
+        }
+    }
+
+    /// The name in a row of tabs where there is little room, at most six letters.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Overview => "All",
+            Self::Gpus => "GPU",
+            Self::Communication => "NCCL",
+            Self::Hosts => "Host",
+            Self::Scheduling => "Sched",
+            Self::Training => "Train",
+            Self::Engines => "Eng",
+            Self::Requests => "API",
+            Self::Cost => "Cost",
+            Self::Doctor => "Doc",
+            Self::Explore => "Expl",
+            Self::Topology => "Topo",
         }
     }
 

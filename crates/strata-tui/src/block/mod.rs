@@ -1,0 +1,64 @@
+//! Each block of a page as lines.
+
+mod cards;
+mod charts;
+mod heatmap;
+mod numbers;
+mod strata;
+mod table;
+
+use strata_view::Block;
+use strata_view::page::graph::Graph;
+
+use crate::flow::{Action, Flow, Row, wrap};
+use crate::look::Look;
+
+/// Draw a block `width` columns wide.
+pub(crate) fn draw(block: &Block, width: usize, look: Look) -> Flow {
+    match block {
+        Block::Strata { strata } => strata::draw(strata, width, look),
+        Block::Numbers { numbers } => numbers::draw(numbers, width, look),
+        Block::Chart(chart) => charts::chart(chart, width, charts::TALL, look),
+        Block::Multiples { charts } => charts::multiples(charts, width, look),
+        Block::Heatmap(map) => heatmap::draw(map, width, look),
+        Block::Table(table) => table::draw(table, width, look),
+        Block::Anatomy(anatomy) => charts::anatomy(anatomy, width, look),
+        Block::Distribution(spread) => charts::distribution(spread, width, look),
+        Block::Graph(graph) => outline(graph, width, look),
+        Block::Card(card) => cards::card(card, width, look),
+        Block::Explore(explore) => cards::explore(explore, width, look),
+        Block::Text { text } => {
+            let mut flow = Flow::default();
+            for line in wrap(text, width) {
+                flow.text(line, ratatui::style::Style::new());
+            }
+            flow
+        }
+    }
+}
+
+/// A graph in words: a terminal has no room for its boxes.
+fn outline(graph: &Graph, width: usize, look: Look) -> Flow {
+    let mut flow = Flow::default();
+    title(&mut flow, &graph.title);
+    for line in &graph.outline {
+        let mut row = Row::default();
+        row.space(usize::from(line.depth) * 2);
+        row.put(look.shape(line.status), look.status(line.status));
+        row.space(1);
+        let text = crate::flow::fit(&line.text, width.saturating_sub(row.width()));
+        match &line.link {
+            Some(link) => row.target(text, look.link(), Action::Open(link.clone())),
+            None => row.put(text, ratatui::style::Style::new()),
+        }
+        flow.push(row);
+    }
+    flow
+}
+
+/// The heading of a block, when it has one.
+fn title(flow: &mut Flow, title: &str) {
+    if !title.is_empty() {
+        flow.text(title.to_owned(), Look::strong());
+    }
+}

@@ -1,0 +1,139 @@
+//! Rows and columns; columns of higher rank give way where there is little room.
+
+use ratatui::style::Style;
+use strata_view::page::table::{Cell, Column, Table};
+
+use super::title;
+use crate::braille::column_value;
+use crate::flow::{Action, Flow, Row, fit, width};
+use crate::look::Look;
+
+/// Columns between two columns.
+const GAP: usize = 2;
+/// Widest a column of text may be when there is not room for all.
+const TEXT_MAX: usize = 40;
+/// Columns of a small curve.
+const SPARK: usize = 16;
+
+/// The table, or what to say when it is empty.
+pub(super) fn draw(table: &Table, columns: usize, look: Look) -> Flow {
+    let mut flow = Flow::default();
+    title(&mut flow, &table.title);
+    if table.rows.is_empty() {
+        flow.text(fit(&table.empty, columns), look.dim());
+        return flow;
+    }
+    let shown = layout(table, columns, look);
+    let mut header = Row::default();
+    for (index, columns) in &shown {
+        let column = &table.columns[*index];
+        let text = column.title.clone();
+        put(
+            &mut header,
+            Shown { column, columns: *columns, text, style: look.dim(), action: None },
+        );
+    }
+    flow.push(header);
+    for row in &table.rows {
+        let mut line = Row::default();
+        for (place, (index, columns)) in shown.iter().enumerate() {
+            let Some(cell) = row.cells.get(*index) else { continue };
+            let (text, mut style, mut action) = drawn(cell, look);
+            if let (0, Some(link)) = (place, &row.link) {
+                action = Some(Action::Open(link.clone()));
+                style = look.link();
+            }
+            let column = &table.columns[*index];
+            put(&mut line, Shown { column, columns: *columns, text, style, action });
+        }
+        flow.push(line);
+    }
+    if let Some(total) = table.total_rows.filter(|total| *total > table.rows.len()) {
+        flow.text(format!("{} of {total} rows", table.rows.len()), look.dim());
+    }
+    flow
+}
+
+/// A cell of a line: its text, and what it opens.
+struct Shown<'a> {
+    column: &'a Column,
+    columns: usize,
+    text: String,
+    style: Style,
+    action: Option<Action>,
+}
+
+fn put(row: &mut Row, cell: Shown<'_>) {
+    if row.width() > 0 {
+        row.space(GAP);
+    }
+    let start = row.width();
+    let text = fit(&cell.text, cell.columns);
+    if cell.column.numeric {
+        row.space(cell.columns - width(&text));
+    }
+    match cell.action {
+        Some(action) => row.target(text, cell.style, action),
+        None => row.put(text, cell.style),
+    }
+    row.to(start + cell.columns);
+}
+
+fn drawn(cell: &Cell, look: Look) -> (String, Style, Option<Action>) {
+    match cell {
+        Cell::Text { text } => (text.clone(), Style::new(), None),
+        Cell::Number(number) => {
+            let style = match (number.value, number.status) {
+                (None, _) => look.dim(),
+                (Some(_), Some(status)) => look.status(status),
+                (Some(_), None) => Style::new(),
+            };
+            (number.text.clone(), style, Some(Action::of(number)))
+        }
+        Cell::Status { status, text } => {
+            let shape = look.shape(*status);
+            (format!("{shape} {text}"), look.status(*status), None)
+        }
+        Cell::Command { text } => (text.clone(), look.link(), None),
+        Cell::Spark { values } => (spark(values, look), Style::new(), None),
+    }
+}
+
+fn spark(values: &[Option<f64>], look: Look) -> String {
+    let known = || values.iter().copied().flatten();
+    let low = known().fold(f64::INFINITY, f64::min);
+    let high = known().fold(f64::NEG_INFINITY, f64::max);
+    let character = |column| match column_value(values, column, SPARK) {
+        Some(value) if high > low => look.level((value - low) / (high - low)),
+        Some(_) => look.level(0.5),
+        None => look.hatch(),
+    };
+    (0..SPARK).map(character).collect()
+}
+
+/// The columns that are shown, with their widths: those of the lowest ranks that fit.
+fn layout(table: &Table, columns: usize, look: Look) -> Vec<(usize, usize)> {
+    let natural = |index: usize| {
+        let cells = table.rows.iter().filter_map(|row| row.cells.get(index));
+        let widest = cells.map(|cell| width(&drawn(cell, look).0)).max().unwrap_or(0);
+        let title = width(&table.columns[index].title);
+        widest.max(title)
+    };
+    let mut order: Vec<usize> = (0..table.columns.len()).collect();
+    order.sort_by_key(|index| table.columns[*index].rank);
+    let mut shown: Vec<(usize, usize)> = Vec::new();
+    let mut used = 0;
+    for index in order {
+        let wanted = natural(index);
+        let room = columns.saturating_sub(used + if shown.is_empty() { 0 } else { GAP });
+        let least = wanted.min(if table.columns[index].numeric { 10 } else { 14 });
+        let given = if wanted <= room { wanted } else { room.min(TEXT_MAX) };
+        if given < least && !shown.is_empty() {
+            continue;
+        }
+        used += given + if shown.is_empty() { 0 } else { GAP };
+        shown.push((index, given));
+    }
+    shown.sort_by_key(|(index, _)| *index);
+    shown
+}
