@@ -51,6 +51,9 @@ pub enum SinkError {
     /// The disk is full or read-only, or the database refused the write; reads still work.
     #[error("storage cannot write: {reason}")]
     Storage { reason: String },
+    /// There is no storage here at all; trying again is of no use.
+    #[error("nothing is stored here: {reason}")]
+    Nowhere { reason: String },
     /// The sink is shutting down.
     #[error("sink is closed")]
     Closed,

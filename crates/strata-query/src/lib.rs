@@ -10,6 +10,9 @@ pub mod promqltest;
 pub mod selector;
 
 pub use engine::embedded::{EmbeddedEngine, QueryOptions, QuerySettings};
+pub use engine::remote::{
+    Environment, RemoteEngine, RemoteError, RemoteOptions, RemoteParts, RemoteSettings,
+};
 pub use engine::{
     Annotations, Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue,
     RangeQuery, SeriesQuery,

@@ -24,6 +24,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Collect, store and serve, in the foreground until interrupted.
     Run(RunArgs),
+    /// Serve on top of a metrics engine that runs already, and store nothing.
+    Serve(ServeArgs),
     /// Ask a running strata (or any Prometheus) a question in PromQL.
     Query(QueryArgs),
     /// Show the eight layers on this terminal, live: the pages of a running strata.
@@ -78,6 +80,20 @@ pub(crate) struct TopArgs {
     pub(crate) width: Option<u16>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Base address of a Prometheus, VictoriaMetrics, Mimir or Thanos, path prefix included
+    /// [default: url of [metrics] in the configuration].
+    #[arg(long, value_name = "URL")]
+    pub(crate) metrics: Option<String>,
+    /// Configuration file; `strata.toml` in the working directory is used when there is one.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address to serve on [default: 127.0.0.1:4808].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -71,6 +71,10 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
             let (settings, file) = config(arguments.config.as_deref())?;
             command::run::run(settings, file, arguments, out).await
         }
+        Command::Serve(arguments) => {
+            let (settings, file) = config(arguments.config.as_deref())?;
+            command::serve::run(settings, file, arguments, out).await
+        }
         Command::Query(arguments) => command::query::run(arguments, out, &clock).await,
         Command::Top(arguments) => command::top::run(arguments, out).await,
         Command::Sources(arguments) => command::sources::run(&arguments, out, &clock).await,

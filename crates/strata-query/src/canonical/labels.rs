@@ -94,6 +94,6 @@ impl<'a> Relabel<'a> {
 
 /// A converted bucket edge without the noise of binary fractions: 12 significant digits, so that
 /// 250 ms becomes `0.25` for every source and equal edges stay equal.
-fn round_edge(edge: f64) -> f64 {
+pub(super) fn round_edge(edge: f64) -> f64 {
     format!("{edge:.11e}").parse().unwrap_or(edge)
 }

@@ -9,6 +9,7 @@
 
 mod labels;
 mod merge;
+pub mod text;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};

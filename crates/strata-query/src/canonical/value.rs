@@ -80,11 +80,11 @@ fn filter_map_values(points: &mut Points, change: impl Fn(i64, f64) -> Option<f6
     }
 }
 
-/// Take the value from a label of an info series; `false` when it holds no number (`None`).
+/// Multiply by the number in a label of an info series; `false` when it holds none (`None`).
 fn number_of_label(series: &mut Series, name: &str) -> bool {
     let number = series.labels.get(name).and_then(|text| text.trim().parse::<f64>().ok());
     let Some(number) = number.filter(|number| number.is_finite()) else { return false };
-    filter_map_values(&mut series.points, |_, _| Some(number));
+    filter_map_values(&mut series.points, |_, value| Some(value * number));
     series.labels = series.labels.filtered(|label| label != name);
     true
 }

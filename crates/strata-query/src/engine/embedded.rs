@@ -212,7 +212,7 @@ impl EmbeddedEngine {
 }
 
 /// The rules for ranges that the HTTP API of Prometheus has.
-fn check_range(query: &RangeQuery) -> Result<(), QueryError> {
+pub(super) fn check_range(query: &RangeQuery) -> Result<(), QueryError> {
     let problem = if query.step_ms <= 0 {
         "zero or negative query resolution step widths are not accepted. Try a positive integer"
     } else if query.end_ms < query.start_ms {

@@ -1,12 +1,15 @@
 //! The door to metrics: what every engine, embedded or remote, answers.
 
 pub mod embedded;
+pub mod remote;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use strata_model::sink::BoxFuture;
 use strata_model::{Labels, Matcher, Metadata, NativeHistogram};
+
+pub use embedded::{EmbeddedEngine, QuerySettings};
 
 /// PromQL at one moment.
 #[derive(Debug, Clone)]

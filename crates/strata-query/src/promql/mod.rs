@@ -11,6 +11,6 @@ pub mod syntax;
 mod tests;
 mod value;
 
-pub(crate) use prepare::follows_time;
+pub(crate) use prepare::{QueryTimes, follows_time, settle};
 
 pub use eval::{EvalOptions, Interrupt, Interrupted, Query, evaluate};

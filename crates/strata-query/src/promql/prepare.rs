@@ -48,6 +48,55 @@ pub(crate) fn prepare(mut expr: Expr, times: QueryTimes) -> Result<Expr, QueryEr
     Ok(if wrap { Expr::StepInvariant(Box::new(expr)) } else { expr })
 }
 
+/// Make the query the same for an engine that knows neither this one's defaults nor the newer ways to
+/// write a duration: `step()`, `start()` and computed durations become numbers, and a subquery
+/// without a step gets `subquery_step_ms`.
+///
+/// # Errors
+/// A duration expression has no usable value.
+pub(crate) fn settle(
+    expr: &mut Expr,
+    times: QueryTimes,
+    subquery_step_ms: i64,
+) -> Result<(), QueryError> {
+    resolve(expr, times)?;
+    write_out(expr, subquery_step_ms);
+    Ok(())
+}
+
+/// Drop the expressions whose values are known, and name every step.
+fn write_out(expr: &mut Expr, subquery_step_ms: i64) {
+    let below = |expr: &mut Expr| write_out(expr, subquery_step_ms);
+    match expr {
+        Expr::Number(_) | Expr::String(_) => {}
+        Expr::Vector(node) => node.when.offset_expr = None,
+        Expr::Matrix(node) => {
+            node.range_expr = None;
+            node.selector.when.offset_expr = None;
+        }
+        Expr::Subquery(node) => {
+            below(&mut node.expr);
+            node.range_expr = None;
+            node.step_expr = None;
+            node.when.offset_expr = None;
+            if node.step_ms == 0 {
+                node.step_ms = subquery_step_ms;
+            }
+        }
+        Expr::Call(node) => node.args.iter_mut().for_each(below),
+        Expr::Aggregate(node) => {
+            below(&mut node.expr);
+            node.param.iter_mut().for_each(below);
+        }
+        Expr::Binary(node) => {
+            below(&mut node.lhs);
+            below(&mut node.rhs);
+        }
+        Expr::Unary(node) => below(&mut node.expr),
+        Expr::Paren(inner, _) | Expr::StepInvariant(inner) => below(inner),
+    }
+}
+
 fn resolve(expr: &mut Expr, times: QueryTimes) -> Result<(), QueryError> {
     match expr {
         Expr::Number(_) | Expr::String(_) => {}

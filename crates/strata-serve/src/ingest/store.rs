@@ -98,6 +98,8 @@ pub(crate) fn refusal_of_body(error: ArrivalError) -> Response {
 pub(crate) fn sink_refusal(error: &SinkError) -> Response {
     match error {
         SinkError::Overloaded { .. } | SinkError::Closed => overloaded(error.to_string()),
+        // Senders of remote write drop what gets a 404, instead of trying for hours.
+        SinkError::Nowhere { .. } => text(StatusCode::NOT_FOUND, error.to_string()),
         SinkError::Storage { .. } => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod docs;
 pub(crate) mod query;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod sources;
 pub(crate) mod store;
 pub(crate) mod top;

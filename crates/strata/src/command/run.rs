@@ -111,7 +111,7 @@ fn apply_flags(settings: &mut Settings, arguments: RunArgs) -> Result<()> {
 }
 
 /// Read the bearer token clients must present.
-fn token(source: &TokenSource) -> Result<Option<Secret>> {
+pub(crate) fn token(source: &TokenSource) -> Result<Option<Secret>> {
     let text = match source {
         TokenSource::None => return Ok(None),
         TokenSource::File(path) => {
@@ -306,7 +306,7 @@ fn any_source() -> SourceRules {
 }
 
 /// Prometheus name and help of one of our own metrics.
-fn own_name(metric: &str, kind: MetricKind) -> (String, String) {
+pub(crate) fn own_name(metric: &str, kind: MetricKind) -> (String, String) {
     match Catalog::builtin().metric(metric) {
         Some(metric) => (metric.prometheus.clone(), metric.brief.clone()),
         None => (strata_model::catalog::prometheus_name(metric, "", kind), String::new()),

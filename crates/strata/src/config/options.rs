@@ -10,7 +10,7 @@ use strata_collect::receive::ReceiveLimits;
 use strata_collect::receive::otlp::{OtlpOptions, OtlpSettings};
 use strata_collect::scrape::{ScrapeOptions, ScrapeSettings};
 use strata_model::Problem;
-use strata_query::{QueryOptions, QuerySettings};
+use strata_query::{QueryOptions, QuerySettings, RemoteOptions, RemoteSettings};
 use strata_serve::{ServeOptions, ServeSettings};
 use strata_store::{StoreOptions, StoreSettings};
 
@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) store: StoreOptions,
     /// Limits of queries.
     pub(crate) query: QueryOptions,
+    /// The engine that holds the metrics, for `strata serve`; `strata run` keeps its own.
+    pub(crate) metrics: RemoteOptions,
     /// Native collection of this host.
     pub(crate) host: HostOptions,
     /// Finding engines and exporters that listen on this host.
@@ -51,6 +53,7 @@ pub(crate) struct Settings {
     pub(crate) token: TokenSource,
     pub(crate) store: StoreSettings,
     pub(crate) query: QuerySettings,
+    pub(crate) metrics: Option<RemoteSettings>,
     pub(crate) host: HostSettings,
     pub(crate) discover: DiscoverSettings,
     pub(crate) otlp: OtlpSettings,
@@ -77,6 +80,7 @@ impl Options {
         let server = keep(&mut problems, "server", self.server.validate());
         let store = keep(&mut problems, "store", self.store.validate(&data_dir));
         let query = keep(&mut problems, "query", self.query.validate());
+        let metrics = keep(&mut problems, "metrics", self.metrics.validate()).flatten();
         let host = keep(&mut problems, "host", self.host.validate());
         let discover = keep(&mut problems, "discover", self.discover.validate());
         let otlp = keep(&mut problems, "otlp", self.otlp.validate(&limits));
@@ -99,6 +103,7 @@ impl Options {
                     token,
                     store,
                     query: QuerySettings { max_concurrent, ..query },
+                    metrics,
                     host,
                     discover,
                     otlp,
