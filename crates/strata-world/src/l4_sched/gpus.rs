@@ -1,0 +1,77 @@
+//! GPUs as property: present, given away, held without use.
+
+use crate::entity::EntityKind;
+use crate::recipe::{Recipe, Whole};
+
+pub(crate) const ALL: &[Recipe] = &[
+    Recipe::new(
+        EntityKind::Node,
+        "l4.gpus_present",
+        "{gpu}",
+        "count by (%) (count by (%, gpu_uuid, gpu) (<hw.gpu.memory.usage>)) \
+         or count by (%) (count by (%, gpu_uuid, gpu) (<hw.gpu.utilization>)) \
+         or sum by (%) (max by (%, resource) (<gpu.node.capacity>))",
+    )
+    .unlike()
+    .whole(Whole::Text(
+        "count(count by (gpu_uuid, node, gpu) (<hw.gpu.memory.usage>)) \
+         or count(count by (gpu_uuid, node, gpu) (<hw.gpu.utilization>)) \
+         or sum(max by (node, resource) (<gpu.node.capacity>))",
+    ))
+    .means(
+        "GPUs that are seen by their telemetry, else as the nodes report them to the scheduler.",
+        "number of different GPUs with a memory or utilization reading, else node capacity",
+    ),
+    Recipe::new(
+        EntityKind::Namespace,
+        "l4.gpus_allocated",
+        "{gpu}",
+        "count by (%) (count by (%, gpu_uuid, node, gpu) (<gpu.allocation>)) \
+         or count by (%) (count by (%, gpu_uuid, node, gpu) (<hw.gpu.memory.usage|pod!=\"\">)) \
+         or sum by (%) (max by (%, pod, container, resource) (<gpu.requested>))",
+    )
+    .unlike()
+    .whole(Whole::Text(
+        "count(count by (gpu_uuid, node, gpu) (<gpu.allocation>)) \
+         or count(count by (gpu_uuid, node, gpu) (<hw.gpu.memory.usage|pod!=\"\">)) \
+         or sum(max by (namespace, pod, container, resource) (<gpu.requested>))",
+    ))
+    .undefined("no GPU is given to a pod, or the exporter does not write the pod of a GPU")
+    .means(
+        "GPUs that belong to a pod: by allocation records, else by the pod that the exporter \
+         wrote on the GPU's series, else by what pods request.",
+        "number of different GPUs with an owner, else sum of requests",
+    ),
+    Recipe::new(
+        EntityKind::Namespace,
+        "l4.gpus_held_idle",
+        "{gpu}",
+        "count by (%) (max by (%, gpu_uuid, node, gpu) \
+         (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">) < 0.01) \
+         or 0 * count by (%) (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)",
+    )
+    .unlike()
+    .whole(Whole::Text(
+        "count(max by (gpu_uuid, node, gpu) \
+         (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">) < 0.01) \
+         or 0 * count(<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)",
+    ))
+    .undefined("no GPU's series says which pod owns it")
+    .means(
+        "GPUs that belong to a pod and do nothing at this moment: utilization below 0.01, which \
+         is less than one short kernel a second.",
+        "number of owned GPUs with utilization < 0.01",
+    ),
+    Recipe::new(
+        EntityKind::Namespace,
+        "l4.gpus_requested",
+        "{gpu}",
+        "sum by (%) (max by (%, pod, container, resource) (<gpu.requested>))",
+    )
+    .unlike()
+    .whole(Whole::Sum)
+    .means(
+        "Accelerators that pods request, waiting pods included.",
+        "sum of gpu.requested over containers",
+    ),
+];

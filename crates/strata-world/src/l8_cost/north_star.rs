@@ -1,0 +1,52 @@
+//! The north star. These read what the ledger writes; until it does they are unknown.
+
+use crate::entity::EntityKind;
+use crate::recipe::{Recipe, Whole};
+
+/// Of nothing smaller than a model does the ledger tell these.
+const fn cost(id: &'static str, unit: &'static str, each: &'static str) -> Recipe {
+    Recipe::new(EntityKind::Model, id, unit, each).unlike()
+}
+
+const NO_PRICE: &str = "no price of a GPU hour is known and no ledger prices GPU seconds yet";
+
+pub(crate) const ALL: &[Recipe] = &[
+    cost("l8.cost_per_useful_token", "{currency}/{token}", "max by (%) (<cost.per_useful_token>)")
+        .whole(Whole::Text("max(<cost.per_useful_token|model=\"\">)"))
+        .absent(NO_PRICE)
+        .means(
+            "Cost of everything in scope over the tokens that were useful, at the level of \
+             usefulness that the ledger names (U0 generated .. U4 accepted).",
+            "billed cost / useful tokens",
+        ),
+    cost("l8.cost_rate", "{currency}/s", "sum by (%) (<cost.rate>)")
+        .whole(Whole::Sum)
+        .absent(NO_PRICE)
+        .means("What everything in scope costs at this moment.", "sum of cost.rate"),
+    cost("l8.waste_rate", "{currency}/s", "sum by (%) (rate<cost.waste>)")
+        .whole(Whole::Sum)
+        .absent(NO_PRICE)
+        .means(
+            "Cost per second of GPU time that created nothing useful: idle, preempted, aborted, \
+             out of SLO.",
+            "rate of cost.waste",
+        ),
+    cost("l8.idle_rate", "{currency}/s", "sum by (%) (rate<cost.idle>)")
+        .whole(Whole::Sum)
+        .absent(NO_PRICE)
+        .means("Cost per second of GPUs that do nothing.", "rate of cost.idle"),
+    cost("l8.goodput", "1", "min by (%) (<cost.goodput>)")
+        .whole(Whole::Min)
+        .absent("no ledger tells useful from useless GPU seconds yet")
+        .means(
+            "Share of paid GPU seconds that created something useful.",
+            "useful GPU seconds / paid GPU seconds",
+        ),
+    cost("l8.budget_used", "1", "max by (%) (<cost.budget.used>)")
+        .absent("no budget is set and no ledger adds up costs yet")
+        .means("Share of the budget of the period that is spent.", "spent / budget; the fullest"),
+    cost("l8.useful_tokens", "{token}/s", "sum by (%) (rate<cost.useful_tokens>)")
+        .whole(Whole::Sum)
+        .absent("no ledger tells useful tokens from others yet")
+        .means("Useful tokens per second.", "rate of cost.useful_tokens"),
+];

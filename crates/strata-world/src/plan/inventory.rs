@@ -1,0 +1,160 @@
+//! Which things there are and what joins them: one question for each source of that knowledge.
+
+use crate::ask::{Ask, Planned, Scope};
+use crate::entity::EntityKind;
+use crate::plan::scope::{self, Narrowing};
+use crate::template::{self, Filling};
+
+/// A question about what there is.
+pub(crate) struct Inventory {
+    pub(crate) key: &'static str,
+    /// Whose labels narrow it.
+    kind: EntityKind,
+    template: &'static str,
+    /// Ownership changes: within a narrow scope it is asked over the grid.
+    changes: bool,
+}
+
+const fn still(key: &'static str, kind: EntityKind, template: &'static str) -> Inventory {
+    Inventory { key, kind, template, changes: false }
+}
+
+const fn changing(key: &'static str, kind: EntityKind, template: &'static str) -> Inventory {
+    Inventory { key, kind, template, changes: true }
+}
+
+pub(crate) const INVENTORY: &[Inventory] = &[
+    still(
+        "entity/gpu",
+        EntityKind::Gpu,
+        "count by (gpu_uuid, gpu, gpu_model, node, pci_bus_id) (<hw.gpu.memory.usage>) \
+         or count by (gpu_uuid, gpu, gpu_model, node, pci_bus_id) (<hw.gpu.utilization>) \
+         or count by (gpu_uuid, gpu, gpu_model, node, pci_bus_id) (<hw.power>)",
+    ),
+    still(
+        "entity/gpu_device",
+        EntityKind::Gpu,
+        "count by (gpu_uuid, gpu, gpu_model, node, vendor, driver_version, serial, pci_address) \
+         (<gpu.device>)",
+    ),
+    changing(
+        "edge/gpu_pod",
+        EntityKind::Gpu,
+        "count by (gpu_uuid, node, gpu, namespace, pod, container) \
+         (<hw.gpu.memory.usage|pod!=\"\">) \
+         or count by (gpu_uuid, node, gpu, namespace, pod, container) \
+         (<hw.gpu.utilization|pod!=\"\">)",
+    ),
+    changing(
+        "edge/allocation",
+        EntityKind::Gpu,
+        "count by (gpu_uuid, node, gpu, namespace, pod, container, method, confidence, sharing) \
+         (<gpu.allocation>)",
+    ),
+    changing(
+        "edge/owner",
+        EntityKind::Gpu,
+        "count by (gpu_uuid, node, gpu, namespace, pod, deployment, job, queue, team) (<gpu.owner>)",
+    ),
+    still(
+        "entity/slice",
+        EntityKind::Slice,
+        "count by (gpu_uuid, node, gpu, mig_instance, mig_profile) \
+         (<hw.gpu.memory.usage|mig_instance!=\"\">) \
+         or count by (gpu_uuid, node, gpu, mig_instance, mig_profile) (<gpu.mig.memory.limit>)",
+    ),
+    still("entity/host", EntityKind::Node, "count by (node, instance) (<system.memory.limit>)"),
+    still(
+        "entity/host_info",
+        EntityKind::Node,
+        "count by (node, instance, os, kernel, arch, cpu_model) (<host.info>)",
+    ),
+    still(
+        "entity/k8s_node",
+        EntityKind::Node,
+        "count by (node, kernel_version, kubelet_version, os_image) (<k8s.node>)",
+    ),
+    still(
+        "entity/k8s_topology",
+        EntityKind::Node,
+        "count by (node, region, zone, instance_type, clique) (<k8s.node.topology>)",
+    ),
+    changing(
+        "entity/replica",
+        EntityKind::Replica,
+        "count by (instance, node, namespace, pod, model, inference_engine) \
+         (<inference.requests.running>) \
+         or count by (instance, node, namespace, pod, model, inference_engine) \
+         (<inference.generation_tokens>) \
+         or count by (instance, node, namespace, pod, model, inference_engine) \
+         (<inference.kv_cache.utilization>)",
+    ),
+    // Only pods that have to do with GPUs or engines: a cluster has many others.
+    still(
+        "entity/pod",
+        EntityKind::Pod,
+        "count by (namespace, pod, pod_uid, node, created_by_kind, created_by_name) (<k8s.pod>) \
+         and on (namespace, pod) (count by (namespace, pod) (<gpu.requested>) \
+         or count by (namespace, pod) (<hw.gpu.memory.usage|pod!=\"\">) \
+         or count by (namespace, pod) (<inference.requests.running|pod!=\"\">))",
+    ),
+    still(
+        "entity/run",
+        EntityKind::Run,
+        "count by (run, framework, model, world_size, precision) (<training.run>) \
+         or count by (run, framework) (<training.step>)",
+    ),
+    still(
+        "entity/rank",
+        EntityKind::Rank,
+        "count by (run, rank, node) (<training.step.duration|rank!=\"\">)",
+    ),
+    still(
+        "entity/communicator",
+        EntityKind::Communicator,
+        "count by (comm, comm_name, ranks, nodes) (<nccl.communicator>) \
+         or count by (comm) (<nccl.bus.bandwidth>)",
+    ),
+    still(
+        "edge/communicator_gpu",
+        EntityKind::Communicator,
+        "count by (comm, gpu_uuid, node, gpu) (<nccl.communicator|gpu_uuid!=\"\">)",
+    ),
+    still(
+        "entity/queue",
+        EntityKind::Queue,
+        "count by (queue, scheduler) (<sched.queue.pending|queue!=\"\">)",
+    ),
+    still(
+        "entity/process",
+        EntityKind::Process,
+        "count by (gpu_uuid, node, gpu, instance, pid, process) (<gpu.process.memory.usage>) \
+         or count by (gpu_uuid, node, gpu, instance, pid, process) (<gpu.process.info>)",
+    ),
+    still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),
+];
+
+/// The questions that make sense in the ask's scope.
+pub(crate) fn queries(ask: &Ask) -> Vec<Planned> {
+    let narrowing = Narrowing::of(&ask.scope);
+    let fleet = ask.scope == Scope::Fleet;
+    let asked = INVENTORY.iter().filter(|inventory| {
+        // Every process of every host is a question for one host.
+        !(fleet && inventory.kind == EntityKind::Process)
+            && scope::narrows(&ask.scope, inventory.kind)
+    });
+    let queries = asked.map(|inventory| {
+        let filling = Filling {
+            entity: inventory.kind,
+            narrowing: &narrowing,
+            window: ask.window,
+            per_step: false,
+        };
+        Planned {
+            key: inventory.key.to_owned(),
+            text: template::fill(inventory.template, filling),
+            range: inventory.changes && !fleet,
+        }
+    });
+    queries.collect()
+}

@@ -1,0 +1,206 @@
+//! Templates of queries: PromQL in which a metric is written by its dotted name.
+//!
+//! `<hw.power>` is the metric, `<hw.power|sensor="average">` with matchers,
+//! `<inference.ttft:bucket>` one of the series of a histogram. `rate<..>` is its rate over the
+//! rate window, `increase<..>` its increase over the event window, `window<..>` its increase over
+//! the whole window of the question, `<!hw.power>` the metric whatever the scope. A comparison is
+//! written with a blank after the sign. `(%` opens the labels that tell things of the signal's kind
+//! apart. Prometheus names are derived, never written.
+
+use std::fmt::Write as _;
+
+use strata_model::MetricKind;
+use strata_model::catalog::Catalog;
+
+use crate::entity::EntityKind;
+use crate::plan::scope::Narrowing;
+use crate::window::Window;
+
+/// Window of rates: two samples of a source that is read once a minute, as Prometheus does by
+/// default, and as fresh as that allows.
+const RATE_WINDOW_MS: i64 = 120_000;
+
+/// Window in which events are counted: long enough to be seen by a person who looks now and then,
+/// short enough to be over when the cause is.
+const EVENT_WINDOW_MS: i64 = 600_000;
+
+/// A metric in a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Atom<'t> {
+    /// `rate`, `increase`, `window`, or empty.
+    function: &'t str,
+    /// Whatever the scope.
+    everywhere: bool,
+    /// Dotted.
+    name: &'t str,
+    /// `bucket`, `sum`, `count`, or empty.
+    suffix: &'t str,
+    /// As in a selector, without braces.
+    matchers: &'t str,
+}
+
+/// A piece of a template.
+enum Piece<'t> {
+    Text(&'t str),
+    Atom(Atom<'t>),
+}
+
+/// Cut a template into pieces.
+fn pieces(template: &str) -> Vec<Piece<'_>> {
+    let mut found = Vec::new();
+    let mut rest = template;
+    while let Some((before, inside, after)) = next_atom(rest) {
+        let function = ["rate", "increase", "window"]
+            .into_iter()
+            .find(|function| before.ends_with(function))
+            .unwrap_or("");
+        found.push(Piece::Text(before.strip_suffix(function).unwrap_or(before)));
+        found.push(Piece::Atom(atom(function, inside)));
+        rest = after;
+    }
+    found.push(Piece::Text(rest));
+    found
+}
+
+/// Text before the next atom, the inside of the atom, and the text after it.
+fn next_atom(text: &str) -> Option<(&str, &str, &str)> {
+    let opens = |(at, _): &(usize, &str)| {
+        let next = text.get(at + 1..).and_then(|rest| rest.chars().next());
+        next.is_some_and(|next| next == '!' || next.is_ascii_lowercase())
+    };
+    let (start, _) = text.match_indices('<').find(opens)?;
+    let inside = text.get(start + 1..)?;
+    // No matcher of a template holds the sign.
+    let (inside, after) = inside.split_once('>')?;
+    Some((text.get(..start)?, inside, after))
+}
+
+fn atom<'t>(function: &'t str, inside: &'t str) -> Atom<'t> {
+    let everywhere = inside.starts_with('!');
+    let inside = inside.trim_start_matches('!');
+    let (name, matchers) = inside.split_once('|').unwrap_or((inside, ""));
+    let (name, suffix) = name.split_once(':').unwrap_or((name, ""));
+    Atom { function, everywhere, name, suffix, matchers }
+}
+
+/// Dotted names in a template, in order, repeated where repeated.
+pub(crate) fn metrics_of(template: &str) -> impl Iterator<Item = &str> {
+    pieces(template).into_iter().filter_map(|piece| match piece {
+        Piece::Atom(atom) => Some(atom.name),
+        Piece::Text(_) => None,
+    })
+}
+
+/// What a template is filled with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Filling<'f> {
+    pub(crate) entity: EntityKind,
+    pub(crate) narrowing: &'f Narrowing,
+    pub(crate) window: Window,
+    /// `window<..>` means the increase up to each step instead of over all of them.
+    pub(crate) per_step: bool,
+}
+
+/// How far back an increase of a step looks, in milliseconds.
+pub(crate) fn step_range_ms(window: Window) -> i64 {
+    RATE_WINDOW_MS.max(window.step_ms)
+}
+
+/// The time of the newest sample of a metric, in seconds.
+pub(crate) fn newest_of(metric: &str, filling: Filling<'_>) -> String {
+    let histogram = Catalog::builtin()
+        .metric(metric)
+        .is_some_and(|metric| metric.kind == MetricKind::Histogram);
+    let suffix = if histogram { "count" } else { "" };
+    let atom = Atom { function: "", everywhere: false, name: metric, suffix, matchers: "" };
+    let newest = filling.narrowing.matchers(metric).into_iter().map(|scope| {
+        let mut selector = String::new();
+        write_selector(&mut selector, &atom, &scope, filling);
+        format!("max(timestamp({selector}))")
+    });
+    newest.collect::<Vec<_>>().join(" or ")
+}
+
+/// Labels that tell things of a kind apart; several make one key.
+pub(crate) fn labels_of(kind: EntityKind) -> &'static [&'static str] {
+    match kind {
+        EntityKind::Node => &["node", "instance"],
+        EntityKind::Gpu => &["gpu_uuid", "node", "gpu"],
+        EntityKind::Slice => &["gpu_uuid", "node", "gpu", "mig_instance"],
+        EntityKind::Process => &["node", "instance", "pid", "process"],
+        EntityKind::Container => &["namespace", "pod", "container"],
+        EntityKind::Pod => &["namespace", "pod"],
+        EntityKind::Workload => &["namespace", "workload_kind", "workload"],
+        EntityKind::Namespace => &["namespace"],
+        EntityKind::Team => &["team"],
+        EntityKind::Queue => &["queue"],
+        EntityKind::Replica => &["instance"],
+        EntityKind::Model => &["model"],
+        EntityKind::Run => &["run"],
+        EntityKind::Rank => &["run", "rank"],
+        EntityKind::Communicator => &["comm"],
+        EntityKind::Tenant => &["tenant"],
+    }
+}
+
+/// The query that a template stands for.
+pub(crate) fn fill(template: &str, filling: Filling<'_>) -> String {
+    let by = labels_of(filling.entity).join(", ");
+    let mut query = String::with_capacity(template.len() * 2);
+    for piece in pieces(template) {
+        match piece {
+            Piece::Text(text) => query.push_str(&text.replace("(%", &format!("({by}"))),
+            Piece::Atom(atom) => write_atom(&mut query, &atom, filling),
+        }
+    }
+    query
+}
+
+fn write_atom(query: &mut String, atom: &Atom<'_>, filling: Filling<'_>) {
+    let fleet = Narrowing::default();
+    let narrowing = if atom.everywhere { &fleet } else { filling.narrowing };
+    let alternatives = narrowing.matchers(atom.name);
+    let many = alternatives.len() > 1;
+    if many {
+        query.push('(');
+    }
+    for (at, scope) in alternatives.iter().enumerate() {
+        if at > 0 {
+            query.push_str(" or ");
+        }
+        write_selector(query, atom, scope, filling);
+    }
+    if many {
+        query.push(')');
+    }
+}
+
+fn write_selector(query: &mut String, atom: &Atom<'_>, scope: &str, filling: Filling<'_>) {
+    let window = filling.window;
+    let metric = Catalog::builtin().metric(atom.name);
+    let name = metric.map_or(atom.name, |metric| metric.prometheus.as_str());
+    let (function, range_ms) = match atom.function {
+        "rate" => ("rate", step_range_ms(window)),
+        "increase" => ("increase", EVENT_WINDOW_MS.max(window.step_ms)),
+        "window" if filling.per_step => ("increase", step_range_ms(window)),
+        "window" => ("increase", RATE_WINDOW_MS.max(window.end_ms - window.start_ms)),
+        _ => ("", 0),
+    };
+    let comma = if scope.is_empty() || atom.matchers.is_empty() { "" } else { "," };
+    let underscore = if atom.suffix.is_empty() { "" } else { "_" };
+    let (open, close) =
+        if scope.is_empty() && atom.matchers.is_empty() { ("", "") } else { ("{", "}") };
+    let selector =
+        format!("{name}{underscore}{}{open}{}{comma}{scope}{close}", atom.suffix, atom.matchers);
+    // Writing to a String cannot fail.
+    let _infallible = if function.is_empty() {
+        write!(query, "{selector}")
+    } else {
+        write!(query, "{function}({selector}[{}])", duration(range_ms))
+    };
+}
+
+/// A PromQL duration.
+fn duration(ms: i64) -> String {
+    if ms % 1000 == 0 { format!("{}s", ms / 1000) } else { format!("{ms}ms") }
+}
