@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod conformance;
 mod crash;
 #[cfg(test)]
 mod house;
@@ -36,6 +37,8 @@ enum Chore {
         #[arg(long, default_value = "target/bench")]
         scratch: std::path::PathBuf,
     },
+    /// Ask the embedded engine, a real Prometheus and a real VictoriaMetrics the same questions.
+    Conformance(conformance::ConformanceArgs),
     /// Kill a server under write load again and again and look for every acknowledged sample.
     Crash {
         #[arg(long, default_value_t = 20)]
@@ -66,6 +69,7 @@ fn main() -> Result<()> {
     match arguments.chore {
         Chore::Check { tests_only } => check::check(tests_only),
         Chore::Bench { figures, scratch } => bench::run(&figures, &scratch),
+        Chore::Conformance(arguments) => conformance::run(&arguments),
         Chore::Crash { rounds, seed, scratch } => crash::run(rounds, seed, &scratch),
         Chore::Docs => check::docs(),
         Chore::Peers(arguments) => peers::run(&arguments),

@@ -90,7 +90,9 @@ impl Server {
             Kind::VictoriaMetrics => command
                 .arg(format!("-storageDataPath={}", data.display()))
                 .arg(format!("-httpListenAddr={address}"))
-                .arg(format!("-promscrape.config={}", config_file.display())),
+                .arg(format!("-promscrape.config={}", config_file.display()))
+                // Of an inference engine's configuration series have more labels than 30.
+                .arg("-maxLabelsPerTimeseries=100"),
             Kind::Prometheus => command
                 .arg(format!("--config.file={}", config_file.display()))
                 .arg(format!("--storage.tsdb.path={}", data.display()))

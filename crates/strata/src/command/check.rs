@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use serde::Serialize;
 use strata_collect::Collector;
 use strata_collect::scrape::{Job, ScrapeSettings, SourceRules, Target};
 use strata_model::Clock;
+use strata_model::meter::Meter;
 use strata_model::text::format_duration;
+use strata_query::RemoteSettings;
 
 use super::run::environment_lookup;
+use super::serve;
 use crate::cli::CheckArgs;
+use crate::clock::SystemClock;
 use crate::config::{Settings, TokenSource};
 use crate::out::{Out, Told};
 
@@ -47,6 +52,10 @@ pub(crate) async fn run(
         trials.push(Trial::new("listen address", free(settings.server.listen).await));
         if let Some(result) = token(&settings.token) {
             trials.push(Trial::new("bearer token", result));
+        }
+        if let Some(remote) = &settings.metrics {
+            let what = format!("metrics engine {}", remote.url);
+            trials.push(Trial::new(what, try_engine(remote, settings, clock).await));
         }
         for job in &settings.scrape {
             trials.extend(try_job(job, clock).await);
@@ -102,6 +111,19 @@ fn token(source: &TokenSource) -> Option<Result<String, String>> {
             None => Err(format!("the variable {name} is not set")),
         }),
     }
+}
+
+/// Ask the distant engine which names it has.
+async fn try_engine(
+    remote: &RemoteSettings,
+    settings: &Settings,
+    clock: &dyn Clock,
+) -> Result<String, String> {
+    let own: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let engine = serve::engine(remote.clone(), settings, own, Meter::default())
+        .map_err(|error| format!("{error:#}"))?;
+    let (names, canonical) = serve::first_look(&engine, clock).await?;
+    Ok(format!("{names} metrics of the last hour, {canonical} of them under canonical names"))
 }
 
 /// Fetch every target of a job once, as the scheduler would, and look at the lists of targets.

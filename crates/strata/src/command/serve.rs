@@ -47,14 +47,7 @@ pub(crate) async fn run(
     let address = remote.url.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let meter = Meter::default();
-    let parts = RemoteParts {
-        catalog: Catalog::builtin(),
-        clock: Arc::clone(&clock),
-        meter: meter.clone(),
-        environment: environment_lookup(),
-    };
-    let engine = RemoteEngine::new(remote, settings.query, parts)
-        .with_context(|| format!("cannot set up the connection to {address}"))?;
+    let engine = engine(remote, &settings, Arc::clone(&clock), meter.clone())?;
     let token = token(&settings.token)?;
     let bound = Bound::bind(settings.server.clone(), token).await?;
     let addresses = bound.addresses();
@@ -95,6 +88,20 @@ fn remote(file: Option<RemoteSettings>, flag: Option<String>) -> Result<RemoteSe
     }
 }
 
+/// The engine over the connection that the settings name.
+pub(super) fn engine(
+    remote: RemoteSettings,
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    meter: Meter,
+) -> Result<RemoteEngine> {
+    let address = remote.url.clone();
+    let environment = environment_lookup();
+    let parts = RemoteParts { catalog: Catalog::builtin(), clock, meter, environment };
+    RemoteEngine::new(remote, settings.query, parts)
+        .with_context(|| format!("cannot set up the connection to {address}"))
+}
+
 /// What the server needs: the engine, and in place of a store somebody who refuses.
 fn parts_of(
     settings: &Settings,
@@ -120,7 +127,10 @@ fn parts_of(
 }
 
 /// How many names the engine has: all of them, and canonical ones.
-async fn first_look(engine: &RemoteEngine, clock: &dyn Clock) -> Result<(usize, usize), String> {
+pub(super) async fn first_look(
+    engine: &RemoteEngine,
+    clock: &dyn Clock,
+) -> Result<(usize, usize), String> {
     let end_ms = clock.now_ms();
     let query = SeriesQuery { start_ms: end_ms - LOOK_BACK_MS, end_ms, ..SeriesQuery::default() };
     let names = engine.label_values("__name__".to_owned(), query);

@@ -17,6 +17,7 @@ mod overload;
 mod program;
 mod remote_write;
 mod scrape;
+mod serve;
 mod store;
 mod wire;
 

@@ -84,7 +84,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -11,6 +11,8 @@ use crate::promql::syntax::Expr;
 
 /// Stands between joined values; no label value holds it.
 const SEPARATOR: &str = "\u{1}";
+/// Holds joined values for a moment: VictoriaMetrics 1.79 garbles a label that is joined into itself.
+const JOINED: &str = "strata_joined";
 /// The first of the joined values that is not empty.
 const FIRST_JOINED: &str = "(?s)\u{1}*([^\u{1}]*)(?:\u{1}.*)?";
 
@@ -76,8 +78,8 @@ fn copied(expr: Expr, to: &str, from: &[String]) -> Expr {
         return label_replace(expr, to, "$1", only, "(?s)(.*)");
     }
     let sources: Vec<&str> = from.iter().map(String::as_str).collect();
-    let joined = label_join(expr, to, SEPARATOR, &sources);
-    label_replace(joined, to, "$1", to, FIRST_JOINED)
+    let joined = label_join(expr, JOINED, SEPARATOR, &sources);
+    set_label(label_replace(joined, to, "$1", JOINED, FIRST_JOINED), JOINED, "")
 }
 
 /// Labels of the source that the canonical series does not have: renamed ones, labels that the

@@ -5,11 +5,28 @@ use strata_model::{METRIC_NAME, MatchOp};
 use super::build::{call_named, set_label, union};
 use super::needs::Needs;
 use super::terms::{Ask, canonical};
-use super::{Text, Unsupported, canonical_name};
+use super::{Text, Unsupported, asks_canonical, canonical_name};
 use crate::promql::syntax::{
     Aggregate, AggregateOp, Binary, BinaryOp, Call, Cardinality, Expr, MatrixSelector, Subquery,
     Unary, ValueType, VectorSelector, function,
 };
+
+/// Functions whose result has no name in Prometheus but keeps it in VictoriaMetrics, where it would be
+/// the source's.
+const NAME_KEPT_ELSEWHERE: &[&str] = &[
+    "avg_over_time",
+    "ceil",
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "double_exponential_smoothing",
+    "floor",
+    "max_over_time",
+    "min_over_time",
+    "predict_linear",
+    "quantile_over_time",
+    "round",
+];
 
 impl Text<'_> {
     pub(super) fn expr(&self, expr: &Expr, needs: &Needs) -> Result<Expr, Unsupported> {
@@ -42,6 +59,16 @@ impl Text<'_> {
     }
 
     fn call(&self, node: &Call, needs: &Needs) -> Result<Expr, Unsupported> {
+        let result = self.call_inside(node, needs)?;
+        let forgets = needs.name && NAME_KEPT_ELSEWHERE.contains(&node.func.name);
+        Ok(if forgets && asks_canonical(&Expr::Call(Box::new(node.clone())), self.catalog) {
+            set_label(result, METRIC_NAME, "")
+        } else {
+            result
+        })
+    }
+
+    fn call_inside(&self, node: &Call, needs: &Needs) -> Result<Expr, Unsupported> {
         if let Some((at, range, name)) = self.canonical_range(node) {
             if node.func.name == "absent_over_time" {
                 return self.absent_over_time(name, range);

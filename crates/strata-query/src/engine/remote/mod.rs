@@ -30,11 +30,11 @@ pub use options::{Login, LoginOptions, RemoteOptions, RemoteSettings, SecretPlac
 use super::embedded::check_range;
 use super::{
     Answer, EmbeddedEngine, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QuerySettings,
-    RangeQuery, SeriesQuery,
+    QueryValue, RangeQuery, SeriesQuery, Value,
 };
 use crate::canonical::CanonicalSource;
 use crate::canonical::text::{Unsupported, asks_canonical};
-use crate::promql::syntax::{self, Expr};
+use crate::promql::syntax::{self, Expr, ValueType};
 use crate::promql::{QueryTimes, settle};
 use extent::extent;
 use http::{Http, Parameters, internal};
@@ -183,6 +183,7 @@ impl RemoteEngine {
         let value = data
             .into_value()
             .map_err(|error| internal(format!("the engine's answer cannot be read: {error}")))?;
+        let value = if step.is_none() { as_typed(text, value) } else { value };
         let mut annotations = super::Annotations {
             warnings: rest.warnings.unwrap_or_default(),
             infos: rest.infos.unwrap_or_default(),
@@ -227,6 +228,17 @@ impl RemoteEngine {
         let source = Arc::new(self.source(self.settings.timeout));
         let canonical = CanonicalSource::new(source, self.catalog);
         EmbeddedEngine::new(Arc::new(canonical), Arc::clone(&self.clock), self.settings)
+    }
+}
+
+/// VictoriaMetrics answers a scalar query with a vector of one nameless series.
+fn as_typed(text: &str, value: QueryValue) -> QueryValue {
+    let QueryValue::Vector(series) = &value else { return value };
+    let [only] = series.as_slice() else { return value };
+    let scalar = syntax::parse(text).is_ok_and(|expr| expr.value_type() == ValueType::Scalar);
+    match only.points.as_slice() {
+        [(at, Value::Float(number))] if scalar => QueryValue::Scalar(*at, *number),
+        _ => value,
     }
 }
 
