@@ -5,6 +5,7 @@
 //! Pure: no I/O, no runtime, no wall clock. Same answers, same World.
 
 pub mod ask;
+mod assemble;
 pub mod coverage;
 pub mod edge;
 pub mod entity;
@@ -24,6 +25,7 @@ pub mod window;
 pub mod world;
 
 pub use ask::{Answers, Ask, Grain, Plan, Planned, Scope, Want};
+pub use assemble::assemble;
 pub use coverage::{Coverage, CoverageState, MetricCoverage};
 pub use edge::{Edge, Method, Relation};
 pub use entity::{Entity, EntityId, EntityKind};

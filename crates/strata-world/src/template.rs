@@ -204,3 +204,48 @@ fn write_selector(query: &mut String, atom: &Atom<'_>, scope: &str, filling: Fil
 fn duration(ms: i64) -> String {
     if ms % 1000 == 0 { format!("{}s", ms / 1000) } else { format!("{ms}ms") }
 }
+
+/// The alternatives of a template: what stands between the `or`s outside of parentheses.
+pub(crate) fn alternatives(template: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let (mut depth, mut start) = (0_i32, 0);
+    for (at, character) in template.char_indices() {
+        match character {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ' ' if depth == 0 => {
+                let or = template.get(at..).is_some_and(|rest| rest.starts_with(" or "));
+                if or && let Some(part) = template.get(start..at) {
+                    found.push(part);
+                    start = at + 4;
+                }
+            }
+            _ => {}
+        }
+    }
+    found.extend(template.get(start..));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alternatives_are_told_apart_outside_of_parentheses() {
+        let check = |template: &str, expected: &[&str]| {
+            assert_eq!(alternatives(template), expected);
+        };
+        check("<a.b>", &["<a.b>"]);
+        check("max (<a>) or (<b> or <c>) or <d>", &["max (<a>)", "(<b> or <c>)", "<d>"]);
+    }
+
+    #[test]
+    fn metrics_are_read_off_templates() {
+        let check = |template: &str, expected: &[&str]| {
+            assert_eq!(metrics_of(template).collect::<Vec<_>>(), expected);
+        };
+        check("rate<a.b:sum|x=\"1\"> / (<!c> > 0) < 3", &["a.b", "c"]);
+        check("1 < 2", &[]);
+    }
+}

@@ -4,6 +4,7 @@ use crate::ask::Scope;
 use crate::coverage::Coverage;
 use crate::edge::{Edge, Relation};
 use crate::entity::{Entity, EntityId, EntityKind};
+use crate::plan::Sizes;
 use crate::signal::{Signal, Spread};
 use crate::window::Window;
 
@@ -26,6 +27,15 @@ pub struct World {
 }
 
 impl World {
+    /// How many things of each kind there are: the next plan of this scope can be made with it.
+    pub fn sizes(&self) -> Sizes {
+        let mut sizes = Sizes::default();
+        for entity in &self.entities {
+            *sizes.0.entry(entity.id.kind).or_default() += 1;
+        }
+        sizes
+    }
+
     /// The thing with this identity.
     pub fn entity(&self, id: &EntityId) -> Option<&Entity> {
         let index = self.entities.binary_search_by(|entity| entity.id.cmp(id)).ok()?;

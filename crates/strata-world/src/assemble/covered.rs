@@ -1,0 +1,32 @@
+//! The coverage of every canonical metric.
+
+use strata_model::catalog::Catalog;
+
+use super::mend;
+use super::provenance::Provenance;
+use crate::ask::Answers;
+use crate::coverage::{Coverage, CoverageState, MetricCoverage};
+use crate::recipe::signals;
+
+/// What is seen and what is not.
+pub(crate) fn coverage(provenance: &Provenance, answers: &Answers) -> Coverage {
+    let metrics = Catalog::builtin().metrics().iter().map(|metric| {
+        let given = provenance.given(metric);
+        let standing = mend::standing(&metric.name, provenance, &answers.sources);
+        let enables = signals().iter().filter(|def| def.inputs.contains(&metric.name.as_str()));
+        MetricCoverage {
+            metric: &metric.name,
+            state: standing.state,
+            sources: given
+                .now
+                .into_iter()
+                .map(|(_, title, family, quality)| (title, family, quality))
+                .collect(),
+            reason: (standing.state != CoverageState::Ok).then_some(standing.reason),
+            mend: standing.mend,
+            enables: enables.map(|def| def.id).collect(),
+        }
+    });
+    let metrics = if provenance.knows() { metrics.collect() } else { Vec::new() };
+    Coverage { metrics, sources: answers.sources.clone() }
+}

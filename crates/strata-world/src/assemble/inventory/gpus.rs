@@ -1,0 +1,105 @@
+//! GPUs, their slices and processes, and who was given them.
+
+use strata_model::Labels;
+
+use super::Found;
+use super::registry::{Evidence, Registry, by_info, by_label};
+use crate::assemble::identity::identity;
+use crate::assemble::rows::Row;
+use crate::edge::{Method, Relation};
+use crate::entity::{EntityId, EntityKind};
+
+pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
+    for row in found.rows("entity/gpu") {
+        gpu(&row, &["gpu", "gpu_model", "pci_bus_id"], registry);
+    }
+    for row in found.rows("entity/gpu_device") {
+        let facts = ["gpu", "gpu_model", "vendor", "driver_version", "serial", "pci_address"];
+        gpu(&row, &facts, registry);
+    }
+    for row in found.rows("entity/slice") {
+        slice(&row, registry);
+    }
+    for row in found.rows("entity/process") {
+        process(&row, registry);
+    }
+    for row in found.rows("edge/gpu_pod") {
+        owned(&row, by_label(&row.points), registry);
+    }
+    for row in found.rows("edge/allocation") {
+        owned(&row, allocation(&row), registry);
+    }
+    for row in found.rows("edge/owner") {
+        owned(&row, by_info(&row.points), registry);
+        team(&row, registry);
+    }
+}
+
+fn label<'a>(labels: &'a Labels, name: &str) -> Option<&'a str> {
+    labels.get(name).filter(|value| !value.is_empty())
+}
+
+fn gpu(row: &Row<'_>, facts: &[&str], registry: &mut Registry) {
+    let Some(id) = identity(EntityKind::Gpu, row.labels) else { return };
+    registry.see(&id);
+    registry.learn(&id, row.labels, facts);
+    let Some(node) = label(row.labels, "node") else { return };
+    if let Some(index) = label(row.labels, "gpu") {
+        registry.call(&id, format!("{node} GPU {index}"));
+    }
+    let node = EntityId::new(EntityKind::Node, node);
+    registry.join(&id, &node, Relation::RunsOn, by_label(&row.points));
+}
+
+fn slice(row: &Row<'_>, registry: &mut Registry) {
+    let slice = identity(EntityKind::Slice, row.labels);
+    let (Some(slice), Some(gpu)) = (slice, identity(EntityKind::Gpu, row.labels)) else { return };
+    registry.learn(&slice, row.labels, &["mig_profile"]);
+    registry.join(&slice, &gpu, Relation::PartOf, by_label(&row.points));
+}
+
+fn process(row: &Row<'_>, registry: &mut Registry) {
+    let process = identity(EntityKind::Process, row.labels);
+    let (Some(process), Some(gpu)) = (process, identity(EntityKind::Gpu, row.labels)) else {
+        return;
+    };
+    registry.learn(&process, row.labels, &["process"]);
+    if let (Some(name), Some(pid)) = (label(row.labels, "process"), label(row.labels, "pid")) {
+        registry.call(&process, format!("{name} ({pid})"));
+    }
+    registry.join(&process, &gpu, Relation::RunsOn, by_label(&row.points));
+}
+
+/// A pod and its namespace were given a GPU. A namespace holds what any of its pods holds.
+fn owned(row: &Row<'_>, evidence: Evidence, registry: &mut Registry) {
+    let Some(gpu) = identity(EntityKind::Gpu, row.labels) else { return };
+    let Some(pod) = identity(EntityKind::Pod, row.labels) else { return };
+    registry.join(&pod, &gpu, Relation::Owns, evidence);
+    if let Some(namespace) = identity(EntityKind::Namespace, row.labels) {
+        registry.join(&namespace, &gpu, Relation::Owns, evidence);
+    }
+    if let Some(node) = label(row.labels, "node") {
+        let node = EntityId::new(EntityKind::Node, node);
+        registry.join(&pod, &node, Relation::RunsOn, evidence);
+    }
+}
+
+fn team(row: &Row<'_>, registry: &mut Registry) {
+    let team = identity(EntityKind::Team, row.labels);
+    if let (Some(team), Some(gpu)) = (team, identity(EntityKind::Gpu, row.labels)) {
+        registry.join(&team, &gpu, Relation::Owns, by_info(&row.points));
+    }
+}
+
+/// What an allocation record says of how it is known.
+fn allocation(row: &Row<'_>) -> Evidence {
+    let method = match row.labels.get("method").unwrap_or_default() {
+        "pod_resources" => Method::PodResources,
+        "resource_claim" => Method::ResourceClaim,
+        "cgroup" => Method::Cgroup,
+        _ => Method::InfoSeries,
+    };
+    let confidence = row.labels.get("confidence").and_then(|text| text.parse::<f64>().ok());
+    let confidence = confidence.filter(|confidence| (0.0..=1.0).contains(confidence));
+    Evidence { method, confidence: confidence.unwrap_or(1.0), ..by_info(&row.points) }
+}

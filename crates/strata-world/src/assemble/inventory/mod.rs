@@ -1,0 +1,48 @@
+//! Things and what joins them.
+//!
+//! Identity first: an edge is drawn where a label, an info series or an address says so, with how
+//! that is known. Two things that merely might belong together are not joined.
+
+mod gpus;
+mod nodes;
+mod pods;
+mod registry;
+mod replicas;
+mod runs;
+
+use crate::ask::Ask;
+use crate::assemble::rows::{Book, Outcome, Row};
+use crate::edge::Edge;
+use crate::entity::Entity;
+use crate::plan::inventory;
+use registry::Registry;
+
+/// Rows of the inventory's answers.
+struct Found<'a> {
+    book: &'a Book<'a>,
+    queries: Vec<crate::ask::Planned>,
+}
+
+impl<'a> Found<'a> {
+    /// Rows of a question; none where it failed (the notes say so) or was not asked.
+    fn rows(&self, key: &str) -> Vec<Row<'a>> {
+        let query = self.queries.iter().find(|query| query.key == key);
+        match query.map(|query| self.book.outcome(&query.text, query.range)) {
+            Some(Outcome::Rows(rows)) => rows,
+            Some(Outcome::Failed(_) | Outcome::NotAsked) | None => Vec::new(),
+        }
+    }
+}
+
+/// All things in scope and their edges, both in order.
+pub(crate) fn build(ask: &Ask, book: &Book<'_>) -> (Vec<Entity>, Vec<Edge>) {
+    let found = Found { book, queries: inventory::queries(ask) };
+    let mut registry = Registry::default();
+    nodes::enter(&found, &mut registry);
+    gpus::enter(&found, &mut registry);
+    pods::enter(&found, &mut registry);
+    // After GPUs and pods: a replica is on the GPUs of its pod.
+    replicas::enter(&found, &mut registry);
+    runs::enter(&found, &mut registry);
+    registry.finish()
+}

@@ -1,0 +1,145 @@
+//! From answers to the World.
+
+mod covered;
+mod identity;
+mod inventory;
+mod mend;
+mod outliers;
+mod provenance;
+mod rows;
+mod signals;
+mod spreads;
+mod unknown;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strata_model::catalog::Catalog;
+
+use crate::ask::{Answers, Ask, Grain, Plan, Scope};
+use crate::coverage::Coverage;
+use crate::plan;
+use crate::recipe::recipe;
+use crate::signal::{InputUsed, Shape, Signal, Spread};
+use crate::world::World;
+use provenance::Provenance;
+use rows::{Book, Outcome};
+use signals::Maker;
+use unknown::Reasons;
+
+/// Join the answers of a plan into a World. What failed or is missing becomes an Unknown with its
+/// reason; nothing fails as a whole.
+pub fn assemble(plan: &Plan, answers: &Answers) -> World {
+    let ask = &plan.ask;
+    let book = Book::new(plan, answers);
+    let mut notes = failures(plan, &book);
+    let provenance = Provenance::new(answers);
+    if !provenance.knows() {
+        notes.push("which metrics there are could not be found out".to_owned());
+    }
+    let (entities, edges) =
+        if ask.entities { inventory::build(ask, &book) } else { (Vec::new(), Vec::new()) };
+    let newest = newest(plan, &book);
+    let inputs = inputs(ask, &provenance);
+    let reasons = Reasons { provenance: &provenance, sources: &answers.sources, scope: &ask.scope };
+    let maker = Maker {
+        ask,
+        book: &book,
+        reasons: &reasons,
+        entities: &entities,
+        newest: &newest,
+        inputs: &inputs,
+    };
+    let (signals, spreads) = all_signals(&maker, &mut notes);
+    let coverage = if ask.coverage {
+        covered::coverage(&provenance, answers)
+    } else {
+        Coverage { metrics: Vec::new(), sources: answers.sources.clone() }
+    };
+    notes.sort();
+    notes.dedup();
+    World {
+        window: ask.window,
+        scope: ask.scope.clone(),
+        entities,
+        edges,
+        signals,
+        spreads,
+        coverage,
+        notes,
+    }
+}
+
+/// What must be said of queries without an answer.
+fn failures(plan: &Plan, book: &Book<'_>) -> Vec<String> {
+    let failed = plan.queries.iter().filter_map(|query| match book.by_key(&query.key) {
+        Outcome::Failed(why) => Some(format!("{}: {why}", query.key)),
+        Outcome::Rows(_) | Outcome::NotAsked => None,
+    });
+    failed.collect()
+}
+
+/// Time of the newest sample by metric, in milliseconds.
+fn newest(plan: &Plan, book: &Book<'_>) -> BTreeMap<String, i64> {
+    let mut newest = BTreeMap::new();
+    for query in plan.queries.iter().filter(|query| query.key.starts_with("newest/")) {
+        let Outcome::Rows(rows) = book.by_key(&query.key) else { continue };
+        for row in rows {
+            let metric = row.labels.get(plan::METRIC_LABEL);
+            if let (Some(metric), Some((_, seconds))) = (metric, row.points.last())
+                && seconds.is_finite()
+            {
+                newest.insert(metric.to_owned(), (seconds * 1000.0).round() as i64);
+            }
+        }
+    }
+    newest
+}
+
+/// Where each input of the wished signals comes from.
+fn inputs(ask: &Ask, provenance: &Provenance) -> BTreeMap<&'static str, InputUsed> {
+    let defs = ask.wants.iter().filter_map(|want| crate::recipe::signal_def(want.signal));
+    let names: BTreeSet<&'static str> = defs.flat_map(|def| def.inputs.iter().copied()).collect();
+    let metrics = names.into_iter().filter_map(|name| Catalog::builtin().metric(name));
+    metrics.map(|metric| (metric.name.as_str(), provenance.input(metric))).collect()
+}
+
+/// All signals and spreads that were wished for, in order of (signal id, entity).
+fn all_signals(maker: &Maker<'_>, notes: &mut Vec<String>) -> (Vec<Signal>, Vec<Spread>) {
+    let (mut signals, mut spreads) = (Vec::new(), Vec::new());
+    for want in plan::distinct(&maker.ask.wants) {
+        let Some((def, recipe)) = recipe(want.signal) else {
+            notes.push(format!("there is no signal {}", want.signal));
+            continue;
+        };
+        if !plan::askable(&maker.ask.scope, def, want.grain) {
+            notes.push(not_askable(&maker.ask.scope, def.id, def.entity.name()));
+            if want.grain == Grain::Whole && def.shape == Shape::Number {
+                signals.push(maker.out_of_scope(def));
+            }
+            continue;
+        }
+        match def.shape {
+            Shape::Number => {
+                let mut found = maker.numbers(def, recipe, want, notes);
+                if recipe.peers && want.grain == Grain::Each {
+                    outliers::mark(&mut found, maker.entities);
+                }
+                signals.extend(found);
+            }
+            Shape::Spread => spreads.extend(maker.spreads(def, recipe, want)),
+        }
+    }
+    (signals, spreads)
+}
+
+/// Why a signal is not asked for in a scope.
+pub(crate) fn not_askable(scope: &Scope, signal: &str, kind: &str) -> String {
+    match scope {
+        Scope::Fleet => {
+            format!("{signal}: of each {kind} it is told for one node at a time")
+        }
+        Scope::Entity(id) => {
+            format!("{signal}: series of a {kind} do not say that they belong to {id}")
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Where a canonical metric comes from at this moment, and whether it came before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strata_model::MetricKind;
+use strata_model::catalog::{Catalog, MetricDef, NATIVE, Quality};
+
+use crate::ask::Answers;
+use crate::signal::InputUsed;
+
+/// What is known of one metric.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given {
+    /// (source by the name of its file, its title, family as stored, quality) now.
+    pub(crate) now: Vec<(String, String, String, Quality)>,
+    /// Whether any family of it had samples within the last day.
+    pub(crate) before: bool,
+}
+
+/// The names of stored metrics seen through the catalog.
+pub(crate) struct Provenance {
+    names: Option<BTreeSet<String>>,
+    before: BTreeSet<String>,
+    /// Families of each source that are there, by the name of its file.
+    present: BTreeMap<&'static str, usize>,
+    /// The list offers canonical names for whatever it can answer, as an engine that sees its
+    /// store through the catalog does: then such a name says nothing about who wrote it.
+    offered: bool,
+}
+
+impl Provenance {
+    pub(crate) fn new(answers: &Answers) -> Self {
+        let set = |names: &Vec<String>| names.iter().cloned().collect::<BTreeSet<String>>();
+        let names = answers.names.as_ref().map(set);
+        let before = answers.names_before.as_ref().map(set).unwrap_or_default();
+        let (present, offered) = names.as_ref().map(count_families).unwrap_or_default();
+        Self { names, before, present, offered }
+    }
+
+    /// Whether it is known which metrics are there.
+    pub(crate) fn knows(&self) -> bool {
+        self.names.is_some()
+    }
+
+    /// Sources of the catalog that something of is there, by the names of their files.
+    pub(crate) fn is_here(&self, source: &str) -> bool {
+        self.present.contains_key(source)
+    }
+
+    /// Where a metric comes from.
+    pub(crate) fn given(&self, metric: &MetricDef) -> Given {
+        let mut given = Given::default();
+        for suffix in suffixes(metric.kind) {
+            let name = format!("{}{suffix}", metric.prometheus);
+            for expansion in Catalog::builtin().expansions(&name).unwrap_or_default() {
+                given.before |= self.before.contains(&expansion.metric);
+                if !self.names.as_ref().is_some_and(|names| names.contains(&expansion.metric)) {
+                    continue;
+                }
+                let family = expansion.metric.strip_suffix(suffix).unwrap_or(&expansion.metric);
+                let title = Catalog::builtin()
+                    .source(&expansion.source)
+                    .map_or(NATIVE, |source| source.title.as_str());
+                let row = (
+                    expansion.source.clone(),
+                    title.to_owned(),
+                    family.to_owned(),
+                    expansion.quality,
+                );
+                if !given.now.contains(&row) {
+                    given.now.push(row);
+                }
+            }
+        }
+        if self.offered && given.now.iter().any(|(source, ..)| source != NATIVE) {
+            given.now.retain(|(source, ..)| source != NATIVE);
+        }
+        self.keep_likely(&mut given.now);
+        given
+    }
+
+    /// Several exporters may use one name: of those that could have written a family, the one that
+    /// most is there of did.
+    fn keep_likely(&self, rows: &mut Vec<(String, String, String, Quality)>) {
+        let mut best: BTreeMap<String, usize> = BTreeMap::new();
+        for (source, _, family, _) in rows.iter() {
+            let count = self.present.get(source.as_str()).copied().unwrap_or(usize::MAX);
+            let most = best.entry(family.clone()).or_default();
+            *most = (*most).max(count);
+        }
+        rows.retain(|(source, _, family, _)| {
+            let count = self.present.get(source.as_str()).copied().unwrap_or(usize::MAX);
+            best.get(family) == Some(&count)
+        });
+    }
+
+    /// The metric as an input of a signal.
+    pub(crate) fn input(&self, metric: &'static MetricDef) -> InputUsed {
+        let given = self.given(metric);
+        InputUsed {
+            metric: &metric.name,
+            quality: given.now.iter().map(|(.., quality)| *quality).max(),
+            sources: given.now.into_iter().map(|(_, title, family, _)| (title, family)).collect(),
+        }
+    }
+
+    /// Whether any family of the metric had samples within the last day.
+    pub(crate) fn came_before(&self, metric: &str) -> bool {
+        Catalog::builtin().metric(metric).is_some_and(|metric| self.given(metric).before)
+    }
+}
+
+/// Suffixes of the stored names of a metric. A source may give all of a histogram or only sum and
+/// count, so the count is looked for first.
+fn suffixes(kind: MetricKind) -> &'static [&'static str] {
+    match kind {
+        MetricKind::Histogram => &["_count", "_bucket", ""],
+        _ => &[""],
+    }
+}
+
+/// How many names of each source are there, and whether each comes with its canonical name.
+fn count_families(names: &BTreeSet<String>) -> (BTreeMap<&'static str, usize>, bool) {
+    let mut present = BTreeMap::new();
+    let mut offered = true;
+    let has = |family: &str| names.contains(family) || names.contains(&format!("{family}_count"));
+    for source in Catalog::builtin().sources() {
+        let mut found = BTreeSet::new();
+        for mapping in &source.maps {
+            let families = match &mapping.reading {
+                strata_model::catalog::Reading::Families(families) => families.clone(),
+                strata_model::catalog::Reading::SumCount { sum, count } => {
+                    vec![sum.clone(), count.clone()]
+                }
+            };
+            let before = found.len();
+            found.extend(families.into_iter().filter(|family| has(family)));
+            if found.len() > before
+                && let Some(metric) = Catalog::builtin().metric(&mapping.metric)
+            {
+                offered &= has(&metric.prometheus);
+            }
+        }
+        if !found.is_empty() {
+            present.insert(source.name.as_str(), found.len());
+        }
+    }
+    let offered = offered && !present.is_empty();
+    (present, offered)
+}
