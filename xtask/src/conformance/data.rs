@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, anyhow};
-use strata_model::{Labels, METRIC_NAME, STALE_NAN};
+use strata_model::{
+    Labels, METRIC_NAME, MatchOp, Matcher, Metadata, STALE_NAN, SelectError, Selection,
+    Series as Found, SeriesSource,
+};
 use strata_query::promqltest::MemorySource;
 
 use super::suite::{Series, Suite};
@@ -122,15 +125,70 @@ fn labels(text: &str, added: &BTreeMap<String, String>) -> Result<Labels> {
     Ok(Labels::from_pairs(pairs))
 }
 
+/// The samples in memory. Most selectors name a metric, and a list of all series is long.
+pub(super) struct ByName {
+    all: MemorySource,
+    of_name: BTreeMap<String, MemorySource>,
+}
+
 /// The samples in memory, beginning at `start_ms`.
-pub(super) fn source(rows: &[Row], start_ms: i64) -> MemorySource {
-    let mut source = MemorySource::new();
+pub(super) fn source(rows: &[Row], start_ms: i64) -> ByName {
+    let mut source = ByName { all: MemorySource::new(), of_name: BTreeMap::new() };
     for (labels, samples) in rows {
+        let name = labels.get(METRIC_NAME).unwrap_or_default().to_owned();
+        let own = source.of_name.entry(name).or_default();
         for (time, value) in samples {
-            source.push_float(labels, start_ms + time, *value);
+            own.push_float(labels, start_ms + time, *value);
+            source.all.push_float(labels, start_ms + time, *value);
         }
     }
     source
+}
+
+impl SeriesSource for ByName {
+    fn select(&self, selection: &Selection) -> Result<Vec<Found>, SelectError> {
+        let named = |m: &&Matcher| m.name == METRIC_NAME && m.op == MatchOp::Equal;
+        match selection.matchers.iter().find(named) {
+            None => self.all.select(selection),
+            Some(matcher) => match self.of_name.get(&matcher.value) {
+                None => Ok(Vec::new()),
+                Some(source) => source.select(selection),
+            },
+        }
+    }
+
+    fn series(
+        &self,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Labels>, SelectError> {
+        self.all.series(sets, start_ms, end_ms, limit)
+    }
+
+    fn label_names(
+        &self,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, SelectError> {
+        self.all.label_names(sets, start_ms, end_ms)
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, SelectError> {
+        self.all.label_values(name, sets, start_ms, end_ms)
+    }
+
+    fn metadata(&self) -> Result<Vec<Metadata>, SelectError> {
+        self.all.metadata()
+    }
 }
 
 /// The samples as bodies of remote write.

@@ -63,6 +63,9 @@ pub(super) struct Case {
     /// Whether no series may come out; otherwise some must.
     #[serde(default)]
     pub(super) empty: bool,
+    /// Whether no series is as good as some.
+    #[serde(skip)]
+    pub(super) any: bool,
     /// Only at one moment: the value is a range.
     #[serde(default)]
     pub(super) instant: bool,
@@ -85,6 +88,7 @@ impl Case {
             query,
             expect: None,
             empty: false,
+            any: false,
             instant: true,
             refused: None,
             differs: BTreeMap::new(),

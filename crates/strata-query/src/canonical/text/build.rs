@@ -5,9 +5,11 @@ use strata_model::{METRIC_NAME, Matcher};
 
 use crate::promql::syntax::{
     Binary, BinaryOp, Call, Cardinality, Expr, Function, Matching, NumberLiteral, RangeKind, Span,
-    StringLiteral, VectorSelector, When, function,
+    StringLiteral, ValueType, VectorSelector, When, function,
 };
 
+/// A label that no series has.
+const NO_LABEL: &str = "strata_none";
 /// The span of what stands in no text.
 const NOWHERE: Span = Span { start: 0, end: 0 };
 
@@ -47,10 +49,25 @@ pub(super) fn call_named(name: &str, args: Vec<Expr>) -> Option<Expr> {
 /// `(lhs op rhs)`.
 pub(super) fn binary(op: BinaryOp, lhs: Expr, rhs: Expr) -> Expr {
     let set = matches!(op, BinaryOp::And | BinaryOp::Or | BinaryOp::Unless);
-    let cardinality = if set { Cardinality::ManyToMany } else { Cardinality::OneToOne };
-    let matching = Matching { cardinality, ..Matching::default() };
+    let vectors = [&lhs, &rhs].iter().all(|side| side.value_type() == ValueType::Vector);
+    let matching = if set {
+        Matching { cardinality: Cardinality::ManyToMany, ..Matching::default() }
+    } else if vectors {
+        explicit(Matching::default())
+    } else {
+        Matching::default()
+    };
     let node = Binary { op, lhs, rhs, matching, return_bool: false };
     Expr::Paren(Box::new(Expr::Binary(Box::new(node))), NOWHERE)
+}
+
+/// The same matching, written out. Without a word about it VictoriaMetrics takes a vector of one series
+/// without labels for a number, and matches it with everything.
+pub(super) fn explicit(matching: Matching) -> Matching {
+    if matching.on || !matching.labels.is_empty() {
+        return matching;
+    }
+    Matching { labels: vec![NO_LABEL.to_owned()], ..matching }
 }
 
 /// The values times a constant; without the operation where it is 1.

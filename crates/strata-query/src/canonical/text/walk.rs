@@ -2,7 +2,7 @@
 
 use strata_model::{METRIC_NAME, MatchOp};
 
-use super::build::{call_named, set_label, union};
+use super::build::{call_named, explicit, set_label, union};
 use super::needs::Needs;
 use super::terms::{Ask, canonical};
 use super::{Text, Unsupported, asks_canonical, canonical_name};
@@ -186,7 +186,8 @@ impl Text<'_> {
         let named = (needs.name && (comparison || set))
             || mentioned.clone().any(|label| label == METRIC_NAME);
         let vector = |expr: &Expr| expr.value_type() == ValueType::Vector;
-        let below = if vector(&node.lhs) && vector(&node.rhs) {
+        let vectors = vector(&node.lhs) && vector(&node.rhs);
+        let below = if vectors {
             if !set && node.matching.on && node.matching.cardinality == Cardinality::OneToOne {
                 // The result has these labels and no others.
                 Needs::only(&node.matching.labels).with_name(named)
@@ -198,7 +199,9 @@ impl Text<'_> {
         };
         let lhs = self.expr(&node.lhs, &below)?;
         let rhs = self.expr(&node.rhs, &below)?;
-        Ok(Expr::Binary(Box::new(Binary { lhs, rhs, ..node.clone() })))
+        let matching =
+            if vectors && !set { explicit(node.matching.clone()) } else { node.matching.clone() };
+        Ok(Expr::Binary(Box::new(Binary { lhs, rhs, matching, ..node.clone() })))
     }
 }
 
