@@ -43,7 +43,7 @@ impl Format {
             "application/vnd.google.protobuf" => {
                 let family = "io.prometheus.client.MetricFamily";
                 let ours = parts.all(|part| match part.split_once('=') {
-                    Some(("proto", name)) => name.trim_matches('"') == family,
+                    Some(("proto", name)) => name.trim_matches('"').eq_ignore_ascii_case(family),
                     Some(("encoding", encoding)) => encoding.trim_matches('"') == "delimited",
                     _ => true,
                 });

@@ -219,6 +219,8 @@ fn content_types_name_their_format() {
     let protobuf =
         "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=";
     check(&format!("{protobuf}delimited"), Some(Format::Protobuf));
+    // Headers come in lower case from whoever fetched the page.
+    check(&format!("{protobuf}delimited").to_lowercase(), Some(Format::Protobuf));
     check(&format!("{protobuf}text"), None);
     check("application/json", None);
     check("", None);

@@ -168,6 +168,21 @@ async fn a_slow_server_meets_the_deadline_of_the_scheduler() {
     assert_eq!((fault.code, fault.message.as_str()), (FaultCode::Timeout, "no answer within 50ms"));
 }
 
+/// What the exporters of Go's client library answer to the preference for protobuf.
+#[tokio::test]
+async fn a_page_in_protobuf_is_read() {
+    // A family `a` of type gauge with one metric of value 1.
+    let mut body = vec![18, 0x0a, 1, b'a', 0x18, 1, 0x22, 11, 0x12, 9, 0x09];
+    body.extend(1.0_f64.to_le_bytes());
+    let kind = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+                encoding=delimited";
+    let page = move || async move { ([(header::CONTENT_TYPE, kind)], body.clone()) };
+    let address = serve(Router::new().route("/metrics", get(page))).await;
+    let (lines, faults) = both(scrape(&options(&address)).await);
+    assert_eq!(faults, []);
+    assert!(lines.iter().any(|line| line.starts_with("a{") && line.contains(" 1")), "{lines:?}");
+}
+
 #[tokio::test]
 async fn credentials_and_preferences_are_sent() {
     let router = Router::new().route(
