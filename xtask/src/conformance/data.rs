@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, anyhow};
+use strata_model::catalog::Catalog;
 use strata_model::{
     Labels, METRIC_NAME, MatchOp, Matcher, Metadata, STALE_NAN, SelectError, Selection,
     Series as Found, SeriesSource,
@@ -137,7 +138,13 @@ pub(super) fn source(rows: &[Row], start_ms: i64) -> ByName {
     for (labels, samples) in rows {
         let name = labels.get(METRIC_NAME).unwrap_or_default().to_owned();
         let own = source.of_name.entry(name).or_default();
-        for (time, value) in samples {
+        // Our collectors leave out what means "no value"; a scraping Prometheus does not.
+        let program = Catalog::builtin().source_of_family(labels.get(METRIC_NAME).unwrap_or(""));
+        let none = |value: f64| {
+            let name = labels.get(METRIC_NAME).unwrap_or("");
+            program.is_some_and(|program| program.sentinel(name, value))
+        };
+        for (time, value) in samples.iter().filter(|(_, value)| !none(*value)) {
             own.push_float(labels, start_ms + time, *value);
             source.all.push_float(labels, start_ms + time, *value);
         }

@@ -75,6 +75,12 @@ impl SourceDef {
             .any(|family| self.drops.iter().any(|(pattern, _)| fits(pattern, family)))
     }
 
+    /// The rules that say which values of this family mean "no value".
+    pub fn sentinels_of<'s>(&'s self, family: &'s str) -> impl Iterator<Item = &'s Sentinel> {
+        let about = |rule: &&Sentinel| rule.families.iter().any(|pattern| fits(pattern, family));
+        self.sentinels.iter().filter(about)
+    }
+
     /// Whether this value of this family means "no value".
     pub fn sentinel(&self, family: &str, value: f64) -> bool {
         self.sentinels.iter().any(|rule| {

@@ -89,14 +89,19 @@ pub(super) fn canonical(
 
 /// Whether there are series of the mapping's family and of all others that its value is made of.
 fn has_data(text: &Text<'_>, expansion: &Expansion) -> bool {
-    let partners = expansion.value.iter().all(|rule| match rule {
+    families_of(expansion).all(|family| text.facts.exists(family))
+}
+
+/// The mapping's family and all others that its value is made of.
+fn families_of(expansion: &Expansion) -> impl Iterator<Item = &String> {
+    let partners = expansion.value.iter().filter_map(|rule| match rule {
         ValueRule::Multiply(family)
         | ValueRule::Divide(family)
         | ValueRule::Plus(family)
-        | ValueRule::Minus(family) => text.facts.exists(family),
-        ValueRule::Scale(_) | ValueRule::Invert | ValueRule::Label(_) => true,
+        | ValueRule::Minus(family) => Some(family),
+        ValueRule::Scale(_) | ValueRule::Invert | ValueRule::Label(_) => None,
     });
-    partners && text.facts.exists(&expansion.metric)
+    std::iter::once(&expansion.metric).chain(partners)
 }
 
 /// Whether series of both have the same identity before relabelling when they have it afterwards,
@@ -152,7 +157,7 @@ fn parts(
     let labels = values::label_rules(&expansion.value);
     for matchers in select::translate(&node.matchers, expansion, text.facts)? {
         if labels.is_empty() {
-            parts.push(part(name, expansion, (node, ask), &matchers, &[])?);
+            parts.push(part(text, name, expansion, (node, ask), (&matchers, &[]))?);
             continue;
         }
         let tuples = text.facts.tuples(&expansion.metric, &labels);
@@ -168,7 +173,7 @@ fn parts(
         }
         for (tuple, factors) in known {
             let narrowed = [matchers.clone(), values::has_tuple(&labels, tuple)].concat();
-            parts.push(part(name, expansion, (node, ask), &narrowed, &factors)?);
+            parts.push(part(text, name, expansion, (node, ask), (&narrowed, &factors))?);
         }
     }
     Ok(parts)
@@ -176,24 +181,22 @@ fn parts(
 
 /// One selector of the source with all that is done to its values.
 fn part(
+    text: &Text<'_>,
     name: &str,
     expansion: &Expansion,
     (node, ask): (&VectorSelector, Ask<'_>),
-    matchers: &[Matcher],
-    factors: &[f64],
+    (matchers, factors): (&[Matcher], &[f64]),
 ) -> Result<Expr, Unsupported> {
     let select =
         |family: &str| VectorSelector { kind: node.kind, ..selector(family, matchers, &node.when) };
     let rules = &expansion.value;
+    let real = |family: &str| values::real(text.catalog, &expansion.source, family);
+    let at = |family: &str| values::only(Expr::Vector(Box::new(select(family))), &real(family));
     match ask {
-        Ask::Value => {
-            let at = |family: &str| Expr::Vector(Box::new(select(family)));
-            Ok(values::at_one_moment(at(&expansion.metric), rules, factors, &at))
-        }
+        Ask::Value => Ok(values::at_one_moment(at(&expansion.metric), rules, factors, &at)),
         Ask::Timestamp(node) => {
-            let at = |family: &str| Expr::Vector(Box::new(select(family)));
-            let own = call(node.func, vec![at(&expansion.metric)]);
-            if rules.is_empty() {
+            let own = call(node.func, vec![Expr::Vector(Box::new(select(&expansion.metric)))]);
+            if rules.is_empty() && real(&expansion.metric).is_empty() {
                 return Ok(own);
             }
             // The time of the sample where there is a canonical value at all.
@@ -201,6 +204,11 @@ fn part(
             Ok(binary(BinaryOp::And, own, value))
         }
         Ask::Range(node, at, range) => {
+            if families_of(expansion).any(|family| !real(family).is_empty()) {
+                let message = "some of whose values mean that there is none".to_owned();
+                let error = Unsupported::pullable(message);
+                return Err(error.within(node.func.name, name, &expansion.metric));
+            }
             let apply = |family: &str| {
                 let mut args = node.args.clone();
                 let inner = MatrixSelector { selector: select(family), ..range.clone() };

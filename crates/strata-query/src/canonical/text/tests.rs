@@ -109,6 +109,7 @@ fn stored() -> MemorySource {
     let sglang = [("instance", "c"), ("model_name", "llama"), ("tp_rank", "0"), ("pp_rank", "0")];
     push("sglang:generation_tokens_total", &sglang, 7.0, 11.0);
     push("sglang:num_running_reqs", &sglang, 5.0, 0.5);
+    push("sglang:weight_memory_usage_gb", &sglang, -0.5, 0.0);
     push("llamacpp:tokens_predicted_total", &[("instance", "d")], 3.0, 5.0);
     push("llamacpp:prompt_tokens_total", &[("instance", "d")], 30.0, 50.0);
     push("llamacpp:prompt_tokens_cached_total", &[("instance", "d")], 3.0, 10.0);
@@ -246,6 +247,11 @@ fn text_is_as_small_as_the_question_allows() {
         "sum by (node) (label_replace(DCGM_FI_DEV_POWER_USAGE, \"node\", \"$1\", \"Hostname\", \"(?s)(.*)\"))",
     );
     check("up", "up");
+    // Where the memory of the weights could not be measured the page has a negative number.
+    check(
+        "sum(inference_memory_usage_bytes)",
+        "sum(((sglang:weight_memory_usage_gb{pp_rank=~\"|0\",tp_rank=~\"|0\"} >= 0) * 1073741824))",
+    );
     check("inference_preemptions_total", "inference_preemptions_total");
 }
 
@@ -257,5 +263,6 @@ fn what_text_cannot_say_is_an_error_that_names_it() {
         assert!(error.contains(part), "{query}: {error}");
     };
     check("max_over_time(system_memory_usage_bytes[5m])", "node_memory_SReclaimable_bytes");
+    check("avg_over_time(inference_memory_usage_bytes[5m])", "values mean that there is none");
     check("sum(rate(inference_tpot_mean_seconds[5m]))", "one over each value");
 }

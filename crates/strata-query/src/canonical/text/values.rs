@@ -2,7 +2,7 @@
 //! functions over ranges.
 
 use strata_model::Matcher;
-use strata_model::catalog::ValueRule;
+use strata_model::catalog::{Catalog, ValueRule};
 
 use super::Unsupported;
 use super::build::{binary, number, scaled};
@@ -47,6 +47,27 @@ impl Nature {
             _ => return None,
         })
     }
+}
+
+/// Comparisons that keep values which mean "no value" out; more are not written.
+const SENTINELS_MAX: usize = 2;
+
+/// The conditions under which a value of `family` is one: left out by our own collectors, so
+/// they have to be said where somebody else collected. None for DCGM's many blanks, which its exporter
+/// leaves out itself.
+pub(super) fn real(catalog: &Catalog, source: &str, family: &str) -> Vec<(BinaryOp, f64)> {
+    let Some(source) = catalog.source(source) else { return Vec::new() };
+    let mut conditions = Vec::new();
+    for rule in source.sentinels_of(family) {
+        conditions.extend(rule.below.map(|limit| (BinaryOp::GreaterEqual, limit)));
+        conditions.extend(rule.values.iter().map(|value| (BinaryOp::NotEqual, *value)));
+    }
+    if conditions.len() > SENTINELS_MAX { Vec::new() } else { conditions }
+}
+
+/// The values that fulfil all conditions.
+pub(super) fn only(expr: Expr, conditions: &[(BinaryOp, f64)]) -> Expr {
+    conditions.iter().fold(expr, |expr, (op, limit)| binary(*op, expr, number(*limit)))
 }
 
 /// Apply value rules at one moment. `select` makes the selector of another family of the source;

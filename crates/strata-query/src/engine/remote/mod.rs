@@ -220,6 +220,7 @@ impl RemoteEngine {
             lookups: Arc::clone(&self.lookups),
             handle: Handle::current(),
             timeout,
+            catalog: self.catalog,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use strata_model::catalog::Catalog;
 use strata_model::{
     Labels, METRIC_NAME, MatchOp, Matcher, Metadata, Points, SelectError, Selection, Series,
     SeriesSource,
@@ -23,6 +24,7 @@ pub(super) struct RemoteSource {
     pub(super) lookups: Arc<Lookups>,
     pub(super) handle: Handle,
     pub(super) timeout: Duration,
+    pub(super) catalog: &'static Catalog,
 }
 
 impl RemoteSource {
@@ -36,6 +38,21 @@ impl RemoteSource {
             }
             _ => SelectError::Limit(error.message),
         })
+    }
+
+    /// Without the values that mean "no value", which our own collectors leave out.
+    fn real(&self, mut series: Series) -> Series {
+        let name = series.labels.get(METRIC_NAME).unwrap_or_default().to_owned();
+        let Some(source) = self.catalog.source_of_family(&name) else { return series };
+        if source.sentinels_of(&name).next().is_none() {
+            return series;
+        }
+        let pairs = series.points.times.iter().zip(&series.points.values);
+        let kept = pairs.filter(|(_, value)| !source.sentinel(&name, **value));
+        let (times, values): (Vec<i64>, Vec<f64>) = kept.map(|(at, value)| (*at, *value)).unzip();
+        series.points.times = times.into();
+        series.points.values = values;
+        series
     }
 
     /// Those sets that ask for no name, or for one that exists. A canonical name has many sources,
@@ -86,7 +103,8 @@ impl SeriesSource for RemoteSource {
                 super::http::internal(format!("the engine's answer cannot be read: {error}"))
             })?;
             let QueryValue::Matrix(rows) = value else { return Ok(Vec::new()) };
-            Ok(rows.into_iter().map(|row| in_range(row, start, end)).collect())
+            let series = rows.into_iter().map(|row| in_range(row, start, end));
+            Ok(series.map(|one| self.real(one)).collect())
         })
     }
 
