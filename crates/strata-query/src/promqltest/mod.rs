@@ -19,7 +19,7 @@ mod variants;
 use std::fmt::Write as _;
 use std::path::Path;
 
-pub use runner::{Embedded, Subject, run};
+pub use runner::{Embedded, Subject, load_all, run};
 pub use source::MemorySource;
 
 /// One case that did not hold.

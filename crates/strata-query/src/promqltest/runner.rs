@@ -77,6 +77,28 @@ pub fn run(text: &str, subject: &dyn Subject) -> FileReport {
     report
 }
 
+/// Fill a source with the `load` commands of a text, for tests that ask it in ways of their own.
+///
+/// # Errors
+/// The first command that cannot be read or is no `load` or `clear`, with its line, from 1.
+pub fn load_all(text: &str) -> Result<MemorySource, Failure> {
+    let mut source = MemorySource::new();
+    for command in parse(text) {
+        match command {
+            Err((line, what)) => return Err(Failure { line, what }),
+            Ok(Command::Clear) => source.clear(),
+            Ok(Command::Load { gap_ms, series, with_nhcb }) => {
+                load(&mut source, gap_ms, &series, with_nhcb);
+            }
+            Ok(Command::Eval(eval)) => {
+                let what = "only load and clear are expected".to_owned();
+                return Err(Failure { line: eval.line, what });
+            }
+        }
+    }
+    Ok(source)
+}
+
 fn load(
     source: &mut MemorySource,
     gap_ms: i64,

@@ -19,8 +19,8 @@ pub(crate) fn coverage(provenance: &Provenance, answers: &Answers) -> Coverage {
             state: standing.state,
             sources: given
                 .now
-                .into_iter()
-                .map(|(_, title, family, quality)| (title, family, quality))
+                .iter()
+                .map(|(_, title, family, quality)| (title.clone(), family.clone(), *quality))
                 .collect(),
             reason: (standing.state != CoverageState::Ok).then_some(standing.reason),
             mend: standing.mend,

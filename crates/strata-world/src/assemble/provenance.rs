@@ -1,6 +1,8 @@
 //! Where a canonical metric comes from at this moment, and whether it came before.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use strata_model::MetricKind;
 use strata_model::catalog::{Catalog, MetricDef, NATIVE, Quality};
@@ -26,6 +28,8 @@ pub(crate) struct Provenance {
     /// The list offers canonical names for whatever it can answer, as an engine that sees its
     /// store through the catalog does: then such a name says nothing about who wrote it.
     offered: bool,
+    /// What was found out already: a page asks for one metric many times.
+    found: RefCell<BTreeMap<String, Rc<Given>>>,
 }
 
 impl Provenance {
@@ -34,7 +38,7 @@ impl Provenance {
         let names = answers.names.as_ref().map(set);
         let before = answers.names_before.as_ref().map(set).unwrap_or_default();
         let (present, offered) = names.as_ref().map(count_families).unwrap_or_default();
-        Self { names, before, present, offered }
+        Self { names, before, present, offered, found: RefCell::default() }
     }
 
     /// Whether it is known which metrics are there.
@@ -48,7 +52,16 @@ impl Provenance {
     }
 
     /// Where a metric comes from.
-    pub(crate) fn given(&self, metric: &MetricDef) -> Given {
+    pub(crate) fn given(&self, metric: &MetricDef) -> Rc<Given> {
+        if let Some(known) = self.found.borrow().get(&metric.name) {
+            return Rc::clone(known);
+        }
+        let given = Rc::new(self.look_up(metric));
+        self.found.borrow_mut().insert(metric.name.clone(), Rc::clone(&given));
+        given
+    }
+
+    fn look_up(&self, metric: &MetricDef) -> Given {
         let mut given = Given::default();
         for suffix in suffixes(metric.kind) {
             let name = format!("{}{suffix}", metric.prometheus);
@@ -100,7 +113,11 @@ impl Provenance {
         InputUsed {
             metric: &metric.name,
             quality: given.now.iter().map(|(.., quality)| *quality).max(),
-            sources: given.now.into_iter().map(|(_, title, family, _)| (title, family)).collect(),
+            sources: given
+                .now
+                .iter()
+                .map(|(_, title, family, _)| (title.clone(), family.clone()))
+                .collect(),
         }
     }
 

@@ -87,7 +87,9 @@ pub(crate) const INVENTORY: &[Inventory] = &[
          or count by (instance, node, namespace, pod, model, inference_engine) \
          (<inference.generation_tokens>) \
          or count by (instance, node, namespace, pod, model, inference_engine) \
-         (<inference.kv_cache.utilization>)",
+         (<inference.kv_cache.utilization>) \
+         or count by (instance, node, namespace, pod, model, inference_engine) \
+         (<inference.request.duration:count>)",
     ),
     // Only pods that have to do with GPUs or engines: a cluster has many others.
     still(

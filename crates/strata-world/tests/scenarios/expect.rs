@@ -1,0 +1,205 @@
+//! What a scenario expects of a World.
+
+use strata_query::promql::syntax::{parse_duration_ms, parse_number};
+use strata_world::{EntityId, Reading, Signal, World};
+
+/// Whether the World is as expected; what it is otherwise.
+pub(crate) fn check(world: &World, text: &str) -> Result<(), String> {
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    match word {
+        "signal" => signal(world, rest),
+        "unknown" => unknown(world, rest),
+        "spread" => spread(world, rest),
+        "entity" => entity(world, rest),
+        "edge" => edge(world, rest),
+        "no" => no_edge(world, rest),
+        "outliers" => outliers(world, rest),
+        "coverage" => coverage(world, rest),
+        "input" => input(world, rest),
+        "age" => age(world, rest),
+        "note" => note(world, rest),
+        _ => Err(format!("unknown expectation {word:?}")),
+    }
+}
+
+/// `ID [ENTITY]`
+fn find<'w>(world: &'w World, text: &str) -> Result<&'w Signal, String> {
+    let (id, entity) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+    let entity = if entity.is_empty() { None } else { Some(identity(entity)?) };
+    let found = world.signal(id, entity.as_ref());
+    found.ok_or_else(|| {
+        let known: Vec<_> = world.each(id).filter_map(|signal| signal.entity.as_ref()).collect();
+        let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+        format!("there is none; known: {known:?}; notes: {:?}", world.notes)
+    })
+}
+
+fn identity(text: &str) -> Result<EntityId, String> {
+    EntityId::parse(text).ok_or_else(|| format!("{text:?} is no identity"))
+}
+
+fn two<'t>(text: &'t str, by: &str) -> Result<(&'t str, &'t str), String> {
+    text.split_once(by).ok_or_else(|| format!("{by:?} is missing"))
+}
+
+fn near(found: f64, expected: f64) -> bool {
+    (found - expected).abs() <= 1e-9 + expected.abs() * 1e-6
+}
+
+fn signal(world: &World, text: &str) -> Result<(), String> {
+    let (what, expected) = two(text, " = ")?;
+    let expected = parse_number(expected).ok_or("the value is no number")?;
+    let signal = find(world, what)?;
+    match &signal.now {
+        Reading::Known(value) if near(*value, expected) => {}
+        found => return Err(format!("{found:?} from {}", signal.query)),
+    }
+    // Every signal is asked with its track, whose end is now.
+    match signal.track.last() {
+        Some(Some(last)) if near(*last, expected) => {}
+        last => return Err(format!("the track ends in {last:?}")),
+    }
+    if signal.inputs.iter().all(|input| input.sources.is_empty()) {
+        return Err("no input says where it is from".to_owned());
+    }
+    match signal.newest_ms {
+        Some(_) => Ok(()),
+        None => Err("its age is not known".to_owned()),
+    }
+}
+
+fn unknown(world: &World, text: &str) -> Result<(), String> {
+    let (what, because) = two(text, " because ")?;
+    let (what, reason) = what.rsplit_once(' ').ok_or("the reason is missing")?;
+    match &find(world, what)?.now {
+        Reading::Known(value) => Err(format!("it is {value}")),
+        Reading::Unknown(unknown) => {
+            let found = format!("{:?}", unknown.reason).to_lowercase();
+            if found == reason && unknown.text.contains(because) {
+                Ok(())
+            } else {
+                Err(format!("{found} because {}", unknown.text))
+            }
+        }
+    }
+}
+
+fn spread(world: &World, text: &str) -> Result<(), String> {
+    let (what, expected) = two(text, " = ")?;
+    let (id, entity) = what.split_once(' ').unwrap_or((what, ""));
+    let entity = if entity.is_empty() { None } else { Some(identity(entity)?) };
+    let spread = world.spread(id, entity.as_ref()).ok_or("there is none")?;
+    let expected: Option<Vec<f64>> = expected.split(' ').map(parse_number).collect();
+    let expected = expected.ok_or("a count is no number")?;
+    let counts = spread.counts.as_ref().map_err(|unknown| format!("{unknown:?}"))?;
+    let same = counts.len() == expected.len() && spread.edges.len() == expected.len();
+    let same = same && counts.iter().zip(&expected).all(|(a, b)| near(*a, *b));
+    if !same {
+        return Err(format!("{counts:?} at {:?}", spread.edges));
+    }
+    match spread.columns.last() {
+        Some(Some(column)) if column.len() == expected.len() => Ok(()),
+        other => Err(format!("the last column is {other:?}")),
+    }
+}
+
+fn entity(world: &World, text: &str) -> Result<(), String> {
+    let (id, facts) = text.split_once(' ').unwrap_or((text, ""));
+    let entity = world.entity(&identity(id)?).ok_or_else(|| {
+        let known: Vec<String> = world.entities.iter().map(|e| e.id.to_string()).collect();
+        format!("there is none; known: {known:?}")
+    })?;
+    for fact in facts.split(' ').filter(|fact| !fact.is_empty()) {
+        let (name, value) = two(fact, "=")?;
+        let known = entity.facts.iter().any(|(n, v)| n == name && v.replace(' ', "_") == value);
+        if !known {
+            return Err(format!("its facts are {:?}", entity.facts));
+        }
+    }
+    Ok(())
+}
+
+fn edge(world: &World, text: &str) -> Result<(), String> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let [from, relation, to, method, confidence] = words[..] else {
+        return Err("five words are needed".to_owned());
+    };
+    let (from, to) = (identity(from)?, identity(to)?);
+    let confidence = parse_number(confidence).ok_or("the confidence is no number")?;
+    let found = world.edges.iter().find(|edge| {
+        edge.from == from && edge.to == to && format!("{:?}", edge.relation) == relation
+    });
+    match found {
+        Some(edge)
+            if format!("{:?}", edge.method) == method && near(edge.confidence, confidence) =>
+        {
+            Ok(())
+        }
+        Some(edge) => Err(format!("{edge:?}")),
+        None => {
+            let known = world.edges.iter().filter(|edge| edge.from == from);
+            let known: Vec<String> =
+                known.map(|edge| format!("{:?} {}", edge.relation, edge.to)).collect();
+            Err(format!("there is none; from there: {known:?}"))
+        }
+    }
+}
+
+fn no_edge(world: &World, text: &str) -> Result<(), String> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let ["edge", from, relation, to] = words[..] else {
+        return Err("four words are needed".to_owned());
+    };
+    let (from, to) = (identity(from)?, identity(to)?);
+    let found = world.edges.iter().find(|edge| {
+        edge.from == from && edge.to == to && format!("{:?}", edge.relation) == relation
+    });
+    found.map_or(Ok(()), |edge| Err(format!("{edge:?}")))
+}
+
+fn outliers(world: &World, text: &str) -> Result<(), String> {
+    let (id, expected) = two(text, " =")?;
+    let found = world.each(id).filter(|signal| signal.outlier);
+    let found: Vec<String> =
+        found.filter_map(|signal| Some(signal.entity.as_ref()?.to_string())).collect();
+    let expected: Vec<&str> = expected.split_whitespace().collect();
+    if found == expected { Ok(()) } else { Err(format!("they are {found:?}")) }
+}
+
+fn coverage(world: &World, text: &str) -> Result<(), String> {
+    let (what, because) = text.split_once(" because ").unwrap_or((text, ""));
+    let (metric, state) = two(what, " ")?;
+    let found = world.coverage.metrics.iter().find(|row| row.metric == metric);
+    let found = found.ok_or("the metric is not covered")?;
+    let words = format!(
+        "{} {}",
+        found.reason.as_deref().unwrap_or_default(),
+        found.mend.as_deref().unwrap_or_default()
+    );
+    let same = format!("{:?}", found.state).to_lowercase() == state && words.contains(because);
+    if same { Ok(()) } else { Err(format!("{found:?}")) }
+}
+
+/// `ID METRIC from SOURCE FAMILY`
+fn input(world: &World, text: &str) -> Result<(), String> {
+    let (what, source) = two(text, " from ")?;
+    let (id, metric) = two(what, " ")?;
+    let signal = find(world, id)?;
+    let input = signal.inputs.iter().find(|input| input.metric == metric);
+    let input = input.ok_or("it has no such input")?;
+    let found: Vec<String> =
+        input.sources.iter().map(|(title, family)| format!("{title} {family}")).collect();
+    if found == [source] { Ok(()) } else { Err(format!("it is from {found:?}")) }
+}
+
+fn age(world: &World, text: &str) -> Result<(), String> {
+    let (what, expected) = two(text, " = ")?;
+    let expected = parse_duration_ms(expected).map_err(|why| why.clone())?;
+    let found = find(world, what)?.newest_ms.map(|newest| world.window.end_ms - newest);
+    if found == Some(expected) { Ok(()) } else { Err(format!("{found:?} ms")) }
+}
+
+fn note(world: &World, text: &str) -> Result<(), String> {
+    let found = world.notes.iter().any(|note| note.contains(text));
+    if found { Ok(()) } else { Err(format!("{:?}", world.notes)) }
+}
