@@ -4,8 +4,8 @@
 use strata_model::{METRIC_NAME, Matcher};
 
 use crate::promql::syntax::{
-    Binary, BinaryOp, Call, Cardinality, Expr, Function, Matching, NumberLiteral, RangeKind, Span,
-    StringLiteral, ValueType, VectorSelector, When, function,
+    Aggregate, AggregateOp, Binary, BinaryOp, Call, Cardinality, Expr, Function, Matching,
+    NumberLiteral, RangeKind, Span, StringLiteral, ValueType, VectorSelector, When, function,
 };
 
 /// A label that no series has.
@@ -73,6 +73,12 @@ pub(super) fn explicit(matching: Matching) -> Matching {
 /// The values times a constant; without the operation where it is 1.
 pub(super) fn scaled(expr: Expr, factor: f64) -> Expr {
     if factor == 1.0 { expr } else { binary(BinaryOp::Mul, expr, number(factor)) }
+}
+
+/// `op by (grouping) (expr)`.
+pub(super) fn aggregate(op: AggregateOp, grouping: Vec<String>, expr: Expr) -> Expr {
+    let node = Aggregate { op, expr, param: None, grouping, without: false, span: NOWHERE };
+    Expr::Aggregate(Box::new(node))
 }
 
 /// `label_replace(expr, to, replacement, from, pattern)`.

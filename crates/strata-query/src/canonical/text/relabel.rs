@@ -3,11 +3,11 @@
 use strata_model::catalog::{Expansion, ValueRule};
 
 use super::Unsupported;
-use super::build::{label_join, label_replace, set_label};
+use super::build::{aggregate, label_join, label_replace, set_label};
 use super::facts::Facts;
 use super::needs::Needs;
 use super::select::converted;
-use crate::promql::syntax::Expr;
+use crate::promql::syntax::{AggregateOp, Expr};
 
 /// Stands between joined values; no label value holds it.
 const SEPARATOR: &str = "\u{1}";
@@ -51,6 +51,39 @@ pub(super) fn relabel(
         }
     }
     Ok(expr)
+}
+
+/// Aggregate by the source's labels first, so that labels are made of the few results and not of every
+/// series: label functions are the dearest part of a query, above all before Prometheus 2.51. As it is
+/// when no label has to be made.
+pub(super) fn aggregated(
+    raw: Expr,
+    op: AggregateOp,
+    expansion: &Expansion,
+    families: &[&str],
+    (needs, facts): (&Needs, &Facts),
+) -> Expr {
+    let there = |label: &str| families.iter().any(|family| facts.has_label(family, label));
+    let edges = expansion.bucket_scale != 1.0 && needs.label("le");
+    let Some(wanted) = needs.only_labels() else { return raw };
+    if needs.name || (copies(expansion, &there, needs).is_empty() && !edges) {
+        return raw;
+    }
+    let gone = leftovers(expansion, &there);
+    let constant = |label: &str| expansion.constants.iter().any(|(name, _)| name == label);
+    let mut grouping: Vec<String> = Vec::new();
+    for label in wanted.iter().filter(|label| !constant(label)) {
+        let sources = expansion.rename.iter().filter(|(from, to)| to == label && there(from));
+        let sources: Vec<String> = sources.map(|(from, _)| from.clone()).collect();
+        if !sources.is_empty() {
+            grouping.extend(sources);
+        } else if !gone.contains(label) {
+            grouping.push(label.clone());
+        }
+    }
+    grouping.sort_unstable();
+    grouping.dedup();
+    aggregate(op, grouping, raw)
 }
 
 /// The canonical labels that are made from others: each with those that are there.

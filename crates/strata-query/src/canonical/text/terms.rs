@@ -5,7 +5,7 @@ use strata_model::{METRIC_NAME, MatchOp, Matcher};
 
 use super::build::{binary, call, selector, set_label, union};
 use super::needs::Needs;
-use super::relabel::relabel;
+use super::relabel::{aggregated, relabel};
 use super::values::{self, Nature};
 use super::{Text, Unsupported, select};
 use crate::promql::syntax::{BinaryOp, Call, Expr, MatrixSelector, RangeKind, VectorSelector};
@@ -77,6 +77,12 @@ pub(super) fn canonical(
     for term in terms {
         let Some(raw) = union(term.parts) else { continue };
         let families = &term.families;
+        let raw = match needs_of_terms.above.filter(|_| !needs_of_terms.identity()) {
+            Some(op) => {
+                aggregated(raw, op, term.expansion, families, (&needs_of_terms, text.facts))
+            }
+            None => raw,
+        };
         united.push(relabel(raw, term.expansion, families, &needs_of_terms, text.facts)?);
     }
     let union = union(united).ok_or_else(|| Unsupported::new(format!("{name} has no term")))?;

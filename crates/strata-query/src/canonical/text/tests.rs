@@ -188,6 +188,9 @@ const QUERIES: &[&str] = &[
     "hw_gpu_memory_usage_bytes{pod=\"worker\"}",
     "hw_gpu_memory_usage_bytes{gpu_uuid=~\"GPU-.\",Hostname=\"\"}",
     "sum by (node, pod) (hw_gpu_memory_usage_bytes)",
+    "min by (Hostname) (hw_gpu_memory_usage_bytes)",
+    "max by (inference_engine, model, instance) (inference_requests_running)",
+    "group by (state, node) (system_memory_usage_bytes)",
     "hw_gpu_memory_limit_bytes",
     "delta(hw_gpu_memory_limit_bytes[2m])",
     "hw_gpu_memory_usage_bytes / hw_gpu_memory_limit_bytes",
@@ -244,7 +247,7 @@ fn text_is_as_small_as_the_question_allows() {
     check("sum(hw_power_watts)", "sum(DCGM_FI_DEV_POWER_USAGE)");
     check(
         "sum by (node) (hw_power_watts)",
-        "sum by (node) (label_replace(DCGM_FI_DEV_POWER_USAGE, \"node\", \"$1\", \"Hostname\", \"(?s)(.*)\"))",
+        "sum by (node) (label_replace(sum by (Hostname) (DCGM_FI_DEV_POWER_USAGE), \"node\", \"$1\", \"Hostname\", \"(?s)(.*)\"))",
     );
     check("up", "up");
     // Where the memory of the weights could not be measured the page has a negative number.

@@ -160,6 +160,8 @@ impl Text<'_> {
             Needs::all().with_name(keeps_series && needs.name)
         } else if keeps_series {
             needs.and(node.grouping.iter().map(String::as_str))
+        } else if twice(node.op) && self.is_selection(&node.expr) {
+            Needs::only(&node.grouping).below(node.op)
         } else {
             Needs::only(&node.grouping)
         };
@@ -169,6 +171,17 @@ impl Text<'_> {
             None => None,
         };
         Ok(Expr::Aggregate(Box::new(Aggregate { expr, param, ..node.clone() })))
+    }
+
+    /// Whether this is a canonical selector, by itself or in a function over a range.
+    fn is_selection(&self, expr: &Expr) -> bool {
+        match expr.unwrapped() {
+            Expr::Vector(node) => canonical_name(self.catalog, &node.matchers).is_some(),
+            Expr::Call(node) => {
+                node.func.name != "absent_over_time" && self.canonical_range(node).is_some()
+            }
+            _ => false,
+        }
     }
 
     fn binary(&self, node: &Binary, needs: &Needs) -> Result<Expr, Unsupported> {
@@ -203,6 +216,11 @@ impl Text<'_> {
             if vectors && !set { explicit(node.matching.clone()) } else { node.matching.clone() };
         Ok(Expr::Binary(Box::new(Binary { lhs, rhs, matching, ..node.clone() })))
     }
+}
+
+/// Whether the aggregation of aggregates is the aggregation.
+fn twice(op: AggregateOp) -> bool {
+    matches!(op, AggregateOp::Sum | AggregateOp::Min | AggregateOp::Max | AggregateOp::Group)
 }
 
 /// What a function's argument needs, given what its result needs.

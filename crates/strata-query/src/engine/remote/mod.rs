@@ -10,6 +10,7 @@ mod histogram;
 mod http;
 mod lookup;
 mod options;
+mod peel;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,15 @@ pub struct RemoteParts {
     pub environment: Environment,
 }
 
+/// A query as it can be asked.
+enum Written {
+    /// It names nothing canonical.
+    Same,
+    /// Over the names that the engine has.
+    Over(Expr),
+    Refused(Unsupported),
+}
+
 /// What is to be asked, instant or range.
 struct Asked<'a> {
     text: &'a str,
@@ -101,21 +111,25 @@ impl RemoteEngine {
         text: &str,
         times: (i64, i64, Option<i64>),
     ) -> Result<String, QueryError> {
-        self.expand(text, times).await?.map_err(|refused| refuse(&refused))
+        match self.expand(text, times).await? {
+            Written::Same => Ok(text.to_owned()),
+            Written::Over(expr) => Ok(expr.to_string()),
+            Written::Refused(refused) => Err(refuse(&refused)),
+        }
     }
 
     async fn expand(
         &self,
         text: &str,
         (start, end, step): (i64, i64, Option<i64>),
-    ) -> Result<Result<String, Unsupported>, QueryError> {
+    ) -> Result<Written, QueryError> {
         let mut expr = match syntax::parse(text) {
             Ok(expr) if asks_canonical(&expr, self.catalog) => expr,
-            Ok(_) => return Ok(Ok(text.to_owned())),
+            Ok(_) => return Ok(Written::Same),
             Err(error) => {
                 // The engine may know more than PromQL; but it does not know canonical names.
                 return match self.canonical_word(text) {
-                    None => Ok(Ok(text.to_owned())),
+                    None => Ok(Written::Same),
                     Some(_) => Err(QueryError::new(QueryErrorKind::BadData, error.to_string())),
                 };
             }
@@ -125,9 +139,9 @@ impl RemoteEngine {
         let span = extent(&expr, (start, end), self.settings.eval.lookback_ms);
         let written = self.lookups.rewritten(&expr, span).await?;
         Ok(match written {
-            Err(refused) if refused.pullable && pullable(&expr) => Err(refused),
-            Err(refused) => Err(Unsupported { pullable: false, ..refused }),
-            Ok(expr) => Ok(expr.to_string()),
+            Err(refused) if refused.pullable && pullable(&expr) => Written::Refused(refused),
+            Err(refused) => Written::Refused(Unsupported { pullable: false, ..refused }),
+            Ok(expr) => Written::Over(expr),
         })
     }
 
@@ -141,12 +155,17 @@ impl RemoteEngine {
     async fn evaluate(&self, asked: Asked<'_>) -> Result<Answer, QueryError> {
         let timeout = asked.timeout.min(self.settings.timeout);
         match self.expand(asked.text, asked.times).await? {
-            Ok(text) => self.ask(&text, &asked, timeout).await,
-            Err(refused) if refused.pullable => {
+            Written::Same => self.ask(asked.text, &asked, timeout).await,
+            Written::Over(expr) => {
+                let (inner, steps) = peel::peel(expr);
+                let answer = self.ask(&inner.to_string(), &asked, timeout).await?;
+                Ok(Answer { value: peel::apply(&steps, answer.value)?, ..answer })
+            }
+            Written::Refused(refused) if refused.pullable => {
                 tracing::debug!(reason = %refused, "samples are fetched and evaluated here");
                 self.pull(&asked, timeout).await
             }
-            Err(refused) => Err(refuse(&refused)),
+            Written::Refused(refused) => Err(refuse(&refused)),
         }
     }
 

@@ -164,8 +164,8 @@ async fn a_canonical_name_is_written_out_and_look_ups_are_remembered() {
     engine.instant(query.clone()).await.unwrap();
     let asked = log.lock().unwrap().clone();
     assert_eq!(asked.len(), 3, "{asked:?}");
-    let text = "sum by (model) (label_replace(vllm:num_requests_running{server=\"\"}, \"model\", \
-                \"$1\", \"model_name\", \"(?s)(.*)\"))";
+    let text = "sum by (model) (label_replace(sum by (model_name) (vllm:num_requests_running{server=\"\"}), \
+                \"model\", \"$1\", \"model_name\", \"(?s)(.*)\"))";
     assert!(asked[2].contains(&format!("query={text}&")), "{}", asked[2]);
     engine.instant(query).await.unwrap();
     assert_eq!(log.lock().unwrap().len(), 4, "only the query itself is asked again");
