@@ -33,10 +33,24 @@ pub(super) fn finish(merged: Merged) -> Vec<Series> {
     rows.map(|(labels, (_, points))| Series { labels, points }).collect()
 }
 
-/// Both sets of samples in time order; `first` wins a tie unless it is a staleness marker.
+/// Longest time between two samples of one series in which it is there, as an instant selector has
+/// it.
+const THERE_MS: i64 = 300_000;
+
+/// Whether the series is there around a time at which it has no sample. Samples of two counters
+/// in turns would look like a reset at every one of them.
+fn speaks(points: &Points, at: i64) -> bool {
+    let next = points.times.partition_point(|time| *time < at);
+    let Some(before) = next.checked_sub(1) else { return false };
+    let goes_on = |time: &i64| *time > at && time.saturating_sub(points.times[before]) <= THERE_MS;
+    !is_stale(points.values[before]) && points.times.get(next).is_some_and(goes_on)
+}
+
+/// Both sets of samples in time order; `first` wins a tie unless it is a staleness marker, and where
+/// it is there the other is not looked at.
 fn union(first: &Points, second: &Points) -> Points {
-    let mut floats: BTreeMap<i64, f64> =
-        second.times.iter().copied().zip(second.values.iter().copied()).collect();
+    let pairs = second.times.iter().copied().zip(second.values.iter().copied());
+    let mut floats: BTreeMap<i64, f64> = pairs.filter(|(at, _)| !speaks(first, *at)).collect();
     for (at, value) in first.times.iter().zip(&first.values) {
         if !is_stale(*value) || floats.get(at).is_none_or(|other| is_stale(*other)) {
             floats.insert(*at, *value);

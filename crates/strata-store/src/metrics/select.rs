@@ -112,8 +112,7 @@ impl Shared {
         let mut cache = TimeCache::default();
         let limit = self.settings.select_samples_limit;
         let (hints, damage) = (&selection.hints, &self.damage);
-        let raw_follows = !days.is_empty() || slices.iter().any(Option::is_some);
-        let query = TierQuery { ids, range, hints, damage, raw_follows, limit };
+        let query = TierQuery { ids, range, hints, damage, limit };
         let read = query.gather(stand_ins, &mut gathers, &mut cache);
         read.map_err(|error| SelectError::Storage(error.chain()))?;
         self.check_samples(&gathers)?;

@@ -87,7 +87,7 @@ impl Cut {
         Self { step_ms, parts: (step_ms + longest - 1) / longest }
     }
 
-    fn start(self, time: i64) -> i64 {
+    pub(super) fn start(self, time: i64) -> i64 {
         time.div_euclid(self.step_ms) * self.step_ms
     }
 
@@ -168,34 +168,82 @@ pub(super) struct CounterPoint {
     /// The counter's own value.
     pub(super) last: f64,
     pub(super) cut: Cut,
+    /// When the series began, where that is known to be in this window.
+    pub(super) begins: Option<i64>,
 }
 
-/// The counter as if it had never been reset.
-///
-/// When raw samples follow it ends at its own last value, so that they go on from there; values
-/// before a reset may then be negative. Else it begins above all it rises, because `rate` takes a
-/// counter near zero for one that has just begun and cuts short what it extends to the range's start.
-pub(super) fn rise(points: &[CounterPoint], raw_follows: bool, mut put: impl FnMut(i64, f64)) {
-    let total: f64 = points.iter().skip(1).map(|point| point.increase).sum();
-    let end = points.iter().rev().map(|point| point.last).find(|last| !last.is_nan());
-    let mut value = match end {
-        Some(end) if raw_follows => end - total,
-        Some(end) => end.max(0.0) + total,
-        None => total,
-    };
-    let mut previous: Option<i64> = None;
+/// The counter with its own values at the end of each window, rising evenly in between, so that it
+/// goes on where raw samples or a series of another name begin. Where it was reset within a window
+/// it rises by what would otherwise be lost, falls to zero, and rises to its own value.
+pub(super) fn rise(points: &[CounterPoint], mut put: impl FnMut(i64, f64)) {
+    let first = first_value(points);
+    let mut known: Option<(i64, f64)> = None;
     for point in points {
         let start = point.cut.start(point.time);
-        let before = if previous.is_some() { value } else { value - point.increase };
-        value = before + point.increase;
-        let from = previous.filter(|&time| time >= start - point.cut.step_ms).unwrap_or(start - 1);
-        let slope = point.increase / (point.time - from) as f64;
-        for time in point.cut.ends(start).take_while(|&time| time < point.time) {
-            put(time, before + slope * (time - from) as f64);
-        }
-        put(point.time, value);
-        previous = Some(point.time);
+        let (from, before) = match known {
+            Some((time, value)) if time >= start - point.cut.step_ms => (time, value),
+            Some((_, value)) => (start - 1, value),
+            None => {
+                if let Some(begins) = point.begins {
+                    put(begins, first);
+                }
+                (point.begins.unwrap_or(start - 1), first)
+            }
+        };
+        let last = if point.last.is_nan() { before + point.increase } else { point.last };
+        draw(point, (from, before), last, &mut put);
+        known = Some((point.time, last));
     }
+}
+
+/// What the counter had before the increase of the first window. A reset within the window leaves no
+/// trace of it: zero is the least. NaN samples have no value, so the first number counts.
+fn first_value(points: &[CounterPoint]) -> f64 {
+    let mut risen = 0.0;
+    for point in points {
+        risen += point.increase;
+        if !point.last.is_nan() {
+            return if risen == 0.0 { point.last } else { (point.last - risen).max(0.0) };
+        }
+    }
+    0.0
+}
+
+/// Rise from a moment and value to the window's last value.
+fn draw(
+    point: &CounterPoint,
+    (from, before): (i64, f64),
+    last: f64,
+    put: &mut impl FnMut(i64, f64),
+) {
+    let CounterPoint { time, increase, cut, .. } = *point;
+    let parts = cut.ends(cut.start(time)).skip_while(|end| *end <= from);
+    let parts = parts.take_while(|end| *end < time);
+    let lost = before + increase - last;
+    let noise = 1e-9 * (before.abs() + increase.abs() + last.abs());
+    if lost <= noise || lost.is_nan() || time - from < 2 {
+        let slope = (last - before) / (time - from) as f64;
+        parts.for_each(|end| put(end, before + slope * (end - from) as f64));
+        put(time, last);
+        return;
+    }
+    // What it rose before the reset, at the pace of the whole window.
+    let risen = (increase - last).max(0.0);
+    let share = if risen > 0.0 { risen / increase } else { 0.0 };
+    let falls = from + (share * (time - from) as f64).round() as i64;
+    let falls = falls.clamp(from + 1, time - 1);
+    let slope = risen / (falls - from) as f64;
+    let again = last / (time - falls) as f64;
+    let mut parts = parts.peekable();
+    while let Some(end) = parts.next_if(|end| *end < falls - 1) {
+        put(end, before + slope * (end - from) as f64);
+    }
+    if falls - 1 > from {
+        put(falls - 1, before + risen);
+    }
+    put(falls, 0.0);
+    parts.filter(|end| *end > falls).for_each(|end| put(end, again * (end - falls) as f64));
+    put(time, last);
 }
 
 /// Make [`rise`] draw a line through the last values.
