@@ -28,6 +28,6 @@ pub use layer::Layer;
 pub use problem::Problem;
 pub use sample::{STALE_NAN, is_stale};
 pub use selector::{MatchOp, Matcher};
-pub use series::{Points, SelectError, SelectHints, Selection, Series, SeriesSource};
+pub use series::{Grouping, Points, SelectError, SelectHints, Selection, Series, SeriesSource};
 pub use sink::{Receipt, Sink, SinkError};
 pub use source::{Fault, FaultCode, SourceKind, SourceState, SourceStatus};

@@ -38,6 +38,23 @@ pub struct SelectHints {
     pub range_ms: i64,
     /// Name of the function applied directly to the selector (`rate`, `max_over_time`), if any.
     pub func: Option<String>,
+    /// The aggregations that add the selected series up, outermost first.
+    pub sums: Vec<Grouping>,
+}
+
+/// Which labels an aggregation keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grouping {
+    pub labels: Vec<String>,
+    /// Whether `labels` are those that go, `without (..)`, rather than those that stay.
+    pub without: bool,
+}
+
+impl Grouping {
+    /// Whether series of the result still have this label.
+    pub fn keeps(&self, label: &str) -> bool {
+        self.labels.iter().any(|name| name == label) != self.without
+    }
 }
 
 /// Which series, and which part of them.
@@ -66,6 +83,18 @@ pub enum SelectError {
 pub trait SeriesSource: Send + Sync {
     /// The series that match and have at least one sample in the range, in any order.
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError>;
+
+    /// As [`Self::select`], telling through the notes what a reader must know about the series.
+    ///
+    /// # Errors
+    /// Those of [`Self::select`].
+    fn select_noting(
+        &self,
+        selection: &Selection,
+        _notes: &mut Vec<String>,
+    ) -> Result<Vec<Series>, SelectError> {
+        self.select(selection)
+    }
 
     /// Label sets of the series that match any of `sets` in the range; all series when empty.
     /// At most `limit` when it is not 0.

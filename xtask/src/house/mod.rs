@@ -3,6 +3,7 @@
 mod arrows;
 mod files;
 mod names;
+mod pitfalls;
 
 use std::path::{Path, PathBuf};
 

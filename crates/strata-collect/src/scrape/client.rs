@@ -121,6 +121,11 @@ impl Fetcher {
         Self::new(&settings, Arc::new(|_name| None))
     }
 
+    /// The same for bodies of at most `bytes`.
+    pub(crate) fn bounded(&self, bytes: u64) -> Self {
+        Self { body_limit: self.body_limit.min(bytes), ..self.clone() }
+    }
+
     /// Fetch the page at `url`. `deadline_seconds` is told to the server, as Prometheus does.
     pub(crate) async fn fetch(
         &self,

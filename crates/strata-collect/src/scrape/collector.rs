@@ -7,6 +7,7 @@ use strata_model::sink::BoxFuture;
 use strata_model::{Labels, Layer, SourceKind};
 
 use super::client::{ClientError, Environment, Fetched, Fetcher, malformed, over_limit};
+use super::model::Learner;
 use super::options::ScrapeSettings;
 use super::page::PageMemory;
 use super::rules::{Rules, SourceRules};
@@ -47,6 +48,7 @@ impl Job {
         ScrapeCollector {
             reader: PageReader::new(&self.settings, &target, self.source.clone()),
             fetcher: self.fetcher.clone(),
+            learner: Learner::new(self.source.model.clone()),
             target,
             layer,
         }
@@ -122,9 +124,25 @@ pub struct ScrapeCollector {
     layer: Option<Layer>,
     fetcher: Fetcher,
     reader: PageReader,
+    learner: Learner,
 }
 
 impl ScrapeCollector {
+    /// The page, and beside it what only the program itself can tell.
+    async fn round(&mut self, at_ms: i64) -> Result<Harvest, CollectError> {
+        let mut harvest = match self.scrape(at_ms).await {
+            Ok(harvest) => harvest,
+            Err(error) => {
+                self.learner.doubt();
+                return Err(error);
+            }
+        };
+        self.learner.meet(self.reader.memory.families());
+        self.learner.ask(&self.fetcher, &self.target.url, self.target.timeout, at_ms).await;
+        self.learner.write(&self.target.labels, at_ms, &mut harvest.batch);
+        Ok(harvest)
+    }
+
     async fn scrape(&mut self, at_ms: i64) -> Result<Harvest, CollectError> {
         self.reader.counts = PageCounts::default();
         let seconds = self.target.timeout.as_secs_f64();
@@ -161,7 +179,7 @@ impl Collector for ScrapeCollector {
     }
 
     fn collect(&mut self, at_ms: i64) -> BoxFuture<'_, Result<Harvest, CollectError>> {
-        Box::pin(self.scrape(at_ms))
+        Box::pin(self.round(at_ms))
     }
 
     fn target_labels(&self) -> Option<Labels> {

@@ -8,6 +8,7 @@ mod client;
 mod collector;
 mod jobs;
 mod listing;
+mod model;
 mod options;
 mod page;
 mod rules;
@@ -20,6 +21,7 @@ pub use client::{ClientError, Environment};
 pub(crate) use client::{Fetcher, read_bounded};
 pub use collector::{Job, PageReader, ScrapeCollector};
 pub use jobs::JobRunner;
+pub use model::{ModelOf, ModelQuestions};
 pub use options::{
     Authorization, BasicAuthOptions, HttpSdOptions, ScrapeOptions, ScrapeSettings, Secret,
     TlsOptions,

@@ -38,6 +38,11 @@ pub(crate) struct PageMemory {
 }
 
 impl PageMemory {
+    /// Names of the families that pages of the target described.
+    pub(crate) fn families(&self) -> impl Iterator<Item = &str> {
+        self.families.keys().map(String::as_str)
+    }
+
     #[cfg(test)]
     pub(crate) fn series_texts(&self) -> usize {
         self.cache.texts()

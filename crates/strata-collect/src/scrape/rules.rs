@@ -7,6 +7,7 @@ use regex::RegexSet;
 use strata_model::labels::{METRIC_NAME, push_pair};
 use strata_model::{FaultCode, Labels};
 
+use super::model::ModelOf;
 use crate::exposition::Decoded;
 
 /// What Prometheus puts before the name of a page's label that the target's own label displaces.
@@ -53,6 +54,8 @@ pub struct SourceRules {
     pub sentinel: Option<Sentinel>,
     /// Asked with the name of the sample: `x_bucket`, `x_sum` and `x_count` of a histogram `x`.
     pub drop: Option<Drop>,
+    /// How to learn the model of an engine whose page does not name it.
+    pub model: Option<ModelOf>,
 }
 
 /// The rules of one target.

@@ -38,6 +38,8 @@ impl Catalog {
             bucket_scale: 1.0,
             quality: Quality::Exact,
             priority: 0,
+            door: None,
+            asks_model: false,
         }];
         for (source, mapping) in self.mappings_of(&metric.name) {
             expansions.extend(expand(source, mapping, metric, suffix));
@@ -47,7 +49,7 @@ impl Catalog {
 }
 
 /// The expansions of one mapping for one suffix: one for each spelling of the stored name.
-fn expand(
+pub(super) fn expand(
     source: &SourceDef,
     mapping: &Mapping,
     metric: &MetricDef,
@@ -70,6 +72,8 @@ fn expand(
         bucket_scale,
         quality: mapping.quality,
         priority: mapping.priority + at as u32,
+        door: source.door.clone(),
+        asks_model: !source.model.is_empty(),
     });
     expansions.collect()
 }
@@ -79,7 +83,7 @@ fn value_rules(mapping: &Mapping) -> Vec<ValueRule> {
     scale.into_iter().chain(mapping.value.iter().cloned()).collect()
 }
 
-fn stored_names(
+pub(super) fn stored_names(
     source: &SourceDef,
     mapping: &Mapping,
     metric: &MetricDef,

@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Quality, ValueRule};
+use super::{Door, Quality, Question, ValueRule};
 use crate::batch::MetricKind;
 use crate::layer::Layer;
 
@@ -57,6 +57,10 @@ pub(super) struct SourceHead {
     /// Counters of old versions lack `_total`: read both spellings.
     #[serde(default)]
     pub(super) bare_counters: bool,
+    pub(super) door: Option<Door>,
+    /// Where to ask for the model when no series names it.
+    #[serde(default)]
+    pub(super) model: Vec<Question>,
 }
 
 /// `[identify]`: family names, or prefixes ending in `*`.

@@ -202,6 +202,7 @@ impl Builder {
         if head.layers.is_empty() {
             self.problems.push(format!("{path}:1: layers is empty"));
         }
+        self.check_head(path, &head);
         let mut mapped: Vec<Mapping> = Vec::new();
         for At { line, entry } in maps {
             let at = format!("{path}:{line}");
@@ -221,11 +222,29 @@ impl Builder {
             ports: head.ports,
             paths: if head.paths.is_empty() { vec!["/metrics".to_owned()] } else { head.paths },
             identify: identify(head.identify),
+            door: head.door,
+            model: head.model,
             drops: drops.collect(),
             sentinels: sentinels.into_iter().map(|at| sentinel(at.entry)).collect(),
             maps: mapped,
             bare_counters: head.bare_counters,
         });
+    }
+
+    fn check_head(&mut self, path: &str, head: &SourceHead) {
+        if let Some(door) = &head.door
+            && (!label_name(&door.identity) || door.rank == 0)
+        {
+            self.problems.push(format!("{path}:1: door takes a label and a rank above 0"));
+        }
+        for question in &head.model {
+            if !question.path.starts_with('/') || question.at.is_empty() {
+                let path_of = &question.path;
+                self.problems.push(format!(
+                    "{path}:1: model: {path_of:?} must begin with / and say where the name is"
+                ));
+            }
+        }
     }
 
     fn mapping(

@@ -6,6 +6,7 @@
 
 mod expand;
 mod files;
+mod given;
 mod identify;
 mod load;
 mod names;
@@ -19,6 +20,7 @@ use std::sync::LazyLock;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+pub use given::GivenLabels;
 pub use identify::{Identify, Sentinel};
 pub use names::{prometheus_name, valid_unit};
 
@@ -124,7 +126,36 @@ pub struct Expansion {
     pub quality: Quality,
     /// When two mappings yield the same label set, the lower number wins (pass-through copies).
     pub priority: u32,
+    /// Set when others look at the same things as the source does.
+    pub door: Option<Door>,
+    /// Whether the model comes from [`MODEL_INFO`], because the source's series do not name it.
+    pub asks_model: bool,
 }
+
+/// One of several sources through which the same thing can be seen: a host natively and by
+/// `node_exporter`, a GPU by several exporters.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Door {
+    /// Canonical label that says which thing it is: `node`, `gpu_uuid`.
+    pub identity: String,
+    /// Of the doors to one thing the lowest is read; series stored under the canonical name are 0.
+    pub rank: u32,
+}
+
+/// A question to the engine itself for what its page does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Path of a JSON answer on the same server as the page: `/v1/models`.
+    pub path: String,
+    /// Where the name is in it: keys separated by `/`, `*` for every element of a list. Several
+    /// different names are no answer.
+    pub at: String,
+}
+
+/// Prometheus name of the info metric that says which model an engine serves.
+pub const MODEL_INFO: &str = "inference_engine_model_info";
 
 /// What a mapping reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +204,10 @@ pub struct SourceDef {
     /// HTTP paths of its metrics, the most likely first; `/metrics` when the file names none.
     pub paths: Vec<String>,
     pub identify: Identify,
+    /// Set when others look at the same things.
+    pub door: Option<Door>,
+    /// How to learn the model from the engine, in this order; empty when its page names it.
+    pub model: Vec<Question>,
     /// Family patterns that are not worth storing, with the reason.
     pub drops: Vec<(String, String)>,
     pub sentinels: Vec<Sentinel>,

@@ -3,6 +3,12 @@
 use strata_model::catalog::Expansion;
 use strata_model::{Labels, METRIC_NAME, MatchOp, Matcher};
 
+/// The label that the model of an engine is under.
+pub(super) const MODEL: &str = "model";
+
+/// The label with the upper edge of a classic bucket.
+pub(super) const EDGE: &str = "le";
+
 /// What canonical matchers become for one source.
 pub(super) enum Translated {
     Matchers(Vec<Matcher>),
@@ -39,19 +45,43 @@ fn translate_one(matcher: &Matcher, expansion: &Expansion) -> Option<Matcher> {
         }
         // Several labels may carry it (old and new names): only the relabelled series can tell.
         (Some(_), Some(_)) => None,
+        // The model is learned elsewhere.
+        (None, _) if expansion.asks_model && matcher.name == MODEL => None,
+        (None, _) if matcher.name == EDGE => spellings(matcher),
         (None, _) if expansion.rename.iter().any(|(from, _)| *from == matcher.name) => None,
         (None, _) => Some(matcher.clone()),
     }
 }
 
+/// An edge however the source writes it: `1`, `1.0`. Other conditions than equality are left to
+/// [`all_match`], which sees the canonical spelling.
+fn spellings(matcher: &Matcher) -> Option<Matcher> {
+    let (MatchOp::Equal, Ok(edge)) = (matcher.op, matcher.value.parse::<f64>()) else {
+        return None;
+    };
+    let spelled = [matcher.value.clone(), edge.to_string(), edge_text(&matcher.value, 1.0)];
+    let spelled: Vec<String> = spelled.iter().map(|text| regex::escape(text)).collect();
+    Matcher::new(MatchOp::Regex, EDGE, spelled.join("|")).ok()
+}
+
 /// `le` of a histogram whose unit is converted is not what the source wrote.
 fn scaled_edge(matcher: &Matcher, expansion: &Expansion) -> bool {
-    matcher.name == "le" && expansion.bucket_scale != 1.0
+    matcher.name == EDGE && expansion.bucket_scale != 1.0
 }
 
 /// Whether `labels` pass every matcher.
 pub(super) fn all_match(matchers: &[Matcher], labels: &Labels) -> bool {
-    matchers.iter().all(|matcher| matcher.matches(labels.get(&matcher.name).unwrap_or("")))
+    let matches = |matcher: &Matcher| {
+        let value = labels.get(&matcher.name).unwrap_or("");
+        let spelled =
+            matcher.name == EDGE && matches!(matcher.op, MatchOp::Equal | MatchOp::NotEqual);
+        if spelled && matcher.value.parse::<f64>().is_ok() {
+            let same = edge_text(&matcher.value, 1.0) == edge_text(value, 1.0);
+            return same == (matcher.op == MatchOp::Equal);
+        }
+        matcher.matches(value)
+    };
+    matchers.iter().all(matches)
 }
 
 /// Turns a source's labels into canonical ones. A label that a mapping renames to is owned by the
@@ -81,19 +111,27 @@ impl<'a> Relabel<'a> {
         for (name, value) in &self.expansion.constants {
             builder.set(name, value);
         }
-        if self.expansion.bucket_scale != 1.0
-            && let Some(edge) = labels.get("le").and_then(|edge| edge.parse::<f64>().ok())
-            && edge.is_finite()
-        {
-            builder.set("le", &round_edge(edge * self.expansion.bucket_scale).to_string());
+        if let Some(edge) = labels.get(EDGE).filter(|_| self.name.ends_with("_bucket")) {
+            builder.set(EDGE, &edge_text(edge, self.expansion.bucket_scale));
         }
         builder.set(METRIC_NAME, self.name);
         builder.build()
     }
 }
 
+/// An edge times `scale` in its one spelling, that of OpenMetrics: `1.0`, `0.25`, `+Inf`. What is no
+/// number stays as it is.
+pub(super) fn edge_text(edge: &str, scale: f64) -> String {
+    match edge.parse::<f64>() {
+        Ok(number) if number.is_finite() && scale == 1.0 => format!("{number:?}"),
+        Ok(number) if number.is_finite() => format!("{:?}", round_edge(number * scale)),
+        Ok(number) if number > 0.0 => "+Inf".to_owned(),
+        _ => edge.to_owned(),
+    }
+}
+
 /// A converted bucket edge without the noise of binary fractions: 12 significant digits, so that
 /// 250 ms becomes `0.25` for every source and equal edges stay equal.
-pub(super) fn round_edge(edge: f64) -> f64 {
+fn round_edge(edge: f64) -> f64 {
     format!("{edge:.11e}").parse().unwrap_or(edge)
 }

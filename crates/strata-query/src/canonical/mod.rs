@@ -7,7 +7,11 @@
 //! as they are. A regular expression on `__name__` matches stored names only: expanding it as well
 //! would count every sample twice.
 
+mod doors;
+mod edges;
+mod given;
 mod labels;
+mod learned;
 mod merge;
 pub mod text;
 mod value;
@@ -60,6 +64,9 @@ impl CanonicalSource {
         }
         let mut found = self.inner.select(&source)?;
         found = value::apply(&*self.inner, found, expansion, &source)?;
+        if expansion.asks_model {
+            found = learned::attach(&*self.inner, found, selection)?;
+        }
         let relabel = Relabel::new(name, expansion);
         for series in &mut found {
             series.labels = relabel.apply(&series.labels);
@@ -87,10 +94,21 @@ impl CanonicalSource {
             };
             let relabel = Relabel::new(name, expansion);
             let found = self.inner.series(&[matchers], start_ms, end_ms, limit)?;
+            let infos = if expansion.asks_model && !found.is_empty() {
+                self.inner.series(&[learned::infos()], start_ms, end_ms, 0)?
+            } else {
+                Vec::new()
+            };
             let mapped = found.iter().map(|labels| relabel.apply(labels));
+            let mapped = mapped.flat_map(|labels| learned::possible(&labels, &infos));
             into.extend(mapped.filter(|labels| labels::all_match(set, labels)));
         }
         Ok(())
+    }
+
+    /// What mappings give to the labels of the series of this range.
+    fn given(&self, start_ms: i64, end_ms: i64) -> Result<given::Given<'_>, SelectError> {
+        given::Given::new(&*self.inner, self.catalog, (start_ms, end_ms))
     }
 
     /// Whether any of `sets` asks for a canonical name.
@@ -117,16 +135,36 @@ impl CanonicalSource {
 
 impl SeriesSource for CanonicalSource {
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
+        self.select_noting(selection, &mut Vec::new())
+    }
+
+    fn select_noting(
+        &self,
+        selection: &Selection,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<Series>, SelectError> {
         let Some((name, expansions)) = self.canonical(&selection.matchers) else {
-            return self.inner.select(selection);
+            return self.inner.select_noting(selection, notes);
         };
-        let mut merged = BTreeMap::new();
+        let mut found = Vec::with_capacity(expansions.len());
         for expansion in &expansions {
-            for series in self.expand(name, expansion, selection)? {
-                merge::enter(&mut merged, expansion.priority, series);
+            let series = self.expand(name, expansion, selection)?;
+            if !series.is_empty() {
+                found.push((expansion, series));
             }
         }
-        Ok(merge::finish(merged))
+        doors::close(&mut found);
+        let mut merged = BTreeMap::new();
+        for (expansion, series) in found {
+            for one in series {
+                merge::enter(&mut merged, expansion.priority, one);
+            }
+        }
+        let mut series = merge::finish(merged);
+        if name.ends_with("_bucket") && edges::reconcile(&mut series, &selection.hints.sums) {
+            notes.push(edges::note(name));
+        }
+        Ok(series)
     }
 
     fn series(
@@ -154,7 +192,7 @@ impl SeriesSource for CanonicalSource {
         end_ms: i64,
     ) -> Result<Vec<String>, SelectError> {
         if !self.any_canonical(sets) {
-            return self.inner.label_names(sets, start_ms, end_ms);
+            return self.given(start_ms, end_ms)?.names(sets);
         }
         let series = self.series(sets, start_ms, end_ms, 0)?;
         let names: BTreeSet<String> = series
@@ -177,10 +215,10 @@ impl SeriesSource for CanonicalSource {
                 series.iter().filter_map(|labels| labels.get(name)).map(str::to_owned).collect();
             return Ok(values.into_iter().collect());
         }
-        let stored = self.inner.label_values(name, sets, start_ms, end_ms)?;
         if name != METRIC_NAME {
-            return Ok(stored);
+            return self.given(start_ms, end_ms)?.values(name, sets);
         }
+        let stored = self.inner.label_values(name, sets, start_ms, end_ms)?;
         let mut names: BTreeSet<String> = stored.into_iter().collect();
         let canonical = self.answerable(&names);
         names.extend(canonical);

@@ -91,6 +91,11 @@ impl Notes {
         self.add(Level::Info, format!("PromQL info: {text}"), span);
     }
 
+    /// What the source of the series said about them.
+    pub(crate) fn source_says(&mut self, text: &str, span: Span) {
+        self.info(span, text);
+    }
+
     pub(crate) fn invalid_quantile(&mut self, q: f64, span: Span) {
         let q = format_number(q);
         self.warn(span, format_args!("quantile value should be between 0 and 1, got {q}"));

@@ -8,9 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use strata_collect::discover::{Discovery, DiscoveryRunner, Found, Identified};
 use strata_collect::receive::otlp::OtlpReceiver;
-use strata_collect::scrape::{Environment, Job, JobRunner, Sentinel, SourceRules};
+use strata_collect::scrape::{
+    Environment, Job, JobRunner, ModelOf, ModelQuestions, Sentinel, SourceRules,
+};
 use strata_collect::{Scheduler, SourceBook, l3_host};
-use strata_model::catalog::Catalog;
+use strata_model::catalog::{Catalog, SourceDef};
 use strata_model::meter::Meter;
 use strata_model::{Clock, MetricKind, Sink, SourceState, SourceStatus};
 use strata_query::EmbeddedEngine;
@@ -292,7 +294,17 @@ fn rules_of(source: &str) -> SourceRules {
     if !source.drops.is_empty() {
         rules.drop = Some(Arc::new(|sample| source.drops(sample)));
     }
+    if let Some(questions) = questions_of(source) {
+        rules.model = Some(Arc::new(move |_families| Some(questions.clone())));
+    }
     rules
+}
+
+/// How to learn the model of an engine whose page does not name it.
+fn questions_of(source: &SourceDef) -> Option<ModelQuestions> {
+    let questions = source.model.iter().map(|one| (one.path.clone(), one.at.clone()));
+    let questions: Vec<_> = questions.collect();
+    (!questions.is_empty()).then(|| ModelQuestions { engine: source.name.clone(), questions })
 }
 
 /// For a configured page, which may come from any program: the sentinels of every source. What is
@@ -302,7 +314,9 @@ fn any_source() -> SourceRules {
     let sources: Vec<_> = sources.filter(|source| !source.sentinels.is_empty()).collect();
     let sentinel: Sentinel =
         Arc::new(move |family, value| sources.iter().any(|one| one.sentinel(family, value)));
-    SourceRules { sentinel: Some(sentinel), drop: None }
+    let model: ModelOf =
+        Arc::new(|families| questions_of(Catalog::builtin().identify(families.iter().copied())?));
+    SourceRules { sentinel: Some(sentinel), drop: None, model: Some(model) }
 }
 
 /// Prometheus name and help of one of our own metrics.

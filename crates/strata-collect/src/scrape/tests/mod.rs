@@ -2,6 +2,7 @@
 
 mod http;
 mod lists;
+mod model;
 mod page;
 mod speed;
 mod tls;

@@ -75,7 +75,7 @@ fn of_a_series_that_is_there_twice_the_first_counts() {
 fn sentinels_are_dropped_and_counted() {
     let sentinel =
         |name: &str, value: f64| name == "DCGM_FI_DEV_GPU_TEMP" && value >= 2_147_483_632.0;
-    let source = SourceRules { sentinel: Some(Arc::new(sentinel)), drop: None };
+    let source = SourceRules { sentinel: Some(Arc::new(sentinel)), drop: None, model: None };
     let rules = Rules { source, ..rules() };
     let page = "DCGM_FI_DEV_GPU_TEMP{A=\"1\"} 2147483632\nDCGM_FI_DEV_GPU_TEMP{A=\"2\"} 41\n";
     let kept = "DCGM_FI_DEV_GPU_TEMP{A=\"2\",instance=\"i\",job=\"j\"} 41";
@@ -84,8 +84,10 @@ fn sentinels_are_dropped_and_counted() {
 
 #[test]
 fn what_the_source_is_not_worth_storing_is_left_out_beside_what_the_job_drops() {
-    let source =
-        SourceRules { sentinel: None, drop: Some(Arc::new(|name| name.starts_with("dull"))) };
+    let source = SourceRules {
+        drop: Some(Arc::new(|name| name.starts_with("dull"))),
+        ..SourceRules::default()
+    };
     let drop = RegexSet::new(["^(?s:own)$"]).unwrap();
     let rules = Rules { drop, source, ..rules() };
     let page = "dull_bucket{le=\"1\"} 2\ndull_sum 3\nown 4\nkept 5\n";

@@ -187,6 +187,28 @@ fn the_model_has_one_label_whatever_the_engine_calls_it() {
 }
 
 #[test]
+fn an_engine_whose_page_names_no_model_is_asked_for_it() {
+    let catalog = Catalog::builtin();
+    let (info, _) = catalog.by_prometheus_name(MODEL_INFO).unwrap();
+    assert_eq!(info.name, "inference.engine.model");
+    for (source, asked) in [("llamacpp", true), ("tgi", true), ("vllm", false), ("sglang", false)] {
+        assert_eq!(!catalog.source(source).unwrap().model.is_empty(), asked, "{source}");
+    }
+}
+
+#[test]
+fn one_thing_behind_several_exporters_is_told_by_its_identity() {
+    let rank = |source: &str| {
+        let door = Catalog::builtin().source(source).unwrap().door.clone().unwrap();
+        (door.identity, door.rank)
+    };
+    assert_eq!(rank("node_exporter").0, "node");
+    let doors = ["dcgm", "nvidia_gpu_exporter", "nvitop", "all_smi"].map(rank);
+    assert!(doors.iter().all(|door| door.0 == "gpu_uuid"));
+    assert!(doors.is_sorted_by(|a, b| a.1 < b.1), "{doors:?}");
+}
+
+#[test]
 fn counters_are_read_with_and_without_total() {
     check("vllm:generation_tokens 3", "inference_generation_tokens_total", 3.0);
     check("vllm:generation_tokens_total 3", "inference_generation_tokens_total", 3.0);

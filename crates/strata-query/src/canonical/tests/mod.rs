@@ -1,5 +1,7 @@
 //! One question over engines that name, label and scale things differently.
 
+mod joint;
+
 use std::sync::Arc;
 
 use strata_model::catalog::Catalog;
@@ -158,6 +160,27 @@ fn a_renamed_metric_is_one_series_across_the_upgrade() {
         "inference_generation_tokens_total{inference_engine=\"red\",model=\"m\"} 1000:1 2000:2 3000:3",
     ];
     assert_eq!(select(&source, named("inference_generation_tokens_total")), expected);
+}
+
+#[test]
+fn where_the_first_spelling_is_there_the_other_is_silent() {
+    let source = source(&[
+        (
+            "red:old_tokens_total",
+            &[("model_name", "m")],
+            &[(1000, 1.0), (2500, 900.0), (400_000, 950.0)],
+        ),
+        ("red:tokens_total", &[("model_name", "m")], &[(2000, 2.0), (3000, 3.0), (700_000, 4.0)]),
+    ]);
+    let expected = ["inference_generation_tokens_total{inference_engine=\"red\",model=\"m\"} \
+         1000:1 2000:2 3000:3 400000:950 700000:4"];
+    let matchers = named("inference_generation_tokens_total");
+    let selection =
+        Selection { matchers, start_ms: 0, end_ms: 800_000, hints: SelectHints::default() };
+    let found = source.select(&selection).unwrap();
+    let pairs = found[0].points.times.iter().zip(&found[0].points.values);
+    let points: Vec<_> = pairs.map(|(at, value)| format!("{at}:{value}")).collect();
+    assert_eq!([format!("{} {}", found[0].labels, points.join(" "))], expected);
 }
 
 #[test]

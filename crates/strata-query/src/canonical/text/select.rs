@@ -5,7 +5,7 @@ use strata_model::{METRIC_NAME, MatchOp, Matcher};
 
 use super::Unsupported;
 use super::facts::Facts;
-use crate::canonical::labels::round_edge;
+use crate::canonical::labels::edge_text;
 
 /// Alternatives one selector may become.
 const ALTERNATIVES_MAX: usize = 16;
@@ -118,8 +118,5 @@ fn edges(
 
 /// An edge in the canonical unit, written as the embedded engine writes it.
 pub(super) fn converted(edge: &str, scale: f64) -> String {
-    match edge.parse::<f64>() {
-        Ok(number) if number.is_finite() => round_edge(number * scale).to_string(),
-        _ => edge.to_owned(),
-    }
+    edge_text(edge, scale)
 }

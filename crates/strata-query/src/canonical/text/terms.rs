@@ -1,6 +1,8 @@
 //! One canonical selector as the union of what its sources contribute.
 
-use strata_model::catalog::{Expansion, ValueRule};
+use std::collections::BTreeSet;
+
+use strata_model::catalog::{Expansion, MODEL_INFO, ValueRule};
 use strata_model::{METRIC_NAME, MatchOp, Matcher};
 
 use super::build::{binary, call, selector, set_label, union};
@@ -8,6 +10,7 @@ use super::needs::Needs;
 use super::relabel::{aggregated, relabel};
 use super::values::{self, Nature};
 use super::{Text, Unsupported, select};
+use crate::canonical::labels::{EDGE, MODEL, edge_text};
 use crate::promql::syntax::{BinaryOp, Call, Expr, MatrixSelector, RangeKind, VectorSelector};
 
 /// Combinations of label values that may become factors: each is a selector of its own.
@@ -49,6 +52,10 @@ pub(super) fn canonical(
     known.sort_by_key(|one| one.priority);
     let mut terms: Vec<Term<'_>> = Vec::new();
     for expansion in known {
+        if expansion.asks_model && needs.label(MODEL) && text.facts.exists(MODEL_INFO) {
+            let message = format!("{} takes its model from another series", expansion.metric);
+            return Err(Unsupported::pullable(message));
+        }
         let parts = parts(text, name, expansion, node, ask)?;
         let native = expansion.metric == name
             && matches!(ask, Ask::Value)
@@ -70,6 +77,9 @@ pub(super) fn canonical(
     }
     if terms.is_empty() {
         return Ok(nothing(name, &expansions, node, ask));
+    }
+    if name.ends_with("_bucket") && !needs.identity() && needs.label(EDGE) {
+        same_edges(text, name, &terms)?;
     }
     let named = terms.iter().all(|term| term.native);
     let needs_of_terms = enough(&terms, needs);
@@ -141,6 +151,30 @@ fn enough(terms: &[Term<'_>], needs: &Needs) -> Needs {
         Some(key) => needs.and([key]),
         None => Needs::all().with_name(needs.name),
     }
+}
+
+/// Refuse to add up histograms with different bucket edges: what is added are single edges, and
+/// which of them all histograms have is known only from the series themselves.
+fn same_edges(text: &Text<'_>, name: &str, terms: &[Term<'_>]) -> Result<(), Unsupported> {
+    let mut known: Option<BTreeSet<String>> = None;
+    let families = terms.iter().flat_map(|term| {
+        let scale = term.expansion.bucket_scale;
+        term.families.iter().map(move |family| (*family, scale))
+    });
+    for (family, scale) in families {
+        let edges = text.facts.edges(family).iter();
+        let edges: BTreeSet<String> = edges.map(|edge| edge_text(edge, scale)).collect();
+        match &known {
+            // Still an open question.
+            _ if edges.is_empty() => {}
+            Some(known) if *known != edges => {
+                let message = format!("the engines' buckets of {name} have different edges");
+                return Err(Unsupported::pullable(message));
+            }
+            _ => known = Some(edges),
+        }
+    }
+    Ok(())
 }
 
 fn keeps_name(ask: Ask<'_>) -> bool {

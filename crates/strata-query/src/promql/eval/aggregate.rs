@@ -1,7 +1,7 @@
 //! Aggregations that make one series of a group.
 
 use rustc_hash::FxHashMap;
-use strata_model::{Labels, METRIC_NAME};
+use strata_model::{Grouping, Labels, METRIC_NAME};
 
 use super::kahan::{KahanSum, Mean};
 use super::quantile::quantile;
@@ -52,7 +52,22 @@ impl Evaluator<'_> {
             Some(param) => self.scalars(param, steps)?,
             None => Vec::new(),
         };
-        let rows = self.rows(&node.expr, steps)?;
+        // Those that choose series add nothing up.
+        let chooses = matches!(
+            node.op,
+            AggregateOp::Topk
+                | AggregateOp::Bottomk
+                | AggregateOp::Limitk
+                | AggregateOp::LimitRatio
+        );
+        if !chooses {
+            self.sums.push(Grouping { labels: node.grouping.clone(), without: node.without });
+        }
+        let rows = self.rows(&node.expr, steps);
+        if !chooses {
+            self.sums.pop();
+        }
+        let rows = rows?;
         let groups = Groups::new(&rows, &node.grouping, node.without);
         match node.op {
             AggregateOp::Topk

@@ -7,7 +7,7 @@ use strata_model::{Labels, METRIC_NAME, Matcher, SelectHints, Selection, Series}
 use super::instant::{Found, Reference, Walker};
 use super::matching::braces;
 use super::{Evaluator, Outcome, SAME_LABELSET, failed};
-use crate::promql::syntax::{AtModifier, Call, Expr, When};
+use crate::promql::syntax::{AtModifier, Call, Expr, Span, When};
 use crate::promql::value::{Column, Row, Steps};
 
 /// The labels by which a series and its info series know each other.
@@ -124,12 +124,13 @@ impl Evaluator<'_> {
         matchers.extend(wanted.data.iter().cloned());
         matchers.extend(wanted.names.iter().cloned());
         let lookback = self.options.lookback_ms;
-        self.select(&Selection {
+        let selection = Selection {
             matchers,
             start_ms: reference.first().saturating_sub(lookback - 1),
             end_ms: reference.last(),
             hints: SelectHints { func: Some("info".to_owned()), ..SelectHints::default() },
-        })
+        };
+        self.select(&selection, Span::default())
     }
 
     /// The info series to use for each identity and metric at a time.

@@ -3,7 +3,7 @@
 use strata_model::{Points, SelectHints, Selection, Series, is_stale};
 
 use super::{Evaluator, Outcome, failed};
-use crate::promql::syntax::{AtModifier, RangeKind, VectorSelector, When};
+use crate::promql::syntax::{AtModifier, RangeKind, Span, VectorSelector, When};
 use crate::promql::value::{Column, Row, Steps};
 
 /// The time a selector refers to at each step.
@@ -86,10 +86,14 @@ impl<'a> Walker<'a> {
 
 impl Evaluator<'_> {
     /// Read series, in order of their labels.
-    pub(super) fn select(&mut self, selection: &Selection) -> Outcome<Vec<Series>> {
+    pub(super) fn select(&mut self, selection: &Selection, span: Span) -> Outcome<Vec<Series>> {
         self.poll()?;
-        let mut series =
-            self.source.select(selection).map_err(|error| Self::select_failed(&error))?;
+        let mut said = Vec::new();
+        let series = self.source.select_noting(selection, &mut said);
+        let mut series = series.map_err(|error| Self::select_failed(&error))?;
+        for text in said {
+            self.notes.source_says(&text, span);
+        }
         if series.len() > self.options.max_series {
             let limit = self.options.max_series;
             return Err(failed(format_args!(
@@ -108,7 +112,7 @@ impl Evaluator<'_> {
         node: &VectorSelector,
         selection: &Selection,
     ) -> Outcome<Vec<Series>> {
-        let mut series = self.select(selection)?;
+        let mut series = self.select(selection, node.span)?;
         if node.stats_only {
             for one in &mut series {
                 super::histograms::settle_hints(&mut one.points.histograms);
@@ -139,6 +143,7 @@ impl Evaluator<'_> {
                     step_ms: if steps.count > 1 { steps.step } else { 0 },
                     range_ms: 0,
                     func: func.map(str::to_owned),
+                    sums: self.sums.clone(),
                 },
             },
         )

@@ -23,7 +23,7 @@ mod windows;
 
 use std::fmt;
 
-use strata_model::{SelectError, SeriesSource};
+use strata_model::{Grouping, SelectError, SeriesSource};
 
 use super::notes::Notes;
 use super::prepare::{QueryTimes, prepare};
@@ -105,7 +105,8 @@ pub fn evaluate(
         return Err(QueryError::new(QueryErrorKind::BadData, message));
     }
     let expr = prepare(expr, times)?;
-    let mut evaluator = Evaluator { source, options, interrupt, notes: Notes::default(), live: 0 };
+    let notes = Notes::default();
+    let mut evaluator = Evaluator { source, options, interrupt, notes, live: 0, sums: Vec::new() };
     let value = match query.step_ms {
         None => evaluator.instant_answer(&expr, start)?,
         Some(step) => {
@@ -153,6 +154,8 @@ pub(super) struct Evaluator<'a> {
     notes: Notes,
     /// Samples held in memory now.
     live: u64,
+    /// The aggregations around the node that is being evaluated, outermost first.
+    sums: Vec<Grouping>,
 }
 
 impl Evaluator<'_> {

@@ -177,6 +177,7 @@ impl Evaluator<'_> {
                         step_ms: if steps.count > 1 { steps.step } else { 0 },
                         range_ms: node.range_ms,
                         func: func.map(str::to_owned),
+                        sums: self.sums.clone(),
                     },
                 },
             )?

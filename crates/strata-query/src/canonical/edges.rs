@@ -1,0 +1,60 @@
+//! Adding up classic histograms whose buckets end at different edges.
+//!
+//! Where one histogram has an edge and another has not, the sum at that edge lacks the other's
+//! observations: it is less than the sum at the edge before, and a quantile over it is wrong. So where
+//! an aggregation keeps `le`, the histograms that it adds up keep the edges that all of them have, as
+//! Prometheus does with custom buckets of native histograms. Every count that is left was counted;
+//! none is made up. A quantile is then as coarse as the common edges, and NaN when only `+Inf` is
+//! common.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strata_model::{Grouping, Labels, METRIC_NAME, Series};
+
+use super::labels::{EDGE, edge_text};
+
+/// The edges of one histogram, in their canonical spelling.
+type Edges = BTreeSet<String>;
+
+/// Leave out the buckets at edges that not all histograms of a sum have. Says whether any had to go.
+pub(super) fn reconcile(series: &mut Vec<Series>, sums: &[Grouping]) -> bool {
+    if sums.is_empty() || !sums.iter().all(|sum| sum.keeps(EDGE)) {
+        return false;
+    }
+    let mut histograms: BTreeMap<Labels, Edges> = BTreeMap::new();
+    for one in series.iter() {
+        if let Some(edge) = one.labels.get(EDGE) {
+            let histogram = one.labels.filtered(|name| name != EDGE);
+            histograms.entry(histogram).or_default().insert(edge_text(edge, 1.0));
+        }
+    }
+    let kept = |name: &str| name != EDGE && sums.iter().all(|sum| sum.keeps(name));
+    let group_of = |labels: &Labels| labels.filtered(|name| name != METRIC_NAME && kept(name));
+    let mut common: BTreeMap<Labels, (Edges, bool)> = BTreeMap::new();
+    for (labels, edges) in histograms {
+        match common.get_mut(&group_of(&labels)) {
+            None => {
+                common.insert(group_of(&labels), (edges, false));
+            }
+            Some((shared, differ)) if *shared != edges => {
+                shared.retain(|edge| edges.contains(edge));
+                *differ = true;
+            }
+            Some(_) => {}
+        }
+    }
+    if !common.values().any(|(_, differ)| *differ) {
+        return false;
+    }
+    series.retain(|one| {
+        let Some(edge) = one.labels.get(EDGE) else { return true };
+        let group = common.get(&group_of(&one.labels));
+        group.is_none_or(|(edges, differ)| !differ || edges.contains(&edge_text(edge, 1.0)))
+    });
+    true
+}
+
+/// What to say to the reader.
+pub(super) fn note(name: &str) -> String {
+    format!("histograms with different bucket edges were added at their common edges for {name:?}")
+}
