@@ -1,8 +1,63 @@
 //! `rate`, `increase`, `delta` with extrapolation to the range, and `irate`, `idelta`.
 
+use std::sync::Arc;
+
+use strata_model::Points;
+
 use super::range::{RangeInput, RangeSeries, Window, Windows};
 use super::windows::Context;
 use crate::promql::value::{Cell, Column};
+
+/// What of `rate` depends on the times alone. Series sampled together share their time column, so
+/// that the windows are looked for once for all of them.
+pub(super) struct Frames {
+    times: Arc<[i64]>,
+    frames: Vec<Frame>,
+}
+
+/// The window of one step over a time column, with at least two samples unless `last` is 0.
+#[derive(Clone, Copy, Default)]
+struct Frame {
+    /// Index of the first and of the last sample.
+    first: usize,
+    last: usize,
+    reach: Reach,
+    /// Factor where the counter was not near zero.
+    factor: f64,
+}
+
+impl Frames {
+    /// Those over `times`: the ones of the series before where it has the same column.
+    fn over<'a>(
+        known: &'a mut Option<Self>,
+        input: &RangeInput,
+        points: &Points,
+        per_second: Option<f64>,
+    ) -> &'a [Frame] {
+        let fits = known.as_ref().is_some_and(|frames| Arc::ptr_eq(&frames.times, &points.times));
+        if !fits {
+            let mut windows = Windows::new(input, points);
+            let frame = |step| {
+                let window = windows.at(step);
+                let samples = window.times.len();
+                if samples < 2 {
+                    return Frame::default();
+                }
+                let edges = (window.times[0], window.times[samples - 1]);
+                let reach = Reach::of(&window, edges, samples);
+                Frame {
+                    first: window.first,
+                    last: window.first + samples - 1,
+                    factor: reach.factor(None, per_second),
+                    reach,
+                }
+            };
+            let frames = (0..input.reference.steps().count).map(frame).collect();
+            *known = Some(Self { times: Arc::clone(&points.times), frames });
+        }
+        known.as_ref().map_or(&[], |frames| &frames.frames)
+    }
+}
 
 /// `rate`, `increase` or `delta` of one series at all steps.
 pub(super) fn extrapolated(
@@ -10,11 +65,16 @@ pub(super) fn extrapolated(
     input: &RangeInput,
     series: &RangeSeries,
     name: &str,
+    frames: &mut Option<Frames>,
 ) -> Column {
     let steps = input.reference.steps();
     let is_counter = name != "delta";
     let per_second = (name == "rate").then_some(input.range_ms as f64 / 1000.0);
     let resets = if is_counter { reset_positions(&series.points.values) } else { Vec::new() };
+    if series.points.histograms.is_empty() {
+        let frames = Frames::over(frames, input, &series.points, per_second);
+        return of_floats(frames, &series.points.values, &resets, is_counter, per_second);
+    }
     let mut column = Column::absent(steps.count);
     let mut windows = Windows::new(input, &series.points);
     let mut first_reset = 0;
@@ -52,6 +112,42 @@ pub(super) fn extrapolated(
     column
 }
 
+/// [`extrapolated`] of a series without histograms.
+fn of_floats(
+    frames: &[Frame],
+    values: &[f64],
+    resets: &[usize],
+    is_counter: bool,
+    per_second: Option<f64>,
+) -> Column {
+    let mut column = Column::absent(frames.len());
+    let mut first_reset = 0;
+    for (step, frame) in frames.iter().enumerate() {
+        if frame.last == 0 {
+            continue;
+        }
+        let first = values[frame.first];
+        let mut change = values[frame.last] - first;
+        while resets.get(first_reset).is_some_and(|at| *at <= frame.first) {
+            first_reset += 1;
+        }
+        for at in resets[first_reset..].iter().take_while(|at| **at <= frame.last) {
+            change += values[*at - 1];
+        }
+        // The counter may have begun within reach of the window's start.
+        let near_zero = is_counter && change > 0.0 && first >= 0.0;
+        let zero = near_zero.then(|| first / change);
+        let factor = match zero {
+            Some(zero) if frame.reach.sampled * zero < frame.reach.to_start => {
+                frame.reach.factor(Some(zero), per_second)
+            }
+            _ => frame.factor,
+        };
+        column.set_float(step, change * factor);
+    }
+    column
+}
+
 /// Where a value is below its predecessor.
 fn reset_positions(values: &[f64]) -> Vec<usize> {
     let falls = values.windows(2).enumerate().filter(|(_, pair)| pair[1] < pair[0]);
@@ -66,30 +162,50 @@ fn reset_positions(values: &[f64]) -> Vec<usize> {
 /// Source: Prometheus `promql/functions.go`, `extrapolatedRate`.
 pub(super) fn extrapolation(
     window: &Window<'_>,
-    (first, last): (i64, i64),
+    edges: (i64, i64),
     samples: usize,
     zero: Option<f64>,
     per_second: Option<f64>,
 ) -> f64 {
-    let mut to_start = (first - window.start) as f64 / 1000.0;
-    let mut to_end = (window.end - last) as f64 / 1000.0;
-    let sampled = (last - first) as f64 / 1000.0;
-    let mean_distance = sampled / (samples - 1) as f64;
-    let threshold = mean_distance * 1.1;
-    if to_start >= threshold {
-        to_start = mean_distance / 2.0;
-    }
-    if let Some(zero) = zero {
-        let to_zero = sampled * zero;
-        if to_zero < to_start {
-            to_start = to_zero;
+    Reach::of(window, edges, samples).factor(zero, per_second)
+}
+
+/// How far, in seconds, the samples of a window are taken to reach beyond themselves.
+#[derive(Clone, Copy, Default)]
+struct Reach {
+    /// From the first sample to the last.
+    sampled: f64,
+    to_start: f64,
+    to_end: f64,
+}
+
+impl Reach {
+    fn of(window: &Window<'_>, (first, last): (i64, i64), samples: usize) -> Self {
+        let mut to_start = (first - window.start) as f64 / 1000.0;
+        let mut to_end = (window.end - last) as f64 / 1000.0;
+        let sampled = (last - first) as f64 / 1000.0;
+        let mean_distance = sampled / (samples - 1) as f64;
+        let threshold = mean_distance * 1.1;
+        if to_start >= threshold {
+            to_start = mean_distance / 2.0;
         }
+        if to_end >= threshold {
+            to_end = mean_distance / 2.0;
+        }
+        Self { sampled, to_start, to_end }
     }
-    if to_end >= threshold {
-        to_end = mean_distance / 2.0;
+
+    fn factor(self, zero: Option<f64>, per_second: Option<f64>) -> f64 {
+        let Self { sampled, mut to_start, to_end } = self;
+        if let Some(zero) = zero {
+            let to_zero = sampled * zero;
+            if to_zero < to_start {
+                to_start = to_zero;
+            }
+        }
+        let factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
+        per_second.map_or(factor, |seconds| factor / seconds)
     }
-    let factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
-    per_second.map_or(factor, |seconds| factor / seconds)
 }
 
 /// `irate` or `idelta`: from the last two samples alone.

@@ -149,9 +149,10 @@ impl Pass<'_> {
     fn run(&self, series: &[RangeSeries], notes: &mut Notes) -> Outcome<Vec<Row>> {
         let keeps_name = matches!(self.name, "last_over_time" | "first_over_time");
         let mut rows = Vec::with_capacity(series.len());
+        let mut frames = None;
         for one in series {
             super::poll(self.interrupt)?;
-            let column = self.column(one, notes)?;
+            let column = self.column(one, notes, &mut frames)?;
             if !column.is_empty() {
                 let held = column.len() as u64;
                 let live = self.live.fetch_add(held, Ordering::Relaxed).saturating_add(held);
@@ -164,7 +165,12 @@ impl Pass<'_> {
     }
 
     /// The values of one series at all steps.
-    fn column(&self, series: &RangeSeries, notes: &mut Notes) -> Outcome<Column> {
+    fn column(
+        &self,
+        series: &RangeSeries,
+        notes: &mut Notes,
+        frames: &mut Option<rate::Frames>,
+    ) -> Outcome<Column> {
         let Self { name, input, .. } = *self;
         // A name that no longer fits is not worth a note.
         let metric = if series.drop_name { "" } else { series.labels.metric_name() };
@@ -172,7 +178,7 @@ impl Pass<'_> {
             Context { notes, metric, span: input.span, kind: input.kind, range_ms: input.range_ms };
         let column = match name {
             "rate" | "increase" | "delta" if input.kind == RangeKind::Plain => {
-                rate::extrapolated(&mut context, input, series, name)
+                rate::extrapolated(&mut context, input, series, name, frames)
             }
             _ => self.windowed(series, &mut context)?,
         };

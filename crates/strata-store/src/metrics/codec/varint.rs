@@ -64,13 +64,25 @@ impl<'a> Reader<'a> {
         Some(u64::from_le_bytes(*head))
     }
 
+    #[inline]
     pub(crate) fn u64(&mut self) -> Option<u64> {
-        // One byte is by far the commonest length: deltas are small.
+        // One byte and two are by far the commonest lengths: deltas are small.
         let (&first, rest) = self.0.split_first()?;
         if first < 0x80 {
             self.0 = rest;
             return Some(u64::from(first));
         }
+        if let Some((&second, rest)) = rest.split_first()
+            && second < 0x80
+        {
+            self.0 = rest;
+            return Some(u64::from(first & 0x7f) | u64::from(second) << 7);
+        }
+        self.long_u64()
+    }
+
+    /// [`Self::u64`] of any length.
+    fn long_u64(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for (index, &byte) in self.0.iter().enumerate().take(10) {
             value |= u64::from(byte & 0x7f) << (7 * index as u32);
@@ -82,6 +94,7 @@ impl<'a> Reader<'a> {
         None
     }
 
+    #[inline]
     pub(crate) fn i64(&mut self) -> Option<i64> {
         self.u64().map(unzigzag)
     }

@@ -63,6 +63,7 @@ impl State {
     }
 
     /// Read one token; `None` at the end or at damage.
+    #[inline]
     pub(crate) fn decode(&mut self, reader: &mut Reader<'_>) -> Option<(i64, u64)> {
         self.delta = self.delta.wrapping_add(reader.i64()?);
         self.last_time = self.last_time.wrapping_add(self.delta);
@@ -101,6 +102,9 @@ fn take_xor(reader: &mut Reader<'_>) -> Option<u64> {
 
 /// Unpack a whole stream.
 pub(crate) fn decode_all(bytes: &[u8], times: &mut Vec<i64>, bits: &mut Vec<u64>) {
+    // A token takes two bytes or more; most take three.
+    times.reserve(bytes.len() / 3);
+    bits.reserve(bytes.len() / 3);
     let mut reader = Reader::new(bytes);
     let mut state = State::default();
     while let Some((time, value)) = state.decode(&mut reader) {
