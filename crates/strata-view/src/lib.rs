@@ -7,7 +7,9 @@
 
 pub mod page;
 pub mod request;
+pub mod rooms;
 pub mod source;
+pub mod words;
 
 pub use page::block::{Block, Section};
 pub use page::number::{Explanation, Input, Number};

@@ -1,0 +1,36 @@
+//! L2: computing, or waiting for other GPUs?
+
+use strata_model::Layer;
+
+use super::Limit::Above;
+use super::{Bench, broken, watch};
+
+/// A collective in flight this long is a hang: PyTorch's own watchdog gives up after 600 s, and no
+/// healthy one takes a minute.
+const HANG_SECONDS: f64 = 60.0;
+/// Share of the step that is communication, from which on it is the first thing to look at.
+const COMMUNICATION: f64 = 0.5;
+/// Half a second between the first and the last rank is more than a usual step.
+const SKEW_SECONDS: f64 = 0.5;
+
+pub(super) static BENCH: Bench = Bench {
+    layer: Layer::L2Cuda,
+    eyes: &["l2.bus_bandwidth", "l2.collective_rate", "l2.communication_share", "l2.skew_p95"],
+    rules: &[
+        broken(&[("l2.desync", Above(0.0))], "ranks wait in different collectives"),
+        broken(&[("l2.peers_dead", Above(0.0))], "a peer is gone"),
+        broken(&[("l2.inflight_age", Above(HANG_SECONDS))], "a collective hangs"),
+        watch(&[("l2.skew_p95", Above(SKEW_SECONDS))], "ranks wait for a straggler"),
+        watch(
+            &[("l2.communication_share", Above(COMMUNICATION))],
+            "more than half of the time is communication",
+        ),
+    ],
+    well: "collectives run",
+    expected: &[(
+        &["l5.step"],
+        "a training run is seen and none of its collectives: NCCL Inspector or the profiler \
+         plugin would show them",
+    )],
+    absent: "no collective is seen, and no training run that would need one",
+};

@@ -1,0 +1,199 @@
+//! How a layer is: a standing now and at every step of the window, with its reason.
+//!
+//! A layer is judged by rules: conjunctions of limits on its signals. A rule speaks only when all
+//! of its signals are known; the worst rule that holds decides. A layer none of whose signals is
+//! known is blind when something else says that it is there, and absent otherwise.
+
+mod l1_gpu;
+mod l2_cuda;
+mod l3_host;
+mod l4_sched;
+mod l5_training;
+mod l6_inference;
+mod l7_genai;
+mod l8_cost;
+#[cfg(test)]
+mod tests;
+
+use strata_model::Layer;
+use strata_world::{Grain, Signal, Want, World};
+
+/// How a thing is, in the order of attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Nothing of it is here, and nothing says that it should be.
+    Absent,
+    Ok,
+    /// It is here, and no signal tells how it is.
+    Blind,
+    Watch,
+    Broken,
+}
+
+/// A limit of one signal, in its unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Limit {
+    Above(f64),
+    Below(f64),
+}
+
+impl Limit {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::Above(limit) => value > limit,
+            Self::Below(limit) => value < limit,
+        }
+    }
+}
+
+/// Conditions that together are worth a word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    pub(crate) standing: Standing,
+    /// All must hold.
+    pub(crate) when: &'static [(&'static str, Limit)],
+    /// What that means, in a few words.
+    pub(crate) says: &'static str,
+}
+
+/// `WATCH` when all limits hold.
+pub(crate) const fn watch(when: &'static [(&'static str, Limit)], says: &'static str) -> Rule {
+    Rule { standing: Standing::Watch, when, says }
+}
+
+/// `BROKEN` when all limits hold.
+pub(crate) const fn broken(when: &'static [(&'static str, Limit)], says: &'static str) -> Rule {
+    Rule { standing: Standing::Broken, when, says }
+}
+
+/// What judges a layer.
+pub(crate) struct Bench {
+    pub(crate) layer: Layer,
+    /// Signals any of which, when known, says that the layer is seen.
+    pub(crate) eyes: &'static [&'static str],
+    pub(crate) rules: &'static [Rule],
+    /// What is said when no rule holds.
+    pub(crate) well: &'static str,
+    /// Signals of other layers that say this one must be there, with the sentence to say when it
+    /// is not seen. An empty list of signals: it is there always.
+    pub(crate) expected: &'static [(&'static [&'static str], &'static str)],
+    /// What is said when nothing is here.
+    pub(crate) absent: &'static str,
+}
+
+const BENCHES: [&Bench; 8] = [
+    &l1_gpu::BENCH,
+    &l2_cuda::BENCH,
+    &l3_host::BENCH,
+    &l4_sched::BENCH,
+    &l5_training::BENCH,
+    &l6_inference::BENCH,
+    &l7_genai::BENCH,
+    &l8_cost::BENCH,
+];
+
+/// How a layer is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    pub layer: Layer,
+    pub standing: Standing,
+    /// In a few words, without numbers.
+    pub says: &'static str,
+    /// Signals it rests on with their values, in the rule's order; empty without a rule.
+    pub by: Vec<(&'static str, f64)>,
+    /// One per step of the window.
+    pub steps: Vec<Standing>,
+}
+
+/// What must be asked for so that every layer can be judged.
+pub fn verdict_wants() -> Vec<Want> {
+    let benches = BENCHES.iter();
+    let signals = benches.flat_map(|bench| {
+        let rules = bench.rules.iter().flat_map(|rule| rule.when.iter().map(|(signal, _)| *signal));
+        let expected = bench.expected.iter().flat_map(|(signals, _)| signals.iter().copied());
+        rules.chain(bench.eyes.iter().copied()).chain(expected)
+    });
+    let mut wants: Vec<Want> =
+        signals.map(|signal| Want { signal, grain: Grain::Whole, track: true }).collect();
+    wants.sort_unstable();
+    wants.dedup();
+    wants
+}
+
+/// How each layer is, lowest first.
+pub fn verdicts(world: &World) -> Vec<Verdict> {
+    BENCHES.iter().map(|bench| judge(bench, world)).collect()
+}
+
+/// How one layer is.
+pub fn verdict(world: &World, layer: Layer) -> Verdict {
+    let bench = BENCHES.iter().find(|bench| bench.layer == layer);
+    judge(bench.expect("every layer has a bench, which a test proves"), world)
+}
+
+/// The values of a signal: now, or at a step.
+#[derive(Clone, Copy)]
+enum At {
+    Now,
+    Step(usize),
+}
+
+fn value(world: &World, signal: &str, at: At) -> Option<f64> {
+    let signal: &Signal = world.signal(signal, None)?;
+    match at {
+        At::Now => signal.now.known(),
+        At::Step(step) => signal.track.get(step).copied().flatten(),
+    }
+}
+
+fn judge(bench: &Bench, world: &World) -> Verdict {
+    let steps = (0..world.window.len()).map(|step| standing(bench, world, At::Step(step)));
+    let steps = steps.map(|(standing, _)| standing).collect();
+    let (standing, rule) = standing(bench, world, At::Now);
+    let (says, by) = match (standing, rule) {
+        (_, Some(rule)) => {
+            let values = rule.when.iter();
+            let values = values.filter_map(|(id, _)| Some((*id, value(world, id, At::Now)?)));
+            (rule.says, values.collect())
+        }
+        (Standing::Blind, None) => (expectation(bench, world).unwrap_or(bench.absent), Vec::new()),
+        (Standing::Absent, None) => (bench.absent, Vec::new()),
+        _ => (bench.well, Vec::new()),
+    };
+    Verdict { layer: bench.layer, standing, says, by, steps }
+}
+
+/// The standing at a moment, and the rule that decided.
+fn standing(bench: &Bench, world: &World, at: At) -> (Standing, Option<&'static Rule>) {
+    let holds = |rule: &Rule| {
+        let limits = rule.when.iter();
+        limits
+            .map(|(id, limit)| (value(world, id, at), limit))
+            .all(|(value, limit)| value.is_some_and(|value| limit.holds(value)))
+    };
+    // Of equals the first decides: rules stand in the order of what is worth saying.
+    let mut worst: Option<&'static Rule> = None;
+    for rule in bench.rules.iter().filter(|rule| holds(rule)) {
+        if worst.is_none_or(|known| rule.standing > known.standing) {
+            worst = Some(rule);
+        }
+    }
+    if let Some(rule) = worst {
+        return (rule.standing, Some(rule));
+    }
+    if bench.eyes.iter().any(|id| value(world, id, at).is_some()) {
+        return (Standing::Ok, None);
+    }
+    let blind = expectation(bench, world).is_some();
+    (if blind { Standing::Blind } else { Standing::Absent }, None)
+}
+
+/// Why the layer must be there although it is not seen.
+fn expectation(bench: &Bench, world: &World) -> Option<&'static str> {
+    let mut expected = bench.expected.iter();
+    let found = expected.find(|(signals, _)| {
+        signals.is_empty()
+            || signals.iter().any(|id| value(world, id, At::Now).is_some_and(|value| value > 0.0))
+    });
+    found.map(|(_, says)| *says)
+}

@@ -1,0 +1,43 @@
+//! L8: what is spent, as far as it is known without prices.
+
+use strata_model::Layer;
+use strata_world::{Want, World};
+
+use super::pieces::{chart, numbers, section};
+use super::{overview, tracks};
+use crate::page::block::{Block, Section};
+
+const WHOLE: [(&str, &str); 8] = [
+    ("per useful M tok", "l8.cost_per_useful_token"),
+    ("spend", "l8.cost_rate"),
+    ("idle", "l8.idle_rate"),
+    ("waste", "l8.waste_rate"),
+    ("goodput", "l8.goodput"),
+    ("power", "l8.power"),
+    ("tokens per joule", "l8.tokens_per_joule"),
+    ("energy per token", "l8.joules_per_token"),
+];
+
+const CHARTS: [(&str, &[(&str, &str)]); 2] = [
+    ("Power", &[("drawn", "l8.power")]),
+    ("Tokens per joule", &[("all engines", "l8.tokens_per_joule")]),
+];
+
+pub(super) fn wants() -> Vec<Want> {
+    let mut wants = tracks(&WHOLE.map(|(_, signal)| signal));
+    wants.extend(strata_diagnose::verdict_wants());
+    wants
+}
+
+pub(super) fn sections(world: &World) -> Vec<Section> {
+    let charts = CHARTS.map(|(title, lines)| chart(world, title, lines, None)).to_vec();
+    vec![
+        section(
+            "now",
+            "",
+            "Energy is measured; money needs prices.",
+            vec![overview::line(world, Layer::L8Cost), numbers(world, &WHOLE, None)],
+        ),
+        section("time", "Over time", "", vec![Block::Multiples { charts }]),
+    ]
+}

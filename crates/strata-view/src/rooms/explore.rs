@@ -1,0 +1,88 @@
+//! PromQL of the reader's own.
+
+use strata_model::catalog::Catalog;
+use strata_world::{CoverageState, World};
+
+use super::pieces::section;
+use super::{Context, Explored};
+use crate::page::Notice;
+use crate::page::block::{Block, Explore, Section};
+use crate::page::chart::{Chart, Line};
+use crate::page::number::Explanation;
+use crate::page::status::Status;
+use crate::request::PageRequest;
+use crate::words;
+
+/// Queries worth trying: (title, PromQL).
+const EXAMPLES: [(&str, &str); 6] = [
+    ("Tokens per second by model", "sum by (model) (rate(inference_generation_tokens_total[5m]))"),
+    ("KV cache pinned by replica", "max by (instance) (inference_kv_cache_utilization_ratio)"),
+    ("GPU utilization by node", "avg by (node) (hw_gpu_utilization_ratio)"),
+    ("GPU power", "sum(hw_power_watts)"),
+    ("CPU by mode", "sum by (mode) (rate(system_cpu_time_seconds_total[5m]))"),
+    ("What is scraped", "up"),
+];
+
+pub(super) fn sections(request: &PageRequest, world: &World, context: &Context) -> Vec<Section> {
+    let query = request.query.clone().unwrap_or_default();
+    let mut notices = Vec::new();
+    let mut blocks = Vec::new();
+    match &context.explored {
+        Some(Err(message)) => notices.push(Notice {
+            status: Status::Broken,
+            text: message.clone(),
+            command: None,
+            link: None,
+        }),
+        Some(Ok(explored)) => blocks.push(Block::Chart(chart(&query, explored))),
+        None => {}
+    }
+    // Names of what is there first; completion offers what can be answered.
+    let present = world.coverage.metrics.iter().filter(|one| one.state == CoverageState::Ok);
+    let catalog = Catalog::builtin();
+    let metrics = present.filter_map(|one| {
+        let def = catalog.metric(one.metric)?;
+        Some((def.prometheus.clone(), def.brief.clone()))
+    });
+    let explore = Explore {
+        query,
+        examples: EXAMPLES.map(|(title, text)| (title.to_owned(), text.to_owned())).to_vec(),
+        metrics: metrics.collect(),
+        notices,
+    };
+    blocks.insert(0, Block::Explore(explore));
+    let brief = "Canonical names work for every source; names as scraped work too.";
+    vec![section("explore", "", brief, blocks)]
+}
+
+fn chart(query: &str, explored: &Explored) -> Chart {
+    let lines = explored.lines.iter().map(|(name, values)| Line {
+        name: name.clone(),
+        values: values.clone(),
+        faint: false,
+    });
+    let known = explored.lines.iter().flat_map(|(_, values)| values).copied().flatten();
+    let most = known.fold(0.0_f64, |most, value| most.max(value.abs()));
+    let shown = explored.lines.len();
+    Chart {
+        title: match explored.total {
+            total if total > shown => format!("{shown} of {total} series"),
+            total => format!("{total} series"),
+        },
+        axis: explored.axis,
+        scale: words::scale("", most),
+        lines: lines.collect(),
+        marks: Vec::new(),
+        min: None,
+        max: None,
+        stacked: false,
+        missing: (shown == 0).then(|| "no series matches in this range".to_owned()),
+        link: None,
+        explain: Explanation {
+            definition: "The reader's own query.".to_owned(),
+            formula: query.to_owned(),
+            query: Some(query.to_owned()),
+            ..Explanation::default()
+        },
+    }
+}

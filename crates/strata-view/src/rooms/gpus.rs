@@ -1,0 +1,343 @@
+//! L1: the fleet as a heatmap, and one GPU.
+
+use std::collections::BTreeMap;
+
+use strata_world::{Entity, EntityId, EntityKind, Grain, Relation, Scope, Want, World, signal_def};
+
+use super::pieces::{Show, chart, fact_of, link_to, name, number, numbers, section, table};
+use super::{each, tracks};
+use crate::page::block::{Block, Section};
+use crate::page::heatmap::{CellGroup, Choice, Heatmap};
+use crate::page::number::Explanation;
+use crate::page::status::Status;
+use crate::page::table::{Cell, Column, Row, Table};
+use crate::request::{PageId, PageRequest};
+use crate::words;
+
+/// What cells can be colored by: (signal, title).
+const COLORS: [(&str, &str); 9] = [
+    ("l1.utilization", "utilization"),
+    ("l1.tensor_active", "tensor active"),
+    ("l1.sm_active", "SM active"),
+    ("l1.memory_utilization", "memory"),
+    ("l1.power", "power"),
+    ("l1.temperature", "temperature"),
+    ("l1.temperature_margin", "temperature margin"),
+    ("l1.sm_clock", "SM clock"),
+    ("l1.throttle_thermal", "thermal throttling"),
+];
+
+/// How cells can be grouped.
+const GROUPS: [&str; 4] = ["node", "pod", "model", "state"];
+
+/// Signals that tell the state of a GPU.
+const STATE: [&str; 5] = [
+    "l1.utilization",
+    "l1.fault_events",
+    "l1.ecc_uncorrected",
+    "l1.throttle_thermal",
+    "l1.row_remap_failed",
+];
+
+const FLEET: [(&str, &str); 8] = [
+    ("utilization, mean", "l1.utilization"),
+    ("tensor active, mean", "l1.tensor_active"),
+    ("memory used", "l1.memory_used"),
+    ("memory", "l1.memory_total"),
+    ("power", "l1.power"),
+    ("hottest", "l1.temperature"),
+    ("faults, 10 min", "l1.fault_events"),
+    ("slowest vs peers", "l1.sm_clock_vs_peers"),
+];
+
+/// Numbers of one GPU.
+const ONE: [(&str, &str); 22] = [
+    ("utilization", "l1.utilization"),
+    ("SM active", "l1.sm_active"),
+    ("tensor active", "l1.tensor_active"),
+    ("HBM active", "l1.dram_active"),
+    ("memory used", "l1.memory_used"),
+    ("memory", "l1.memory_total"),
+    ("power", "l1.power"),
+    ("power limit", "l1.power_limit"),
+    ("temperature", "l1.temperature"),
+    ("temperature, memory", "l1.temperature_memory"),
+    ("until slowdown", "l1.temperature_margin"),
+    ("SM clock", "l1.sm_clock"),
+    ("clock vs peers", "l1.sm_clock_vs_peers"),
+    ("memory clock", "l1.memory_clock"),
+    ("thermal throttling", "l1.throttle_thermal"),
+    ("power capping", "l1.throttle_power"),
+    ("last XID", "l1.xid_last"),
+    ("faults, 10 min", "l1.fault_events"),
+    ("ECC uncorrected", "l1.ecc_uncorrected"),
+    ("ECC corrected", "l1.ecc_corrected"),
+    ("PCIe replays", "l1.pcie_replays"),
+    ("link errors", "l1.link_errors"),
+];
+
+/// Charts of one GPU or of the fleet: (title, lines).
+const CHARTS: [(&str, &[(&str, &str)]); 7] = [
+    (
+        "Activity",
+        &[
+            ("utilization", "l1.utilization"),
+            ("SM", "l1.sm_active"),
+            ("tensor", "l1.tensor_active"),
+        ],
+    ),
+    ("Memory used", &[("used", "l1.memory_used"), ("total", "l1.memory_total")]),
+    ("Power", &[("drawn", "l1.power"), ("limit", "l1.power_limit")]),
+    ("Temperature", &[("GPU", "l1.temperature"), ("memory", "l1.temperature_memory")]),
+    ("Clock", &[("SM", "l1.sm_clock")]),
+    ("Throttling", &[("heat", "l1.throttle_thermal"), ("power", "l1.throttle_power")]),
+    (
+        "Links",
+        &[
+            ("PCIe in", "l1.pcie_receive"),
+            ("PCIe out", "l1.pcie_transmit"),
+            ("NVLink", "l1.interconnect"),
+        ],
+    ),
+];
+
+fn color(request: &PageRequest) -> (&'static str, &'static str) {
+    let chosen = COLORS.iter().find(|(id, _)| request.color.as_deref() == Some(id));
+    *chosen.unwrap_or(&COLORS[0])
+}
+
+fn group(request: &PageRequest) -> &'static str {
+    let chosen = GROUPS.iter().find(|group| request.group.as_deref() == Some(group));
+    chosen.copied().unwrap_or(GROUPS[0])
+}
+
+pub(super) fn wants(request: &PageRequest, fleet: bool) -> Vec<Want> {
+    let mut charted: Vec<&'static str> = Vec::new();
+    for (_, lines) in CHARTS {
+        charted.extend(lines.iter().map(|(_, signal)| *signal));
+    }
+    if !fleet {
+        let wanted = ONE.iter().map(|(_, signal)| *signal).chain(charted);
+        return wanted
+            .flat_map(|signal| {
+                [Grain::Each, Grain::Whole].map(|grain| Want { signal, grain, track: true })
+            })
+            .collect();
+    }
+    let mut wants = tracks(&FLEET.map(|(_, signal)| signal));
+    wants.extend(tracks(&charted));
+    wants.extend(each(&STATE));
+    wants.extend(each(&[
+        color(request).0,
+        "l1.memory_used",
+        "l1.power",
+        "l1.temperature",
+        "l1.xid_last",
+    ]));
+    wants
+}
+
+pub(super) fn sections(request: &PageRequest, world: &World) -> Vec<Section> {
+    if let Scope::Entity(id) = &world.scope
+        && id.kind == EntityKind::Gpu
+    {
+        return one(world, id);
+    }
+    let map = heatmap(request, world);
+    let brief = "One cell a GPU; a ring stands apart from its peers.";
+    let charts = CHARTS.map(|(title, lines)| chart(world, title, lines, None)).to_vec();
+    vec![
+        section("fleet", "", "", vec![numbers(world, &FLEET, None)]),
+        section("map", "Fleet", brief, vec![Block::Heatmap(map)]),
+        section(
+            "time",
+            "Over time",
+            "Means and sums over the fleet.",
+            vec![Block::Multiples { charts }],
+        ),
+        section("list", "GPUs", "", vec![Block::Table(list(world))]),
+    ]
+}
+
+fn list(world: &World) -> Table {
+    let columns = [
+        ("model", 2, Show::Fact("gpu_model")),
+        ("utilization", 0, Show::Signal("l1.utilization")),
+        ("memory used", 0, Show::Signal("l1.memory_used")),
+        ("power", 1, Show::Signal("l1.power")),
+        ("temperature", 1, Show::Signal("l1.temperature")),
+        ("last XID", 1, Show::Signal("l1.xid_last")),
+    ];
+    let empty = "no GPU is seen: run dcgm-exporter, nvidia_gpu_exporter or another exporter on the \
+                 hosts; the Doctor page lists what is known";
+    table(world, "", (EntityKind::Gpu, Some(PageId::Gpus)), &columns, empty)
+}
+
+/// How a GPU is, from its own signals.
+fn state(world: &World, id: &EntityId) -> (Status, &'static str) {
+    let value = |signal: &str| world.signal(signal, Some(id)).and_then(|s| s.now.known());
+    let above = |signal: &str, limit: f64| value(signal).is_some_and(|value| value > limit);
+    if ["l1.fault_events", "l1.ecc_uncorrected", "l1.row_remap_failed"]
+        .iter()
+        .any(|s| above(s, 0.0))
+    {
+        (Status::Broken, "faulty")
+    } else if above("l1.throttle_thermal", 0.05) {
+        (Status::Watch, "throttled")
+    } else {
+        match value("l1.utilization") {
+            None => (Status::Blind, "not seen"),
+            Some(busy) if busy > 0.05 => (Status::Ok, "busy"),
+            Some(_) => (Status::Ok, "idle"),
+        }
+    }
+}
+
+fn heatmap(request: &PageRequest, world: &World) -> Heatmap {
+    let (signal, title) = color(request);
+    let by = group(request);
+    let mut groups: BTreeMap<String, CellGroup> = BTreeMap::new();
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for gpu in world.of_kind(EntityKind::Gpu) {
+        let found = world.signal(signal, Some(&gpu.id));
+        let value = found.and_then(|found| found.now.known());
+        if let Some(value) = value {
+            (low, high) = (low.min(value), high.max(value));
+        }
+        let (status, word) = state(world, &gpu.id);
+        let key = match by {
+            "pod" => owner(world, gpu).unwrap_or_else(|| "no pod".to_owned()),
+            "model" => some(fact_of(gpu, "gpu_model"), "model unknown"),
+            "state" => word.to_owned(),
+            _ => node_of(world, gpu),
+        };
+        let cells = groups.entry(key.clone()).or_insert_with(|| CellGroup {
+            title: key,
+            link: None,
+            ids: Vec::new(),
+            names: Vec::new(),
+            values: Vec::new(),
+            statuses: Vec::new(),
+            outliers: Vec::new(),
+        });
+        cells.ids.push(gpu.id.to_string());
+        cells.names.push(gpu.name.clone());
+        cells.values.push(value);
+        cells.statuses.push(status);
+        cells.outliers.push(found.is_some_and(|found| found.outlier));
+    }
+    let def = signal_def(signal);
+    let unit = def.map_or("1", |def| def.unit);
+    // A share is read against the whole; everything else against the fleet.
+    let (min, max) = match (unit, low <= high) {
+        ("1", _) => (0.0, 1.0),
+        (_, true) => (low, high),
+        (_, false) => (0.0, 1.0),
+    };
+    let choice = |id: &str, title: &str, current: bool| Choice {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        current,
+    };
+    Heatmap {
+        title: format!("{title} by {by}"),
+        scale: words::scale(unit, max),
+        min,
+        max,
+        group_choices: GROUPS.iter().map(|id| choice(id, id, *id == by)).collect(),
+        color_choices: COLORS.iter().map(|(id, title)| choice(id, title, *id == signal)).collect(),
+        groups: groups.into_values().collect(),
+        cell_page: PageId::Gpus.name().to_owned(),
+        explain: Explanation {
+            definition: def.map_or("", |def| def.definition).to_owned(),
+            formula: def.map_or("", |def| def.formula).to_owned(),
+            ..Explanation::default()
+        },
+    }
+}
+
+fn some(text: &str, otherwise: &str) -> String {
+    if text.is_empty() { otherwise.to_owned() } else { text.to_owned() }
+}
+
+fn node_of(world: &World, gpu: &Entity) -> String {
+    let mut edges = world.targets(&gpu.id, Relation::RunsOn);
+    let node = edges.find(|edge| edge.to.kind == EntityKind::Node);
+    node.map_or_else(|| some(fact_of(gpu, "node"), "node unknown"), |edge| name(world, &edge.to))
+}
+
+fn owner(world: &World, gpu: &Entity) -> Option<String> {
+    let mut owners = world.origins(&gpu.id, Relation::Owns);
+    owners.find(|edge| edge.from.kind == EntityKind::Pod).map(|edge| name(world, &edge.from))
+}
+
+fn one(world: &World, id: &EntityId) -> Vec<Section> {
+    let mut sections = Vec::new();
+    let shown: Vec<_> =
+        ONE.iter().map(|(label, signal)| number(world, label, signal, Some(id))).collect();
+    sections.push(section("now", "Now", "", vec![Block::Numbers { numbers: shown }]));
+    let charts = CHARTS.map(|(title, lines)| chart(world, title, lines, Some(id))).to_vec();
+    sections.push(section("time", "Over time", "", vec![Block::Multiples { charts }]));
+    sections.push(section(
+        "identity",
+        "Identity and owners",
+        "",
+        vec![Block::Table(facts(world, id)), Block::Table(edges(world, id))],
+    ));
+    sections
+}
+
+/// What is known of a thing besides numbers.
+pub(super) fn facts(world: &World, id: &EntityId) -> Table {
+    let facts = world.entity(id).map_or(&[][..], |entity| &entity.facts);
+    let row = |(name, value): &(String, String)| Row {
+        cells: vec![
+            Cell::Text { text: name.replace('_', " ") },
+            Cell::Text { text: value.clone() },
+        ],
+        link: None,
+    };
+    Table {
+        title: String::new(),
+        columns: vec![
+            Column { title: "fact".to_owned(), numeric: false, rank: 0 },
+            Column { title: "value".to_owned(), numeric: false, rank: 0 },
+        ],
+        rows: facts.iter().map(row).collect(),
+        total_rows: None,
+        empty: "nothing is known of it besides its numbers".to_owned(),
+    }
+}
+
+/// What a thing is joined with, how that is known, and when it was seen.
+pub(super) fn edges(world: &World, id: &EntityId) -> Table {
+    let joined = world.edges.iter().filter(|edge| edge.from == *id || edge.to == *id);
+    let rows = joined.take(super::pieces::ROWS_MAX).map(|edge| {
+        let other = if edge.from == *id { &edge.to } else { &edge.from };
+        let page = super::topology::page_of_kind(other.kind);
+        Row {
+            cells: vec![
+                Cell::Text { text: super::topology::relation(edge.relation).to_owned() },
+                Cell::Text { text: format!("{} {}", other.kind.name(), name(world, other)) },
+                Cell::Text { text: super::topology::method(edge.method).to_owned() },
+                Cell::Text { text: format!("{:.0} %", edge.confidence * 100.0) },
+            ],
+            link: page.map(|page| link_to(page, other)),
+        }
+    });
+    let column = |title: &str, rank| Column { title: title.to_owned(), numeric: false, rank };
+    Table {
+        title: String::new(),
+        columns: vec![
+            column("relation", 0),
+            column("thing", 0),
+            column("known by", 1),
+            column("confidence", 1),
+        ],
+        rows: rows.collect(),
+        total_rows: None,
+        empty: "nothing is known to be joined with it: pod labels on the exporter's series, or \
+                kube-state-metrics, would tell"
+            .to_owned(),
+    }
+}

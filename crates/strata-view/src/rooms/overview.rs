@@ -1,0 +1,244 @@
+//! The eight layers at a glance, highest first.
+
+use strata_diagnose::{Standing, Verdict, verdicts};
+use strata_model::Layer;
+use strata_world::{CoverageState, Want, World, signals};
+
+use super::pieces::{axis, first_known, padded, section, status};
+use super::{code, page_of, tracks, words as layer_words};
+use crate::page::Link;
+use crate::page::block::{Block, Card, Section};
+use crate::page::chart::Strip;
+use crate::page::number::{Explanation, Number};
+use crate::page::strata::Stratum;
+use crate::request::PageId;
+use crate::words;
+
+/// Three numbers of a layer, each with fallbacks: (label, signal).
+type Three = [&'static [(&'static str, &'static str)]; 3];
+
+/// Commands on a card of a blind spot at most.
+const MENDS_MAX: usize = 2;
+
+fn numbers_of(layer: Layer) -> Three {
+    match layer {
+        Layer::L1Gpu => [
+            &[
+                ("tensor active", "l1.tensor_active"),
+                ("SM active", "l1.sm_active"),
+                ("utilization", "l1.utilization"),
+            ],
+            &[("power", "l1.power"), ("power", "l1.energy_rate")],
+            &[("faults, 10 min", "l1.fault_events"), ("hottest", "l1.temperature")],
+        ],
+        Layer::L2Cuda => [
+            &[("bus bandwidth", "l2.bus_bandwidth"), ("collectives", "l2.collective_rate")],
+            &[("rank skew p95", "l2.skew_p95"), ("collective p95", "l2.collective_p95")],
+            &[("communication", "l2.communication_share"), ("in flight", "l2.inflight_age")],
+        ],
+        Layer::L3Host => [
+            &[("CPU", "l3.cpu_utilization")],
+            &[("I/O wait", "l3.iowait"), ("memory", "l3.memory_utilization")],
+            &[("retransmits", "l3.tcp_retransmit_ratio"), ("memory", "l3.memory_utilization")],
+        ],
+        Layer::L4Sched => [
+            &[("GPUs allocated", "l4.gpus_allocated"), ("GPUs", "l4.gpus_present")],
+            &[("held idle", "l4.gpus_held_idle")],
+            &[("pods pending", "l4.pods_pending"), ("queue pending", "l4.queue_pending")],
+        ],
+        Layer::L5Training => [
+            &[("MFU", "l5.mfu"), ("throughput", "l5.tokens_per_second")],
+            &[("step", "l5.step_time"), ("steps", "l5.step")],
+            &[("goodput", "l5.goodput"), ("loss", "l5.loss")],
+        ],
+        Layer::L6Inference => [
+            &[("KV pinned, fullest", "l6.kv_pinned"), ("running", "l6.running")],
+            &[("waiting", "l6.waiting")],
+            &[("prefix hits", "l6.prefix_hit_ratio"), ("generated", "l6.generation_throughput")],
+        ],
+        Layer::L7Genai => [
+            &[("TTFT p95", "l7.ttft_p95"), ("duration p95", "l7.duration_p95")],
+            &[("requests", "l7.requests")],
+            &[("output", "l7.output_tokens"), ("errors", "l7.error_ratio")],
+        ],
+        Layer::L8Cost => [
+            &[("per useful M tok", "l8.cost_per_useful_token")],
+            &[("power", "l8.power")],
+            &[("tokens per joule", "l8.tokens_per_joule")],
+        ],
+    }
+}
+
+/// The line of a layer's strip, with fallbacks.
+fn strip_of(layer: Layer) -> &'static [(&'static str, &'static str)] {
+    match layer {
+        Layer::L1Gpu => &[
+            ("tensor active, mean", "l1.tensor_active"),
+            ("utilization, mean", "l1.utilization"),
+            ("power, sum", "l1.power"),
+        ],
+        Layer::L2Cuda => {
+            &[("rank skew p95", "l2.skew_p95"), ("bus bandwidth, mean", "l2.bus_bandwidth")]
+        }
+        Layer::L3Host => &[("CPU, mean", "l3.cpu_utilization")],
+        Layer::L4Sched => &[
+            ("GPUs allocated", "l4.gpus_allocated"),
+            ("GPUs", "l4.gpus_present"),
+            ("pods running", "l4.pods_running"),
+        ],
+        Layer::L5Training => &[("step time", "l5.step_time"), ("loss", "l5.loss")],
+        Layer::L6Inference => &[("KV pinned, fullest", "l6.kv_pinned"), ("running", "l6.running")],
+        Layer::L7Genai => &[("TTFT p95", "l7.ttft_p95"), ("requests", "l7.requests")],
+        Layer::L8Cost => &[("tokens per joule", "l8.tokens_per_joule"), ("power, sum", "l8.power")],
+    }
+}
+
+pub(super) fn wants() -> Vec<Want> {
+    let mut all = Vec::new();
+    for layer in Layer::ALL {
+        let numbers = numbers_of(layer).into_iter().flatten();
+        all.extend(numbers.chain(strip_of(layer)).map(|(_, signal)| *signal));
+    }
+    tracks(&all)
+}
+
+pub(super) fn sections(world: &World) -> Vec<Section> {
+    let judged = verdicts(world);
+    let strata = judged.iter().rev().map(|verdict| stratum(world, verdict)).collect();
+    let mut sections = vec![section("strata", "", "", vec![Block::Strata { strata }])];
+    let cards: Vec<Block> = judged
+        .iter()
+        .rev()
+        .filter(|verdict| verdict.standing >= Standing::Blind)
+        .map(|verdict| Block::Card(card(world, verdict)))
+        .collect();
+    if !cards.is_empty() {
+        let brief = "Layers that hurt, worth a look, or not seen.";
+        sections.push(section("attention", "Worth a look", brief, cards));
+    }
+    sections
+}
+
+fn stratum(world: &World, verdict: &Verdict) -> Stratum {
+    let layer = verdict.layer;
+    let (title, question) = layer_words(layer);
+    let seen = !matches!(verdict.standing, Standing::Blind | Standing::Absent);
+    let numbers: Vec<Number> = numbers_of(layer).map(|choices| first_known(world, choices)).into();
+    let any_known = numbers.iter().any(|number| number.value.is_some());
+    Stratum {
+        code: code(layer).to_owned(),
+        title: title.to_owned(),
+        question: question.to_owned(),
+        verdict: status(verdict.standing),
+        reason: reason(verdict),
+        numbers: if seen || any_known { numbers } else { Vec::new() },
+        strip: strip(world, verdict),
+        coverage: coverage(world, layer),
+        link: Link { page: page_of(layer).name().to_owned(), params: Vec::new() },
+    }
+}
+
+/// What a verdict says, with the values it rests on.
+fn reason(verdict: &Verdict) -> String {
+    let values = verdict.by.iter().map(|(id, value)| {
+        let unit = strata_world::signal_def(id).map_or("1", |def| def.unit);
+        let name = id.split_once('.').map_or(*id, |(_, name)| name).replace('_', " ");
+        format!("{name} {}", words::text(Some(*value), unit))
+    });
+    let values: Vec<String> = values.collect();
+    if values.is_empty() {
+        return verdict.says.to_owned();
+    }
+    format!("{} ({})", verdict.says, values.join(", "))
+}
+
+fn strip(world: &World, verdict: &Verdict) -> Strip {
+    let tracked = |id: &str| {
+        let signal = world.signal(id, None)?;
+        signal.track.iter().any(Option::is_some).then_some(signal)
+    };
+    let choices = strip_of(verdict.layer);
+    let found = choices.iter().find_map(|(title, id)| Some((*title, tracked(id)?)));
+    let title = found.map_or(choices[0].0, |(title, _)| title);
+    let signal = found.map(|(_, signal)| signal);
+    let values = padded(world, signal.map(|signal| signal.track.as_slice()));
+    let most = values.iter().copied().flatten().fold(0.0_f64, f64::max);
+    let unit = signal.map_or("1", |signal| signal.def.unit);
+    let blank = values.iter().all(Option::is_none);
+    Strip {
+        title: title.to_owned(),
+        axis: axis(world),
+        scale: words::scale(unit, most),
+        statuses: verdict.steps.iter().map(|standing| status(*standing)).collect(),
+        values,
+        missing: blank.then(|| verdict.says.to_owned()),
+    }
+}
+
+/// How many of a layer's signals can be known from what is collected now.
+fn coverage(world: &World, layer: Layer) -> Number {
+    let seen = |metric: &&str| {
+        let metrics = world.coverage.metrics.iter();
+        metrics.clone().any(|one| one.metric == *metric && one.state == CoverageState::Ok)
+    };
+    let own: Vec<_> = signals().iter().filter(|def| def.layer == layer).collect();
+    let known = own.iter().filter(|def| def.inputs.iter().any(|input| seen(&input))).count();
+    let link = Link { page: PageId::Doctor.name().to_owned(), params: Vec::new() };
+    Number {
+        label: "coverage".to_owned(),
+        text: format!("{known} of {} signals", own.len()),
+        value: Some(known as f64),
+        unit: "{signal}".to_owned(),
+        note: None,
+        status: None,
+        link: Some(link),
+        explain: Explanation {
+            definition: "Signals of the layer at least one of whose inputs is collected now. The \
+                         Doctor page lists the others, with what would make them known."
+                .to_owned(),
+            formula: "signals with an input that is seen / signals of the layer".to_owned(),
+            ..Explanation::default()
+        },
+    }
+}
+
+fn card(world: &World, verdict: &Verdict) -> Card {
+    let layer = verdict.layer;
+    let (title, _) = layer_words(layer);
+    let blind = verdict.standing == Standing::Blind;
+    // What the first of the layer's signals lacks is what opens the most.
+    let inputs = signals().iter().filter(|def| def.layer == layer).flat_map(|def| def.inputs);
+    let mut mends: Vec<String> = Vec::new();
+    if blind {
+        for input in inputs {
+            let known = world.coverage.metrics.iter().find(|one| one.metric == *input);
+            let mend = known.and_then(|one| one.mend.clone());
+            if let Some(mend) = mend.filter(|mend| !mends.contains(mend)) {
+                mends.push(mend);
+            }
+            if mends.len() == MENDS_MAX {
+                break;
+            }
+        }
+    }
+    let page = if blind { PageId::Doctor } else { page_of(layer) };
+    Card {
+        status: status(verdict.standing),
+        title: if blind {
+            format!("Blind spot: {} {title}", code(layer))
+        } else {
+            format!("{} {title}", code(layer))
+        },
+        text: reason(verdict),
+        steps: Vec::new(),
+        numbers: Vec::new(),
+        commands: mends,
+        link: Some(Link { page: page.name().to_owned(), params: Vec::new() }),
+    }
+}
+
+/// The verdict of a layer as a line of another page.
+pub(super) fn line(world: &World, layer: Layer) -> Block {
+    let verdict = strata_diagnose::verdict(world, layer);
+    Block::Text { text: format!("{}: {}", status(verdict.standing).word(), reason(&verdict)) }
+}

@@ -1,0 +1,142 @@
+//! L4: who owns the GPUs, and what waits.
+
+use strata_model::Layer;
+use strata_world::{EntityKind, Relation, Want, World};
+
+use super::pieces::{ROWS_MAX, Show, chart, link_to, name, number, numbers, section, table};
+use super::{each, overview, topology, tracks};
+use crate::page::block::{Block, Section};
+use crate::page::table::{Cell, Column, Row, Table};
+use crate::request::PageId;
+
+const WHOLE: [(&str, &str); 8] = [
+    ("GPUs", "l4.gpus_present"),
+    ("allocated", "l4.gpus_allocated"),
+    ("held idle", "l4.gpus_held_idle"),
+    ("requested", "l4.gpus_requested"),
+    ("pods running", "l4.pods_running"),
+    ("pods pending", "l4.pods_pending"),
+    ("queue pending", "l4.queue_pending"),
+    ("restarts", "l4.restarts"),
+];
+
+pub(super) fn wants() -> Vec<Want> {
+    let mut wants = tracks(&WHOLE.map(|(_, signal)| signal));
+    wants.extend(strata_diagnose::verdict_wants());
+    wants.extend(each(&[
+        "l1.utilization",
+        "l1.memory_used",
+        "l4.gpus_allocated",
+        "l4.gpus_held_idle",
+        "l4.pods_pending",
+        "l4.pods_running",
+        "l4.queue_pending",
+        "l4.queue_gpu_quota_used",
+    ]));
+    wants
+}
+
+pub(super) fn sections(world: &World) -> Vec<Section> {
+    let namespaces = [
+        ("GPUs allocated", 0, Show::Signal("l4.gpus_allocated")),
+        ("held idle", 0, Show::Signal("l4.gpus_held_idle")),
+        ("pods running", 1, Show::Signal("l4.pods_running")),
+        ("pods pending", 1, Show::Signal("l4.pods_pending")),
+    ];
+    let queues = [
+        ("pending", 0, Show::Signal("l4.queue_pending")),
+        ("quota used", 0, Show::Signal("l4.queue_gpu_quota_used")),
+    ];
+    let no_namespace = "no namespace is seen: pod labels on the GPU exporter's series or \
+                        kube-state-metrics would show them";
+    let no_queue = "no queue is seen: Kueue, Volcano, KAI or Slurm metrics would show it";
+    let charts = vec![
+        chart(
+            world,
+            "GPUs",
+            &[
+                ("there", "l4.gpus_present"),
+                ("allocated", "l4.gpus_allocated"),
+                ("held idle", "l4.gpus_held_idle"),
+            ],
+            None,
+        ),
+        chart(
+            world,
+            "Pods",
+            &[("running", "l4.pods_running"), ("pending", "l4.pods_pending")],
+            None,
+        ),
+    ];
+    vec![
+        section(
+            "now",
+            "",
+            "",
+            vec![overview::line(world, Layer::L4Sched), numbers(world, &WHOLE, None)],
+        ),
+        section(
+            "owners",
+            "Who uses which GPU",
+            "By identity, with the way it is known.",
+            vec![Block::Table(owners(world))],
+        ),
+        section(
+            "namespaces",
+            "Namespaces",
+            "",
+            vec![Block::Table(table(
+                world,
+                "",
+                (EntityKind::Namespace, None),
+                &namespaces,
+                no_namespace,
+            ))],
+        ),
+        section(
+            "queues",
+            "Queues",
+            "",
+            vec![Block::Table(table(world, "", (EntityKind::Queue, None), &queues, no_queue))],
+        ),
+        section("time", "Over time", "", vec![Block::Multiples { charts }]),
+    ]
+}
+
+/// One row for each edge from a pod to a GPU.
+fn owners(world: &World) -> Table {
+    let owned = world.edges.iter().filter(|edge| {
+        edge.relation == Relation::Owns
+            && edge.from.kind == EntityKind::Pod
+            && edge.to.kind == EntityKind::Gpu
+    });
+    let all: Vec<_> = owned.collect();
+    let row = |edge: &&strata_world::Edge| Row {
+        cells: vec![
+            Cell::Text { text: name(world, &edge.from) },
+            Cell::Text { text: name(world, &edge.to) },
+            Cell::Number(Box::new(number(world, "utilization", "l1.utilization", Some(&edge.to)))),
+            Cell::Number(Box::new(number(world, "memory", "l1.memory_used", Some(&edge.to)))),
+            Cell::Text { text: topology::method(edge.method).to_owned() },
+            Cell::Text { text: format!("{:.0} %", edge.confidence * 100.0) },
+        ],
+        link: Some(link_to(PageId::Gpus, &edge.to)),
+    };
+    let column = |title: &str, numeric, rank| Column { title: title.to_owned(), numeric, rank };
+    Table {
+        title: String::new(),
+        columns: vec![
+            column("pod", false, 0),
+            column("GPU", false, 0),
+            column("utilization", true, 0),
+            column("memory used", true, 1),
+            column("known by", false, 1),
+            column("confidence", false, 2),
+        ],
+        rows: all.iter().take(ROWS_MAX).map(row).collect(),
+        total_rows: (all.len() > ROWS_MAX).then_some(all.len()),
+        empty: "no GPU is known to belong to a pod: an exporter that writes pod labels \
+                (dcgm-exporter with Kubernetes mapping) would tell"
+            .to_owned(),
+    }
+}

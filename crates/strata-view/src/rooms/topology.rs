@@ -1,0 +1,208 @@
+//! What stands where: nodes with their GPUs, replicas, models, and what joins them. Laid out here
+//! in columns, so that a renderer only draws.
+
+use std::collections::BTreeMap;
+
+use strata_world::{Edge, Entity, EntityId, EntityKind, Method, Relation, Want, World};
+
+use super::each;
+use super::pieces::{link_to, section};
+use crate::page::block::{Block, Section};
+use crate::page::graph::{Graph, GraphEdge, GraphNode, OutlineLine};
+use crate::page::status::Status;
+use crate::request::PageId;
+
+/// Boxes that can still be read; beyond it GPUs are counted in their node's name.
+const BOXES_MAX: usize = 300;
+
+/// Columns from left to right, with the width of their boxes.
+const COLUMNS: [(EntityKind, f64); 5] = [
+    (EntityKind::Model, 170.0),
+    (EntityKind::Replica, 190.0),
+    (EntityKind::Pod, 190.0),
+    (EntityKind::Gpu, 120.0),
+    (EntityKind::Node, 150.0),
+];
+const GAP_X: f64 = 60.0;
+const BOX_HEIGHT: f64 = 24.0;
+const GAP_Y: f64 = 8.0;
+
+pub(super) fn wants() -> Vec<Want> {
+    each(&["l1.utilization", "l1.fault_events", "l6.kv_pinned", "l6.waiting"])
+}
+
+pub(super) fn sections(world: &World) -> Vec<Section> {
+    let brief = "Models are served by replicas, which run in pods, on GPUs, in nodes.";
+    vec![section("graph", "", brief, vec![Block::Graph(graph(world))])]
+}
+
+/// The page that shows things of a kind.
+pub(super) fn page_of_kind(kind: EntityKind) -> Option<PageId> {
+    match kind {
+        EntityKind::Node => Some(PageId::Hosts),
+        EntityKind::Gpu | EntityKind::Slice => Some(PageId::Gpus),
+        EntityKind::Replica | EntityKind::Model => Some(PageId::Engines),
+        EntityKind::Pod | EntityKind::Namespace | EntityKind::Queue => Some(PageId::Scheduling),
+        EntityKind::Run => Some(PageId::Training),
+        _ => None,
+    }
+}
+
+/// A relation in words.
+pub(super) fn relation(relation: Relation) -> &'static str {
+    match relation {
+        Relation::RunsOn => "runs on",
+        Relation::PartOf => "part of",
+        Relation::Owns => "owns",
+        Relation::Serves => "serves",
+        Relation::LinkedTo => "linked to",
+        Relation::InQueue => "in queue",
+    }
+}
+
+/// A method in words.
+pub(super) fn method(method: Method) -> &'static str {
+    match method {
+        Method::PodResources => "pod resources",
+        Method::ResourceClaim => "resource claim",
+        Method::Cgroup => "process to cgroup",
+        Method::SourceLabel => "label of the source",
+        Method::InfoSeries => "info series",
+        Method::Address => "address",
+    }
+}
+
+fn status(world: &World, id: &EntityId) -> Status {
+    let value = |signal: &str| world.signal(signal, Some(id)).and_then(|s| s.now.known());
+    let above = |signal: &str, limit: f64| value(signal).map(|value| value > limit);
+    match id.kind {
+        EntityKind::Gpu => match (above("l1.fault_events", 0.0), value("l1.utilization")) {
+            (Some(true), _) => Status::Broken,
+            (_, Some(_)) => Status::Ok,
+            _ => Status::Blind,
+        },
+        EntityKind::Replica => match (above("l6.kv_pinned", 0.9), above("l6.waiting", 0.0)) {
+            (Some(true), Some(true)) => Status::Broken,
+            (Some(true), _) => Status::Watch,
+            (Some(false), _) => Status::Ok,
+            _ => Status::Blind,
+        },
+        _ => Status::Ok,
+    }
+}
+
+fn graph(world: &World) -> Graph {
+    let all: usize = COLUMNS.iter().map(|(kind, _)| world.of_kind(*kind).count()).sum();
+    let kinds: Vec<(EntityKind, f64)> = COLUMNS
+        .into_iter()
+        .filter(|(kind, _)| all <= BOXES_MAX || !matches!(kind, EntityKind::Gpu | EntityKind::Pod))
+        .collect();
+    let mut nodes = Vec::new();
+    let mut places: BTreeMap<EntityId, (f64, f64)> = BTreeMap::new();
+    let (mut x, mut height) = (0.0, 0.0_f64);
+    // From the right: a thing stands at the mean height of what it leads to, in stable order.
+    let total: f64 = kinds.iter().map(|(_, width)| width + GAP_X).sum::<f64>() - GAP_X;
+    let mut right = total.max(0.0);
+    for (kind, width) in kinds.iter().rev() {
+        x = right - width;
+        let mut things: Vec<&Entity> = world.of_kind(*kind).take(BOXES_MAX).collect();
+        let wish = |thing: &Entity| wish(world, &thing.id, &places);
+        things.sort_by(|a, b| wish(a).total_cmp(&wish(b)).then(a.id.cmp(&b.id)));
+        let mut y = 0.0;
+        for thing in things {
+            let top = y;
+            nodes.push(GraphNode {
+                id: thing.id.to_string(),
+                kind: kind.name().to_owned(),
+                name: thing.name.clone(),
+                status: status(world, &thing.id),
+                x,
+                y: top,
+                width: *width,
+                height: BOX_HEIGHT,
+                link: page_of_kind(*kind).map(|page| link_to(page, &thing.id)),
+            });
+            places.insert(thing.id.clone(), (x, top));
+            y = top + BOX_HEIGHT + GAP_Y;
+        }
+        height = height.max(y);
+        right = x - GAP_X;
+    }
+    let edges = world.edges.iter().filter(|edge| drawn(edge, &places)).map(|edge| GraphEdge {
+        from: edge.from.to_string(),
+        to: edge.to.to_string(),
+        relation: relation(edge.relation).to_owned(),
+        method: method(edge.method).to_owned(),
+        confidence: edge.confidence,
+        status: Status::Ok,
+    });
+    let edges = edges.collect();
+    debug_assert!(x >= -1.0 || nodes.is_empty(), "columns stand within the box");
+    Graph {
+        title: String::new(),
+        width: total.max(1.0),
+        height: height.max(1.0),
+        nodes,
+        edges,
+        outline: outline(world),
+    }
+}
+
+fn drawn(edge: &Edge, places: &BTreeMap<EntityId, (f64, f64)>) -> bool {
+    // A pod stands between a replica and its node: the long way round is not drawn.
+    let long = edge.from.kind == EntityKind::Replica && edge.to.kind == EntityKind::Node;
+    let through_gpu = edge.from.kind == EntityKind::Pod && edge.to.kind == EntityKind::Node;
+    !long && !through_gpu && places.contains_key(&edge.from) && places.contains_key(&edge.to)
+}
+
+/// The height a thing would like: the mean of those it is joined with further right.
+fn wish(world: &World, id: &EntityId, places: &BTreeMap<EntityId, (f64, f64)>) -> f64 {
+    let joined = world.edges.iter().filter_map(|edge| {
+        let other = if edge.from == *id {
+            &edge.to
+        } else if edge.to == *id {
+            &edge.from
+        } else {
+            return None;
+        };
+        places.get(other).map(|(_, y)| *y)
+    });
+    let heights: Vec<f64> = joined.collect();
+    if heights.is_empty() { f64::MAX } else { heights.iter().sum::<f64>() / heights.len() as f64 }
+}
+
+/// The same in words: nodes with their GPUs and who uses them.
+fn outline(world: &World) -> Vec<OutlineLine> {
+    let line = |depth, thing: &Entity, text: String| OutlineLine {
+        depth,
+        text,
+        status: status(world, &thing.id),
+        link: page_of_kind(thing.id.kind).map(|page| link_to(page, &thing.id)),
+    };
+    let mut lines = Vec::new();
+    for node in world.of_kind(EntityKind::Node) {
+        lines.push(line(0, node, node.name.clone()));
+        for edge in world.origins(&node.id, Relation::RunsOn) {
+            if edge.from.kind != EntityKind::Gpu || lines.len() >= BOXES_MAX {
+                continue;
+            }
+            let Some(gpu) = world.entity(&edge.from) else { continue };
+            let owners = world.origins(&gpu.id, Relation::Owns);
+            let owners = owners.filter(|edge| edge.from.kind == EntityKind::Pod);
+            let owners: Vec<String> =
+                owners.map(|edge| super::pieces::name(world, &edge.from)).collect();
+            let owned =
+                if owners.is_empty() { "no pod known".to_owned() } else { owners.join(", ") };
+            lines.push(line(1, gpu, format!("{}: {owned}", gpu.name)));
+        }
+    }
+    for model in world.of_kind(EntityKind::Model) {
+        lines.push(line(0, model, format!("model {}", model.name)));
+        for edge in world.origins(&model.id, Relation::Serves) {
+            if let Some(replica) = world.entity(&edge.from) {
+                lines.push(line(1, replica, replica.name.clone()));
+            }
+        }
+    }
+    lines
+}
