@@ -16,6 +16,7 @@ mod json;
 mod options;
 mod own;
 mod pack;
+mod pages;
 pub mod params;
 mod prometheus;
 mod routes;

@@ -12,10 +12,12 @@ use crate::contained::Contained;
 use crate::guard::{Guard, guard};
 use crate::ingest::{otlp_grpc, otlp_http, remote_write};
 use crate::json::envelope::ApiError;
-use crate::own::{exposition, health, landing, strata};
+use crate::own::{exposition, health, strata};
 use crate::pack::pack;
+use crate::pages::{self, assets};
 use crate::prometheus;
 use crate::state::App;
+use strata_view::PageId;
 
 /// What counts the requests of one route.
 #[derive(Clone)]
@@ -58,17 +60,22 @@ pub(crate) fn main_router(app: &Arc<App>, rules: Guard, packed: bool) -> Router 
         .route("/write", on("remote_write", post(remote_write::write)))
         .route("/otlp/v1/metrics", on("otlp_http", post(otlp_http::metrics)))
         .nest("/strata", strata::routes(app))
+        .merge(pages::routes(app))
         .fallback(prometheus::unknown);
     let router = Router::new()
         .nest("/api/v1", api)
         .route("/v1/metrics", on("otlp_http", post(otlp_http::metrics)))
-        .route("/", on("landing", get(landing::landing)))
+        .route("/", on("web", get(assets::index)))
+        .route("/web/{*path}", on("web", get(assets::file)))
         .route("/metrics", on("metrics", get(exposition::metrics)))
         .route("/-/healthy", on("healthy", get(health::healthy)))
         .route("/healthz", on("healthy", get(health::healthy)))
         .route("/-/ready", on("ready", get(health::ready)))
         .route("/readyz", on("ready", get(health::ready)))
         .fallback(strata::unknown);
+    let pages = PageId::ALL.into_iter().map(|page| format!("/{}", page.name()));
+    let router =
+        pages.fold(router, |router, path| router.route(&path, on("web", get(assets::index))));
     let router = if packed { router.layer(from_fn(pack)) } else { router };
     router.layer(from_fn_with_state(rules, guard)).with_state(Arc::clone(app))
 }

@@ -9,6 +9,7 @@ use strata_collect::receive::otlp::OtlpReceiver;
 use strata_model::meter::Meter;
 use strata_model::{Clock, MetricKind, Sink};
 use strata_query::MetricsEngine;
+use strata_view::PageSource;
 use tokio::sync::Semaphore;
 
 use crate::ingest::Pool;
@@ -27,6 +28,8 @@ pub type Status = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 #[derive(Clone)]
 pub struct Parts {
     pub engine: Arc<dyn MetricsEngine>,
+    /// Makes the pages; without one only the interfaces for programs are served.
+    pub pages: Option<Arc<dyn PageSource>>,
     pub sink: Arc<dyn Sink>,
     pub sources: SourceBook,
     pub meter: Meter,

@@ -5,7 +5,7 @@ use strata_model::Layer;
 use super::Limit::Above;
 use super::{Bench, broken, watch};
 
-/// A collective in flight this long is a hang: PyTorch's own watchdog gives up after 600 s, and no
+/// A collective in flight this long is a hang: the watchdog of `PyTorch` gives up after 600 s, and no
 /// healthy one takes a minute.
 const HANG_SECONDS: f64 = 60.0;
 /// Share of the step that is communication, from which on it is the first thing to look at.

@@ -2,7 +2,6 @@
 
 pub(crate) mod exposition;
 pub(crate) mod health;
-pub(crate) mod landing;
 mod process;
 pub(crate) mod strata;
 

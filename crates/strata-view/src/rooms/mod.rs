@@ -40,6 +40,9 @@ const STEPS_MS: [i64; 12] = [
     21_600_000, 86_400_000,
 ];
 
+/// Moments are rounded down to this: less than the usual interval of collection.
+const ALIGN_MS: i64 = 5000;
+
 /// What a page needs beside the World.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
@@ -67,9 +70,10 @@ pub fn window(span: Span, now_ms: i64) -> Window {
     };
     let wanted = (end_ms - start_ms) / POINTS;
     let step_ms = STEPS_MS.into_iter().find(|step| *step >= wanted).unwrap_or(86_400_000);
-    // Aligned, so that a live page keeps its points from one moment to the next.
-    let end_ms = end_ms / step_ms * step_ms;
-    let start_ms = start_ms / step_ms * step_ms;
+    // The grid ends at the moment, not at a multiple of its step: of a step of minutes the newest
+    // samples would be missing. Readers within the same seconds share their queries.
+    let end_ms = end_ms / ALIGN_MS * ALIGN_MS;
+    let start_ms = end_ms - (end_ms - start_ms) / step_ms * step_ms;
     Window { start_ms, end_ms, step_ms, now_ms: now_ms.max(end_ms) }
 }
 

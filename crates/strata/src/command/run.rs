@@ -14,9 +14,9 @@ use strata_collect::scrape::{
 use strata_collect::{Scheduler, SourceBook, l3_host};
 use strata_model::catalog::{Catalog, SourceDef};
 use strata_model::meter::Meter;
-use strata_model::{Clock, MetricKind, Sink, SourceState, SourceStatus};
-use strata_query::EmbeddedEngine;
+use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
 use strata_query::canonical::CanonicalSource;
+use strata_query::{EmbeddedEngine, MetricsEngine};
 use strata_serve::{Addresses, Bound, Parts, Secret};
 use strata_store::MetricStore;
 
@@ -25,6 +25,7 @@ use crate::clock::SystemClock;
 use crate::config::{Settings, TokenSource};
 use crate::out::Out;
 use crate::own::OwnMetrics;
+use crate::pages::{Names, PageParts, PageService};
 use crate::{greeting, signals};
 
 /// How often the program's own numbers are stored.
@@ -236,6 +237,20 @@ impl House {
         }
     }
 
+    /// Names of the metrics in the store.
+    fn stored_names(&self) -> Names {
+        let store = self.store.clone();
+        Arc::new(move |start_ms, end_ms| {
+            let store = store.clone();
+            Box::pin(async move {
+                let names = move || store.label_values(METRIC_NAME, &[], start_ms, end_ms);
+                let names = tokio::task::spawn_blocking(names).await;
+                let names = names.map_err(|error| error.to_string())?;
+                names.map_err(|error| error.to_string())
+            })
+        })
+    }
+
     /// What the server needs of the rest.
     fn parts(&self, settings: &Settings) -> Parts {
         let catalog = Catalog::builtin();
@@ -243,8 +258,21 @@ impl House {
         let engine = EmbeddedEngine::new(Arc::new(source), Arc::clone(&self.clock), settings.query);
         let ready_store = self.store.clone();
         let status_store = self.store.clone();
+        let engine: Arc<dyn MetricsEngine> = Arc::new(engine);
+        let pages = PageService::new(PageParts {
+            engine: Arc::clone(&engine),
+            names: self.stored_names(),
+            sources: {
+                let book = self.book.clone();
+                Arc::new(move || book.snapshot())
+            },
+            clock: Arc::clone(&self.clock),
+            meter: self.meter.clone(),
+            simulated: false,
+        });
         Parts {
-            engine: Arc::new(engine),
+            engine,
+            pages: Some(Arc::new(pages)),
             otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&self.clock))),
             sink: Arc::new(self.store.clone()),
             sources: self.book.clone(),

@@ -23,6 +23,7 @@ use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::out::Out;
+use crate::pages::{PageParts, PageService};
 use crate::signals;
 
 /// The greeting waits this long for the engine's first answer.
@@ -112,8 +113,24 @@ fn parts_of(
 ) -> Parts {
     let (ready, status, address) = (engine.clone(), engine.clone(), address.to_owned());
     let sink = Refusing { reason: format!("write to {address} itself") };
+    let names = engine.clone();
+    let pages = PageService::new(PageParts {
+        engine: Arc::new(engine.clone()),
+        names: Arc::new(move |start_ms, end_ms| {
+            let engine = names.clone();
+            Box::pin(async move {
+                let names = engine.stored_names(start_ms, end_ms).await;
+                names.map_err(|error| error.message)
+            })
+        }),
+        sources: Arc::new(Vec::new),
+        clock: Arc::clone(&clock),
+        meter: meter.clone(),
+        simulated: false,
+    });
     Parts {
         engine: Arc::new(engine.clone()),
+        pages: Some(Arc::new(pages)),
         otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&clock))),
         sink: Arc::new(sink),
         sources: SourceBook::default(),

@@ -102,6 +102,16 @@ impl RemoteEngine {
         self.http.trouble()
     }
 
+    /// Names of the metrics as the engine stores them, sorted, canonical ones only where they are
+    /// stored under that name.
+    ///
+    /// # Errors
+    /// The engine cannot be reached or refuses.
+    pub async fn stored_names(&self, start_ms: i64, end_ms: i64) -> Result<Vec<String>, QueryError> {
+        let span = (start_ms, end_ms);
+        lookup::label_values(&self.http, "__name__", &[], span, self.settings.timeout).await
+    }
+
     /// The query as it goes to the engine: the text itself when it names nothing canonical.
     ///
     /// # Errors

@@ -1,0 +1,116 @@
+//! Pages as JSON, once or as a stream, and the web page that draws them.
+
+pub(crate) mod assets;
+mod live;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use strata_view::{PageError, PageErrorCode, PageId, PageRequest, PageSource};
+
+use crate::json::envelope::json_response;
+use crate::routes::counted;
+use crate::state::App;
+
+/// Entities the palette shows at most.
+const SUGGESTIONS_MAX: usize = 50;
+const SUGGESTIONS: usize = 15;
+
+/// Routes below `/api/v1`.
+pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+    Router::new()
+        .route("/pages/{page}", counted(app, "page", get(page)))
+        .route("/pages/{page}/live", counted(app, "page_live", get(live::live)))
+        .route("/suggest", counted(app, "suggest", get(suggest)))
+}
+
+/// A refusal as JSON with its status.
+struct Refused(PageError);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = match self.0.code {
+            PageErrorCode::BadRequest => StatusCode::BAD_REQUEST,
+            PageErrorCode::NotFound => StatusCode::NOT_FOUND,
+            PageErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            PageErrorCode::Unreachable => StatusCode::BAD_GATEWAY,
+            PageErrorCode::TooMuch => StatusCode::UNPROCESSABLE_ENTITY,
+            PageErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        json(status, &self.0)
+    }
+}
+
+fn json(status: StatusCode, value: &impl serde::Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(text) => json_response(status, Body::from(text)),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be written as JSON");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn source(app: &App) -> Result<&Arc<dyn PageSource>, PageError> {
+    app.parts.pages.as_ref().ok_or_else(|| PageError {
+        code: PageErrorCode::NotFound,
+        message: "this server makes no pages".to_owned(),
+        hint: "it serves the Prometheus API only".to_owned(),
+    })
+}
+
+/// The request that path and query stand for.
+fn request(page: &str, query: Option<&str>) -> Result<PageRequest, PageError> {
+    let Some(id) = PageId::from_name(page) else {
+        let names: Vec<&str> = PageId::ALL.iter().map(|page| page.name()).collect();
+        return Err(PageError {
+            code: PageErrorCode::NotFound,
+            message: format!("there is no page {page:?}"),
+            hint: format!("pages are {}", names.join(", ")),
+        });
+    };
+    let pairs = parameters(query);
+    PageRequest::from_params(id, pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
+/// The parameters of a query string, decoded.
+fn parameters(query: Option<&str>) -> Vec<(String, String)> {
+    // Pairs that are no text at all are none of ours.
+    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(
+        &format!("/?{}", query.unwrap_or_default()).parse().unwrap_or_default(),
+    )
+    .map(|pairs| pairs.0)
+    .unwrap_or_default()
+}
+
+async fn page(
+    State(app): State<Arc<App>>,
+    Path(page): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let made = async {
+        let request = request(&page, query.as_deref())?;
+        source(&app)?.page(request).await
+    };
+    match made.await {
+        Ok(page) => json(StatusCode::OK, &page),
+        Err(error) => Refused(error).into_response(),
+    }
+}
+
+async fn suggest(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let pairs = parameters(query.as_deref());
+    let get = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    let limit = get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(SUGGESTIONS);
+    let text: String = get("q").map_or("", String::as_str).chars().take(200).collect();
+    let found = async { source(&app)?.suggest(text, limit.min(SUGGESTIONS_MAX)).await };
+    match found.await {
+        Ok(found) => json(StatusCode::OK, &found),
+        Err(error) => Refused(error).into_response(),
+    }
+}

@@ -1,0 +1,286 @@
+//! The page service: what a page wants becomes queries, their answers a World, the World a page.
+//!
+//! Over any metrics engine. Queries of a page run side by side under one deadline; one that fails
+//! makes its numbers unknown, never the page. Pages are kept for a second, so that ten readers of
+//! one page cost as much as one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use strata_model::meter::Meter;
+use strata_model::sink::BoxFuture;
+use strata_model::{Clock, Labels, SourceStatus};
+use strata_query::engine::Value;
+use strata_query::{
+    Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue, RangeQuery,
+};
+use strata_view::page::chart::TimeAxis;
+use strata_view::rooms::{self, Context, Explored};
+use strata_view::source::PageFuture;
+use strata_view::{Page, PageError, PageErrorCode, PageId, PageRequest, PageSource, Suggestion};
+use strata_world::{Answers, Ask, Plan, Planned, Sizes, Window, World, assemble, plan_sized};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Longest time the queries of one page may take. A reader who waits longer has gone.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Queries of one page under way at once: two for each of the evaluator's threads.
+const QUERIES_AT_ONCE: usize = 8;
+/// Pages being made at once; more wait for their turn.
+const PAGES_AT_ONCE: usize = 4;
+/// How long a page serves further readers. Collection is slower than that.
+const KEEP_MS: i64 = 1000;
+/// Pages kept at most: a page is up to 2 MB.
+const KEPT_MAX: usize = 32;
+/// Metrics with a sample in this time are there now, in the longer one were there before.
+const NOW_MS: i64 = 5 * 60_000;
+const BEFORE_MS: i64 = 24 * 3_600_000;
+/// Series of the reader's own query that are given back: what a chart can still show.
+const EXPLORED_MAX: usize = 50;
+
+/// Names of the metrics stored between two times.
+pub(crate) type Names =
+    Arc<dyn Fn(i64, i64) -> BoxFuture<'static, Result<Vec<String>, String>> + Send + Sync>;
+
+/// The state of the program's own sources.
+pub(crate) type Sources = Arc<dyn Fn() -> Vec<SourceStatus> + Send + Sync>;
+
+/// What the service needs.
+pub(crate) struct PageParts {
+    pub(crate) engine: Arc<dyn MetricsEngine>,
+    pub(crate) names: Names,
+    pub(crate) sources: Sources,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) meter: Meter,
+    pub(crate) simulated: bool,
+}
+
+/// Makes pages over an engine.
+pub(crate) struct PageService {
+    parts: PageParts,
+    turns: Semaphore,
+    kept: Mutex<HashMap<String, (i64, Page)>>,
+    /// How many things of each kind there were last, by scope: decides which tracks are asked for.
+    sizes: Mutex<HashMap<String, Sizes>>,
+}
+
+impl PageService {
+    pub(crate) fn new(parts: PageParts) -> Self {
+        Self {
+            parts,
+            turns: Semaphore::new(PAGES_AT_ONCE),
+            kept: Mutex::new(HashMap::new()),
+            sizes: Mutex::new(HashMap::new()),
+        }
+    }
+
+    async fn make(&self, request: PageRequest) -> Result<Page, PageError> {
+        let now_ms = self.parts.clock.now_ms();
+        let key = format!("{request:?}");
+        if let Some(page) = self.kept(&key, now_ms) {
+            return Ok(page);
+        }
+        let _turn = self.turns.acquire().await.map_err(|_closed| internal("shutting down"))?;
+        if let Some(page) = self.kept(&key, self.parts.clock.now_ms()) {
+            return Ok(page);
+        }
+        let begun = self.parts.clock.monotonic();
+        let ask = rooms::ask(&request, now_ms)?;
+        let window = ask.window;
+        let world = self.world(ask).await?;
+        let explored = match (request.page, &request.query) {
+            (PageId::Explore, Some(query)) => Some(self.explore(query.clone(), window).await),
+            _ => None,
+        };
+        let context = Context { simulated: self.parts.simulated, explored };
+        let page = rooms::page(&request, &world, &context)?;
+        let took = self.parts.clock.monotonic().saturating_sub(begun);
+        let labels = [("page", request.page.name())];
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.parts.meter.counter("strata.pages.made", &labels).add(1);
+        self.parts.meter.seconds("strata.pages.time", &labels).add(nanos);
+        self.keep(key, now_ms, &page);
+        Ok(page)
+    }
+
+    fn kept(&self, key: &str, now_ms: i64) -> Option<Page> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (made_ms, page) = kept.get(key)?;
+        (0..KEEP_MS).contains(&(now_ms - made_ms)).then(|| page.clone())
+    }
+
+    fn keep(&self, key: String, now_ms: i64, page: &Page) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, (made_ms, _)| (0..KEEP_MS).contains(&(now_ms - *made_ms)));
+        if kept.len() < KEPT_MAX {
+            kept.insert(key, (now_ms, page.clone()));
+        }
+    }
+
+    /// Ask everything an ask needs and put it together.
+    async fn world(&self, ask: Ask) -> Result<World, PageError> {
+        let scope = format!("{:?}", ask.scope);
+        let sizes = {
+            let known = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get(&scope).cloned().unwrap_or_default()
+        };
+        let with_entities = ask.entities;
+        let plan = plan_sized(&ask, &sizes);
+        let answers = self.answers(&plan).await;
+        let work = move || assemble(&plan, &answers);
+        let world = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| internal(&format!("the page could not be put together: {error}")))?;
+        if with_entities {
+            let mut known = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= KEPT_MAX {
+                known.clear();
+            }
+            known.insert(scope, world.sizes());
+        }
+        Ok(world)
+    }
+
+    async fn answers(&self, plan: &Plan) -> Answers {
+        let window = plan.ask.window;
+        let now_ms = window.now_ms;
+        let names = (self.parts.names)(now_ms - NOW_MS, now_ms);
+        let before = (self.parts.names)(now_ms - BEFORE_MS, now_ms);
+        let looked = async { tokio::join!(names, before) };
+        let (queries, looked) = tokio::join!(
+            self.queries(&plan.queries, window),
+            tokio::time::timeout(DEADLINE, looked),
+        );
+        let (names, names_before) = looked.map_or((None, None), |(a, b)| (a.ok(), b.ok()));
+        Answers { queries, names, names_before, sources: (self.parts.sources)() }
+    }
+
+    async fn queries(
+        &self,
+        planned: &[Planned],
+        window: Window,
+    ) -> BTreeMap<String, Result<Answer, QueryError>> {
+        let mut found = BTreeMap::new();
+        let mut running: JoinSet<(String, Result<Answer, QueryError>)> = JoinSet::new();
+        let mut rest = planned.iter();
+        let all = async {
+            loop {
+                while running.len() < QUERIES_AT_ONCE {
+                    let Some(one) = rest.next() else { break };
+                    running.spawn(ask_one(Arc::clone(&self.parts.engine), one.clone(), window));
+                }
+                match running.join_next().await {
+                    Some(Ok((key, answer))) => found.insert(key, answer),
+                    Some(Err(_panicked)) => None,
+                    None => return,
+                };
+            }
+        };
+        // What has no answer by then counts as failed; dropping a query cancels it.
+        drop(tokio::time::timeout(DEADLINE, all).await);
+        let failed = found.values().filter(|answer| answer.is_err()).count() as u64;
+        self.parts.meter.counter("strata.pages.queries", &[]).add(planned.len() as u64);
+        let missing = (planned.len() - found.len()) as u64;
+        self.parts.meter.counter("strata.pages.failed_queries", &[]).add(failed + missing);
+        found
+    }
+
+    /// The reader's own query over the window.
+    async fn explore(&self, text: String, window: Window) -> Result<Explored, String> {
+        let query = RangeQuery {
+            text,
+            start_ms: window.start_ms,
+            end_ms: window.end_ms,
+            step_ms: window.step_ms,
+            timeout: DEADLINE,
+            lookback_ms: None,
+        };
+        let answer = self.parts.engine.range(query).await.map_err(|error| error.message)?;
+        let axis =
+            TimeAxis { start_ms: window.start_ms, step_ms: window.step_ms, count: window.len() };
+        let series = match answer.value {
+            QueryValue::Matrix(series) | QueryValue::Vector(series) => series,
+            QueryValue::Scalar(..) | QueryValue::String(..) => Vec::new(),
+        };
+        let total = series.len();
+        let lines = series.into_iter().take(EXPLORED_MAX).map(|one| {
+            let mut values = vec![None; axis.count];
+            for (at_ms, value) in &one.points {
+                let place = usize::try_from((at_ms - axis.start_ms) / axis.step_ms).ok();
+                if let (Some(slot), Value::Float(value)) =
+                    (place.and_then(|place| values.get_mut(place)), value)
+                {
+                    *slot = Some(*value).filter(|value| value.is_finite());
+                }
+            }
+            (name_of(&one.labels), values)
+        });
+        Ok(Explored { axis, lines: lines.collect(), total })
+    }
+}
+
+async fn ask_one(
+    engine: Arc<dyn MetricsEngine>,
+    planned: Planned,
+    window: Window,
+) -> (String, Result<Answer, QueryError>) {
+    let Planned { key, text, range } = planned;
+    let answer = if range {
+        let query = RangeQuery {
+            text,
+            start_ms: window.start_ms,
+            end_ms: window.end_ms,
+            step_ms: window.step_ms,
+            timeout: DEADLINE,
+            lookback_ms: None,
+        };
+        engine.range(query).await
+    } else {
+        let query =
+            InstantQuery { text, at_ms: window.end_ms, timeout: DEADLINE, lookback_ms: None };
+        engine.instant(query).await
+    };
+    if let Err(error) = &answer
+        && error.kind == QueryErrorKind::BadData
+    {
+        tracing::error!(key, error = %error.message, "a query of our own was refused");
+    }
+    (key, answer)
+}
+
+/// A series in Prometheus notation.
+fn name_of(labels: &Labels) -> String {
+    let pairs = labels.iter().filter(|(name, _)| *name != strata_model::METRIC_NAME);
+    let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={value:?}")).collect();
+    let name = labels.metric_name();
+    if pairs.is_empty() && !name.is_empty() {
+        return name.to_owned();
+    }
+    format!("{name}{{{}}}", pairs.join(", "))
+}
+
+fn internal(message: &str) -> PageError {
+    PageError {
+        code: PageErrorCode::Internal,
+        message: message.to_owned(),
+        hint: "this is a fault of strata: its log says more".to_owned(),
+    }
+}
+
+impl PageSource for PageService {
+    fn page(&self, request: PageRequest) -> PageFuture<'_, Page> {
+        Box::pin(self.make(request))
+    }
+
+    fn suggest(&self, text: String, limit: usize) -> PageFuture<'_, Vec<Suggestion>> {
+        Box::pin(async move {
+            let mut ask =
+                rooms::ask(&PageRequest::new(PageId::Topology), self.parts.clock.now_ms())?;
+            ask.coverage = false;
+            ask.wants.clear();
+            let world = self.world(ask).await?;
+            Ok(rooms::suggest(&world, &text, limit))
+        })
+    }
+}
