@@ -1,4 +1,4 @@
-//! Stratascope's own endpoints: health, its own metrics, sources, status, the landing page.
+//! Stratascope's own endpoints: health, its own metrics, sources, status.
 
 pub(crate) mod exposition;
 pub(crate) mod health;

@@ -19,11 +19,57 @@ use strata_query::{
     RangeQuery, SeriesQuery,
 };
 use strata_serve::{Addresses, Bound, Parts, Secret, ServeOptions};
+use strata_view::source::PageFuture;
+use strata_view::{
+    Page, PageError, PageErrorCode, PageRequest, PageSource, Status, Suggestion,
+};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// The time at which every test takes place: 2023-11-14T22:13:20Z.
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
+
+/// Pages without blocks that say what they were asked; of `gpu:none` there is none.
+pub(crate) struct FakePages;
+
+impl PageSource for FakePages {
+    fn page(&self, request: PageRequest) -> PageFuture<'_, Page> {
+        Box::pin(async move {
+            if request.entity.as_deref() == Some("gpu:none") {
+                return Err(PageError {
+                    code: PageErrorCode::NotFound,
+                    message: "gpu \"none\" is not seen".to_owned(),
+                    hint: "search for it".to_owned(),
+                });
+            }
+            Ok(Page {
+                request,
+                title: "Fake".to_owned(),
+                subtitle: String::new(),
+                simulated: false,
+                made_at_ms: NOW_MS,
+                tabs: Vec::new(),
+                north_star: Vec::new(),
+                notices: Vec::new(),
+                sections: Vec::new(),
+            })
+        })
+    }
+
+    fn suggest(&self, text: String, limit: usize) -> PageFuture<'_, Vec<Suggestion>> {
+        Box::pin(async move {
+            let one = Suggestion {
+                id: format!("gpu:{text}"),
+                kind: "gpu".to_owned(),
+                name: text,
+                detail: String::new(),
+                status: Status::Ok,
+                page: "gpus".to_owned(),
+            };
+            Ok(vec![one; limit])
+        })
+    }
+}
 
 /// Answers queries by their text.
 #[derive(Default)]
@@ -189,6 +235,7 @@ pub(crate) async fn start_asking(
     let told = Arc::clone(&ready);
     let parts = Parts {
         engine: asked.unwrap_or_else(|| Arc::clone(&engine) as Arc<dyn MetricsEngine>),
+        pages: Some(Arc::new(FakePages)),
         sink: Arc::clone(&sink) as Arc<dyn Sink>,
         sources: SourceBook::default(),
         meter: Meter::default(),

@@ -10,5 +10,6 @@ mod limits;
 mod lookup;
 mod otlp;
 mod own;
+mod pages;
 mod query;
 mod remote_write;

@@ -1,4 +1,4 @@
-//! Health, own metrics, sources, status and the landing page.
+//! Health, own metrics, sources and status.
 
 use strata_collect::book::Outcome;
 use strata_model::{Fault, FaultCode, SourceKind, SourceState};
@@ -71,17 +71,4 @@ async fn own_metrics_come_in_both_formats() {
     assert!(page.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     assert!(page.text().ends_with("# EOF\n"));
     assert!(page.text().contains("# TYPE strata_serve_requests counter\n"));
-}
-
-#[tokio::test]
-async fn the_landing_page_loads_nothing() {
-    let server = start().await;
-    let page = get(server.at.main, "/").await;
-    assert_eq!(page.status, 200);
-    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
-    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
-    assert!(page.text().contains("Stratascope 0.1.0"));
-    for forbidden in ["<script", "<style", "src=", "http://", "https://"] {
-        assert!(!page.text().contains(forbidden), "{forbidden}");
-    }
 }

@@ -17,8 +17,8 @@ use crate::words;
 /// Three numbers of a layer, each with fallbacks: (label, signal).
 type Three = [&'static [(&'static str, &'static str)]; 3];
 
-/// Commands on a card of a blind spot at most.
-const MENDS_MAX: usize = 2;
+/// Commands on a card of a blind spot at most; the Doctor page has all.
+const MENDS_MAX: usize = 1;
 
 fn numbers_of(layer: Layer) -> Three {
     match layer {
@@ -209,7 +209,8 @@ fn card(world: &World, verdict: &Verdict) -> Card {
     // What the first of the layer's signals lacks is what opens the most.
     let inputs = signals().iter().filter(|def| def.layer == layer).flat_map(|def| def.inputs);
     let mut mends: Vec<String> = Vec::new();
-    if blind {
+    // No exporter mends a missing price.
+    if blind && layer != Layer::L8Cost {
         for input in inputs {
             let known = world.coverage.metrics.iter().find(|one| one.metric == *input);
             let mend = known.and_then(|one| one.mend.clone());
