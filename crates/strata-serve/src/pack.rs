@@ -26,13 +26,20 @@ pub(crate) async fn pack(request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     let small = response.body().size_hint().upper().is_some_and(|size| size < PACKED_FROM_BYTES);
-    if !wanted || small {
+    if !wanted || small || !packable(response.headers()) {
         return response;
     }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     headers.remove(header::CONTENT_LENGTH);
     response.map(|body| Body::from_stream(Packed::new(body)))
+}
+
+/// Not what is packed already, which a client would unpack once only, and not a stream of events:
+/// the encoder would keep each event back until its buffer is full.
+fn packable(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    !headers.contains_key(header::CONTENT_ENCODING) && !kind.starts_with(b"text/event-stream")
 }
 
 /// `gzip` among the accepted encodings, and not with weight zero.
@@ -102,6 +109,31 @@ mod tests {
         check("gzip;q=0", false);
         check("br, zstd", false);
         check("", false);
+    }
+
+    #[tokio::test]
+    async fn packed_files_and_event_streams_pass_unchanged() {
+        let check = async |name: header::HeaderName, value: &'static str, expected: bool| {
+            let text = "0123456789".repeat(1000);
+            let answer = text.clone();
+            let mut router = axum::Router::new()
+                .route("/", axum::routing::get(async move || ([(name, value)], answer)))
+                .layer(axum::middleware::from_fn(pack));
+            let request = Request::builder().header(header::ACCEPT_ENCODING, "gzip");
+            let request = request.body(Body::empty()).unwrap();
+            let response = called(&mut router, request).await;
+            let limit = std::time::Duration::from_secs(5);
+            let body = crate::body::collect(response.into_body(), 1 << 20, limit).await.unwrap();
+            assert_eq!(body != text.as_bytes(), expected, "{value}");
+        };
+        check(header::CONTENT_TYPE, "application/json", true).await;
+        check(header::CONTENT_TYPE, "text/event-stream", false).await;
+        check(header::CONTENT_ENCODING, "gzip", false).await;
+    }
+
+    async fn called(router: &mut axum::Router, request: Request) -> Response {
+        use tonic::codegen::Service;
+        Service::<Request>::call(router, request).await.unwrap()
     }
 
     #[tokio::test]
