@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use strata_view::PageId;
+
 use crate::error::{Code, OwnError};
 
 /// Text that is never shown.
@@ -93,7 +95,8 @@ impl Guard {
                 "ask by address or localhost, or add the name to allowed_hosts",
             ));
         }
-        if PROBES.contains(&request.uri().path()) {
+        let path = request.uri().path();
+        if PROBES.contains(&path) || is_web_page(path) {
             return Ok(());
         }
         if let Some(token) = &self.token
@@ -107,6 +110,14 @@ impl Guard {
         }
         Ok(())
     }
+}
+
+/// Files of the web page: the same for everyone, without data. A browser that opens an address sends
+/// no token; the page asks its reader for one and sends it with what it asks for.
+fn is_web_page(path: &str) -> bool {
+    path == "/"
+        || path.starts_with("/web/")
+        || path.strip_prefix('/').is_some_and(|name| PageId::from_name(name).is_some())
 }
 
 /// Refuse a write that a web page of another origin makes its reader's browser send. Programs send

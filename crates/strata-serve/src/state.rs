@@ -10,7 +10,7 @@ use strata_model::meter::Meter;
 use strata_model::{Clock, MetricKind, Sink};
 use strata_query::MetricsEngine;
 use strata_view::PageSource;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::ingest::Pool;
 use crate::options::ServeSettings;
@@ -51,17 +51,24 @@ pub(crate) struct App {
     running: AtomicI64,
     pub(crate) memory: Pool,
     pub(crate) started_ms: i64,
+    /// True once the server shuts down: what streams must end.
+    pub(crate) stopping: watch::Receiver<bool>,
     started: Duration,
 }
 
 impl App {
-    pub(crate) fn new(parts: Parts, settings: ServeSettings) -> Self {
+    pub(crate) fn new(
+        parts: Parts,
+        settings: ServeSettings,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             queries: Semaphore::new(settings.query_concurrency),
             running: AtomicI64::new(0),
             memory: Pool::new(settings.ingest_bytes_max),
             started_ms: parts.clock.now_ms(),
             started: parts.clock.monotonic(),
+            stopping,
             parts,
             settings,
         }

@@ -37,6 +37,15 @@ function Range({ page }) {
 }
 
 function Refusal({ error }) {
+  if (error.status === 401) {
+    const give = (event) => {
+      event.preventDefault();
+      sessionStorage.setItem("strata-token", event.target.elements.token.value.trim());
+      dispatchEvent(new Event("strata-route"));
+    };
+    return html`<div class="panel card watch" role="alert"><h3>This server wants a token</h3><p>It is kept in this tab only.</p>
+      <form onSubmit=${give}><input name="token" type="password" aria-label="token" autocomplete="off" /> <button>open</button></form></div>`;
+  }
   return html`<div class="panel card broken" role="alert"><h3>${error.message}</h3><p>${error.hint}</p>
     <p><a href="/overview">Go to the overview</a></p></div>`;
 }
@@ -67,7 +76,7 @@ function App() {
       if (told.refused) { setRefused(told.refused); setLost(null); }
       if (told.lost) setLost(told.lost);
     });
-  }, [route.page, route.params.toString()]);
+  }, [route]);
   useEffect(() => {
     const key = (event) => {
       if (event.key === "Escape") { if (!closeExplain()) setOver(null); return; }

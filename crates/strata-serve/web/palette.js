@@ -3,6 +3,7 @@
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { SHAPES } from "./format.js";
 import { address, go } from "./route.js";
+import { ask } from "./source.js";
 
 /** Opened by Ctrl-K or /. */
 export function Palette({ tabs, close }) {
@@ -14,7 +15,7 @@ export function Palette({ tabs, close }) {
   useEffect(() => {
     const stop = new AbortController();
     const wait = setTimeout(() => {
-      fetch(`/api/v1/suggest?limit=12&q=${encodeURIComponent(text)}`, { signal: stop.signal })
+      ask(`/api/v1/suggest?limit=12&q=${encodeURIComponent(text)}`, { signal: stop.signal })
         .then((answer) => (answer.ok ? answer.json() : []))
         .then((list) => { setFound(list); setChosen(0); })
         .catch(() => {});

@@ -1,6 +1,15 @@
 // Pages from the server: once, or as a stream that recovers by itself.
 
 const RETRY_MS = 3000;
+/** Readers with a token ask again this often: an event stream cannot carry one. */
+const POLL_MS = 5000;
+
+/** Ask the server, with the token that the reader gave, if any. */
+export function ask(url, options = {}) {
+  const token = sessionStorage.getItem("strata-token");
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  return fetch(url, { ...options, headers });
+}
 
 /**
  * Watch a page. `told` gets { page }, { refused } or { lost: since }.
@@ -22,12 +31,14 @@ export function watch(page, params, live, told) {
     if (ended) return;
     let answer;
     try {
-      answer = await fetch(`${url}?${query}`);
+      answer = await ask(`${url}?${query}`);
       const value = await answer.json();
       if (ended) return;
       lost = null;
-      told(answer.ok ? { page: value } : { refused: value });
-      if (answer.ok && live) listen();
+      told(answer.ok ? { page: value } : { refused: { ...value, status: answer.status } });
+      if (!answer.ok || !live) return;
+      if (sessionStorage.getItem("strata-token")) timer = setTimeout(load, POLL_MS);
+      else listen();
     } catch {
       if (!ended) again();
     }

@@ -43,7 +43,7 @@ pub(crate) async fn file(uri: Uri, headers: HeaderMap) -> Response {
 
 fn answer(asset: &Asset, headers: &HeaderMap) -> Response {
     let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    let mut response = if known.is_some_and(|tags| tags.contains(asset.tag)) {
+    let mut response = if known.is_some_and(|tags| tags.trim() == "*" || tags.contains(asset.tag)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else if accepts_gzip(headers) {
         let mut response = Body::from(asset.packed).into_response();

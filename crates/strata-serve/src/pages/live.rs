@@ -55,6 +55,7 @@ pub(super) async fn live(
         Ok(pages) => Arc::clone(pages),
         Err(error) => return Refused(error).into_response(),
     };
+    let mut stopping = app.stopping.clone();
     let Some(counted) = Counted::begin() else {
         return Refused(PageError {
             code: PageErrorCode::TooMuch,
@@ -72,6 +73,8 @@ pub(super) async fn live(
         loop {
             tokio::select! {
                 () = sender.closed() => return,
+                // A change, or a server that is gone: either way the stream ends.
+                _ = stopping.changed() => return,
                 _ = tick.tick() => {}
             }
             let event = match pages.page(wanted.clone()).await {

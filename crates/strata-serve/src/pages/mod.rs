@@ -74,18 +74,21 @@ fn request(page: &str, query: Option<&str>) -> Result<PageRequest, PageError> {
             hint: format!("pages are {}", names.join(", ")),
         });
     };
-    let pairs = parameters(query);
+    let pairs = parameters(query)?;
     PageRequest::from_params(id, pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 /// The parameters of a query string, decoded.
-fn parameters(query: Option<&str>) -> Vec<(String, String)> {
-    // Pairs that are no text at all are none of ours.
-    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(
-        &format!("/?{}", query.unwrap_or_default()).parse().unwrap_or_default(),
-    )
-    .map(|pairs| pairs.0)
-    .unwrap_or_default()
+fn parameters(query: Option<&str>) -> Result<Vec<(String, String)>, PageError> {
+    let refused = |words: String| PageError {
+        code: PageErrorCode::BadRequest,
+        message: format!("the address does not parse: {words}"),
+        hint: "write parameters as name=value, joined by &, with % codes".to_owned(),
+    };
+    let address = format!("/?{}", query.unwrap_or_default());
+    let address = address.parse().map_err(|error| refused(format!("{error}")))?;
+    let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&address);
+    pairs.map(|pairs| pairs.0).map_err(|error| refused(error.to_string()))
 }
 
 async fn page(
@@ -104,11 +107,13 @@ async fn page(
 }
 
 async fn suggest(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let pairs = parameters(query.as_deref());
-    let get = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-    let limit = get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(SUGGESTIONS);
-    let text: String = get("q").map_or("", String::as_str).chars().take(200).collect();
-    let found = async { source(&app)?.suggest(text, limit.min(SUGGESTIONS_MAX)).await };
+    let found = async {
+        let pairs = parameters(query.as_deref())?;
+        let get = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, v)| v);
+        let limit = get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(SUGGESTIONS);
+        let text: String = get("q").map_or("", String::as_str).chars().take(200).collect();
+        source(&app)?.suggest(text, limit.min(SUGGESTIONS_MAX)).await
+    };
     match found.await {
         Ok(found) => json(StatusCode::OK, &found),
         Err(error) => Refused(error).into_response(),

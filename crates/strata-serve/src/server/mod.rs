@@ -87,8 +87,8 @@ impl Bound {
             .map(|address| self.rules(address.unwrap_or(self.addresses.main)));
         let [main_rules, grpc_rules, http_rules] = rules;
         let packed = !self.addresses.main.ip().is_loopback();
-        let app = Arc::new(App::new(parts, self.settings));
         let (stop, stopped) = watch::channel(false);
+        let app = Arc::new(App::new(parts, self.settings, stopped.clone()));
         let mut listeners = JoinSet::new();
         let main: Router = routes::main_router(&app, main_rules, packed);
         listeners.spawn(accept(self.main, main, Flavor::Http1, limits, stopped.clone()));
