@@ -12,6 +12,7 @@ mod options;
 mod page;
 mod rules;
 mod target;
+mod trial;
 
 #[cfg(test)]
 mod tests;
@@ -26,3 +27,4 @@ pub use options::{
 };
 pub use rules::{Drop, PageLimits, Sentinel, SourceRules};
 pub use target::Target;
+pub use trial::ListTrial;
