@@ -11,6 +11,7 @@ mod config;
 mod greeting;
 mod out;
 mod own;
+mod refusals;
 mod remote_pages;
 mod signals;
 

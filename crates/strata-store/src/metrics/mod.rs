@@ -17,6 +17,7 @@ mod log;
 mod open;
 mod options;
 mod queue;
+mod refused;
 mod retention;
 mod select;
 mod tiers;
@@ -40,6 +41,7 @@ use tokio::sync::oneshot;
 
 pub use self::error::StoreError;
 pub use self::options::{Fsync, StoreOptions, StoreSettings};
+pub use self::refused::SourceRefusals;
 pub use self::verify::VerifyReport;
 
 use self::day::calendar::day_of;
@@ -47,6 +49,7 @@ use self::day::{Damage, Day};
 use self::head::Head;
 use self::index::Index;
 use self::queue::{Order, Queue};
+use self::refused::Refused;
 use self::tiers::Tiers;
 
 /// Families whose metadata is kept: far above any real fleet, against a sender that invents them.
@@ -142,6 +145,7 @@ struct Shared {
     trouble: Mutex<Option<String>>,
     damage: Damage,
     counters: Counters,
+    refused: Refused,
     /// Held as long as the store is open: its lock keeps other processes out.
     _lock: File,
 }
@@ -326,6 +330,11 @@ impl MetricStore {
         stats
     }
 
+    /// What was not stored of what each source offered, in order of their names.
+    pub fn refusals(&self) -> Vec<SourceRefusals> {
+        self.shared.refused.snapshot()
+    }
+
     /// Check every file of the store in `dir`, which may be open elsewhere.
     ///
     /// # Errors
@@ -349,9 +358,10 @@ impl MetricStore {
 
 impl Sink for MetricStore {
     fn offer(&self, batch: Batch) {
-        let dropped = self.shared.queue.offer(batch);
-        if dropped > 0 {
-            self.shared.counters.dropped.add(dropped);
+        let now_ms = self.shared.clock.now_ms();
+        for (source, samples) in self.shared.queue.offer(batch) {
+            self.shared.counters.dropped.add(samples);
+            self.shared.refused.note_shed(&source, samples, now_ms);
         }
     }
 
