@@ -84,6 +84,7 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
             command::check::run(&settings, file.as_deref(), &arguments, out, &clock).await
         }
         Command::Store(StoreCommand::Verify(arguments)) => command::store::verify(&arguments, out),
+        Command::Store(StoreCommand::Backup(arguments)) => command::store::backup(&arguments, out),
         Command::Docs(arguments) => command::docs::write(&arguments.dir, out),
     }
 }

@@ -6,6 +6,7 @@
 //! any thread reads. Retention removes a file.
 
 mod admit;
+mod backup;
 mod codec;
 mod day;
 mod error;
@@ -350,9 +351,16 @@ impl MetricStore {
     /// `to` exists already or cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         self.seal()?;
-        let mut files = self.shared.days_between(i64::MIN, i64::MAX);
-        files.extend(self.shared.tiers.all());
-        verify::backup(&files, to)
+        backup::backup(&self.shared.settings.dir, to)
+    }
+
+    /// Copy the store in `dir`, which may be open in another process, to the new directory `to`.
+    /// The copy holds everything acknowledged before the call.
+    ///
+    /// # Errors
+    /// `to` exists already or cannot be written, or a file of the store cannot be read.
+    pub fn backup_of(dir: &Path, to: &Path) -> Result<(), StoreError> {
+        backup::backup(dir, to)
     }
 }
 
