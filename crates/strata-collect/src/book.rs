@@ -1,7 +1,7 @@
 //! The book of sources: who was asked, how it went, what a person can do.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use strata_model::{Fault, Layer, SourceKind, SourceState, SourceStatus};
 
@@ -9,8 +9,14 @@ use strata_model::{Fault, Layer, SourceKind, SourceState, SourceStatus};
 const RECENT_FAULTS_MAX: usize = 5;
 
 /// The state of every source of this process. Cheap to clone; every clone is the same book.
-#[derive(Debug, Clone, Default)]
-pub struct SourceBook(Arc<Mutex<BTreeMap<String, SourceStatus>>>);
+#[derive(Clone, Default)]
+pub struct SourceBook {
+    rows: Arc<Mutex<BTreeMap<String, SourceStatus>>>,
+    addendum: Arc<OnceLock<Addendum>>,
+}
+
+/// Completes the rows with what was found out behind the collectors' backs.
+pub type Addendum = Box<dyn Fn(&mut BTreeMap<String, SourceStatus>) + Send + Sync>;
 
 /// The outcome of one try.
 #[derive(Debug, Clone)]
@@ -28,7 +34,7 @@ pub struct Outcome {
 impl SourceBook {
     /// Enter a source that has not been tried yet. Does nothing when it is already known.
     pub fn register(&self, id: &str, kind: SourceKind, layer: Option<Layer>) {
-        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         book.entry(id.to_owned()).or_insert_with(|| SourceStatus {
             id: id.to_owned(),
             kind,
@@ -46,7 +52,7 @@ impl SourceBook {
 
     /// Record the outcome of one try of a registered source.
     pub fn record(&self, id: &str, outcome: Outcome) {
-        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(status) = book.get_mut(id) else { return };
         status.state = outcome.state;
         status.last_duration_seconds = Some(outcome.duration_seconds);
@@ -62,9 +68,15 @@ impl SourceBook {
         status.hint = outcome.hint;
     }
 
+    /// Have every snapshot completed by `addendum`. Only the first one given counts.
+    pub fn complete_with(&self, addendum: Addendum) {
+        // A book has one owner, who says this once.
+        drop(self.addendum.set(addendum));
+    }
+
     /// Set only the layer, once a page has told what it is.
     pub fn set_layer(&self, id: &str, layer: Layer) {
-        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(status) = book.get_mut(id) {
             status.layer = Some(layer);
         }
@@ -72,11 +84,16 @@ impl SourceBook {
 
     /// Remove a source that discovery no longer names.
     pub fn remove(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
     /// All rows in order of id.
     pub fn snapshot(&self) -> Vec<SourceStatus> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(complete) = self.addendum.get() else { return rows.values().cloned().collect() };
+        let mut completed = rows.clone();
+        drop(rows);
+        complete(&mut completed);
+        completed.into_values().collect()
     }
 }

@@ -6,4 +6,6 @@
 
 pub mod metrics;
 
-pub use metrics::{MetricStore, StoreError, StoreOptions, StoreSettings, StoreStats, VerifyReport};
+pub use metrics::{
+    MetricStore, SourceRefusals, StoreError, StoreOptions, StoreSettings, StoreStats, VerifyReport,
+};

@@ -137,6 +137,18 @@ pub(crate) struct CheckArgs {
 pub(crate) enum StoreCommand {
     /// Read every file of a stopped store back and name what is damaged.
     Verify(DataArgs),
+    /// Copy a store to a new directory, while it runs or not, and verify the copy.
+    Backup(BackupArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The directory to make; it must not exist yet.
+    #[arg(value_name = "DEST")]
+    pub(crate) to: PathBuf,
+    /// The data directory to copy.
+    #[arg(long, value_name = "DIR", default_value = "strata-data")]
+    pub(crate) data_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

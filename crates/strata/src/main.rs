@@ -12,6 +12,7 @@ mod greeting;
 mod out;
 mod own;
 mod pages;
+mod refusals;
 mod remote_pages;
 mod signals;
 
@@ -96,6 +97,7 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
             command::check::run(&settings, file.as_deref(), &arguments, out, &clock).await
         }
         Command::Store(StoreCommand::Verify(arguments)) => command::store::verify(&arguments, out),
+        Command::Store(StoreCommand::Backup(arguments)) => command::store::backup(&arguments, out),
         Command::Docs(arguments) => command::docs::write(&arguments.dir, out),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::Read;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
@@ -60,6 +61,8 @@ pub enum ClientError {
     Read { path: String, source: std::io::Error },
     #[error("{path} holds no usable certificate or key")]
     Pem { path: String, source: reqwest::Error },
+    #[error("{path} holds no certificate")]
+    NoCertificate { path: String },
     #[error("{name:?} cannot be a request header with this value")]
     Header { name: String },
     #[error("cannot set up the HTTP client")]
@@ -140,10 +143,7 @@ impl Fetcher {
         match &self.authorization {
             Authorization::None => {}
             Authorization::Bearer(token) => {
-                let mut value = HeaderValue::try_from(format!("Bearer {}", self.secret(token)?))
-                    .map_err(|error| secret_error(format!("the bearer token: {error}")))?;
-                value.set_sensitive(true);
-                request = request.header(AUTHORIZATION, value);
+                request = request.header(AUTHORIZATION, self.bearer(token)?);
             }
             Authorization::Basic { username, password } => {
                 request = request.basic_auth(username, Some(self.secret(password)?));
@@ -187,19 +187,42 @@ impl Fetcher {
         Ok(Fetched { content_type, body, arrival })
     }
 
+    /// Read what the job proves itself with, and drop it again.
+    pub(crate) fn try_authorization(&self) -> Result<(), CollectError> {
+        match &self.authorization {
+            Authorization::None => Ok(()),
+            Authorization::Bearer(token) => self.bearer(token).map(drop),
+            Authorization::Basic { password, .. } => self.secret(password).map(drop),
+        }
+    }
+
+    fn bearer(&self, token: &Secret) -> Result<HeaderValue, CollectError> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.secret(token)?))
+            .map_err(|error| secret_error(format!("the bearer token: {error}")))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
     fn secret(&self, secret: &Secret) -> Result<String, CollectError> {
-        match secret {
+        let (text, place) = match secret {
             Secret::File(path) => {
                 let path = path.display().to_string();
                 let bytes = read_bounded(&path, SECRET_BYTES_MAX)
                     .map_err(|error| secret_error(format!("cannot read {path}: {error}")))?;
-                String::from_utf8(bytes)
-                    .map(|text| text.trim().to_owned())
-                    .map_err(|_utf8| secret_error(format!("{path} is not text")))
+                let text = String::from_utf8(bytes)
+                    .map_err(|_utf8| secret_error(format!("{path} is not text")))?;
+                (text.trim().to_owned(), path)
             }
-            Secret::Env(name) => (self.environment)(name)
-                .ok_or_else(|| secret_error(format!("the environment has no {name}"))),
+            Secret::Env(name) => {
+                let text = (self.environment)(name)
+                    .ok_or_else(|| secret_error(format!("the environment has no {name}")))?;
+                (text, format!("the variable {name}"))
+            }
+        };
+        if text.is_empty() {
+            return Err(secret_error(format!("{place} is empty")));
         }
+        Ok(text)
     }
 }
 
@@ -222,18 +245,10 @@ fn build_client(settings: &ScrapeSettings) -> Result<Client, ClientError> {
     };
     let mut builder = base();
     if let Some(path) = &tls.ca_file {
-        let (path, pem) = read_pem(path)?;
-        let certificates = Certificate::from_pem_bundle(&pem)
-            .map_err(|source| ClientError::Pem { path, source })?;
-        builder = builder.tls_certs_only(certificates);
+        builder = builder.tls_certs_only(authorities(path)?);
     }
     if let (Some(certificate), Some(key)) = (&tls.cert_file, &tls.key_file) {
-        let (path, mut pem) = read_pem(certificate)?;
-        pem.push(b'\n');
-        pem.extend(read_pem(key)?.1);
-        let identity =
-            Identity::from_pem(&pem).map_err(|source| ClientError::Pem { path, source })?;
-        builder = builder.identity(identity);
+        builder = builder.identity(identity(certificate, key)?);
     }
     let plain = tls.ca_file.is_none() && tls.cert_file.is_none();
     let discovers = !settings.file_sd.is_empty() || !settings.http_sd.is_empty();
@@ -249,7 +264,27 @@ fn build_client(settings: &ScrapeSettings) -> Result<Client, ClientError> {
     .map_err(|source| ClientError::Build { source })
 }
 
-fn read_pem(path: &std::path::Path) -> Result<(String, Vec<u8>), ClientError> {
+/// The authorities of a PEM file, at least one.
+pub(crate) fn authorities(path: &Path) -> Result<Vec<Certificate>, ClientError> {
+    let (path, pem) = read_pem(path)?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(none) if none.is_empty() => Err(ClientError::NoCertificate { path }),
+        Ok(certificates) => Ok(certificates),
+        Err(source) => Err(ClientError::Pem { path, source }),
+    }
+}
+
+/// Our own certificate with its key.
+pub(crate) fn identity(certificate: &Path, key: &Path) -> Result<Identity, ClientError> {
+    let (path, mut pem) = read_pem(certificate)?;
+    let (key, key_pem) = read_pem(key)?;
+    pem.push(b'\n');
+    pem.extend(key_pem);
+    let path = format!("{path} with {key}");
+    Identity::from_pem(&pem).map_err(|source| ClientError::Pem { path, source })
+}
+
+fn read_pem(path: &Path) -> Result<(String, Vec<u8>), ClientError> {
     let path = path.display().to_string();
     match read_bounded(&path, PEM_BYTES_MAX) {
         Ok(bytes) => Ok((path, bytes)),

@@ -214,7 +214,13 @@ fn read_file(
     parse(&bytes).map(Some).map_err(|error| unreadable(format!("{shown}: {error}")))
 }
 
-async fn ask(job: &Job, url: &reqwest::Url) -> Result<Vec<Group>, CollectError> {
+/// The groups of a list file, whenever it was changed.
+pub(super) fn read_list(path: &Path) -> Result<Vec<Group>, CollectError> {
+    Ok(read_file(path, &mut None)?.unwrap_or_default())
+}
+
+/// The groups a service lists.
+pub(super) async fn ask(job: &Job, url: &reqwest::Url) -> Result<Vec<Group>, CollectError> {
     let timeout = job.settings().timeout;
     let fetch = job.fetcher().fetch(url, timeout.as_secs_f64());
     let fetched = match tokio::time::timeout(timeout, fetch).await {

@@ -13,6 +13,7 @@ mod options;
 mod page;
 mod rules;
 mod target;
+mod trial;
 
 #[cfg(test)]
 mod tests;
@@ -28,3 +29,4 @@ pub use options::{
 };
 pub use rules::{Drop, PageLimits, Sentinel, SourceRules};
 pub use target::Target;
+pub use trial::ListTrial;

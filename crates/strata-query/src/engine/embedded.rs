@@ -24,8 +24,6 @@ const MAX_POINTS: i64 = 11_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueryOptions {
-    /// Longest time a query may take, for example "2m".
-    pub timeout: String,
     /// How far back an instant selector looks for a sample, for example "5m".
     pub lookback: String,
     /// Step of a subquery that names none, for example "1m".
@@ -39,7 +37,6 @@ pub struct QueryOptions {
 impl Default for QueryOptions {
     fn default() -> Self {
         Self {
-            timeout: "2m".to_owned(),
             lookback: "5m".to_owned(),
             subquery_step: "1m".to_owned(),
             max_samples: 50_000_000,
@@ -51,6 +48,8 @@ impl Default for QueryOptions {
 /// [`QueryOptions`] read and checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuerySettings {
+    /// Longest time a query or look-up may take. Not an option of its own: it is the time the
+    /// server gives a request, which the engine keeps to as well.
     pub timeout: Duration,
     pub eval: EvalOptions,
     /// Queries evaluated at one time, whoever asks; more wait. Not an option of its own: it is the
@@ -80,7 +79,6 @@ impl QueryOptions {
                 Duration::ZERO
             }
         };
-        let timeout = duration("timeout", &self.timeout);
         let lookback = duration("lookback", &self.lookback);
         let subquery_step = duration("subquery_step", &self.subquery_step);
         let counts = [("max_samples", self.max_samples), ("max_series", self.max_series as u64)];
@@ -95,7 +93,7 @@ impl QueryOptions {
             max_samples: self.max_samples,
             max_series: self.max_series,
         };
-        Ok(QuerySettings { timeout, eval, max_concurrent: MAX_CONCURRENT })
+        Ok(QuerySettings { eval, ..QuerySettings::default() })
     }
 }
 
@@ -393,7 +391,7 @@ mod tests {
     fn options_are_checked_together() {
         assert_eq!(QueryOptions::default().validate(), Ok(QuerySettings::default()));
         let options = QueryOptions {
-            timeout: "soon".to_owned(),
+            subquery_step: "soon".to_owned(),
             lookback: "0s".to_owned(),
             max_series: 0,
             ..QueryOptions::default()

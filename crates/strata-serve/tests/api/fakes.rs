@@ -20,9 +20,7 @@ use strata_query::{
 };
 use strata_serve::{Addresses, Bound, Parts, Secret, ServeOptions};
 use strata_view::source::PageFuture;
-use strata_view::{
-    Page, PageError, PageErrorCode, PageRequest, PageSource, Status, Suggestion,
-};
+use strata_view::{Page, PageError, PageErrorCode, PageRequest, PageSource, Status, Suggestion};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 

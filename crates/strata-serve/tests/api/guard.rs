@@ -11,7 +11,14 @@ async fn with_a_token_only_its_bearers_are_answered() {
     let status = async |target: &str, headers: &[(&str, &str)]| {
         send(server.at.main, "GET", target, headers, b"").await.status
     };
-    for target in ["/api/v1/labels", "/metrics", "/", "/api/v1/strata/sources", "/nothing"] {
+    for target in [
+        "/api/v1/labels",
+        "/metrics",
+        "/api/v1/pages/overview",
+        "/api/v1/pages/overview/live",
+        "/api/v1/strata/sources",
+        "/nothing",
+    ] {
         let answer = get(server.at.main, target).await;
         assert_eq!(answer.status, 401, "{target}");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"strata\""));
@@ -22,6 +29,10 @@ async fn with_a_token_only_its_bearers_are_answered() {
     assert_eq!(status("/api/v1/labels", &[("Authorization", "Bearer s3cre")]).await, 401);
     assert_eq!(status("/api/v1/labels", &[("Authorization", "Basic s3cret")]).await, 401);
     assert_eq!(status("/-/ready", &[]).await, 200);
+    // The files of the web page tell nothing; the page asks its reader for the token.
+    for target in ["/", "/overview", "/web/app.js"] {
+        assert_eq!(status(target, &[]).await, 200, "{target}");
+    }
 }
 
 #[tokio::test]

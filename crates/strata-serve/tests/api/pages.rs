@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::fakes::start;
 use crate::client::{get, send};
+use crate::fakes::start;
 
 fn json(text: &str) -> Json {
     serde_json::from_str(text).unwrap()

@@ -6,6 +6,7 @@
 //! any thread reads. Retention removes a file.
 
 mod admit;
+mod backup;
 mod codec;
 mod day;
 mod error;
@@ -17,6 +18,7 @@ mod log;
 mod open;
 mod options;
 mod queue;
+mod refused;
 mod retention;
 mod select;
 mod tiers;
@@ -40,6 +42,7 @@ use tokio::sync::oneshot;
 
 pub use self::error::StoreError;
 pub use self::options::{Fsync, StoreOptions, StoreSettings};
+pub use self::refused::SourceRefusals;
 pub use self::verify::VerifyReport;
 
 use self::day::calendar::day_of;
@@ -47,6 +50,7 @@ use self::day::{Damage, Day};
 use self::head::Head;
 use self::index::Index;
 use self::queue::{Order, Queue};
+use self::refused::Refused;
 use self::tiers::Tiers;
 
 /// Families whose metadata is kept: far above any real fleet, against a sender that invents them.
@@ -142,6 +146,7 @@ struct Shared {
     trouble: Mutex<Option<String>>,
     damage: Damage,
     counters: Counters,
+    refused: Refused,
     /// Held as long as the store is open: its lock keeps other processes out.
     _lock: File,
 }
@@ -326,6 +331,11 @@ impl MetricStore {
         stats
     }
 
+    /// What was not stored of what each source offered, in order of their names.
+    pub fn refusals(&self) -> Vec<SourceRefusals> {
+        self.shared.refused.snapshot()
+    }
+
     /// Check every file of the store in `dir`, which may be open elsewhere.
     ///
     /// # Errors
@@ -341,17 +351,25 @@ impl MetricStore {
     /// `to` exists already or cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         self.seal()?;
-        let mut files = self.shared.days_between(i64::MIN, i64::MAX);
-        files.extend(self.shared.tiers.all());
-        verify::backup(&files, to)
+        backup::backup(&self.shared.settings.dir, to)
+    }
+
+    /// Copy the store in `dir`, which may be open in another process, to the new directory `to`.
+    /// The copy holds everything acknowledged before the call.
+    ///
+    /// # Errors
+    /// `to` exists already or cannot be written, or a file of the store cannot be read.
+    pub fn backup_of(dir: &Path, to: &Path) -> Result<(), StoreError> {
+        backup::backup(dir, to)
     }
 }
 
 impl Sink for MetricStore {
     fn offer(&self, batch: Batch) {
-        let dropped = self.shared.queue.offer(batch);
-        if dropped > 0 {
-            self.shared.counters.dropped.add(dropped);
+        let now_ms = self.shared.clock.now_ms();
+        for (source, samples) in self.shared.queue.offer(batch) {
+            self.shared.counters.dropped.add(samples);
+            self.shared.refused.note_shed(&source, samples, now_ms);
         }
     }
 

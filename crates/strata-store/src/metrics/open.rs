@@ -19,6 +19,7 @@ use super::log::record::Record;
 use super::log::{self, Segment};
 use super::options::StoreSettings;
 use super::queue::Queue;
+use super::refused::Refused;
 use super::tiers::{self, Tiers};
 use super::writer::Writer;
 use super::{Counters, MetricStore, Shared, Threads};
@@ -54,6 +55,7 @@ pub(super) fn open(
         trouble: Mutex::new(None),
         damage: Damage::default(),
         counters,
+        refused: Refused::default(),
         _lock: lock,
     });
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {

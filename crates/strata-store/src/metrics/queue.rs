@@ -1,7 +1,7 @@
 //! The bounded way from any thread to the one that writes.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use strata_model::{Batch, Receipt, SinkError};
@@ -56,22 +56,25 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queue without an answer; returns how many samples were dropped for it, itself included.
-    pub(crate) fn offer(&self, batch: Batch) -> u64 {
+    /// Queue without an answer; returns whose samples were dropped for it, itself included, and
+    /// how many.
+    pub(crate) fn offer(&self, batch: Batch) -> Vec<(Arc<str>, u64)> {
         let mut state = self.lock();
         let bytes = batch.bytes();
+        let lost = |batch: &Batch| (Arc::clone(&batch.source), batch.sample_count() as u64);
         if state.closed {
-            return batch.sample_count() as u64;
+            return vec![lost(&batch)];
         }
-        let mut dropped = 0;
+        let mut dropped = Vec::new();
         while state.bytes + bytes > self.limit
             && let Some(oldest) = state.offered.pop_front()
         {
             state.bytes -= oldest.bytes();
-            dropped += oldest.sample_count() as u64;
+            dropped.push(lost(&oldest));
         }
         if state.bytes > 0 && state.bytes + bytes > self.limit {
-            return dropped + batch.sample_count() as u64;
+            dropped.push(lost(&batch));
+            return dropped;
         }
         state.bytes += bytes;
         state.offered.push_back(batch);

@@ -1,12 +1,9 @@
-//! Checking a store from outside, and copying it while it runs.
+//! Checking a store from outside.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags};
-
-use super::day::{self, Day};
+use super::day;
 use super::error::StoreError;
 use super::log;
 use super::tiers;
@@ -75,18 +72,4 @@ pub(super) fn verify(dir: &Path) -> Result<VerifyReport, StoreError> {
         report.log_samples += samples;
     }
     Ok(report)
-}
-
-/// Copy files one by one; each copy is one consistent snapshot.
-pub(super) fn backup(days: &[Arc<Day>], to: &Path) -> Result<(), StoreError> {
-    fs::create_dir(to).map_err(|error| StoreError::file("make directory", to, error))?;
-    for day in days {
-        let Some(name) = day.path.file_name() else { continue };
-        let target = to.join(name);
-        let failed = |error| StoreError::database("back up", &day.path, error);
-        let source = Connection::open_with_flags(&day.path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-        let source = source.map_err(failed)?;
-        source.execute("VACUUM INTO ?1", [target.to_string_lossy().as_ref()]).map_err(failed)?;
-    }
-    log::sync_dir(to).map_err(|error| StoreError::file("sync directory", to, error))
 }

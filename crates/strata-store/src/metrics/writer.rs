@@ -163,6 +163,9 @@ impl Writer {
         let number = self.segment.number();
         let receipt = self.admission.admit(&self.shared, batch, &mut self.record, number);
         self.shared.counters.count(&receipt);
+        if receipt.refused() > 0 {
+            self.shared.refused.note(&batch.source, &receipt, self.shared.clock.now_ms());
+        }
         if !self.record.is_empty() && self.record_since.is_none() {
             self.record_since = Some(self.shared.clock.monotonic());
         }

@@ -26,7 +26,7 @@ use crate::config::{Settings, TokenSource};
 use crate::out::Out;
 use crate::own::OwnMetrics;
 use crate::pages::{Names, PageParts, PageService};
-use crate::{greeting, signals};
+use crate::{greeting, refusals, signals};
 
 /// How often the program's own numbers are stored.
 const OWN_INTERVAL: Duration = Duration::from_secs(15);
@@ -162,6 +162,7 @@ impl House {
                 format!("cannot open the store in {}", settings.store.dir.display())
             })?;
         let book = SourceBook::default();
+        book.complete_with(refusals::addendum(&store, &settings.store.dir, &clock));
         let sink: Arc<dyn Sink> = Arc::new(store.clone());
         let scheduler =
             Scheduler::new(Arc::clone(&sink), book.clone(), meter.clone(), Arc::clone(&clock));

@@ -51,6 +51,29 @@ pub(crate) fn load(file: Option<&Path>) -> Result<(Settings, Option<PathBuf>), C
     Ok((parse(&text).map_err(fail)?, Some(file.to_owned())))
 }
 
+/// Where options stand in the file, for what goes wrong after it was read.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    pub(crate) file: Option<&'a Path>,
+    text: String,
+}
+
+impl<'a> Places<'a> {
+    /// Of the file that [`load`] came from. One that cannot be read any more places nothing.
+    pub(crate) fn of(file: Option<&'a Path>) -> Self {
+        let text = file.and_then(|file| read(file).ok()).unwrap_or_default();
+        Self { file, text }
+    }
+
+    /// The line of the option at `path` (`scrape[1].interval`), or of the section it belongs to;
+    /// `None` when the file does not say anything about it.
+    pub(crate) fn line(&self, path: &str) -> Option<usize> {
+        let (table, _) = DeTable::parse_recoverable(&self.text);
+        let offset = document::offset_of(table.get_ref(), path)?;
+        Some(document::locate(&self.text, Some(offset), String::new()).line)
+    }
+}
+
 fn read(file: &Path) -> Result<String, String> {
     let size = std::fs::metadata(file).map_err(|error| format!("cannot be read: {error}"))?.len();
     if size > FILE_BYTES_MAX {

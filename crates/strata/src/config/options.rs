@@ -95,14 +95,19 @@ impl Options {
             (Some(server), Some(store), Some(query), Some(host), Some(discover), Some(otlp))
                 if problems.is_empty() =>
             {
-                let max_concurrent = server.query_concurrency;
+                // One knob each for both floors: the server's.
+                let query = QuerySettings {
+                    max_concurrent: server.query_concurrency,
+                    timeout: server.query_timeout,
+                    ..query
+                };
                 Ok(Settings {
                     node: self.node.clone(),
                     host_root: self.host_root.clone().unwrap_or_else(|| PathBuf::from("/")),
                     server,
                     token,
                     store,
-                    query: QuerySettings { max_concurrent, ..query },
+                    query,
                     metrics,
                     host,
                     discover,

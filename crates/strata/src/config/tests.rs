@@ -17,8 +17,10 @@ fn nothing_is_required() {
 
 #[test]
 fn one_number_bounds_queries_on_both_floors() {
-    let settings = parse("[server]\nquery_concurrency = 3\n").unwrap();
+    let settings = parse("[server]\nquery_concurrency = 3\nquery_timeout = \"7s\"\n").unwrap();
     assert_eq!((settings.server.query_concurrency, settings.query.max_concurrent), (3, 3));
+    assert_eq!(settings.query.timeout, std::time::Duration::from_secs(7));
+    check("[query]\ntimeout = \"7s\"\n", &["line 2, column 1: unknown key `query.timeout`"]);
     check(
         "[query]\nmax_concurrent = 3\n",
         &["line 2, column 1: unknown key `query.max_concurrent`"],

@@ -8,7 +8,7 @@ use crate::http::eventually;
 use crate::program::{House, STRATA, Server, now_ms, stderr, stdout};
 use crate::wire::{Row, body};
 
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 9] = [
     &[],
     &["run"],
     &["query"],
@@ -16,6 +16,7 @@ const COMMANDS: [&[&str]; 8] = [
     &["check"],
     &["store"],
     &["store", "verify"],
+    &["store", "backup"],
     &["docs"],
 ];
 

@@ -90,14 +90,105 @@ fn check_tries_every_target_and_says_what_to_do() {
     assert!(line("scrape live").starts_with("ok"), "{told}");
     assert!(line("scrape dead").starts_with("FAILED"), "{told}");
     assert!(line("scrape dead").contains("127.0.0.1:1") && line("scrape dead").contains('('));
-    assert!(stderr(&output).contains("1 of 5 checks failed"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("1 of 7 checks failed"), "{}", stderr(&output));
     let output = house.run(&["check", "--json"]);
     let told: Json = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &told["ok"]), (Some(1), &false.into()));
-    assert_eq!(told["trials"].as_array().unwrap().len(), 5, "{told}");
+    assert_eq!(told["trials"].as_array().unwrap().len(), 7, "{told}");
     let house = House::with_config(&format!("{listen}{live}"));
     assert!(house.run(&["check"]).status.success());
     let asked = page.asked();
     assert!(house.run(&["check", "--offline"]).status.success());
     assert_eq!(page.asked(), asked, "offline connects to nothing");
+}
+
+/// What `strata check --json` says about each thing it tried.
+fn trials(house: &House) -> Vec<Json> {
+    let output = house.run(&["check", "--json"]);
+    let told: Json = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)));
+    told["trials"].as_array().unwrap().clone()
+}
+
+/// The trial whose name ends so.
+fn trial<'a>(trials: &'a [Json], end: &str) -> &'a Json {
+    let found = trials.iter().find(|trial| trial["what"].as_str().unwrap().ends_with(end));
+    found.unwrap_or_else(|| panic!("no trial {end}: {trials:?}"))
+}
+
+#[test]
+fn check_reads_lists_and_tries_their_targets() {
+    let page = Page::serve(fixture("metrics/vllm-0.32.0.prom"));
+    let house = House::with_config(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[[scrape]]\njob = \"x\"\n\
+         file_sd = [\"good.json\", \"bad.json\", \"gone.json\"]\n\
+         [[scrape.http_sd]]\nurl = \"http://127.0.0.1:1/list\"\n",
+    );
+    let good = format!(r#"[{{"targets": ["{}", "host/path"]}}]"#, page.address);
+    std::fs::write(house.path().join("good.json"), good).unwrap();
+    std::fs::write(house.path().join("bad.json"), "[{\n\"targets\": 5}]").unwrap();
+    let tried = trials(&house);
+    let check = |end: &str, line: u64, words: &str| {
+        let failed = trial(&tried, end);
+        assert_eq!((&failed["ok"], &failed["line"]), (&false.into(), &line.into()), "{failed}");
+        assert_eq!(failed["file"], "strata.toml");
+        assert!(failed["outcome"].as_str().unwrap().contains(words), "{failed}");
+        assert!(!failed["hint"].as_str().unwrap().is_empty(), "{failed}");
+    };
+    check("good.json", 5, "host/path");
+    check("bad.json", 5, "line 2");
+    check("gone.json", 5, "No such file");
+    check("/list", 7, "onnect");
+    let target = trial(&tried, &page.address.to_string());
+    assert!(target["ok"] == true && target["outcome"].as_str().unwrap().contains("samples"));
+}
+
+#[test]
+fn check_reads_secrets_and_certificates_and_shows_none() {
+    let house = House::with_config(
+        "[server]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"token\"\n[[scrape]]\njob = \"a\"\n\
+         targets = [\"127.0.0.1:1\"]\nbearer_token_file = \"empty\"\n[[scrape]]\njob = \"b\"\n\
+         targets = [\"127.0.0.1:1\"]\nscheme = \"https\"\n[scrape.tls]\nca_file = \"empty\"\n\
+         [[scrape]]\njob = \"c\"\ntargets = [\"127.0.0.1:1\"]\n[scrape.basic_auth]\n\
+         username = \"u\"\npassword_file = \"token\"\n",
+    );
+    std::fs::write(house.path().join("token"), "not-for-eyes\n").unwrap();
+    std::fs::write(house.path().join("empty"), " \n").unwrap();
+    let tried = trials(&house);
+    let empty = trial(&tried, "a secret");
+    assert_eq!((&empty["ok"], &empty["line"]), (&false.into(), &7.into()), "{empty}");
+    assert!(empty["outcome"].as_str().unwrap().contains("is empty"), "{empty}");
+    let none = trial(&tried, "b tls.ca_file");
+    assert_eq!((&none["ok"], &none["line"]), (&false.into(), &13.into()), "{none}");
+    assert!(none["outcome"].as_str().unwrap().contains("no certificate"), "{none}");
+    assert_eq!(trial(&tried, "c secret")["ok"], true);
+    assert_eq!(trial(&tried, "bearer token")["ok"], true);
+    let told = stdout(&house.run(&["check"]));
+    assert!(!told.contains("not-for-eyes"), "{told}");
+    assert!(told.contains("strata.toml:7: "), "{told}");
+    std::fs::remove_file(house.path().join("token")).unwrap();
+    let tried = trials(&house);
+    for gone in ["bearer token", "c secret"] {
+        let gone = trial(&tried, gone);
+        assert!(gone["ok"] == false && gone["outcome"].as_str().unwrap().contains("token"));
+    }
+}
+
+#[test]
+fn check_tries_the_ports_of_otlp() {
+    let owner = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = owner.local_addr().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let house = House::with_config(&format!(
+        "[server]\nlisten = \"{free}\"\notlp_grpc_listen = \"{free}\"\n\
+         otlp_http_listen = \"{taken}\"\n"
+    ));
+    let tried = trials(&house);
+    let twice = trial(&tried, "OTLP over gRPC");
+    assert_eq!((&twice["ok"], &twice["line"]), (&false.into(), &3.into()), "{twice}");
+    assert!(twice["hint"].as_str().unwrap().contains("twice"), "{twice}");
+    let taken = trial(&tried, "OTLP over HTTP");
+    assert_eq!((&taken["ok"], &taken["line"]), (&false.into(), &4.into()), "{taken}");
+    assert!(taken["hint"].as_str().unwrap().contains("otlp_http_listen"), "{taken}");
+    drop(owner);
 }

@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::fake::Page;
 use crate::http::eventually;
-use crate::program::{House, now_ms, stderr};
+use crate::program::{House, now_ms, stderr, stdout};
 use crate::wire::{Row, body};
 
 #[test]
@@ -52,6 +53,13 @@ impl SmallDisk {
         let mount = mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(at).output();
         let mounted = mount.is_ok_and(|output| output.status.success());
         mounted.then(|| Self(at.to_owned()))
+    }
+
+    /// Mount it anew with an option; whether that was permitted.
+    fn remount(&self, option: &str) -> bool {
+        let option = format!("remount,{option}");
+        let mount = Command::new("mount").args(["-o", &option]).arg(&self.0).output();
+        mount.is_ok_and(|output| output.status.success())
     }
 
     /// Take all the room that is left.
@@ -103,6 +111,9 @@ fn a_full_disk_stops_writes_not_reads_and_heals_when_there_is_room() {
     let ready = server.get("/-/ready", &[]);
     assert_eq!(ready.status, 503, "{}", ready.text());
     assert!(ready.text().to_lowercase().contains("space"), "{}", ready.text());
+    let row = server.source("store").unwrap();
+    assert_eq!(row["state"], "failing", "{row}");
+    assert!(row["hint"].as_str().unwrap().contains("make room"), "{row}");
     fs::remove_file(filler).unwrap();
     eventually("writes work again", || {
         number += 1;
@@ -112,5 +123,58 @@ fn a_full_disk_stops_writes_not_reads_and_heals_when_there_is_room() {
     assert_eq!(server.get("/-/ready", &[]).status, 200);
     let kept = server.value(&format!("count(filling == {number})"), None);
     assert_eq!(kept, Some(50.0));
+    assert_eq!(server.source("store").unwrap()["state"], "ok");
     assert!(server.stop().0.success());
+}
+
+#[test]
+fn a_directory_turned_read_only_stops_writes_not_reads_and_heals() {
+    let house = House::new("");
+    let Some(disk) = SmallDisk::mount(&house.data) else {
+        eprintln!("SKIPPED: mounting a small tmpfs is not permitted here");
+        return;
+    };
+    let server = house.start();
+    let write = |value: f64| {
+        server.write(&body(&[Row::new("kept", ("mount", "own"), [(now_ms(), value)])]))
+    };
+    assert_eq!(write(1.0).status, 204);
+    // The log is open for writing, so only a forced change takes hold under a running server.
+    if !disk.remount("ro") {
+        eprintln!("SKIPPED: the file system cannot be turned read-only under an open file here");
+        return;
+    }
+    assert!(write(2.0).status >= 500);
+    assert_eq!(server.value("kept", None), Some(1.0), "reads still work");
+    assert_eq!(server.get("/-/ready", &[]).status, 503);
+    assert!(disk.remount("rw"));
+    eventually("writes work again", || {
+        let answer = write(3.0);
+        if answer.status == 204 { Ok(()) } else { Err(answer.text()) }
+    });
+    assert!(server.stop().0.success());
+}
+
+#[test]
+fn what_the_store_refuses_is_told_beside_its_source() {
+    // A page that dates its sample in the year 2286, and one from long ago.
+    let page = Page::serve(b"ahead 1 9999999999999\nbehind 1 1000\nnow 1\n".to_vec());
+    let house = House::new(&format!(
+        "[[scrape]]\njob = \"x\"\ninterval = \"1s\"\ntimeout = \"500ms\"\ntargets = [\"{}\"]\n",
+        page.address
+    ));
+    let server = house.start();
+    let id = format!("scrape/x/{}", page.address);
+    let row = eventually("the refusal is told", || {
+        let row = server.source(&id).unwrap();
+        if row["state"] == "partial" { Ok(row) } else { Err(row.to_string()) }
+    });
+    let told = row.to_string();
+    assert!(told.contains("too far in the future") && told.contains("too old"), "{told}");
+    assert!(row["hint"].as_str().unwrap().contains("clock"), "{row}");
+    assert!(row["faults_total"].as_u64().unwrap() >= 2, "{row}");
+    let table = stdout(&house.run(&["sources", "--url", &server.url]));
+    let line = table.lines().find(|line| line.starts_with(&id)).unwrap_or_default();
+    assert!(line.contains("partial") && line.contains("out_of_order_window"), "{table}");
+    assert!(table.lines().any(|line| line.starts_with("store ") && line.contains(" ok ")));
 }

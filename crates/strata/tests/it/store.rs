@@ -80,3 +80,35 @@ fn a_damaged_day_is_told_and_the_rest_can_be_read() {
     let (code, told, _) = verify(&house, false);
     assert!(code == Some(1) && told.contains(".damaged"), "{told}");
 }
+
+#[test]
+fn a_backup_of_a_running_or_stopped_store_is_a_sound_store() {
+    let house = House::new("");
+    drop(two_days(&house));
+    let stopped = house.run(&["store", "backup", "stopped", "--data-dir", "data"]);
+    assert!(stopped.status.success(), "{}", stderr(&stopped));
+    assert!(stdout(&stopped).ends_with("sound\n"), "{}", stdout(&stopped));
+    let server = house.start();
+    let row = Row::new("kept", ("day", "now"), [(now_ms(), 3.0)]);
+    assert_eq!(server.write(&body(&[row])).status, 204);
+    let running = house.run(&["store", "backup", "running", "--data-dir", "data", "--json"]);
+    let told: Json = serde_json::from_slice(&running.stdout).unwrap();
+    assert_eq!((running.status.code(), &told["damage"]), (Some(0), &Json::Array(Vec::new())));
+    assert!(told["log_samples"].as_u64().unwrap() >= 1, "what was acknowledged is there: {told}");
+    server.kill();
+    let copy = house.path().join("running");
+    fs::remove_dir_all(&house.data).unwrap();
+    fs::rename(copy, &house.data).unwrap();
+    let server = house.start();
+    assert_eq!(server.query("kept[2d]", None).len(), 3, "a copy is a store");
+    for (arguments, words) in [
+        (&["store", "backup", "stopped", "--data-dir", "data"][..], "exists"),
+        (&["store", "backup", "none", "--data-dir", "nowhere"], "nowhere"),
+        (&["store", "backup", "none", "--data-dir", "."], "no file of a store"),
+    ] {
+        let output = house.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains(words), "{words}: {}", stderr(&output));
+    }
+    assert!(!house.path().join("none").exists(), "nothing is left that looks like a backup");
+}

@@ -221,14 +221,25 @@ impl Http {
     }
 
     fn secret(&self, place: &SecretPlace) -> Result<String, QueryError> {
-        match place {
-            SecretPlace::File(path) => small_file(path)
-                .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
-                .map(|text| text.trim().to_owned())
-                .map_err(|error| internal(format!("cannot read {}: {error}", path.display()))),
-            SecretPlace::Env(name) => (self.environment)(name)
-                .ok_or_else(|| internal(format!("the environment has no {name}"))),
+        let (text, shown) = match place {
+            SecretPlace::File(path) => {
+                let text = small_file(path)
+                    .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+                let shown = path.display().to_string();
+                let text =
+                    text.map_err(|error| internal(format!("cannot read {shown}: {error}")))?;
+                (text.trim().to_owned(), shown)
+            }
+            SecretPlace::Env(name) => {
+                let text = (self.environment)(name)
+                    .ok_or_else(|| internal(format!("the environment has no {name}")))?;
+                (text, format!("the variable {name}"))
+            }
+        };
+        if text.is_empty() {
+            return Err(internal(format!("{shown} is empty")));
         }
+        Ok(text)
     }
 
     fn send_failed(&self, error: reqwest::Error, timeout: Duration) -> Tried {

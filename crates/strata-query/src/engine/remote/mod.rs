@@ -107,7 +107,11 @@ impl RemoteEngine {
     ///
     /// # Errors
     /// The engine cannot be reached or refuses.
-    pub async fn stored_names(&self, start_ms: i64, end_ms: i64) -> Result<Vec<String>, QueryError> {
+    pub async fn stored_names(
+        &self,
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, QueryError> {
         let span = (start_ms, end_ms);
         lookup::label_values(&self.http, "__name__", &[], span, self.settings.timeout).await
     }

@@ -238,7 +238,8 @@ pub(crate) fn row_id(sequence: u32, number: u32) -> i64 {
     (i64::from(sequence) << 32) | i64::from(number)
 }
 
-fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+/// A connection that only reads.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;

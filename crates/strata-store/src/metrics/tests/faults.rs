@@ -216,3 +216,74 @@ fn a_backup_taken_while_running_opens_as_a_store() {
     store.append_blocking(batch(&[(3, NOW, 3.0)])).unwrap();
     assert_eq!(read(&open(&to), NOW - DAY, NOW).len(), 2);
 }
+
+#[test]
+fn what_is_refused_is_known_by_its_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append_blocking(batch(&[(1, NOW, 1.0), (1, NOW + DAY, 1.0)])).unwrap();
+    store.append_blocking(batch(&[(1, NOW, 2.0), (1, NOW - DAY, 1.0), (2, NOW, 1.0)])).unwrap();
+    let refusals = store.refusals();
+    let [one] = refusals.as_slice() else { panic!("{refusals:?}") };
+    let refused = one.refused;
+    assert_eq!((&*one.source, one.last_ms, one.shed), ("test", NOW, 0));
+    assert_eq!((refused.too_new, refused.conflicting, refused.too_old), (1, 1, 1));
+    assert_eq!((refused.appended, refused.duplicate), (0, 0));
+}
+
+#[test]
+fn a_backup_from_outside_has_all_that_was_acknowledged_and_is_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append_blocking(batch(&[(1, NOW - DAY, 1.0), (2, NOW, 2.0)])).unwrap();
+    store.seal().unwrap();
+    store.append_blocking(batch(&[(3, NOW, 3.0)])).unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let copy = to.path().join("copy");
+    MetricStore::backup_of(dir.path(), &copy).unwrap();
+    // The rest of a record that was being written is no part of the copy.
+    let segment = log::segment_path(dir.path(), 2);
+    let mut torn = fs::read(&segment).unwrap();
+    let half = torn.len() / 2;
+    torn.extend_from_within(half..);
+    fs::write(&segment, torn).unwrap();
+    let second = to.path().join("second");
+    MetricStore::backup_of(dir.path(), &second).unwrap();
+    for copy in [&copy, &second] {
+        assert_eq!(MetricStore::verify(copy).unwrap().damage, []);
+        assert_eq!(read(&open(copy), NOW - DAY, NOW).len(), 3);
+    }
+    assert!(MetricStore::backup_of(dir.path(), &copy).is_err(), "nothing is written over");
+    assert!(!to.path().join("copy.unfinished").exists());
+}
+
+#[test]
+fn a_clock_that_jumps_by_hours_costs_no_stored_sample() {
+    const HOUR: i64 = 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FixedClock::at(NOW));
+    let store = open_with(dir.path(), &clock).unwrap();
+    let write = |n: u32, at: i64| store.append_blocking(batch(&[(n, at, at as f64)])).unwrap();
+    assert_eq!(write(1, NOW).appended, 1);
+    // Ahead: what such a clock dates is taken, and seals at windows it enters.
+    clock.set(NOW + 5 * HOUR);
+    assert_eq!(write(1, NOW + 5 * HOUR).appended, 1);
+    store.seal().unwrap();
+    // Back: the same series is behind its own future, and is told so only beyond the tolerance.
+    clock.set(NOW + 60_000);
+    assert_eq!(write(1, NOW + 60_000).refused(), 0);
+    assert_eq!(write(2, NOW + 60_000).appended, 1, "others go on");
+    // And back before anything that is stored.
+    clock.set(NOW - 5 * HOUR);
+    assert_eq!(write(3, NOW - 5 * HOUR).appended, 1);
+    assert_eq!(write(3, NOW).too_new, 1);
+    clock.set(NOW + 120_000);
+    assert_eq!(write(1, NOW + 120_000).refused(), 0);
+    store.close().unwrap();
+    drop(store);
+    let store = open_with(dir.path(), &clock).unwrap();
+    let kept = read(&store, NOW - 6 * HOUR, NOW + 6 * HOUR);
+    let counts: Vec<_> = kept.iter().map(|(n, points)| (n.as_str(), points.len())).collect();
+    assert_eq!(counts, [("1", 4), ("2", 1), ("3", 1)]);
+    assert_eq!(MetricStore::verify(dir.path()).unwrap().damage, []);
+}
