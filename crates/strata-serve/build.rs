@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+#[expect(clippy::disallowed_methods, reason = "a build script is told its folders this way")]
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=web");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("web");
@@ -24,8 +25,9 @@ fn main() -> io::Result<()> {
         fs::write(&packed, packer.finish()?)?;
         writeln!(
             table,
-            "Asset {{ path: {path:?}, kind: {kind:?}, packed: include_bytes!({packed:?}), \
+            "Asset {{ path: {path:?}, kind: {kind:?}, packed: include_bytes!({:?}), \
              tag: \"\\\"{:016x}\\\"\" }},",
+            packed.to_string_lossy(),
             hasher.finish()
         )
         .map_err(io::Error::other)?;

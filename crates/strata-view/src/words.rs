@@ -120,7 +120,7 @@ fn small(size: f64) -> (f64, &'static str) {
 
 /// The written form of a unit behind a prefix.
 fn symbol(unit: &str) -> String {
-    let text = match unit {
+    match unit {
         "By/s" => "B/s".to_owned(),
         "Hz" | "W" | "J" => unit.to_owned(),
         "{token}" => " tok".to_owned(),
@@ -132,8 +132,7 @@ fn symbol(unit: &str) -> String {
         _ if unit.starts_with('{') && unit.ends_with("/s") => " /s".to_owned(),
         _ if unit.starts_with('{') && unit.ends_with('}') => String::new(),
         other => format!(" {}", other.replace(['{', '}'], "")),
-    };
-    text
+    }
 }
 
 #[cfg(test)]

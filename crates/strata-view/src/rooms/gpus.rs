@@ -230,9 +230,8 @@ fn heatmap(request: &PageRequest, world: &World) -> Heatmap {
     let unit = def.map_or("1", |def| def.unit);
     // A share is read against the whole; everything else against the fleet.
     let (min, max) = match (unit, low <= high) {
-        ("1", _) => (0.0, 1.0),
-        (_, true) => (low, high),
-        (_, false) => (0.0, 1.0),
+        (unit, true) if unit != "1" => (low, high),
+        _ => (0.0, 1.0),
     };
     let choice = |id: &str, title: &str, current: bool| Choice {
         id: id.to_owned(),

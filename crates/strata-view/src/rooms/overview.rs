@@ -177,12 +177,12 @@ fn strip(world: &World, verdict: &Verdict) -> Strip {
 
 /// How many of a layer's signals can be known from what is collected now.
 fn coverage(world: &World, layer: Layer) -> Number {
-    let seen = |metric: &&str| {
+    let seen = |metric: &str| {
         let metrics = world.coverage.metrics.iter();
-        metrics.clone().any(|one| one.metric == *metric && one.state == CoverageState::Ok)
+        metrics.clone().any(|one| one.metric == metric && one.state == CoverageState::Ok)
     };
     let own: Vec<_> = signals().iter().filter(|def| def.layer == layer).collect();
-    let known = own.iter().filter(|def| def.inputs.iter().any(|input| seen(&input))).count();
+    let known = own.iter().filter(|def| def.inputs.iter().any(|input| seen(input))).count();
     let link = Link { page: PageId::Doctor.name().to_owned(), params: Vec::new() };
     Number {
         label: "coverage".to_owned(),

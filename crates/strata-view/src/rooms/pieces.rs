@@ -321,7 +321,7 @@ pub(super) fn distribution(
                     format!("<= {}", words::text(Some(edge), def.unit))
                 }
                 Some(_) => {
-                    let last = finite.clone().last();
+                    let last = finite.clone().next_back();
                     format!("> {}", words::text(last, def.unit))
                 }
                 None => words::UNKNOWN.to_owned(),
@@ -334,8 +334,7 @@ pub(super) fn distribution(
             explain: Explanation {
                 formula: format!("edge of the bucket that holds the {label}"),
                 unknown: edge
-                    .filter(|edge| edge.is_finite())
-                    .is_none()
+                    .is_none_or(|edge| !edge.is_finite())
                     .then(|| missing.clone().unwrap_or_else(|| "above the last edge".to_owned())),
                 ..explain.clone()
             },
