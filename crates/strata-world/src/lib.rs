@@ -1,7 +1,7 @@
 //! The World: entities, edges in time and derived signals, made of answers, read by judgement.
 //!
-//! Floor 4. A page says what it wants ([`Ask`]); [`plan`] lists the queries in canonical
-//! vocabulary; somebody answers them; [`assemble`] joins the answers into an immutable [`World`].
+//! Floor 4. A page says what it wants ([`Ask`]); [`plan()`] lists the queries in canonical
+//! vocabulary; somebody answers them; [`assemble()`] joins the answers into an immutable [`World`].
 //! Pure: no I/O, no runtime, no wall clock. Same answers, same World.
 
 pub mod ask;

@@ -85,7 +85,7 @@ pub(crate) struct TopArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// Base address of a Prometheus, VictoriaMetrics, Mimir or Thanos, path prefix included
-    /// [default: url of [metrics] in the configuration].
+    /// [default: `url` of the section `metrics` in the configuration].
     #[arg(long, value_name = "URL")]
     pub(crate) metrics: Option<String>,
     /// Configuration file; `strata.toml` in the working directory is used when there is one.

@@ -2,7 +2,7 @@
 //!
 //! One query for each (signal, grain), over the grid when a track is wanted and at its end
 //! otherwise; the value of now is the last column of the track. Equal texts are asked once. The
-//! plan says all there is to know: [`crate::assemble`] finds answers by text, so that two plans
+//! plan says all there is to know: [`crate::assemble()`] finds answers by text, so that two plans
 //! of one ask differ only in what they leave out.
 
 pub(crate) mod inventory;
