@@ -172,7 +172,7 @@ impl Admission {
                 && Labels::from_encoded(encoded).is_some()
                 && !metric_name(encoded).is_empty()
             {
-                let room = index.len() < shared.settings.series_limit;
+                let room = shared.has_room(index.len());
                 *id = if room { index.insert(encoded, hash) } else { OVER_LIMIT };
             }
         }

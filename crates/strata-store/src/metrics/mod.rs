@@ -31,7 +31,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -142,6 +142,8 @@ struct Shared {
     /// Held by whoever carries series ids from one of the above to another; taken for writing
     /// when ids are given anew, see [`retention`].
     renaming: RwLock<()>,
+    /// Series that live in tiers only, when last counted.
+    idle: AtomicUsize,
     queue: Queue,
     trouble: Mutex<Option<String>>,
     damage: Damage,
@@ -151,7 +153,18 @@ struct Shared {
     _lock: File,
 }
 
+/// The index holds at most this many times the series of `series_limit`, those included that live
+/// in tiers only: two years of short-lived pods must not fill the memory.
+const IDLE_FACTOR: usize = 4;
+
 impl Shared {
+    /// Whether an index of `series` may take another.
+    fn has_room(&self, series: usize) -> bool {
+        let limit = self.settings.series_limit;
+        let idle = self.idle.load(Ordering::Relaxed);
+        series.saturating_sub(idle) < limit && series < limit.saturating_mul(IDLE_FACTOR)
+    }
+
     fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

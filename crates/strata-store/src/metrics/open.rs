@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, RwLock};
 
 use rustc_hash::FxHashMap;
@@ -22,7 +23,7 @@ use super::queue::Queue;
 use super::refused::Refused;
 use super::tiers::{self, Tiers};
 use super::writer::Writer;
-use super::{Counters, MetricStore, Shared, Threads};
+use super::{Counters, MetricStore, Shared, Threads, retention};
 
 /// Name of the file whose lock says that a process has the store open.
 const LOCK: &str = "LOCK";
@@ -52,12 +53,14 @@ pub(super) fn open(
         tiers: Tiers::new(loading.tiers),
         families: RwLock::new(loading.families),
         renaming: RwLock::new(()),
+        idle: AtomicUsize::new(0),
         trouble: Mutex::new(None),
         damage: Damage::default(),
         counters,
         refused: Refused::default(),
         _lock: lock,
     });
+    retention::count_idle(&shared);
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
         let thread = std::thread::Builder::new().name(name.to_owned());
         thread.spawn(work).map_err(StoreError::Thread)

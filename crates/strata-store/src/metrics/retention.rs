@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,19 @@ pub(super) fn apply(shared: &Shared, now_ms: i64) {
         }
     }
     forget_series(shared, WORTH_RENAMING);
+    count_idle(shared);
+}
+
+/// Count the series that live in tiers only. One that comes back counts as idle until the next
+/// count, which the end of any file brings.
+pub(super) fn count_idle(shared: &Shared) {
+    let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
+    let head = shared.head.read().unwrap_or_else(PoisonError::into_inner);
+    let days = shared.days_between(i64::MIN, i64::MAX);
+    let states: Vec<_> = days.iter().map(|day| day.state()).collect();
+    let in_raw = |id: &u32| head.holds(*id) || states.iter().any(|state| state.has(*id));
+    let active = (0..index.len() as u32).filter(in_raw).count();
+    shared.idle.store(index.len() - active, Ordering::Relaxed);
 }
 
 /// Drop series without samples from the index, giving the others new ids.
@@ -102,6 +116,44 @@ mod tests {
 
     const NOW: i64 = 1_795_305_720_000;
     const DAY: i64 = 86_400_000;
+
+    #[test]
+    fn series_that_live_in_tiers_only_leave_room_for_new_ones_up_to_a_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let options =
+            StoreOptions { series_limit: 2, retention: "2d".to_owned(), ..StoreOptions::default() };
+        let settings = options.validate(dir.path()).unwrap();
+        let clock = Arc::new(FixedClock::at(NOW));
+        let open = || {
+            let clock = Arc::<FixedClock>::clone(&clock);
+            MetricStore::open(settings.clone(), clock, &Meter::default()).unwrap()
+        };
+        let mut store = open();
+        let taken = |store: &MetricStore, n: u32, at_ms: i64| {
+            let mut batch = Batch::new(Arc::from("test"));
+            let labels = Labels::from_pairs([("__name__", "m"), ("n", &n.to_string())]);
+            batch.push(&labels, at_ms, 1.0);
+            store.append_blocking(batch).unwrap().appended == 1
+        };
+        for round in 0..IDLE_ROUNDS {
+            let now = NOW + i64::from(round) * 5 * DAY;
+            clock.set(now);
+            let (a, b) = (round * 3, round * 3 + 1);
+            assert!(taken(&store, a, now) && taken(&store, b, now), "round {round}");
+            assert!(!taken(&store, b + 1, now), "round {round}");
+            store.seal().unwrap();
+            clock.set(now + 2 * DAY);
+            assert!(store.downsample() > 0);
+            drop(store);
+            store = open();
+            apply(&store.shared, now + 4 * DAY);
+        }
+        clock.set(NOW + 100 * DAY);
+        assert!(!taken(&store, 1_000, NOW + 100 * DAY));
+    }
+
+    /// Two series a round fill an index of four times the limit of two.
+    const IDLE_ROUNDS: u32 = 4;
 
     #[test]
     fn series_without_samples_are_forgotten_and_the_others_keep_theirs() {

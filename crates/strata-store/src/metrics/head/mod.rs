@@ -93,6 +93,7 @@ pub(crate) struct Head {
     pool: Pool,
     /// Float samples behind the newest of their series, in time order.
     late: FxHashMap<u32, Vec<(i64, u64)>>,
+    late_samples: usize,
     histograms: FxHashMap<u32, Vec<PackedHistogram>>,
     histogram_bytes: usize,
     /// Samples, floats and histograms.
@@ -259,6 +260,7 @@ impl Head {
         let list = self.late.entry(id).or_default();
         let at = list.partition_point(|sample| sample.0 < time);
         list.insert(at, (time, bits));
+        self.late_samples += 1;
         self.note(time);
     }
 
@@ -373,7 +375,7 @@ impl Head {
         self.pool.clear();
         self.late.clear();
         self.histograms.clear();
-        (self.histogram_bytes, self.samples, self.active) = (0, 0, 0);
+        (self.histogram_bytes, self.late_samples, self.samples, self.active) = (0, 0, 0, 0);
         self.days.clear();
         (self.last_day, self.newest_ms) = (None, None);
     }
@@ -404,7 +406,35 @@ impl Head {
 
     /// Approximate bytes of memory that samples take.
     pub(crate) fn bytes(&self) -> usize {
-        let late: usize = if self.late.is_empty() { 0 } else { self.late.len() * 64 };
-        self.pool.bytes() + self.histogram_bytes + late
+        self.pool.bytes()
+            + self.histogram_bytes
+            + self.late.len() * LATE_LIST
+            + self.late_samples * LATE_SAMPLE
+    }
+}
+
+/// Bytes of a series' entry among the late ones.
+const LATE_LIST: usize = 64;
+/// Bytes of a late sample: its list, which grows by doubling, has up to as much room again.
+const LATE_SAMPLE: usize = 2 * size_of::<(i64, u64)>();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_samples_count_towards_the_memory_of_the_head() {
+        let mut head = Head::default();
+        head.grow(1);
+        let window = DAY_MS;
+        assert_eq!(head.append(0, DAY_MS, 1, window), Verdict::Appended);
+        let before = head.bytes();
+        for time in 0..10_000 {
+            assert_eq!(head.append(0, time, 1, window), Verdict::Appended);
+        }
+        let taken = head.bytes() - before;
+        assert!(taken >= 10_000 * size_of::<(i64, u64)>(), "{taken}");
+        head.clear();
+        assert_eq!(head.bytes(), before);
     }
 }
