@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use strata_model::Labels;
 use strata_query::engine::{AnswerSeries, Value};
 use strata_query::{Answer, QueryValue};
 
@@ -19,9 +20,20 @@ pub(super) fn table(answer: &Answer) -> Table {
         }
         QueryValue::String(at, text) => BTreeMap::from([(text.clone(), vec![(*at, 0.0)])]),
         QueryValue::Vector(series) | QueryValue::Matrix(series) => {
-            series.iter().map(|one| (one.labels.to_string(), points(one))).collect()
+            series.iter().map(|one| (name(&one.labels), points(one))).collect()
         }
     }
+}
+
+/// The labels as text. An edge is a number: a distant engine keeps the spelling of its source (`5`,
+/// `1e+06`), the embedded one has a single spelling.
+fn name(labels: &Labels) -> String {
+    let pairs = labels.iter().map(|(name, value)| {
+        let edge = if name == "le" { value.parse::<f64>().ok() } else { None };
+        let edge = edge.filter(|edge| edge.is_finite()).map(|edge| format!("{edge:?}"));
+        (name.to_owned(), edge.unwrap_or_else(|| value.to_owned()))
+    });
+    Labels::from_pairs(pairs).to_string()
 }
 
 fn points(series: &AnswerSeries) -> Vec<(i64, f64)> {
