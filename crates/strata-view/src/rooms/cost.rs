@@ -8,7 +8,7 @@ use super::{overview, tracks};
 use crate::page::block::{Block, Section};
 
 const WHOLE: [(&str, &str); 8] = [
-    ("per useful M tok", "l8.cost_per_useful_token"),
+    ("per useful token", "l8.cost_per_useful_token"),
     ("spend", "l8.cost_rate"),
     ("idle", "l8.idle_rate"),
     ("waste", "l8.waste_rate"),

@@ -14,7 +14,7 @@ use crate::words;
 
 /// The top strip: (label, signal).
 const NORTH: [(&str, &str); 6] = [
-    ("per useful M tok", "l8.cost_per_useful_token"),
+    ("per useful token", "l8.cost_per_useful_token"),
     ("spend", "l8.cost_rate"),
     ("goodput", "l8.goodput"),
     ("SLO budget used", "l8.budget_used"),

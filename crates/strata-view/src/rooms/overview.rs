@@ -62,7 +62,7 @@ fn numbers_of(layer: Layer) -> Three {
             &[("output", "l7.output_tokens"), ("errors", "l7.error_ratio")],
         ],
         Layer::L8Cost => [
-            &[("per useful M tok", "l8.cost_per_useful_token")],
+            &[("per useful token", "l8.cost_per_useful_token")],
             &[("power", "l8.power")],
             &[("tokens per joule", "l8.tokens_per_joule")],
         ],
