@@ -132,6 +132,10 @@ fn take_pair<'a>(rest: &mut &'a [u8]) -> Option<(&'a str, &'a str)> {
 }
 
 fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    std::str::from_utf8(take_bytes(rest)?).ok()
+}
+
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let mut length = 0_usize;
     // Four groups of seven bits: a label of up to 256 MiB, far above every limit in the house.
     for shift in [0, 7, 14, 21] {
@@ -141,7 +145,7 @@ fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
         if byte & 0x80 == 0 {
             let (text, tail) = rest.split_at_checked(length)?;
             *rest = tail;
-            return std::str::from_utf8(text).ok();
+            return Some(text);
         }
     }
     None
@@ -156,7 +160,17 @@ impl PartialOrd for Labels {
 /// Prometheus's order: pair by pair, names before values, the shorter set first.
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.iter().cmp(other.iter())
+        // The order of UTF-8 bytes is that of the characters.
+        let (mut ours, mut theirs) = (&*self.0, &*other.0);
+        loop {
+            match (take_bytes(&mut ours), take_bytes(&mut theirs)) {
+                (Some(a), Some(b)) if a == b => {}
+                (a, b) => return a.cmp(&b),
+            }
+            if ours.is_empty() && theirs.is_empty() {
+                return std::cmp::Ordering::Equal;
+            }
+        }
     }
 }
 

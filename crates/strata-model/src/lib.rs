@@ -28,6 +28,9 @@ pub use layer::Layer;
 pub use problem::Problem;
 pub use sample::{STALE_NAN, is_stale};
 pub use selector::{MatchOp, Matcher};
-pub use series::{Grouping, Points, SelectError, SelectHints, Selection, Series, SeriesSource};
+pub use series::{
+    Grouping, Points, SelectError, SelectHints, Selection, Series, SeriesSource, SeriesTakers,
+    TakeSeries,
+};
 pub use sink::{Receipt, Sink, SinkError};
 pub use source::{Fault, FaultCode, SourceKind, SourceState, SourceStatus};

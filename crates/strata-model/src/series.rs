@@ -78,6 +78,13 @@ pub enum SelectError {
     Storage(String),
 }
 
+/// Takes series one after the other on one of the threads that read them; says whether it wants
+/// more.
+pub type TakeSeries<'a> = Box<dyn FnMut(Series) -> bool + 'a>;
+
+/// Makes one [`TakeSeries`] for each thread that reads, which it is told the number of: 0, 1, ..
+pub type SeriesTakers<'a> = dyn Fn(usize) -> TakeSeries<'a> + Sync + 'a;
+
 /// A place series can be read from: the embedded store, a list in memory, or another of these seen
 /// through the catalog.
 pub trait SeriesSource: Send + Sync {
@@ -94,6 +101,26 @@ pub trait SeriesSource: Send + Sync {
         _notes: &mut Vec<String>,
     ) -> Result<Vec<Series>, SelectError> {
         self.select(selection)
+    }
+
+    /// Whether [`Self::visit`] hands these series over as they are read, on several threads.
+    fn streams(&self, _selection: &Selection) -> bool {
+        false
+    }
+
+    /// As [`Self::select`], handing each series over as soon as it is read: the samples of a
+    /// series are then used while they are at hand, and not all are in memory at one time.
+    ///
+    /// # Errors
+    /// Those of [`Self::select`]; some series may have been handed over by then.
+    fn visit<'a>(
+        &self,
+        selection: &Selection,
+        takers: &'a SeriesTakers<'a>,
+    ) -> Result<(), SelectError> {
+        let mut take = takers(0);
+        self.select(selection)?.into_iter().all(&mut take);
+        Ok(())
     }
 
     /// Label sets of the series that match any of `sets` in the range; all series when empty.

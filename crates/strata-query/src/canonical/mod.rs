@@ -22,6 +22,7 @@ use std::sync::Arc;
 use strata_model::catalog::{Catalog, Expansion};
 use strata_model::{
     Labels, METRIC_NAME, MatchOp, Matcher, Metadata, SelectError, Selection, Series, SeriesSource,
+    SeriesTakers,
 };
 
 use labels::{Relabel, Translated};
@@ -165,6 +166,23 @@ impl SeriesSource for CanonicalSource {
             notes.push(edges::note(name));
         }
         Ok(series)
+    }
+
+    fn streams(&self, selection: &Selection) -> bool {
+        self.canonical(&selection.matchers).is_none() && self.inner.streams(selection)
+    }
+
+    fn visit<'a>(
+        &self,
+        selection: &Selection,
+        takers: &'a SeriesTakers<'a>,
+    ) -> Result<(), SelectError> {
+        if self.canonical(&selection.matchers).is_none() {
+            return self.inner.visit(selection, takers);
+        }
+        let mut take = takers(0);
+        self.select(selection)?.into_iter().all(&mut take);
+        Ok(())
     }
 
     fn series(

@@ -222,7 +222,7 @@ fn many_series_are_answered_as_each_by_itself() {
             let QueryValue::Matrix(series) = answer.value else { panic!("{text}: no matrix") };
             (series, answer.annotations)
         };
-        let (mut all, notes) = ask(&together);
+        let (mut all, notes) = ask(&together.in_one_piece());
         let mut alone: Vec<_> = apart.iter().flat_map(|one| ask(one).0).collect();
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
         alone.sort_by(|a, b| a.labels.cmp(&b.labels));
@@ -232,6 +232,31 @@ fn many_series_are_answered_as_each_by_itself() {
     };
     check("rate({n!=\"\"}[5m])");
     check("max_over_time({n!=\"\"}[5m])");
+}
+
+#[test]
+fn series_given_one_by_one_answer_as_all_at_once() {
+    let mut rng = fastrand::Rng::with_seed(5);
+    let streamed = random::source(&random::data(5), 0);
+    let whole = streamed.in_one_piece();
+    let few = EvalOptions { max_samples: 3_000, ..EvalOptions::default() };
+    let narrow = EvalOptions { max_series: 8, ..EvalOptions::default() };
+    let mut answered = 0;
+    for _ in 0..400 {
+        let text = random::expression(&mut rng);
+        for options in [EvalOptions::default(), few, narrow] {
+            let query =
+                Query { text: &text, start_ms: 0, end_ms: 3_600_000, step_ms: Some(90_000) };
+            let ask = |source: &MemorySource| {
+                let answer = evaluate(source, &query, &options, &|| None);
+                answer.map(|answer| format!("{answer:?}")).map_err(|error| error.message)
+            };
+            let one_by_one = ask(&streamed);
+            assert_eq!(one_by_one, ask(&whole), "{text}");
+            answered += usize::from(one_by_one.is_ok());
+        }
+    }
+    assert!((400..1_150).contains(&answered), "{answered} of 1200 had an answer");
 }
 
 #[test]

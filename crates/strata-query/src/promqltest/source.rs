@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strata_model::{
     CounterResetHint, Labels, Matcher, Metadata, NativeHistogram, Points, SelectError, Selection,
-    Series, SeriesSource,
+    Series, SeriesSource, SeriesTakers,
 };
 
 /// Samples of one series.
@@ -19,7 +19,11 @@ struct Samples {
 #[derive(Debug, Clone, Default)]
 pub struct MemorySource {
     series: BTreeMap<Labels, Samples>,
+    in_one_piece: bool,
 }
+
+/// Threads whose work [`MemorySource::visit`] does, one after the other.
+const LANES: usize = 3;
 
 impl MemorySource {
     /// An empty source.
@@ -39,6 +43,11 @@ impl MemorySource {
         let samples = self.series.entry(labels.clone()).or_default();
         samples.floats.remove(&time_ms);
         samples.histograms.insert(time_ms, Arc::new(value));
+    }
+
+    /// The same samples, given all at once rather than series by series.
+    pub fn in_one_piece(&self) -> Self {
+        Self { in_one_piece: true, ..self.clone() }
     }
 
     /// Remove everything.
@@ -119,6 +128,22 @@ impl SeriesSource for MemorySource {
         });
         let empty = |one: &Series| one.points.times.is_empty() && one.points.histograms.is_empty();
         Ok(series.filter(|one| !empty(one)).collect())
+    }
+
+    fn streams(&self, _selection: &Selection) -> bool {
+        !self.in_one_piece
+    }
+
+    fn visit<'a>(
+        &self,
+        selection: &Selection,
+        takers: &'a SeriesTakers<'a>,
+    ) -> Result<(), SelectError> {
+        let series = self.select(selection)?;
+        for (lane, run) in series.chunks(series.len().div_ceil(LANES).max(1)).enumerate() {
+            run.iter().cloned().all(&mut takers(lane));
+        }
+        Ok(())
     }
 
     fn series(

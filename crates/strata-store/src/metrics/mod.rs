@@ -17,6 +17,7 @@ mod index;
 mod log;
 mod open;
 mod options;
+mod pass;
 mod queue;
 mod refused;
 mod retention;

@@ -1,24 +1,44 @@
 //! Reading: series by matchers, their samples out of day files and head.
 
-use std::collections::BTreeSet;
-use std::num::NonZero;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::panic::resume_unwind;
-use std::sync::{Arc, LazyLock, PoisonError};
-use std::thread::available_parallelism;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use strata_model::labels::iter_encoded;
-use strata_model::{Labels, Matcher, Metadata, SelectError, Selection, Series, SeriesSource};
+use strata_model::{
+    Labels, Matcher, Metadata, SelectError, Selection, Series, SeriesSource, SeriesTakers,
+};
 
 use super::Shared;
-use super::codec::block;
 use super::day::{Day, Gather, ReadBounds, TimeCache};
 use super::head::HeadSlice;
+use super::pass::{HeadRoom, Pass};
 use super::tiers::{Tier, TierQuery};
 
 impl SeriesSource for super::MetricStore {
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
-        self.shared.select(selection)
+        let lanes = Mutex::new(BTreeMap::new());
+        self.shared.visit(selection, &|number| {
+            let mut lane = CollectingLane { number, series: Vec::new(), lanes: &lanes };
+            Box::new(move |series| {
+                lane.series.push(series);
+                true
+            })
+        })?;
+        let lanes = lanes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(lanes.into_values().flatten().collect())
+    }
+
+    fn streams(&self, _selection: &Selection) -> bool {
+        true
+    }
+
+    fn visit<'a>(
+        &self,
+        selection: &Selection,
+        takers: &'a SeriesTakers<'a>,
+    ) -> Result<(), SelectError> {
+        self.shared.visit(selection, takers)
     }
 
     /// "In the range" is by whole days here: telling exactly would mean reading samples.
@@ -64,11 +84,29 @@ impl SeriesSource for super::MetricStore {
     }
 }
 
+/// What one thread of a selection has read; found in `lanes` once it is done.
+struct CollectingLane<'a> {
+    number: usize,
+    series: Vec<Series>,
+    lanes: &'a Mutex<BTreeMap<usize, Vec<Series>>>,
+}
+
+impl Drop for CollectingLane<'_> {
+    fn drop(&mut self) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.insert(self.number, std::mem::take(&mut self.series));
+    }
+}
+
 impl Shared {
-    fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
+    fn visit<'a>(
+        &self,
+        selection: &Selection,
+        takers: &'a SeriesTakers<'a>,
+    ) -> Result<(), SelectError> {
         let range = (selection.start_ms, selection.end_ms);
         if range.0 > range.1 {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let _ids_stay = self.renaming.read().unwrap_or_else(PoisonError::into_inner);
         let candidates = {
@@ -88,12 +126,13 @@ impl Shared {
         let days = self.days_between(range.0, range.1);
         let stand_ins = self.tiers.stand_ins(range, &days);
         if stand_ins.is_empty() {
-            let ids = by_block(ids, &days);
             let bounds = ReadBounds::new(&self.damage, settings.select_samples_limit);
             let pass = Pass { shared: self, range, bounds: &bounds };
-            return pass.read(&ids);
+            return pass.read(ids, &days, takers);
         }
-        self.select_with_tiers(selection, &ids, &days, &stand_ins)
+        let series = self.select_with_tiers(selection, &ids, &days, &stand_ins)?;
+        series.into_iter().all(&mut takers(0));
+        Ok(())
     }
 
     /// As `select` where tiers stand in for days that are gone: few points, one thread.
@@ -146,12 +185,12 @@ impl Shared {
         Err(self.too_many_samples())
     }
 
-    fn head_slices(&self, ids: &[u32]) -> Vec<Option<HeadSlice>> {
+    pub(super) fn head_slices(&self, ids: &[u32]) -> Vec<Option<HeadSlice>> {
         let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
         ids.iter().map(|&id| head.slice(id)).collect()
     }
 
-    fn too_many_samples(&self) -> SelectError {
+    pub(super) fn too_many_samples(&self) -> SelectError {
         SelectError::Limit(format!(
             "the query reads more than {} samples (store.select_samples_limit): add matchers or \
              shorten the range",
@@ -206,120 +245,5 @@ impl Shared {
             texts.extend(labels.filter_map(|(name, value)| pick(name, value)));
         }
         texts.into_iter().map(str::to_owned).collect()
-    }
-}
-
-/// One selection being read.
-struct Pass<'a> {
-    shared: &'a Shared,
-    range: (i64, i64),
-    bounds: &'a ReadBounds<'a>,
-}
-
-impl Pass<'_> {
-    /// The series with these ids, which come in the order of their blocks: cut into runs, one to a
-    /// thread. Only a block that a cut goes through is unpacked twice.
-    fn read(&self, ids: &[u32]) -> Result<Vec<Series>, SelectError> {
-        let run = ids.len().div_ceil(lanes(ids.len())).max(1);
-        let mut runs = ids.chunks(run);
-        let first = runs.next().unwrap_or_default();
-        std::thread::scope(|scope| {
-            let others: Vec<_> = runs.map(|ids| scope.spawn(|| self.read_run(ids))).collect();
-            let mut series = self.read_run(first)?;
-            for other in others {
-                series.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
-            }
-            Ok(series)
-        })
-    }
-
-    fn read_run(&self, ids: &[u32]) -> Result<Vec<Series>, SelectError> {
-        let Self { shared, range, bounds } = *self;
-        // The head first: a seal that ends in between moves samples to where they are looked for
-        // next, and what is seen in both places is one sample.
-        let slices = shared.head_slices(ids);
-        let mut gathers: Vec<Gather> = ids.iter().map(|_| Gather::default()).collect();
-        let mut cache = TimeCache::default();
-        for day in shared.days_between(range.0, range.1) {
-            let read = day.read(ids, range, &mut gathers, &mut cache, bounds);
-            read.map_err(|error| SelectError::Storage(error.chain()))?;
-            if bounds.exceeded() {
-                return Err(shared.too_many_samples());
-            }
-        }
-        let mut room = HeadRoom::default();
-        for (gather, slice) in gathers.iter_mut().zip(slices) {
-            if let Some(slice) = slice {
-                let before = gather.samples();
-                room.add(gather, &slice, range, &mut cache);
-                if !bounds.take(gather.samples() - before) {
-                    return Err(shared.too_many_samples());
-                }
-            }
-        }
-        let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
-        let filled = ids.iter().zip(gathers).filter(|(_, gather)| gather.samples() > 0);
-        let series = filled.map(|(&id, gather)| Series {
-            labels: index.labels(id),
-            points: gather.finish(&mut cache),
-        });
-        Ok(series.collect())
-    }
-}
-
-/// Ids in the order of the blocks of the newest of these days.
-fn by_block(mut ids: Vec<u32>, days: &[Arc<Day>]) -> Vec<u32> {
-    if let Some(day) = days.last().filter(|_| lanes(ids.len()) > 1) {
-        let state = day.state();
-        ids.sort_by_key(|&id| state.place(id));
-    }
-    ids
-}
-
-/// Threads that read for one selection, the one that asks included. Two to four cores unpack a
-/// dashboard's thousands of series in milliseconds; more would take from the writer and from other
-/// queries, of which each is given as many.
-pub(crate) const MAX_LANES: usize = 4;
-
-/// Series that repay a thread of their own: two blocks of each seal. Starting a thread costs about
-/// as much as unpacking a block.
-const SERIES_PER_LANE: usize = 2 * block::SERIES;
-
-/// Threads worth having for this many series.
-fn lanes(series: usize) -> usize {
-    static CORES: LazyLock<usize> =
-        LazyLock::new(|| available_parallelism().map_or(1, NonZero::get));
-    (series / SERIES_PER_LANE).clamp(1, MAX_LANES.min(*CORES))
-}
-
-/// Samples of one series out of the head; the room is used again for the next.
-#[derive(Default)]
-struct HeadRoom {
-    times: Vec<i64>,
-    bits: Vec<u64>,
-    values: Vec<f64>,
-}
-
-impl HeadRoom {
-    fn add(
-        &mut self,
-        gather: &mut Gather,
-        slice: &HeadSlice,
-        range: (i64, i64),
-        cache: &mut TimeCache,
-    ) {
-        let Self { times, bits, values } = self;
-        times.clear();
-        bits.clear();
-        values.clear();
-        slice.floats(times, bits);
-        values.extend(bits.iter().copied().map(f64::from_bits));
-        gather.add(&cache.intern(times), values, range.0, range.1);
-        for (time, packed) in &slice.histograms {
-            if *time >= range.0 && *time <= range.1 {
-                // Packed by this process a moment ago; there is no way for it not to unpack.
-                gather.add_histogram(*time, packed);
-            }
-        }
     }
 }

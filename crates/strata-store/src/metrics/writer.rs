@@ -328,7 +328,7 @@ impl Writer {
             let Some(slice) = head.slice(id) else { continue };
             times.clear();
             bits.clear();
-            slice.floats(&mut times, &mut bits);
+            slice.floats(&mut times, &mut bits, |bits| bits);
             times.extend(slice.histograms.iter().map(|sample| sample.0));
             let mut days: Vec<i64> = times.iter().map(|&time| day_of(time)).collect();
             days.sort_unstable();

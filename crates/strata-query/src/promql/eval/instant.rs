@@ -3,6 +3,7 @@
 use strata_model::{Points, SelectHints, Selection, Series, is_stale};
 
 use super::{Evaluator, Outcome, failed};
+use crate::engine::QueryError;
 use crate::promql::syntax::{AtModifier, RangeKind, Span, VectorSelector, When};
 use crate::promql::value::{Column, Row, Steps};
 
@@ -95,10 +96,7 @@ impl Evaluator<'_> {
             self.notes.source_says(&text, span);
         }
         if series.len() > self.options.max_series {
-            let limit = self.options.max_series;
-            return Err(failed(format_args!(
-                "expanding series: the selector matches more than {limit} series, narrow it"
-            )));
+            return Err(too_many_series(self.options.max_series));
         }
         let samples = series.iter().map(|s| s.points.times.len() + s.points.histograms.len());
         self.hold(samples.sum::<usize>() as u64)?;
@@ -130,23 +128,31 @@ impl Evaluator<'_> {
         if reference.steps().count == 0 {
             return Ok(Vec::new());
         }
+        let selection = self.instant_selection(node, reference, func);
+        self.select_for(node, &selection)
+    }
+
+    /// What an instant selector asks for; `reference` has steps.
+    fn instant_selection(
+        &self,
+        node: &VectorSelector,
+        reference: &Reference,
+        func: Option<&str>,
+    ) -> Selection {
         let lookback = self.options.lookback_ms;
         let ahead = if node.kind == RangeKind::Smoothed { lookback } else { 0 };
         let steps = reference.steps();
-        self.select_for(
-            node,
-            &Selection {
-                matchers: node.matchers.clone(),
-                start_ms: reference.first().saturating_sub(lookback - 1),
-                end_ms: reference.last().saturating_add(ahead),
-                hints: SelectHints {
-                    step_ms: if steps.count > 1 { steps.step } else { 0 },
-                    range_ms: 0,
-                    func: func.map(str::to_owned),
-                    sums: self.sums.clone(),
-                },
+        Selection {
+            matchers: node.matchers.clone(),
+            start_ms: reference.first().saturating_sub(lookback - 1),
+            end_ms: reference.last().saturating_add(ahead),
+            hints: SelectHints {
+                step_ms: if steps.count > 1 { steps.step } else { 0 },
+                range_ms: 0,
+                func: func.map(str::to_owned),
+                sums: self.sums.clone(),
             },
-        )
+        }
     }
 
     pub(super) fn vector_selector(
@@ -155,6 +161,17 @@ impl Evaluator<'_> {
         steps: Steps,
     ) -> Outcome<Vec<Row>> {
         let reference = Reference::new(&node.when, steps);
+        if node.kind != RangeKind::Smoothed && steps.count > 0 {
+            let selection = self.instant_selection(node, &reference, None);
+            if self.streams(&selection) {
+                let lookback = self.options.lookback_ms;
+                return self.stream(&selection, node.stats_only, &|one, _| {
+                    let column = latest_column(&one.points, &reference, lookback);
+                    let row = Row { labels: one.labels, drop_name: false, column };
+                    Ok((!row.column.is_empty()).then_some(row))
+                });
+            }
+        }
         let series = self.instant_series(node, &reference, None)?;
         let mut rows = Vec::with_capacity(series.len());
         for one in series {
@@ -198,6 +215,13 @@ impl Evaluator<'_> {
         }
         Ok(rows)
     }
+}
+
+/// A selector matches more series than a query may ask for.
+pub(super) fn too_many_series(limit: usize) -> QueryError {
+    failed(format_args!(
+        "expanding series: the selector matches more than {limit} series, narrow it"
+    ))
 }
 
 fn latest_column(points: &Points, reference: &Reference, lookback: i64) -> Column {

@@ -7,6 +7,7 @@ mod distribution;
 mod elementwise;
 mod extended;
 mod finish;
+mod frames;
 mod histograms;
 mod info;
 mod instant;
@@ -19,6 +20,7 @@ mod range;
 mod ranked;
 mod rate;
 mod regression;
+mod stream;
 mod windows;
 
 use std::fmt;

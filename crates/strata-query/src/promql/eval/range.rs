@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use strata_model::{
-    CounterResetHint, Labels, NativeHistogram, Points, SelectHints, Selection, is_stale,
+    CounterResetHint, Labels, NativeHistogram, Points, SelectHints, Selection, Series, is_stale,
 };
 
 use super::instant::Reference;
@@ -19,6 +19,13 @@ pub(super) struct RangeSeries {
     pub(super) labels: Labels,
     pub(super) drop_name: bool,
     pub(super) points: Points,
+}
+
+impl RangeSeries {
+    pub(super) fn new(series: Series) -> Self {
+        let points = without_stale(series.points);
+        Self { labels: series.labels, drop_name: false, points }
+    }
 }
 
 /// The argument of a range function.
@@ -156,6 +163,21 @@ impl Evaluator<'_> {
         steps: Steps,
         func: Option<&str>,
     ) -> Outcome<RangeInput> {
+        let (mut input, selection) = self.range_selection(node, steps, func);
+        if let Some(selection) = selection {
+            let series = self.select_for(&node.selector, &selection)?;
+            input.series.extend(series.into_iter().map(RangeSeries::new));
+        }
+        Ok(input)
+    }
+
+    /// The argument without its series, and what to ask for to have them; nothing without steps.
+    pub(super) fn range_selection(
+        &self,
+        node: &MatrixSelector,
+        steps: Steps,
+        func: Option<&str>,
+    ) -> (RangeInput, Option<Selection>) {
         let selector = &node.selector;
         let reference = Reference::new(&selector.when, steps);
         let lookback = self.options.lookback_ms;
@@ -164,35 +186,22 @@ impl Evaluator<'_> {
             RangeKind::Anchored => (lookback, 0),
             RangeKind::Smoothed => (lookback, lookback),
         };
-        let series = if steps.count == 0 {
-            Vec::new()
-        } else {
-            self.select_for(
-                selector,
-                &Selection {
-                    matchers: selector.matchers.clone(),
-                    start_ms: reference.first().saturating_sub(node.range_ms + before - 1),
-                    end_ms: reference.last().saturating_add(after),
-                    hints: SelectHints {
-                        step_ms: if steps.count > 1 { steps.step } else { 0 },
-                        range_ms: node.range_ms,
-                        func: func.map(str::to_owned),
-                        sums: self.sums.clone(),
-                    },
-                },
-            )?
-        };
-        let series = series
-            .into_iter()
-            .map(|one| RangeSeries {
-                labels: one.labels,
-                drop_name: false,
-                points: without_stale(one.points),
-            })
-            .collect();
+        let selection = (steps.count > 0).then(|| Selection {
+            matchers: selector.matchers.clone(),
+            start_ms: reference.first().saturating_sub(node.range_ms + before - 1),
+            end_ms: reference.last().saturating_add(after),
+            hints: SelectHints {
+                step_ms: if steps.count > 1 { steps.step } else { 0 },
+                range_ms: node.range_ms,
+                func: func.map(str::to_owned),
+                sums: self.sums.clone(),
+            },
+        });
         let span = Span { start: selector.span.start, end: node.end };
         let (kind, range_ms) = (selector.kind, node.range_ms);
-        Ok(RangeInput { series, span, kind, range_ms, reference, before, after })
+        let input =
+            RangeInput { series: Vec::new(), span, kind, range_ms, reference, before, after };
+        (input, selection)
     }
 
     pub(super) fn subquery(&mut self, node: &Subquery, steps: Steps) -> Outcome<RangeInput> {

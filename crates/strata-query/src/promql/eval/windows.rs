@@ -10,7 +10,9 @@ use strata_model::METRIC_NAME;
 use strata_model::selector::MatchOp;
 use strata_model::{Labels, Matcher};
 
+use super::frames::Frames;
 use super::range::{RangeInput, RangeSeries, Window, Windows};
+use super::stream::Room;
 use super::{Evaluator, Interrupt, Outcome, failed, over_time, rate};
 use crate::promql::notes::Notes;
 use crate::promql::syntax::{Call, Expr, RangeKind, Span};
@@ -78,6 +80,18 @@ impl Evaluator<'_> {
         let input = match &node.args[ranged] {
             Expr::Matrix(selector) => {
                 check_kind(name, selector.selector.kind)?;
+                let (input, selection) = self.range_selection(selector, steps, Some(name));
+                if let Some(selection) = selection
+                    && name != "absent_over_time"
+                    && self.streams(&selection)
+                {
+                    let (interrupt, input) = (self.interrupt, &input);
+                    let pass = Pass { name, input, scalars: &scalars, interrupt };
+                    let stats_only = selector.selector.stats_only;
+                    return self.stream(&selection, stats_only, &|one, room| {
+                        pass.row(&RangeSeries::new(one), room)
+                    });
+                }
                 self.range_selector_for(selector, steps, Some(name))?
             }
             Expr::Subquery(subquery) => self.subquery(subquery, steps)?,
@@ -86,16 +100,10 @@ impl Evaluator<'_> {
         if name == "absent_over_time" {
             return Ok(absent_over_time(&input, &node.args[ranged]));
         }
+        let pass = Pass { name, input: &input, scalars: &scalars, interrupt: self.interrupt };
         let live = AtomicU64::new(self.live);
-        let pass = Pass {
-            name,
-            input: &input,
-            scalars: &scalars,
-            interrupt: self.interrupt,
-            live: &live,
-            max_samples: self.options.max_samples,
-        };
-        let outcome = pass.rows(&mut self.notes);
+        let held = Held { live: &live, most: self.options.max_samples };
+        let outcome = pass.rows(held, &mut self.notes);
         self.live = live.into_inner();
         outcome
     }
@@ -107,26 +115,27 @@ struct Pass<'a> {
     input: &'a RangeInput,
     scalars: &'a Scalars,
     interrupt: &'a Interrupt<'a>,
-    /// Samples the query holds in memory, over all threads.
+}
+
+/// Samples the query holds in memory, over all threads, and how many it may.
+#[derive(Clone, Copy)]
+struct Held<'a> {
     live: &'a AtomicU64,
-    max_samples: u64,
+    most: u64,
 }
 
 impl Pass<'_> {
     /// The series in order, cut into runs, one to a thread. What the runs note is put together in
     /// their order, so that the answer is that of one thread.
-    fn rows(&self, notes: &mut Notes) -> Outcome<Vec<Row>> {
+    fn rows(&self, held: Held<'_>, notes: &mut Notes) -> Outcome<Vec<Row>> {
         let series = &self.input.series;
         let run = series.len().div_ceil(self.lanes()).max(1);
         let mut runs = series.chunks(run);
         let first = runs.next().unwrap_or_default();
         std::thread::scope(|scope| {
-            let later = |run| {
-                let mut notes = Notes::default();
-                self.run(run, &mut notes).map(|rows| (rows, notes))
-            };
-            let others: Vec<_> = runs.map(|run| scope.spawn(move || later(run))).collect();
-            let mut rows = self.run(first, notes)?;
+            let others: Vec<_> = runs.map(|run| scope.spawn(move || self.run(run, held))).collect();
+            let (mut rows, noted) = self.run(first, held)?;
+            notes.absorb(noted);
             for other in others {
                 let (more, noted) = other.join().unwrap_or_else(|panic| resume_unwind(panic))?;
                 rows.extend(more);
@@ -146,22 +155,27 @@ impl Pass<'_> {
         (work / WORK_PER_LANE).clamp(1, MAX_LANES.min(*CORES))
     }
 
-    fn run(&self, series: &[RangeSeries], notes: &mut Notes) -> Outcome<Vec<Row>> {
-        let keeps_name = matches!(self.name, "last_over_time" | "first_over_time");
+    fn run(&self, series: &[RangeSeries], held: Held<'_>) -> Outcome<(Vec<Row>, Notes)> {
         let mut rows = Vec::with_capacity(series.len());
-        let mut frames = None;
+        let mut room = Room::default();
         for one in series {
             super::poll(self.interrupt)?;
-            let column = self.column(one, notes, &mut frames)?;
-            if !column.is_empty() {
-                let held = column.len() as u64;
-                let live = self.live.fetch_add(held, Ordering::Relaxed).saturating_add(held);
-                super::check_held(live, self.max_samples)?;
-                let drop_name = one.drop_name || !keeps_name;
-                rows.push(Row { labels: one.labels.clone(), drop_name, column });
+            if let Some(row) = self.row(one, &mut room)? {
+                let more = row.column.len() as u64;
+                let live = held.live.fetch_add(more, Ordering::Relaxed).saturating_add(more);
+                super::check_held(live, held.most)?;
+                rows.push(row);
             }
         }
-        Ok(rows)
+        Ok((rows, room.notes))
+    }
+
+    fn row(&self, one: &RangeSeries, room: &mut Room) -> Outcome<Option<Row>> {
+        let keeps_name = matches!(self.name, "last_over_time" | "first_over_time");
+        let column = self.column(one, &mut room.notes, &mut room.frames)?;
+        let drop_name = one.drop_name || !keeps_name;
+        let row = Row { labels: one.labels.clone(), drop_name, column };
+        Ok((!row.column.is_empty()).then_some(row))
     }
 
     /// The values of one series at all steps.
@@ -169,7 +183,7 @@ impl Pass<'_> {
         &self,
         series: &RangeSeries,
         notes: &mut Notes,
-        frames: &mut Option<rate::Frames>,
+        frames: &mut Frames,
     ) -> Outcome<Column> {
         let Self { name, input, .. } = *self;
         // A name that no longer fits is not worth a note.

@@ -42,7 +42,7 @@ pub(crate) const FORMAT: i64 = 1;
 pub(crate) const PAGE_SIZE: u32 = 1_024;
 
 /// Idle read connections kept per day: one for each thread of a selection.
-const READERS_KEPT: usize = super::select::MAX_LANES;
+const READERS_KEPT: usize = super::pass::MAX_LANES;
 
 /// The times one seal covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

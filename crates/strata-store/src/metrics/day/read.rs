@@ -1,5 +1,6 @@
 //! Reading samples out of a day file for many series at once.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -50,18 +51,38 @@ pub(crate) struct Gather {
 impl Gather {
     /// Add the samples of a column that lie in the range; `values` are as many as `times`.
     pub(crate) fn add(&mut self, times: &Arc<[i64]>, values: &[f64], start_ms: i64, end_ms: i64) {
-        let from = times.partition_point(|&time| time < start_ms);
-        let to = times.partition_point(|&time| time <= end_ms);
-        let (Some(&first), Some(&last)) = (times.get(from), times.get(to.wrapping_sub(1))) else {
+        let within = within(times, (start_ms, end_ms));
+        self.values.extend_from_slice(values.get(within.clone()).unwrap_or_default());
+        self.add_piece(Arc::clone(times), within);
+    }
+
+    /// Add a column that `fill` appends to the values, as many as the times it gives back; what is
+    /// outside the range goes again.
+    pub(crate) fn add_with(
+        &mut self,
+        range: (i64, i64),
+        fill: impl FnOnce(&mut Vec<f64>) -> Arc<[i64]>,
+    ) {
+        let start = self.values.len();
+        let times = fill(&mut self.values);
+        let within = within(&times, range);
+        self.values.truncate(start + within.end);
+        self.values.drain(start..start + within.start);
+        self.add_piece(times, within);
+    }
+
+    fn add_piece(&mut self, times: Arc<[i64]>, within: Range<usize>) {
+        let (Some(&first), Some(&last)) =
+            (times.get(within.start), times.get(within.end.wrapping_sub(1)))
+        else {
             return;
         };
-        if from >= to {
+        if within.is_empty() {
             return;
         }
         self.overlaps |= self.last.is_some_and(|previous| previous >= first);
         self.last = self.last.max(Some(last));
-        self.values.extend_from_slice(values.get(from..to).unwrap_or_default());
-        self.pieces.push(Piece { times: Arc::clone(times), from, to });
+        self.pieces.push(Piece { times, from: within.start, to: within.end });
     }
 
     /// Add a packed histogram in the range; damaged bytes are left out and reported.
@@ -103,25 +124,49 @@ impl Gather {
     }
 }
 
+/// Those of the times that lie in the range, both ends included. Empty when none does, even where
+/// the range is upside down.
+fn within(times: &[i64], (start_ms, end_ms): (i64, i64)) -> Range<usize> {
+    let to = times.partition_point(|&time| time <= end_ms);
+    times.partition_point(|&time| time < start_ms).min(to)..to
+}
+
 /// Part of a column by address and bounds: equal keys are equal times.
 type PieceKey = (usize, usize, usize);
+
+/// A column and what it was joined from.
+struct Joined {
+    times: Arc<[i64]>,
+    _from: Vec<Piece>,
+}
+
+/// Length of a time column, and its first, middle and last time.
+type ColumnKey = (usize, Option<i64>, Option<i64>, Option<i64>);
 
 /// Time columns that one thread of a selection has read, each in memory once.
 #[derive(Default)]
 pub(crate) struct TimeCache {
     columns: FxHashMap<(i64, i64), Option<Arc<[i64]>>>,
-    interned: FxHashMap<u64, Arc<[i64]>>,
-    joined: FxHashMap<Vec<PieceKey>, Arc<[i64]>>,
+    interned: FxHashMap<ColumnKey, Arc<[i64]>>,
+    /// Known by the addresses of what was joined, which therefore is kept.
+    joined: FxHashMap<Vec<PieceKey>, Joined>,
 }
 
 impl TimeCache {
     /// Share this column if an equal one is known.
     pub(crate) fn intern(&mut self, times: &[i64]) -> Arc<[i64]> {
-        let mut hasher = rustc_hash::FxHasher::default();
-        std::hash::Hash::hash(times, &mut hasher);
-        let known = self.interned.entry(std::hash::Hasher::finish(&hasher));
-        let shared = known.or_insert_with(|| Arc::from(times));
+        let middle = times.get(times.len() / 2).copied();
+        // Enough to tell columns of different targets apart; equality is looked at below.
+        let key = (times.len(), times.first().copied(), middle, times.last().copied());
+        let shared = self.interned.entry(key).or_insert_with(|| Arc::from(times));
         if **shared == *times { Arc::clone(shared) } else { Arc::from(times) }
+    }
+
+    /// Forget the columns if there are more than this many.
+    pub(crate) fn forget_beyond(&mut self, most: usize) {
+        if self.columns.len().max(self.interned.len()).max(self.joined.len()) > most {
+            *self = Self::default();
+        }
     }
 
     fn joined(&mut self, pieces: &[Piece]) -> Arc<[i64]> {
@@ -134,9 +179,9 @@ impl TimeCache {
         let key = pieces.iter().map(|piece| (piece.times.as_ptr() as usize, piece.from, piece.to));
         let joined = self.joined.entry(key.collect()).or_insert_with(|| {
             let all = pieces.iter().flat_map(|piece| &piece.times[piece.from..piece.to]);
-            all.copied().collect()
+            Joined { times: all.copied().collect(), _from: pieces.to_vec() }
         });
-        Arc::clone(joined)
+        Arc::clone(&joined.times)
     }
 }
 

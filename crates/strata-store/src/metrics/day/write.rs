@@ -353,7 +353,7 @@ impl Pass {
         self.bits.clear();
         let slice = head.read().unwrap_or_else(PoisonError::into_inner).slice(id);
         let Some(slice) = slice else { return false };
-        slice.floats(&mut self.times, &mut self.bits);
+        slice.floats(&mut self.times, &mut self.bits, |bits| bits);
         let start = self.times.partition_point(|&time| day_of(time) < day);
         let end = self.times.partition_point(|&time| day_of(time) <= day);
         let from = (start + self.part * block::MAX_SAMPLES).min(end);

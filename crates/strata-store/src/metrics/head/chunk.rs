@@ -13,6 +13,7 @@ const RAW: u64 = 0;
 const RESCALE: u64 = 1;
 /// Added to every `ZigZag` delta so that the escapes stay free.
 const ESCAPES: u64 = 2;
+const ESCAPES_U8: u8 = ESCAPES as u8;
 
 /// After this many raw values in a row the series is taken for binary noise and the search over
 /// scales, the dearest step, is skipped.
@@ -74,12 +75,16 @@ impl State {
                 self.integer = reader.i64()?;
                 self.last_bits = decimal::from_integer(self.integer, self.scale).to_bits();
             }
-            delta => {
-                self.integer = self.integer.wrapping_add(unzigzag(delta - ESCAPES));
-                self.last_bits = decimal::from_integer(self.integer, self.scale).to_bits();
-            }
+            token => self.step(token),
         }
         Some((self.last_time, self.last_bits))
+    }
+
+    /// Move the value on by a token that is no escape.
+    #[inline]
+    fn step(&mut self, token: u64) {
+        self.integer = self.integer.wrapping_add(unzigzag(token - ESCAPES));
+        self.last_bits = decimal::from_integer(self.integer, self.scale).to_bits();
     }
 }
 
@@ -100,16 +105,40 @@ fn take_xor(reader: &mut Reader<'_>) -> Option<u64> {
     Some(u64::from_be_bytes(bytes))
 }
 
-/// Unpack a whole stream.
-pub(crate) fn decode_all(bytes: &[u8], times: &mut Vec<i64>, bits: &mut Vec<u64>) {
-    // A token takes two bytes or more; most take three.
-    times.reserve(bytes.len() / 3);
-    bits.reserve(bytes.len() / 3);
-    let mut reader = Reader::new(bytes);
+/// Unpack a whole stream of about `count` samples, values by their bits or as what `value` makes
+/// of these.
+pub(crate) fn decode_all<V>(
+    bytes: &[u8],
+    count: usize,
+    times: &mut Vec<i64>,
+    values: &mut Vec<V>,
+    value: impl Fn(u64) -> V,
+) {
+    times.reserve(count);
+    values.reserve(count);
+    let mut rest = bytes;
     let mut state = State::default();
-    while let Some((time, value)) = state.decode(&mut reader) {
-        times.push(time);
-        bits.push(value);
+    loop {
+        // By far the commonest tokens: on time, and a value delta of one byte or two.
+        let (token, tail) = match *rest {
+            [0, value @ ESCAPES_U8..0x80, ref tail @ ..] => (u64::from(value), tail),
+            [0, low @ 0x80..=u8::MAX, high @ 0..0x80, ref tail @ ..] => {
+                (u64::from(low & 0x7f) | u64::from(high) << 7, tail)
+            }
+            _ => {
+                let mut reader = Reader::new(rest);
+                let Some((time, bits)) = state.decode(&mut reader) else { return };
+                rest = reader.rest();
+                times.push(time);
+                values.push(value(bits));
+                continue;
+            }
+        };
+        rest = tail;
+        state.last_time = state.last_time.wrapping_add(state.delta);
+        state.step(token);
+        times.push(state.last_time);
+        values.push(value(state.last_bits));
     }
 }
 
@@ -136,13 +165,13 @@ mod tests {
                 state.encode(time, bits, &mut bytes);
             }
             let (mut times, mut values) = (Vec::new(), Vec::new());
-            decode_all(&bytes, &mut times, &mut values);
+            decode_all(&bytes, samples.len(), &mut times, &mut values, |bits| bits);
             prop_assert_eq!(times.into_iter().zip(values).collect::<Vec<_>>(), samples);
         }
 
         #[test]
         fn any_bytes_are_refused_quietly(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            decode_all(&bytes, &mut Vec::new(), &mut Vec::new());
+            decode_all(&bytes, 0, &mut Vec::new(), &mut Vec::new(), f64::from_bits);
         }
     }
 

@@ -58,31 +58,40 @@ pub(crate) type PackedHistogram = (i64, Box<[u8]>);
 #[derive(Debug, Default, Clone)]
 pub(crate) struct HeadSlice {
     chain: Vec<u8>,
+    /// Samples in the chain.
+    count: usize,
     late: Vec<(i64, u64)>,
     pub(crate) histograms: Vec<PackedHistogram>,
 }
 
 impl HeadSlice {
-    /// Float samples in time order.
-    pub(crate) fn floats(&self, times: &mut Vec<i64>, bits: &mut Vec<u64>) {
+    /// Append the float samples in time order, values by their bits or as what `value` makes of
+    /// these.
+    pub(crate) fn floats<V>(
+        &self,
+        times: &mut Vec<i64>,
+        values: &mut Vec<V>,
+        value: impl Fn(u64) -> V,
+    ) {
         let start = times.len();
-        chunk::decode_all(&self.chain, times, bits);
+        let start_of_values = values.len();
+        chunk::decode_all(&self.chain, self.count, times, values, &value);
         if self.late.is_empty() {
             return;
         }
         let tail_times = times.split_off(start);
-        let tail_bits = bits.split_off(start);
+        let tail_values = values.split_off(start_of_values);
         let mut late = self.late.iter().copied().peekable();
-        for sample in tail_times.into_iter().zip(tail_bits) {
-            while let Some(early) = late.next_if(|early| early.0 < sample.0) {
+        for (time, of) in tail_times.into_iter().zip(tail_values) {
+            while let Some(early) = late.next_if(|early| early.0 < time) {
                 times.push(early.0);
-                bits.push(early.1);
+                values.push(value(early.1));
             }
-            times.push(sample.0);
-            bits.push(sample.1);
+            times.push(time);
+            values.push(of);
         }
         times.extend(late.clone().map(|sample| sample.0));
-        bits.extend(late.map(|sample| sample.1));
+        values.extend(late.map(|sample| value(sample.1)));
     }
 }
 
@@ -286,7 +295,7 @@ impl Head {
         let (mut times, mut bits) = (Vec::new(), Vec::new());
         let mut packed = Vec::new();
         self.pool.read(series.chain, &mut packed);
-        chunk::decode_all(&packed, &mut times, &mut bits);
+        chunk::decode_all(&packed, series.count as usize, &mut times, &mut bits, |bits| bits);
         times.binary_search(&time).ok().map(|at| bits[at])
     }
 
@@ -306,6 +315,7 @@ impl Head {
         }
         let mut slice = HeadSlice {
             chain: Vec::new(),
+            count: series.count as usize,
             late: late.cloned().unwrap_or_default(),
             histograms: histograms.cloned().unwrap_or_default(),
         };

@@ -226,3 +226,35 @@ fn many_series_are_read_whole_and_within_the_limit() {
     let error = store.select(&selection).unwrap_err();
     assert!(error.to_string().contains("select_samples_limit"), "{error}");
 }
+
+#[test]
+fn many_series_come_whole_whatever_their_order_on_each_day() {
+    const SERIES: u32 = 500;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let yesterday = NOW - 600_000;
+    // Yesterday's file knows them in one order and today's in another, some in one file only.
+    let first: Vec<u32> = (0..SERIES).filter(|n| n % 7 != 0).collect();
+    let second: Vec<u32> = (0..SERIES).map(|n| n * 171 % SERIES).filter(|n| n % 5 != 0).collect();
+    for (order, start) in [(&first, yesterday), (&second, NOW)] {
+        for at in [start, start + 15_000] {
+            let samples: Vec<_> = order.iter().map(|&n| (n, at, f64::from(n) + 0.5)).collect();
+            store.append_blocking(batch(&samples)).unwrap();
+        }
+        store.seal().unwrap();
+    }
+    store.append_blocking(batch(&[(1, NOW + 30_000, 1.5)])).unwrap();
+    let mut expected: Vec<(String, Vec<(i64, u64)>)> = Vec::new();
+    for n in 0..SERIES {
+        let starts = [(n % 7 != 0, yesterday), (n % 5 != 0, NOW)];
+        let starts = starts.iter().filter(|(there, _)| *there);
+        let mut times: Vec<i64> = starts.flat_map(|&(_, start)| [start, start + 15_000]).collect();
+        times.extend((n == 1).then_some(NOW + 30_000));
+        if !times.is_empty() {
+            let bits = (f64::from(n) + 0.5).to_bits();
+            expected.push((n.to_string(), times.into_iter().map(|time| (time, bits)).collect()));
+        }
+    }
+    expected.sort();
+    assert_eq!(read(&store, yesterday, NOW + 30_000), expected);
+}

@@ -1,0 +1,196 @@
+//! Reading the samples of many series: on several threads, a few blocks at a time.
+
+use std::num::NonZero;
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::{Arc, LazyLock, PoisonError};
+use std::thread::available_parallelism;
+
+use strata_model::{SelectError, Series, SeriesTakers, TakeSeries};
+
+use super::Shared;
+use super::codec::block;
+use super::day::{Day, Gather, ReadBounds, TimeCache};
+use super::head::HeadSlice;
+
+/// One selection being read.
+pub(super) struct Pass<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) range: (i64, i64),
+    pub(super) bounds: &'a ReadBounds<'a>,
+}
+
+impl Pass<'_> {
+    /// Read the series with these ids in the order of their blocks, cut into runs, one to a
+    /// thread. Only a block that such a cut goes through is unpacked twice.
+    pub(super) fn read<'a>(
+        &self,
+        ids: Vec<u32>,
+        days: &[Arc<Day>],
+        takers: &'a SeriesTakers<'a>,
+    ) -> Result<(), SelectError> {
+        let ids = by_block(ids, days);
+        let run = ids.len().div_ceil(lanes(ids.len())).max(1);
+        let mut runs = ids.chunks(run).enumerate();
+        let (_, first) = runs.next().unwrap_or_default();
+        std::thread::scope(|scope| {
+            let spawn =
+                |(lane, ids)| scope.spawn(move || self.read_run(ids, days, &mut takers(lane)));
+            let others: Vec<_> = runs.map(spawn).collect();
+            let mut outcome = self.read_run(first, days, &mut takers(0));
+            for other in others {
+                let other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+                outcome = outcome.and(other);
+            }
+            outcome
+        })
+    }
+
+    fn read_run(
+        &self,
+        ids: &[u32],
+        days: &[Arc<Day>],
+        take: &mut TakeSeries<'_>,
+    ) -> Result<(), SelectError> {
+        let mut cache = TimeCache::default();
+        for part in parts(ids, days) {
+            let wants_more = self.read_part(&ids[part], &mut cache, take)?;
+            if !wants_more {
+                break;
+            }
+            cache.forget_beyond(TIME_COLUMNS);
+        }
+        Ok(())
+    }
+
+    /// False when `take` wants no more.
+    fn read_part(
+        &self,
+        ids: &[u32],
+        cache: &mut TimeCache,
+        take: &mut TakeSeries<'_>,
+    ) -> Result<bool, SelectError> {
+        let Self { shared, range, bounds } = *self;
+        // The head first: a seal that ends in between moves samples to where they are looked for
+        // next, and what is seen in both places is one sample.
+        let slices = shared.head_slices(ids);
+        let mut gathers: Vec<Gather> = ids.iter().map(|_| Gather::default()).collect();
+        for day in shared.days_between(range.0, range.1) {
+            let read = day.read(ids, range, &mut gathers, cache, bounds);
+            read.map_err(|error| SelectError::Storage(error.chain()))?;
+            if bounds.exceeded() {
+                return Err(shared.too_many_samples());
+            }
+        }
+        let mut room = HeadRoom::default();
+        for ((gather, slice), &id) in gathers.into_iter().zip(slices).zip(ids) {
+            let mut gather = gather;
+            if let Some(slice) = slice {
+                let before = gather.samples();
+                room.add(&mut gather, &slice, range, cache);
+                if !bounds.take(gather.samples() - before) {
+                    return Err(shared.too_many_samples());
+                }
+            }
+            if gather.samples() == 0 {
+                continue;
+            }
+            let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
+            let labels = index.labels(id);
+            drop(index);
+            if !take(Series { labels, points: gather.finish(cache) }) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Ids in the order of the blocks of the newest of these days.
+fn by_block(mut ids: Vec<u32>, days: &[Arc<Day>]) -> Vec<u32> {
+    if let Some(day) = days.last() {
+        let state = day.state();
+        ids.sort_by_key(|&id| state.place(id));
+    }
+    ids
+}
+
+/// Series of a run that are read together: a block of them, or the fewest more that make a cut
+/// possible that goes through no block of any day, since each such block would be unpacked twice.
+fn parts(ids: &[u32], days: &[Arc<Day>]) -> Vec<Range<usize>> {
+    let mut whole = vec![true; ids.len() + 1];
+    for day in days {
+        let state = day.state();
+        let blocks = ids.iter().map(|&id| state.place(id) / block::SERIES as u32);
+        let blocks: Vec<u32> = blocks.collect();
+        // A cut is fine where all blocks before it are lower than all behind it.
+        let mut lowest = u32::MAX;
+        let mut behind: Vec<u32> = Vec::with_capacity(blocks.len());
+        behind.extend(blocks.iter().rev().map(|&block| {
+            lowest = lowest.min(block);
+            lowest
+        }));
+        let mut highest = 0;
+        for ((at, &block), &after) in blocks.iter().enumerate().zip(behind.iter().rev()) {
+            whole[at] &= at == 0 || highest < after;
+            highest = highest.max(block);
+        }
+    }
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for (to, whole) in whole.into_iter().enumerate().skip(1) {
+        if to == ids.len() || (whole && to - from >= block::SERIES) {
+            parts.push(from..to);
+            from = to;
+        }
+    }
+    parts
+}
+
+/// Time columns that a thread keeps for the series that follow, some of which may share them. More
+/// would push out of the processor's cache what is being worked on.
+const TIME_COLUMNS: usize = 64;
+
+/// Threads that read for one selection, the one that asks included. Two to four cores unpack a
+/// dashboard's thousands of series in milliseconds; more would take from the writer and from other
+/// queries, of which each is given as many.
+pub(crate) const MAX_LANES: usize = 4;
+
+/// Series that repay a thread of their own: two blocks of each seal. Starting a thread costs about
+/// as much as unpacking a block.
+const SERIES_PER_LANE: usize = 2 * block::SERIES;
+
+/// Threads worth having for this many series.
+fn lanes(series: usize) -> usize {
+    static CORES: LazyLock<usize> =
+        LazyLock::new(|| available_parallelism().map_or(1, NonZero::get));
+    (series / SERIES_PER_LANE).clamp(1, MAX_LANES.min(*CORES))
+}
+
+/// Times of one series out of the head; the room is used again for the next.
+#[derive(Default)]
+pub(super) struct HeadRoom {
+    times: Vec<i64>,
+}
+
+impl HeadRoom {
+    pub(super) fn add(
+        &mut self,
+        gather: &mut Gather,
+        slice: &HeadSlice,
+        range: (i64, i64),
+        cache: &mut TimeCache,
+    ) {
+        self.times.clear();
+        gather.add_with(range, |values| {
+            slice.floats(&mut self.times, values, f64::from_bits);
+            cache.intern(&self.times)
+        });
+        for (time, packed) in &slice.histograms {
+            if *time >= range.0 && *time <= range.1 {
+                // Packed by this process a moment ago; there is no way for it not to unpack.
+                gather.add_histogram(*time, packed);
+            }
+        }
+    }
+}
