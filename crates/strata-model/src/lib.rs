@@ -30,7 +30,7 @@ pub use sample::{STALE_NAN, is_stale};
 pub use selector::{MatchOp, Matcher};
 pub use series::{
     Grouping, Points, SelectError, SelectHints, Selection, Series, SeriesSource, SeriesTakers,
-    TakeSeries,
+    StartTimes, TakeSeries,
 };
 pub use sink::{Receipt, Sink, SinkError};
 pub use source::{Fault, FaultCode, SourceKind, SourceState, SourceStatus};

@@ -20,6 +20,17 @@ pub struct Points {
     /// Native histograms with their times, strictly increasing. A stale marker for a histogram
     /// series is stored as a float marker in `values`.
     pub histograms: Vec<(i64, Arc<NativeHistogram>)>,
+    /// Since when the samples count, where the source knows.
+    pub starts: StartTimes,
+}
+
+/// Since when cumulative samples count, in milliseconds; 0 where that is not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartTimes {
+    /// As many as the float samples, or none at all when no start is known.
+    pub floats: Vec<i64>,
+    /// As many as the native histograms, or none at all.
+    pub histograms: Vec<i64>,
 }
 
 /// One series with the samples that were asked for.

@@ -65,5 +65,6 @@ fn union(first: &Points, second: &Points) -> Points {
         times: floats.keys().copied().collect(),
         values: floats.into_values().collect(),
         histograms: histograms.into_iter().collect(),
+        ..Points::default()
     }
 }

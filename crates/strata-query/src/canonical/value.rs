@@ -6,7 +6,7 @@ use std::sync::Arc;
 use strata_model::catalog::{Expansion, ValueRule};
 use strata_model::{
     Labels, METRIC_NAME, Matcher, Points, STALE_NAN, SelectError, Selection, Series, SeriesSource,
-    is_stale,
+    StartTimes, is_stale,
 };
 
 /// Apply the mapping's value rules, left to right, to the series it selected.
@@ -61,6 +61,8 @@ fn scale_points(points: &mut Points, scale: f64) {
     }
     // The buckets of an exponential histogram cannot be moved by an arbitrary factor.
     points.histograms.clear();
+    // A number made of others has no start of its own.
+    points.starts = StartTimes::default();
 }
 
 /// Replace every value that is not a staleness marker, dropping samples for which there is none.
@@ -108,7 +110,7 @@ fn combine(
         let partner = Points {
             times: Arc::clone(&partner.times),
             values: partner.values.clone(),
-            histograms: Vec::new(),
+            ..Points::default()
         };
         filter_map_values(&mut series.points, |at, value| {
             let index = partner.times.binary_search(&at).ok()?;

@@ -128,6 +128,17 @@ impl Notes {
         );
     }
 
+    pub(crate) fn overlapping_starts(&mut self, metric: &str, span: Span) {
+        let metric = quote(metric);
+        self.warn(
+            span,
+            format_args!(
+                "sample has start time that overlaps with previous sample timestamp for metric \
+                 {metric}"
+            ),
+        );
+    }
+
     pub(crate) fn mixed_in_aggregation(&mut self, span: Span) {
         self.warn(span, "encountered a mix of histograms and floats for aggregation");
     }

@@ -62,8 +62,9 @@ pub fn run(text: &str, subject: &dyn Subject) -> FileReport {
         match command {
             Err((line, what)) => report.failed.push(Failure { line, what }),
             Ok(Command::Clear) => source.clear(),
-            Ok(Command::Load { gap_ms, series, with_nhcb }) => {
+            Ok(Command::Load { gap_ms, series, starts, with_nhcb }) => {
                 load(&mut source, gap_ms, &series, with_nhcb);
+                load_starts(&mut source, gap_ms, &starts);
             }
             Ok(Command::Eval(eval)) => match check(&eval, &source, subject) {
                 Ok(()) => report.passed += 1,
@@ -87,8 +88,9 @@ pub fn load_all(text: &str) -> Result<MemorySource, Failure> {
         match command {
             Err((line, what)) => return Err(Failure { line, what }),
             Ok(Command::Clear) => source.clear(),
-            Ok(Command::Load { gap_ms, series, with_nhcb }) => {
+            Ok(Command::Load { gap_ms, series, starts, with_nhcb }) => {
                 load(&mut source, gap_ms, &series, with_nhcb);
+                load_starts(&mut source, gap_ms, &starts);
             }
             Ok(Command::Eval(eval)) => {
                 let what = "only load and clear are expected".to_owned();
@@ -125,6 +127,18 @@ fn load(
         }
     }
     source.settle_hints();
+}
+
+/// Start times are written as distances from the samples they belong to.
+fn load_starts(source: &mut MemorySource, gap_ms: i64, starts: &[(Labels, Vec<Written>)]) {
+    for (labels, values) in starts {
+        for (at, value) in values.iter().enumerate() {
+            if let Written::Float(seconds) = value {
+                let time = at as i64 * gap_ms;
+                source.push_start(labels, time, time + (seconds * 1000.0).round() as i64);
+            }
+        }
+    }
 }
 
 /// What the classic series of one histogram say at one step.

@@ -29,7 +29,13 @@ pub(super) struct Eval {
 #[derive(Debug, Clone)]
 pub(super) enum Command {
     Clear,
-    Load { gap_ms: i64, series: Vec<(Labels, Vec<Written>)>, with_nhcb: bool },
+    Load {
+        gap_ms: i64,
+        series: Vec<(Labels, Vec<Written>)>,
+        /// Start times as seconds after the time of each sample.
+        starts: Vec<(Labels, Vec<Written>)>,
+        with_nhcb: bool,
+    },
     Eval(Box<Eval>),
 }
 
@@ -85,18 +91,39 @@ fn load(line: &str, body: &[&str]) -> Result<Command, String> {
     let with_nhcb = words.next().is_some_and(|word| word.ends_with("_with_nhcb"));
     let gap_ms = duration(words.next())?;
     let mut series: Vec<(Labels, Vec<Written>)> = Vec::new();
+    let mut starts: Vec<(Labels, Vec<Written>)> = Vec::new();
+    let mut pending: Option<(Labels, Vec<Written>)> = None;
     for line in body {
-        let metric = line.split_whitespace().next().unwrap_or("");
-        if metric.ends_with("@st") {
-            // Start times of samples: sources here carry none.
+        let (metric, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        if let Some(metric) = metric.strip_suffix("@st") {
+            if pending.is_some() {
+                return Err("@st line has no following sample line".to_owned());
+            }
+            pending = Some(describe(&format!("{metric} {rest}"))?);
             continue;
         }
         let (labels, values) = describe(line)?;
+        starts.retain(|(known, _)| *known != labels);
+        if let Some(given) = pending.take() {
+            if given.0 != labels {
+                let what = "@st metric does not match the following sample line metric";
+                return Err(what.to_owned());
+            }
+            let (given_count, count) = (given.1.len(), values.len());
+            if given_count != count {
+                let what = format!("@st line has {given_count} values but sample line has {count}");
+                return Err(what);
+            }
+            starts.push(given);
+        }
         // The last description of a series counts.
         series.retain(|(known, _)| *known != labels);
         series.push((labels, values));
     }
-    Ok(Command::Load { gap_ms, series, with_nhcb })
+    if pending.is_some() {
+        return Err("@st line has no following sample line".to_owned());
+    }
+    Ok(Command::Load { gap_ms, series, starts, with_nhcb })
 }
 
 /// Take the next word off a text.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strata_model::{
     CounterResetHint, Labels, Matcher, Metadata, NativeHistogram, Points, SelectError, Selection,
-    Series, SeriesSource, SeriesTakers,
+    Series, SeriesSource, SeriesTakers, StartTimes,
 };
 
 /// Samples of one series.
@@ -13,6 +13,21 @@ use strata_model::{
 struct Samples {
     floats: BTreeMap<i64, f64>,
     histograms: BTreeMap<i64, Arc<NativeHistogram>>,
+    /// Start times by time of the sample.
+    starts: BTreeMap<i64, i64>,
+}
+
+impl Samples {
+    fn starts(&self, times: &[i64], histograms: &[(i64, Arc<NativeHistogram>)]) -> StartTimes {
+        if self.starts.is_empty() {
+            return StartTimes::default();
+        }
+        let start = |time: &i64| self.starts.get(time).copied().unwrap_or(0);
+        StartTimes {
+            floats: times.iter().map(start).collect(),
+            histograms: histograms.iter().map(|(time, _)| start(time)).collect(),
+        }
+    }
 }
 
 /// A source of series that tests fill by hand.
@@ -43,6 +58,11 @@ impl MemorySource {
         let samples = self.series.entry(labels.clone()).or_default();
         samples.floats.remove(&time_ms);
         samples.histograms.insert(time_ms, Arc::new(value));
+    }
+
+    /// Say since when the sample at a time counts, both in milliseconds.
+    pub fn push_start(&mut self, labels: &Labels, time_ms: i64, start_ms: i64) {
+        self.series.entry(labels.clone()).or_default().starts.insert(time_ms, start_ms);
     }
 
     /// The same samples, given all at once rather than series by series.
@@ -122,8 +142,10 @@ impl SeriesSource for MemorySource {
             let (times, values): (Vec<i64>, Vec<f64>) =
                 samples.floats.range(start..=end).map(|(t, v)| (*t, *v)).unzip();
             let histograms = samples.histograms.range(start..=end);
-            let histograms = histograms.map(|(time, value)| (*time, Arc::clone(value))).collect();
-            let points = Points { times: times.into(), values, histograms };
+            let histograms: Vec<(i64, Arc<NativeHistogram>)> =
+                histograms.map(|(time, value)| (*time, Arc::clone(value))).collect();
+            let starts = samples.starts(&times, &histograms);
+            let points = Points { times: times.into(), values, histograms, starts };
             Series { labels: labels.clone(), points }
         });
         let empty = |one: &Series| one.points.times.is_empty() && one.points.histograms.is_empty();

@@ -178,6 +178,7 @@ fn in_range(row: AnswerSeries, start: i64, end: i64) -> Series {
         times: floats.keys().copied().collect(),
         values: floats.into_values().collect(),
         histograms: histograms.into_iter().collect(),
+        ..Points::default()
     };
     Series { labels: row.labels, points }
 }

@@ -131,11 +131,14 @@ impl Evaluator<'_> {
                 self.bounded(node, steps).map(Value::Vector)
             }
             "timestamp" => self.timestamp(node, steps).map(Value::Vector),
-            // Samples of this program's sources carry no start time.
-            "start_timestamp" => {
-                self.rows(&node.args[0], steps)?;
-                Ok(Value::Vector(Vec::new()))
-            }
+            "start_timestamp" => match node.args[0].unwrapped() {
+                Expr::Vector(selector) => self.sample_starts(selector, steps).map(Value::Vector),
+                // What is computed from samples has no start.
+                other => {
+                    self.rows(other, steps)?;
+                    Ok(Value::Vector(Vec::new()))
+                }
+            },
             "absent" => self.absent(node, steps).map(Value::Vector),
             "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => {
                 self.sorted(node, steps).map(Value::Vector)

@@ -7,7 +7,7 @@ use strata_model::{CounterResetHint, NativeHistogram};
 
 use super::extended::bounds;
 use super::range::Window;
-use super::rate::extrapolation;
+use super::rate::{Origin, extrapolation};
 use super::windows::Context;
 use crate::promql::notes::{Combining, Notes};
 use crate::promql::syntax::{BinaryOp, RangeKind, Span};
@@ -240,19 +240,32 @@ impl Context<'_> {
     }
 }
 
-/// `rate`, `increase` or `delta` of a window of at least two histograms.
+/// `rate`, `increase` or `delta` of a window of at least two histograms, or one that has `begun` to
+/// count inside the window, at that time.
 pub(super) fn histogram_rate(
     context: &mut Context<'_>,
     window: &Window<'_>,
     is_counter: bool,
     per_second: Option<f64>,
+    begun: Option<i64>,
 ) -> Option<Cell> {
     let points = window.histograms;
-    let mut change = change_over(context, points, is_counter)?;
-    let (first, last) = (&points[0], &points[points.len() - 1]);
-    let zero = (is_counter && change.count > 0.0 && first.1.count >= 0.0)
-        .then(|| first.1.count / change.count);
-    let factor = extrapolation(window, (first.0, last.0), points.len(), zero, per_second);
+    let (first, last) = (points.first()?, points.last()?);
+    let change = match points.len() {
+        1 => None,
+        _ => Some(change_over(context, window, is_counter)?),
+    };
+    let (mut change, origin) = match (change, begun) {
+        (None, None) => return None,
+        (None, Some(start)) => (NativeHistogram::clone(&first.1), Origin::Begun(start)),
+        (Some(change), Some(start)) => (context.plus(&change, &first.1)?, Origin::Begun(start)),
+        (Some(change), None) if is_counter && change.count > 0.0 && first.1.count >= 0.0 => {
+            let zero = first.1.count / change.count;
+            (change, Origin::Zero(zero))
+        }
+        (Some(change), None) => (change, Origin::Unknown),
+    };
+    let factor = extrapolation(window, (first.0, last.0), points.len(), origin, per_second);
     change = change.mul(factor);
     change.counter_reset_hint = CounterResetHint::Gauge;
     Some(cell(change))
@@ -261,9 +274,10 @@ pub(super) fn histogram_rate(
 /// What was added between the first and the last histogram, resets taken into account.
 fn change_over(
     context: &mut Context<'_>,
-    points: &[Point],
+    window: &Window<'_>,
     is_counter: bool,
 ) -> Option<NativeHistogram> {
+    let points = window.histograms;
     let (first, last) = (&points[0].1, &points[points.len() - 1].1);
     let gauge = |h: &NativeHistogram| h.counter_reset_hint == CounterResetHint::Gauge;
     if is_counter && (gauge(first) || gauge(last)) {
@@ -271,7 +285,7 @@ fn change_over(
     }
     // After a reset the first histogram does not matter, and neither does its layout.
     let mut previous = Arc::clone(first);
-    if is_counter && points[1].1.detect_reset(first) {
+    if is_counter && (window.histogram_begins_anew(1) || points[1].1.detect_reset(first)) {
         let second = &points[1].1;
         previous = Arc::new(NativeHistogram {
             schema: second.schema,
@@ -299,8 +313,9 @@ fn change_over(
     }
     let mut change = context.minus(&last.reduce_resolution(schema), &previous)?;
     if is_counter {
-        for (_, histogram) in &points[1..] {
-            if histogram.detect_reset(&previous) {
+        window.note_overlaps(context);
+        for (at, (_, histogram)) in points.iter().enumerate().skip(1) {
+            if window.histogram_begins_anew(at) || histogram.detect_reset(&previous) {
                 change = context.plus(&change, &previous)?;
             }
             previous = Arc::clone(histogram);
@@ -316,7 +331,7 @@ fn change_over(
 pub(super) fn histogram_instant(
     context: &mut Context<'_>,
     pair: &[Point],
-    is_rate: bool,
+    (is_rate, begins_anew): (bool, bool),
     seconds: f64,
 ) -> Option<Cell> {
     let [(_, before), (_, after)] = pair else { return None };
@@ -327,7 +342,7 @@ pub(super) fn histogram_instant(
     if !is_rate && (!gauge(before) || !gauge(after)) {
         context.notes.not_a_gauge(context.metric, context.span);
     }
-    let mut change = if is_rate && after.detect_reset(before) {
+    let mut change = if is_rate && (begins_anew || after.detect_reset(before)) {
         NativeHistogram::clone(after)
     } else {
         context.minus(after, before)?

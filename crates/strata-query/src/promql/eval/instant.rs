@@ -189,24 +189,53 @@ impl Evaluator<'_> {
         Ok(rows)
     }
 
+    /// `start_timestamp(selector)`: since when the sample counts, in seconds, 0 where only other
+    /// samples of the series say; nothing of series without starts.
+    pub(super) fn sample_starts(
+        &mut self,
+        node: &VectorSelector,
+        steps: Steps,
+    ) -> Outcome<Vec<Row>> {
+        self.of_samples(node, steps, "start_timestamp", |points, found| {
+            let start = match found {
+                Found::Float(_, at) => points.starts.floats.get(at),
+                Found::Histogram(_, at) => points.starts.histograms.get(at),
+            };
+            start.map(|start| *start as f64 / 1000.0)
+        })
+    }
+
     /// `timestamp(selector)`: the time of the sample instead of its value, in seconds.
     pub(super) fn sample_times(
         &mut self,
         node: &VectorSelector,
         steps: Steps,
     ) -> Outcome<Vec<Row>> {
+        self.of_samples(node, steps, "timestamp", |_, found| {
+            let (Found::Float(time, _) | Found::Histogram(time, _)) = found;
+            Some(time as f64 / 1000.0)
+        })
+    }
+
+    /// Something of the latest sample at each step other than its value.
+    fn of_samples(
+        &mut self,
+        node: &VectorSelector,
+        steps: Steps,
+        func: &str,
+        value: impl Fn(&Points, Found) -> Option<f64>,
+    ) -> Outcome<Vec<Row>> {
         let reference = Reference::new(&node.when, steps);
-        let series = self.instant_series(node, &reference, Some("timestamp"))?;
+        let series = self.instant_series(node, &reference, Some(func))?;
         let lookback = self.options.lookback_ms;
         let mut rows = Vec::with_capacity(series.len());
         for one in series {
             let mut column = Column::absent(steps.count);
             let mut walker = Walker::new(&one.points);
             for at in 0..steps.count {
-                if let Some(Found::Float(time, _) | Found::Histogram(time, _)) =
-                    walker.latest(reference.at(at), lookback)
-                {
-                    column.set_float(at, time as f64 / 1000.0);
+                let found = walker.latest(reference.at(at), lookback);
+                if let Some(value) = found.and_then(|found| value(&one.points, found)) {
+                    column.set_float(at, value);
                 }
             }
             if !column.is_empty() {

@@ -20,6 +20,7 @@ mod range;
 mod ranked;
 mod rate;
 mod regression;
+mod starts;
 mod stream;
 mod windows;
 

@@ -7,6 +7,7 @@ use strata_model::NativeHistogram;
 use super::kahan::{KahanSum, Mean};
 use super::quantile::quantile;
 use super::range::Window;
+use super::starts::Stamp;
 use super::windows::Context;
 use crate::promql::syntax::{RangeKind, Span};
 use crate::promql::value::Cell;
@@ -174,27 +175,31 @@ enum Sample<'a> {
 
 /// The samples of a window in time order. An anchored window starts with the last sample at or
 /// before its start; `None` when nothing lies after the start.
-fn in_order<'a>(context: &Context<'_>, window: &Window<'a>) -> Option<Vec<Sample<'a>>> {
-    let mut samples: Vec<(i64, Sample<'a>)> =
-        window.times.iter().zip(window.values).map(|(t, v)| (*t, Sample::Float(*v))).collect();
+fn in_order<'a>(context: &Context<'_>, window: &Window<'a>) -> Option<Vec<(Stamp, Sample<'a>)>> {
+    let floats = window.times.iter().zip(window.values).enumerate();
+    let floats = floats
+        .map(|(at, (time, value))| (Stamp::of(*time, window.starts, at), Sample::Float(*value)));
+    let mut samples: Vec<(Stamp, Sample<'a>)> = floats.collect();
     if !window.histograms.is_empty() {
-        samples.extend(window.histograms.iter().map(|(t, h)| (*t, Sample::Histogram(h))));
-        samples.sort_by_key(|(time, _)| *time);
+        let histograms = window.histograms.iter().enumerate();
+        samples.extend(histograms.map(|(at, (time, histogram))| {
+            (Stamp::of(*time, window.histogram_starts, at), Sample::Histogram(histogram))
+        }));
+        samples.sort_by_key(|(stamp, _)| stamp.time);
     }
-    let mut first = 0;
     if context.kind == RangeKind::Anchored {
-        let after = samples.partition_point(|(time, _)| *time <= window.start);
+        let after = samples.partition_point(|(stamp, _)| stamp.time <= window.start);
         if after == samples.len() {
             return None;
         }
-        first = after.saturating_sub(1);
+        samples.drain(..after.saturating_sub(1));
     }
-    Some(samples.drain(first..).map(|(_, sample)| sample).collect())
+    Some(samples)
 }
 
 fn changes(context: &Context<'_>, window: &Window<'_>) -> Option<Cell> {
     let samples = in_order(context, window)?;
-    let changed = samples.windows(2).filter(|pair| match (pair[0], pair[1]) {
+    let changed = samples.windows(2).filter(|pair| match (pair[0].1, pair[1].1) {
         (Sample::Float(a), Sample::Float(b)) => a != b && !(a.is_nan() && b.is_nan()),
         (Sample::Histogram(a), Sample::Histogram(b)) => !super::histograms::same_histogram(a, b),
         _ => true,
@@ -204,10 +209,15 @@ fn changes(context: &Context<'_>, window: &Window<'_>) -> Option<Cell> {
 
 fn resets(context: &Context<'_>, window: &Window<'_>) -> Option<Cell> {
     let samples = in_order(context, window)?;
-    let reset = samples.windows(2).filter(|pair| match (pair[0], pair[1]) {
-        (Sample::Float(a), Sample::Float(b)) => b < a,
-        (Sample::Histogram(a), Sample::Histogram(b)) => super::histograms::is_reset(a, b),
-        _ => true,
+    let reset = samples.windows(2).filter(|pair| {
+        let anew = pair[1].0.begins_anew_after(pair[0].0);
+        match (pair[0].1, pair[1].1) {
+            (Sample::Float(a), Sample::Float(b)) => b < a || anew,
+            (Sample::Histogram(a), Sample::Histogram(b)) => {
+                anew || super::histograms::is_reset(a, b)
+            }
+            _ => true,
+        }
     });
     Some(Cell::Float(reset.count() as f64))
 }

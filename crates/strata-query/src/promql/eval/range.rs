@@ -47,6 +47,9 @@ pub(super) struct Window<'a> {
     pub(super) times: &'a [i64],
     pub(super) values: &'a [f64],
     pub(super) histograms: &'a [(i64, Arc<NativeHistogram>)],
+    /// Start times of floats and of histograms: as many as these, or none.
+    pub(super) starts: &'a [i64],
+    pub(super) histogram_starts: &'a [i64],
     /// Exclusive start and inclusive end of the range.
     pub(super) start: i64,
     pub(super) end: i64,
@@ -106,6 +109,8 @@ impl<'a> Windows<'a> {
             times: &times[*low..*high],
             values: &self.points.values[*low..*high],
             histograms: &histograms[*first..*last],
+            starts: self.points.starts.floats.get(*low..*high).unwrap_or_default(),
+            histogram_starts: self.points.starts.histograms.get(*first..*last).unwrap_or_default(),
             start,
             end,
             step,
@@ -240,7 +245,10 @@ fn without_stale(points: Points) -> Points {
     }
     let kept = points.times.iter().zip(&points.values).filter(|(_, value)| !is_stale(**value));
     let (times, values): (Vec<i64>, Vec<f64>) = kept.map(|(t, v)| (*t, *v)).unzip();
-    Points { times: times.into(), values, histograms: points.histograms }
+    let mut starts = points.starts;
+    let mut old = points.values.iter();
+    starts.floats.retain(|_| old.next().is_some_and(|value| !is_stale(*value)));
+    Points { times: times.into(), values, histograms: points.histograms, starts }
 }
 
 /// The present cells of a row as samples; `all` are the times of its steps.
@@ -248,7 +256,7 @@ fn to_series(row: Row, all: &Arc<[i64]>) -> RangeSeries {
     let column = row.column;
     let dense = column.kinds.iter().all(|kind| *kind == Kind::Float);
     let points = if dense {
-        Points { times: Arc::clone(all), values: column.values, histograms: Vec::new() }
+        Points { times: Arc::clone(all), values: column.values, ..Points::default() }
     } else {
         let mut times = Vec::new();
         let mut values = Vec::new();
@@ -263,7 +271,7 @@ fn to_series(row: Row, all: &Arc<[i64]>) -> RangeSeries {
                 None => {}
             }
         }
-        Points { times: times.into(), values, histograms }
+        Points { times: times.into(), values, histograms, ..Points::default() }
     };
     RangeSeries { labels: row.labels, drop_name: row.drop_name, points }
 }

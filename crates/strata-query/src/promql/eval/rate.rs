@@ -1,7 +1,10 @@
 //! `rate`, `increase`, `delta` with extrapolation to the range, and `irate`, `idelta`.
 
+use strata_model::Points;
+
 use super::frames::{Frames, Reach};
 use super::range::{RangeInput, RangeSeries, Window, Windows};
+use super::starts::Stamp;
 use super::windows::Context;
 use crate::promql::value::{Cell, Column};
 
@@ -16,8 +19,8 @@ pub(super) fn extrapolated(
     let steps = input.reference.steps();
     let is_counter = name != "delta";
     let per_second = (name == "rate").then_some(input.range_ms as f64 / 1000.0);
-    let resets = if is_counter { reset_positions(&series.points.values) } else { Vec::new() };
-    if series.points.histograms.is_empty() {
+    let resets = if is_counter { reset_positions(&series.points) } else { Vec::new() };
+    if series.points.histograms.is_empty() && series.points.starts.floats.is_empty() {
         let seconds = per_second.unwrap_or(1.0);
         frames.over(input, &series.points, seconds);
         return of_floats(frames, &series.points.values, &resets, is_counter, seconds);
@@ -31,16 +34,20 @@ pub(super) fn extrapolated(
             context.notes.mixed_floats_histograms(context.metric, context.span);
             continue;
         }
-        if window.histograms.len() >= 2 {
+        let begun = window.begun().filter(|_| is_counter);
+        if !window.histograms.is_empty() {
             if let Some(cell) =
-                super::histograms::histogram_rate(context, &window, is_counter, per_second)
+                super::histograms::histogram_rate(context, &window, is_counter, per_second, begun)
             {
                 column.set(step, cell);
             }
             continue;
         }
-        if window.values.len() < 2 {
+        if window.values.is_empty() || (window.values.len() < 2 && begun.is_none()) {
             continue;
+        }
+        if is_counter {
+            window.note_overlaps(context);
         }
         while resets.get(first_reset).is_some_and(|at| *at <= window.first) {
             first_reset += 1;
@@ -51,9 +58,16 @@ pub(super) fn extrapolated(
         for at in resets[first_reset..].iter().take_while(|at| **at < end) {
             change += series.points.values[*at - 1];
         }
-        let zero = (is_counter && change > 0.0 && first >= 0.0).then(|| first / change);
+        let origin = match begun {
+            Some(start) => {
+                change += first;
+                Origin::Begun(start)
+            }
+            None if is_counter && change > 0.0 && first >= 0.0 => Origin::Zero(first / change),
+            None => Origin::Unknown,
+        };
         let edges = (window.times[0], window.times[window.times.len() - 1]);
-        let factor = extrapolation(&window, edges, window.times.len(), zero, per_second);
+        let factor = extrapolation(&window, edges, window.times.len(), origin, per_second);
         column.set_float(step, change * factor);
     }
     column
@@ -103,8 +117,14 @@ fn near_zero(frames: &Frames, step: usize, first: f64, change: f64) -> Option<f6
     (to_zero < to_start).then(|| frames.reach_from(step, to_zero).factor())
 }
 
-/// Where a value is below its predecessor.
-fn reset_positions(values: &[f64]) -> Vec<usize> {
+/// Where a counter began anew: its value is below that of its predecessor, or its start says so.
+fn reset_positions(points: &Points) -> Vec<usize> {
+    let (times, values, starts) = (&points.times, &points.values, &points.starts.floats);
+    if !starts.is_empty() {
+        let stamp = |at: usize| Stamp::of(times[at], starts, at);
+        let anew = |at: usize| stamp(at).begins_anew_after(stamp(at - 1));
+        return (1..values.len()).filter(|&at| values[at] < values[at - 1] || anew(at)).collect();
+    }
     // Most counters never fall, and a loop without a way out compares several values at once.
     let follow = values.get(1..).unwrap_or_default();
     let pairs = values.iter().zip(follow);
@@ -115,22 +135,38 @@ fn reset_positions(values: &[f64]) -> Vec<usize> {
     falls.map(|(at, _)| at + 1).collect()
 }
 
+/// What is known of a counter before its first sample.
+#[derive(Clone, Copy)]
+pub(super) enum Origin {
+    Unknown,
+    /// The first value over the change, which tells how long ago it was zero; a counter is not
+    /// extrapolated below zero.
+    Zero(f64),
+    /// When it was zero, in milliseconds, within the range: nothing is extrapolated.
+    Begun(i64),
+}
+
 /// By what the change between the first and last sample is multiplied to cover the range.
-///
-/// A counter is not extrapolated below zero: `zero` is the first value over the change, which tells
-/// how long ago it was zero.
 pub(super) fn extrapolation(
     window: &Window<'_>,
     (first, last): (i64, i64),
     samples: usize,
-    zero: Option<f64>,
+    origin: Origin,
     per_second: Option<f64>,
 ) -> f64 {
     let edges = (first - window.start, last - first, window.end - last);
     let edges = (edges.0 as f64, edges.1 as f64, edges.2 as f64);
     let mut reach = Reach::of(edges, (samples - 1) as f64);
-    if let Some(zero) = zero {
-        reach.to_start = (reach.sampled * zero).min(reach.to_start);
+    match origin {
+        Origin::Unknown => {}
+        Origin::Zero(zero) => reach.to_start = (reach.sampled * zero).min(reach.to_start),
+        Origin::Begun(start) => {
+            (reach.sampled, reach.to_start) = ((last - start) as f64 / 1000.0, 0.0);
+            if samples < 2 {
+                // One sample tells no distance by which to go on.
+                reach.to_end = 0.0;
+            }
+        }
     }
     per_second.map_or(reach.factor(), |seconds| reach.factor() / seconds)
 }
@@ -159,12 +195,16 @@ pub(super) fn instant(
     match (start_float, end_float) {
         (true, true) => {
             let (before, after) = (window.values[floats - 2], window.values[floats - 1]);
-            let change = if is_rate && after < before { after } else { after - before };
+            let stamp = |at: usize| Stamp::of(window.times[at], window.starts, at);
+            let anew = || stamp(floats - 1).begins_anew_after(stamp(floats - 2));
+            let reset = is_rate && (after < before || anew());
+            let change = if reset { after } else { after - before };
             Some(Cell::Float(if is_rate { change / seconds } else { change }))
         }
         (false, false) => {
             let pair = &window.histograms[histograms - 2..];
-            super::histograms::histogram_instant(context, pair, is_rate, seconds)
+            let anew = window.histogram_begins_anew(histograms - 1);
+            super::histograms::histogram_instant(context, pair, (is_rate, anew), seconds)
         }
         _ => {
             context.notes.mixed_floats_histograms(context.metric, context.span);

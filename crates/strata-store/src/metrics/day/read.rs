@@ -113,6 +113,7 @@ impl Gather {
                 times: cache.joined(&self.pieces),
                 values: self.values,
                 histograms: self.histograms,
+                ..Points::default()
             };
         }
         let all = self.pieces.iter().flat_map(|piece| piece.times[piece.from..piece.to].iter());
@@ -120,7 +121,8 @@ impl Gather {
         samples.sort_by_key(|sample| sample.0);
         samples.dedup_by_key(|sample| sample.0);
         let (times, values): (Vec<i64>, Vec<f64>) = samples.into_iter().unzip();
-        Points { times: cache.intern(&times), values, histograms: self.histograms }
+        let times = cache.intern(&times);
+        Points { times, values, histograms: self.histograms, ..Points::default() }
     }
 }
 
