@@ -31,6 +31,18 @@ impl Labels {
         builder.build()
     }
 
+    /// As [`Self::from_pairs`] of pairs that repeat no name and have no empty value, without copying
+    /// texts on the way.
+    pub fn from_few(mut pairs: Vec<(&str, &str)>) -> Self {
+        pairs.sort_unstable();
+        let size = pairs.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        let mut bytes = Vec::with_capacity(size);
+        for (name, value) in pairs {
+            push_pair(&mut bytes, name, value);
+        }
+        Self(Arc::from(bytes))
+    }
+
     /// Take bytes that are already in the canonical encoding.
     /// Returns `None` when they are not (order, emptiness, UTF-8 or framing).
     pub fn from_encoded(bytes: &[u8]) -> Option<Self> {

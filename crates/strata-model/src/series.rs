@@ -49,6 +49,8 @@ pub struct SelectHints {
     pub range_ms: i64,
     /// Name of the function applied directly to the selector (`rate`, `max_over_time`), if any.
     pub func: Option<String>,
+    /// Whether only the newest sample in the range is looked at.
+    pub newest_only: bool,
     /// The aggregations that add the selected series up, outermost first.
     pub sums: Vec<Grouping>,
 }

@@ -35,6 +35,8 @@ pub(crate) async fn measure(figure: Figure, scratch: &Path) -> Result<Vec<Row>> 
         Figure::Scrape => scrape(scratch).await,
         Figure::Memory => memory(scratch).await,
         Figure::Agent => agent(scratch).await,
+        Figure::Pages => super::pages::measure(scratch, 1_000).await,
+        Figure::PagesLarge => super::pages::measure(scratch, 10_000).await,
     }
 }
 
@@ -45,7 +47,7 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-fn tick() -> Instant {
+pub(crate) fn tick() -> Instant {
     Instant::now()
 }
 

@@ -70,9 +70,14 @@ const EDGES: [&str; 23] = [
 impl Mix {
     /// The cluster with `pods` inference pods; 100 pods make about 20,000 series.
     pub(crate) fn cluster(pods: usize, seed: u64) -> Self {
+        Self::fleet(NODES, pods, seed)
+    }
+
+    /// The same with another number of nodes.
+    pub(crate) fn fleet(nodes: usize, pods: usize, seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
         let mut targets = Vec::new();
-        for node in 0..NODES {
+        for node in 0..nodes {
             targets.push(gpu_target(node));
             targets.push(host_target(node));
         }

@@ -7,6 +7,7 @@ pub(crate) mod figures;
 pub(crate) mod load;
 mod load_page;
 mod mix;
+mod pages;
 pub(crate) mod process;
 pub(crate) mod wire;
 
@@ -30,6 +31,10 @@ pub(crate) enum Figure {
     Memory,
     /// Collecting this host every second.
     Agent,
+    /// Server time of the pages over 1,000 GPUs and a day.
+    Pages,
+    /// The same over 10,000 GPUs; ships for ten minutes, so only when asked for.
+    PagesLarge,
 }
 
 /// One row of the table.
@@ -52,7 +57,14 @@ pub(crate) fn run(figures: &[Figure], scratch: &Path) -> Result<()> {
     }
     std::fs::create_dir_all(scratch)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let all = [Figure::Ingest, Figure::Query, Figure::Scrape, Figure::Memory, Figure::Agent];
+    let all = [
+        Figure::Ingest,
+        Figure::Query,
+        Figure::Scrape,
+        Figure::Memory,
+        Figure::Agent,
+        Figure::Pages,
+    ];
     let chosen = if figures.is_empty() { &all[..] } else { figures };
     let mut rows = Vec::new();
     for figure in chosen {

@@ -98,24 +98,26 @@ impl<'a> Relabel<'a> {
     }
 
     pub(super) fn apply(&self, labels: &Labels) -> Labels {
-        let mut builder = labels.to_builder();
-        for (from, to) in &self.expansion.rename {
-            builder.remove(from);
-            builder.remove(to);
+        let Expansion { rename, constants, bucket_scale, .. } = self.expansion;
+        let edge = labels.get(EDGE).filter(|_| self.name.ends_with("_bucket"));
+        let edge = edge.map(|edge| edge_text(edge, *bucket_scale));
+        let constant = |name: &str| constants.iter().any(|(constant, _)| constant == name);
+        // What nothing below decides. Fleets have ten thousand series: no copies of texts here.
+        let decided = |name: &str| {
+            let renamed = || rename.iter().any(|(from, to)| from == name || to == name);
+            name == METRIC_NAME || (name == EDGE && edge.is_some()) || constant(name) || renamed()
+        };
+        let mut pairs: Vec<(&str, &str)> =
+            labels.iter().filter(|(name, _)| !decided(name)).collect();
+        for (from, to) in rename.iter().filter(|(_, to)| !constant(to)) {
+            let free = pairs.iter().all(|(name, _)| name != to);
+            pairs.extend(labels.get(from).filter(|_| free).map(|value| (to.as_str(), value)));
         }
-        for (from, to) in &self.expansion.rename {
-            if let (Some(value), None) = (labels.get(from), builder.get(to)) {
-                builder.set(to, value);
-            }
-        }
-        for (name, value) in &self.expansion.constants {
-            builder.set(name, value);
-        }
-        if let Some(edge) = labels.get(EDGE).filter(|_| self.name.ends_with("_bucket")) {
-            builder.set(EDGE, &edge_text(edge, self.expansion.bucket_scale));
-        }
-        builder.set(METRIC_NAME, self.name);
-        builder.build()
+        pairs.extend(constants.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        pairs.extend(edge.as_deref().map(|edge| (EDGE, edge)));
+        pairs.push((METRIC_NAME, self.name));
+        pairs.retain(|(_, value)| !value.is_empty());
+        Labels::from_few(pairs)
     }
 }
 

@@ -3,34 +3,40 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use strata_model::{Labels, Points, Series, is_stale};
 
-/// Series by their canonical labels, each with the priority of the mapping it came from.
-pub(super) type Merged = BTreeMap<Labels, (u32, Points)>;
-
-/// Enter a series; where two have a sample at one time the mapping with the lower priority number
-/// wins, unless its sample only says that it ended.
-pub(super) fn enter(merged: &mut Merged, priority: u32, series: Series) {
-    match merged.remove(&series.labels) {
-        None => {
-            merged.insert(series.labels, (priority, series.points));
-        }
-        Some((other_priority, other)) => {
-            let (first, second) = if priority < other_priority {
-                (series.points, other)
-            } else {
-                (other, series.points)
-            };
-            let points = union(&first, &second);
-            merged.insert(series.labels, (priority.min(other_priority), points));
-        }
-    }
+/// Series of different canonical labels, each with the priority of the mapping it came from.
+#[derive(Default)]
+pub(super) struct Merged {
+    series: Vec<(u32, Series)>,
+    /// Where in `series` the one with these labels is.
+    places: FxHashMap<Labels, usize>,
 }
 
-/// The merged series in order of labels.
-pub(super) fn finish(merged: Merged) -> Vec<Series> {
-    let rows = merged.into_iter();
-    rows.map(|(labels, (_, points))| Series { labels, points }).collect()
+impl Merged {
+    /// Enter a series; where two have a sample at one time the mapping with the lower priority
+    /// number wins, unless its sample only says that it ended.
+    pub(super) fn enter(&mut self, priority: u32, series: Series) {
+        let Some(&place) = self.places.get(&series.labels) else {
+            self.places.insert(series.labels.clone(), self.series.len());
+            self.series.push((priority, series));
+            return;
+        };
+        let (other_priority, other) = &mut self.series[place];
+        let (first, second) = if priority < *other_priority {
+            (&series.points, &other.points)
+        } else {
+            (&other.points, &series.points)
+        };
+        other.points = union(first, second);
+        *other_priority = priority.min(*other_priority);
+    }
+
+    /// The merged series, in the order in which they were first entered.
+    pub(super) fn finish(self) -> Vec<Series> {
+        self.series.into_iter().map(|(_, series)| series).collect()
+    }
 }
 
 /// Longest time between two samples of one series in which it is there, as an instant selector has

@@ -16,7 +16,7 @@ mod merge;
 pub mod text;
 mod value;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use strata_model::catalog::{Catalog, Expansion};
@@ -63,6 +63,8 @@ impl CanonicalSource {
             // answers from coarser tiers must not choose its column by the function then.
             source.hints.func = None;
         }
+        // The newest sample of one is not at the time of the newest of the other.
+        source.hints.newest_only &= !value::needs_partner(expansion) && !expansion.asks_model;
         let mut found = self.inner.select(&source)?;
         found = value::apply(&*self.inner, found, expansion, &source)?;
         if expansion.asks_model {
@@ -155,13 +157,13 @@ impl SeriesSource for CanonicalSource {
             }
         }
         doors::close(&mut found);
-        let mut merged = BTreeMap::new();
+        let mut merged = merge::Merged::default();
         for (expansion, series) in found {
             for one in series {
-                merge::enter(&mut merged, expansion.priority, one);
+                merged.enter(expansion.priority, one);
             }
         }
-        let mut series = merge::finish(merged);
+        let mut series = merged.finish();
         if name.ends_with("_bucket") && edges::reconcile(&mut series, &selection.hints.sums) {
             notes.push(edges::note(name));
         }

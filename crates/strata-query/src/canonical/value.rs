@@ -55,6 +55,14 @@ pub(super) fn keeps_order(expansion: &Expansion) -> bool {
     expansion.value.iter().all(|rule| matches!(rule, ValueRule::Scale(scale) if *scale > 0.0))
 }
 
+/// Whether samples are joined with those of another family at the same time.
+pub(super) fn needs_partner(expansion: &Expansion) -> bool {
+    let alone = |rule: &ValueRule| {
+        matches!(rule, ValueRule::Scale(_) | ValueRule::Invert | ValueRule::Label(_))
+    };
+    !expansion.value.iter().all(alone)
+}
+
 fn scale_points(points: &mut Points, scale: f64) {
     for value in points.values.iter_mut().filter(|value| !is_stale(**value)) {
         *value *= scale;

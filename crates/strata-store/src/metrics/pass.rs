@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, LazyLock, PoisonError};
 use std::thread::available_parallelism;
 
-use strata_model::{SelectError, Series, SeriesTakers, TakeSeries};
+use strata_model::{Points, SelectError, Series, SeriesTakers, TakeSeries};
 
 use super::Shared;
 use super::codec::block;
@@ -18,6 +18,7 @@ pub(super) struct Pass<'a> {
     pub(super) shared: &'a Shared,
     pub(super) range: (i64, i64),
     pub(super) bounds: &'a ReadBounds<'a>,
+    pub(super) newest_only: bool,
 }
 
 impl Pass<'_> {
@@ -53,6 +54,7 @@ impl Pass<'_> {
         take: &mut TakeSeries<'_>,
     ) -> Result<(), SelectError> {
         let mut cache = TimeCache::default();
+        let ids = if self.newest_only { &self.read_newest(ids, &mut cache, take)? } else { ids };
         for part in parts(ids, days) {
             let wants_more = self.read_part(&ids[part], &mut cache, take)?;
             if !wants_more {
@@ -63,6 +65,41 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Read the series whose newest sample is in the head and in the range, without unpacking
+    /// anything; gives back the others.
+    fn read_newest(
+        &self,
+        ids: &[u32],
+        cache: &mut TimeCache,
+        take: &mut TakeSeries<'_>,
+    ) -> Result<Vec<u32>, SelectError> {
+        let (start_ms, end_ms) = self.range;
+        let newest: Vec<Option<(i64, f64)>> = {
+            let head = self.shared.head.read().unwrap_or_else(PoisonError::into_inner);
+            let inside = |sample: &(i64, f64)| (start_ms..=end_ms).contains(&sample.0);
+            ids.iter().map(|&id| head.newest_float(id).filter(inside)).collect()
+        };
+        if !self.bounds.take(newest.iter().flatten().count()) {
+            return Err(self.shared.too_many_samples());
+        }
+        let mut others = Vec::new();
+        let mut found = Vec::with_capacity(ids.len());
+        {
+            let index = self.shared.index.read().unwrap_or_else(PoisonError::into_inner);
+            for (&id, newest) in ids.iter().zip(newest) {
+                match newest {
+                    None => others.push(id),
+                    Some((time, value)) => {
+                        let (times, values) = (cache.intern(&[time]), vec![value]);
+                        let points = Points { times, values, ..Points::default() };
+                        found.push(Series { labels: index.labels(id), points });
+                    }
+                }
+            }
+        }
+        if found.into_iter().all(take) { Ok(others) } else { Ok(Vec::new()) }
+    }
+
     /// False when `take` wants no more.
     fn read_part(
         &self,
@@ -70,7 +107,7 @@ impl Pass<'_> {
         cache: &mut TimeCache,
         take: &mut TakeSeries<'_>,
     ) -> Result<bool, SelectError> {
-        let Self { shared, range, bounds } = *self;
+        let Self { shared, range, bounds, .. } = *self;
         // The head first: a seal that ends in between moves samples to where they are looked for
         // next, and what is seen in both places is one sample.
         let slices = shared.head_slices(ids);

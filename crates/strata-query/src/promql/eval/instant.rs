@@ -150,6 +150,7 @@ impl Evaluator<'_> {
                 step_ms: if steps.count > 1 { steps.step } else { 0 },
                 range_ms: 0,
                 func: func.map(str::to_owned),
+                newest_only: ahead == 0 && reference.first() == reference.last(),
                 sums: self.sums.clone(),
             },
         }

@@ -199,6 +199,7 @@ impl Evaluator<'_> {
                 step_ms: if steps.count > 1 { steps.step } else { 0 },
                 range_ms: node.range_ms,
                 func: func.map(str::to_owned),
+                newest_only: false,
                 sums: self.sums.clone(),
             },
         });

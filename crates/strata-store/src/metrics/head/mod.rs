@@ -305,6 +305,15 @@ impl Head {
         Some(&list[at].1)
     }
 
+    /// The newest sample of the series, where it is a float and certain to be the newest here.
+    pub(crate) fn newest_float(&self, id: u32) -> Option<(i64, f64)> {
+        let series = self.series.get(id as usize).filter(|series| series.count > 0)?;
+        let time = series.state.last_time;
+        let other = self.late.contains_key(&id) || self.histograms.contains_key(&id);
+        let is_newest = !other && series.sealed_until < time;
+        is_newest.then(|| (time, f64::from_bits(series.state.last_bits)))
+    }
+
     /// A packed copy of the series, or `None` when the head holds nothing of it.
     pub(crate) fn slice(&self, id: u32) -> Option<HeadSlice> {
         let series = self.series.get(id as usize)?;

@@ -258,3 +258,36 @@ fn many_series_come_whole_whatever_their_order_on_each_day() {
     expected.sort();
     assert_eq!(read(&store, yesterday, NOW + 30_000), expected);
 }
+
+#[test]
+fn the_newest_sample_is_that_of_the_whole_range() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    // Series end at different times; some are sealed, some have late samples.
+    for at in 0..6_i64 {
+        let there = (0..200_u32).filter(|n| at < 3 || n % 3 != 0);
+        let samples = there.map(|n| (n, NOW + at * 1_000, f64::from(n)));
+        store.append_blocking(batch(&samples.collect::<Vec<_>>())).unwrap();
+        if at == 3 {
+            store.seal().unwrap();
+        }
+    }
+    store.append_blocking(batch(&[(5, NOW + 4_500, 7.0)])).unwrap();
+    for end_ms in [NOW + 9_000, NOW + 5_000, NOW + 4_700, NOW + 3_000, NOW + 2_500] {
+        let newest = |newest_only: bool| {
+            let hints = SelectHints { newest_only, ..SelectHints::default() };
+            let matchers = vec![Matcher::equal("__name__", "m")];
+            let selection = Selection { matchers, start_ms: NOW, end_ms, hints };
+            let series = store.select(&selection).unwrap().into_iter().map(|one| {
+                let newest =
+                    one.points.times.last().copied().zip(one.points.values.last().copied());
+                (one.labels.to_string(), newest.unwrap())
+            });
+            let mut series: Vec<_> = series.collect();
+            series.sort_by(|a, b| a.0.cmp(&b.0));
+            series
+        };
+        assert_eq!(newest(true), newest(false), "{end_ms}");
+        assert_eq!(newest(true).len(), 200);
+    }
+}

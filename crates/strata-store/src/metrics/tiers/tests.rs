@@ -71,10 +71,9 @@ impl Bench {
             start_ms: range.0,
             end_ms: range.1,
             hints: SelectHints {
-                step_ms: 0,
                 range_ms,
                 func: (!func.is_empty()).then(|| func.to_owned()),
-                sums: Vec::new(),
+                ..SelectHints::default()
             },
         };
         self.store.select(&selection).unwrap().pop().map_or_else(Points::default, |s| s.points)
