@@ -168,7 +168,15 @@ impl PageService {
             loop {
                 while running.len() < QUERIES_AT_ONCE {
                     let Some(one) = rest.next() else { break };
-                    running.spawn(ask_one(Arc::clone(&self.parts.engine), one.clone(), window));
+                    let clock = Arc::clone(&self.parts.clock);
+                    let asked = ask_one(Arc::clone(&self.parts.engine), one.clone(), window);
+                    running.spawn(async move {
+                        let begun = clock.monotonic();
+                        let (key, answer) = asked.await;
+                        let micros = clock.monotonic().saturating_sub(begun).as_micros() as u64;
+                        tracing::debug!(key, micros, "a query of a page is answered");
+                        (key, answer)
+                    });
                 }
                 match running.join_next().await {
                     Some(Ok((key, answer))) => found.insert(key, answer),

@@ -35,7 +35,7 @@ pub(crate) async fn measure(scratch: &Path, gpus: usize) -> Result<Vec<Row>> {
     for range in ["1h", "24h"] {
         let mut parts = Vec::new();
         for page in PAGES {
-            let url = format!("{}/api/v1/pages/{page}?range={range}", server.url);
+            let url = format!("{}/api/v1/pages/{page}?since={range}", server.url);
             let mut times = Vec::new();
             for _ in 0..ROUNDS {
                 tokio::time::sleep(KEPT).await;

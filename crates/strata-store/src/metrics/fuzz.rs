@@ -22,7 +22,7 @@ pub fn block(bytes: &[u8]) {
     times::decode(bytes);
     if let Some(block) = Block::open_sections(bytes, &mut Unpacker::default()) {
         for column in &block.columns {
-            block.decode(column, &mut Vec::new());
+            block.decode(column, 0..column.count, &mut Vec::new(), &mut Vec::new());
         }
     }
 }

@@ -11,6 +11,8 @@
 //! 1.250 and 20; `pco` level 8 over the same groups 1.174 and 60, level 4 1.330 and 40. One series
 //! alone takes a third more: series of one metric behave alike.
 
+use std::ops::Range;
+
 use super::frame::{self, Framer, Unpacker};
 use super::values::{self, Layout, PLANES};
 use super::varint::{Reader, put_u64};
@@ -131,14 +133,21 @@ impl Block {
         (reader.is_empty() && sections.is_empty()).then_some(Self { columns, planes })
     }
 
-    /// Append the values of a column of this block to `out`.
-    pub(crate) fn decode(&self, column: &Column, out: &mut Vec<f64>) {
+    /// Append the values in `within` of a column of this block to `out`, using `room` for what lies
+    /// between.
+    pub(crate) fn decode(
+        &self,
+        column: &Column,
+        within: Range<usize>,
+        room: &mut Vec<u64>,
+        out: &mut Vec<f64>,
+    ) {
         let layout = &column.layout;
         let mut parts: [&[u8]; PLANES] = [&[]; PLANES];
         for ((part, plane), &start) in parts.iter_mut().zip(&self.planes).zip(&column.starts) {
             *part = plane.get(start..start + layout.residuals).unwrap_or_default();
         }
-        layout.decode(parts.get(..layout.width).unwrap_or_default(), out);
+        layout.decode(parts.get(..layout.width).unwrap_or_default(), within, room, out);
     }
 }
 
@@ -162,11 +171,14 @@ mod tests {
         let block = Block::open(&bytes, &mut Unpacker::default()).unwrap();
         assert_eq!(block.columns.len(), columns.len());
         for (slot, (column, bits)) in block.columns.iter().zip(columns).enumerate() {
-            let mut values = vec![7.0];
-            block.decode(column, &mut values);
-            let back: Vec<u64> = values.into_iter().skip(1).map(f64::to_bits).collect();
             assert_eq!((column.slot as usize, column.times as usize), (slot, slot * 3));
-            assert_eq!(&back, bits);
+            for within in [0..bits.len(), 1..bits.len(), 0..1, 2..5, bits.len() / 2..bits.len()] {
+                let mut values = vec![7.0];
+                block.decode(column, within.clone(), &mut vec![9], &mut values);
+                let back: Vec<u64> = values.into_iter().skip(1).map(f64::to_bits).collect();
+                let wanted = within.start.min(bits.len())..within.end.min(bits.len());
+                assert_eq!(back, bits[wanted], "{within:?}");
+            }
         }
         bytes.len()
     }
@@ -222,7 +234,7 @@ mod tests {
         fn any_bytes_are_refused_quietly(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             if let Some(block) = Block::open_sections(&bytes, &mut Unpacker::default()) {
                 for column in &block.columns {
-                    block.decode(column, &mut Vec::new());
+                    block.decode(column, 0..column.count, &mut Vec::new(), &mut Vec::new());
                 }
             }
         }

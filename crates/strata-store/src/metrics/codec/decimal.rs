@@ -40,6 +40,14 @@ pub(crate) fn from_integer(integer: i64, scale: u8) -> f64 {
     integer as f64 / POWERS[usize::from(scale)]
 }
 
+/// 10 to this scale.
+///
+/// # Panics
+/// As [`from_integer`].
+pub(crate) fn power(scale: u8) -> f64 {
+    POWERS[usize::from(scale)]
+}
+
 /// The smallest scale from `least` on that represents `value`, with the integer.
 pub(crate) fn smallest(value: f64, least: u8) -> Option<(u8, i64)> {
     (least..=MAX_SCALE).find_map(|scale| to_integer(value, scale).map(|integer| (scale, integer)))

@@ -5,7 +5,9 @@
 //! share. Values that a decimal column cannot hold (a staleness marker, a NaN, `-0.0`) are listed
 //! as exceptions, so that one marker at the end of a series does not spoil the column.
 
-use super::decimal;
+use std::ops::Range;
+
+use super::decimal::{self, from_integer};
 use super::varint::{Reader, put_i64, put_u64, unzigzag, zigzag};
 
 /// Bytes of a float, and so the most planes there are.
@@ -158,54 +160,86 @@ impl Layout {
         (self.width <= PLANES).then_some(())
     }
 
-    /// Append the values to `out`. `planes` are this column's parts, `width` of them with
-    /// `residuals` bytes each.
-    pub(crate) fn decode(&self, planes: &[&[u8]], out: &mut Vec<f64>) {
+    /// Append the values in `within` to `out`. `planes` are this column's parts, `width` of them
+    /// with `residuals` bytes each; `room` is used for what lies between.
+    pub(crate) fn decode(
+        &self,
+        planes: &[&[u8]],
+        within: Range<usize>,
+        room: &mut Vec<u64>,
+        out: &mut Vec<f64>,
+    ) {
+        let within = within.start.min(self.count)..within.end.min(self.count);
         let start = out.len();
-        let mut residuals = vec![0_u64; self.residuals];
-        for (index, plane) in planes.iter().enumerate() {
-            for (residual, &byte) in residuals.iter_mut().zip(*plane) {
-                *residual |= u64::from(byte) << (8 * index);
-            }
-        }
-        out.reserve(self.count);
+        out.reserve(within.len());
         match self.mode {
             Mode::Constant(bits) => {
-                out.extend(std::iter::repeat_n(f64::from_bits(bits), self.count));
+                out.extend(std::iter::repeat_n(f64::from_bits(bits), within.len()));
             }
             Mode::Xor => {
+                self.gather(planes, within.end, room);
                 let mut bits = 0;
-                out.extend(residuals.into_iter().map(|residual| {
-                    bits ^= residual;
-                    f64::from_bits(bits)
-                }));
+                for residual in room.iter_mut() {
+                    bits ^= *residual;
+                    *residual = bits;
+                }
+                let wanted = room.get(within.clone()).unwrap_or_default();
+                out.extend(wanted.iter().copied().map(f64::from_bits));
             }
             Mode::Integers { scale, first, delta } => {
-                out.push(decimal::from_integer(first, scale));
-                let mut value = first;
-                let mut step = delta.unwrap_or_default();
-                if delta.is_some() {
-                    value = value.wrapping_add(step);
-                    out.push(decimal::from_integer(value, scale));
-                }
-                let integers = residuals.into_iter().map(|residual| {
-                    let residual = unzigzag(residual);
-                    step = if delta.is_some() { step.wrapping_add(residual) } else { residual };
-                    value = value.wrapping_add(step);
-                    value
-                });
+                // Values that the residuals do not tell: the first, and with deltas of deltas the
+                // second.
+                let given = 1 + usize::from(delta.is_some());
+                self.gather(planes, within.end.saturating_sub(given), room);
+                let second = first.wrapping_add(delta.unwrap_or_default());
+                let heads = [first, second];
+                let heads = heads.get(..given).unwrap_or_default();
+                let heads = heads.get(within.start.min(given)..within.end.min(given));
+                out.extend(heads.unwrap_or_default().iter().map(|&i| from_integer(i, scale)));
+                integrate(room, if delta.is_some() { second } else { first }, delta);
+                let wanted = within.start.saturating_sub(given)..within.end.saturating_sub(given);
+                let wanted = room.get(wanted).unwrap_or_default();
                 if scale == 0 {
                     // Most counters; spares the division.
-                    out.extend(integers.map(|integer| integer as f64));
+                    out.extend(wanted.iter().map(|&integer| integer as i64 as f64));
                 } else {
-                    out.extend(integers.map(|integer| decimal::from_integer(integer, scale)));
+                    let power = decimal::power(scale);
+                    out.extend(wanted.iter().map(|&integer| integer as i64 as f64 / power));
                 }
             }
         }
-        for &(index, bits) in &self.exceptions {
-            if let Some(value) = out.get_mut(start + index) {
+        for &(index, bits) in self.exceptions.iter().filter(|(index, _)| within.contains(index)) {
+            if let Some(value) = out.get_mut(start + index - within.start) {
                 *value = f64::from_bits(bits);
             }
         }
+    }
+
+    /// The first `count` residuals, put together from the planes.
+    fn gather(&self, planes: &[&[u8]], count: usize, room: &mut Vec<u64>) {
+        room.clear();
+        room.resize(count.min(self.residuals), 0);
+        for (index, plane) in planes.iter().enumerate() {
+            for (residual, &byte) in room.iter_mut().zip(*plane) {
+                *residual |= u64::from(byte) << (8 * index);
+            }
+        }
+    }
+}
+
+/// From residuals to the integers after `value`, in place. With `delta` they are changes of it,
+/// else changes of the value.
+fn integrate(room: &mut [u64], mut value: i64, delta: Option<i64>) {
+    let Some(mut step) = delta else {
+        for residual in room {
+            value = value.wrapping_add(unzigzag(*residual));
+            *residual = value as u64;
+        }
+        return;
+    };
+    for residual in room {
+        step = step.wrapping_add(unzigzag(*residual));
+        value = value.wrapping_add(step);
+        *residual = value as u64;
     }
 }

@@ -201,7 +201,7 @@ fn check_block(
     let mut samples = 0;
     for column in &block.columns {
         let mut values = Vec::new();
-        block.decode(column, &mut values);
+        block.decode(column, 0..column.count, &mut Vec::new(), &mut values);
         if length_of(column.times)? != column.count {
             return None;
         }

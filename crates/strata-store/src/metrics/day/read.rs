@@ -226,7 +226,7 @@ impl Day {
             range,
             cache,
             bounds,
-            values: Vec::new(),
+            room: Vec::new(),
             unpacker: Unpacker::default(),
         };
         let outcome = pass
@@ -302,7 +302,8 @@ struct ReadPass<'a> {
     range: (i64, i64),
     cache: &'a mut TimeCache,
     bounds: &'a ReadBounds<'a>,
-    values: Vec<f64>,
+    /// For the residuals of a column.
+    room: Vec<u64>,
     unpacker: Unpacker,
 }
 
@@ -360,16 +361,15 @@ impl ReadPass<'_> {
     ) -> rusqlite::Result<usize> {
         let id = row_id(span.sequence, column.times);
         let times = self.times(connection, id)?;
-        self.values.clear();
-        block.decode(column, &mut self.values);
-        let times = times.filter(|times| times.len() == self.values.len());
-        let Some(times) = times else {
+        let Some(times) = times.filter(|times| times.len() == column.count) else {
             self.bounds.damage.note(self.day, "times", id);
             return Ok(0);
         };
-        let before = out.samples();
-        out.add(&times, &self.values, self.range.0, self.range.1);
-        Ok(out.samples() - before)
+        let within = within(&times, self.range);
+        block.decode(column, within.clone(), &mut self.room, &mut out.values);
+        let added = within.len();
+        out.add_piece(times, within);
+        Ok(added)
     }
 
     fn times(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<Option<Arc<[i64]>>> {
