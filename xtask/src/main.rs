@@ -1,6 +1,7 @@
 //! Chores of the house, run as `cargo xtask CHORE`; the house tests run with `cargo test`.
 
 mod bench;
+mod browser;
 mod check;
 mod conformance;
 mod crash;
@@ -37,6 +38,15 @@ enum Chore {
         #[arg(long, default_value = "target/bench")]
         scratch: std::path::PathBuf,
     },
+    /// Look at every page of `strata demo` in a real Chromium: messages, accessibility, keys, faults.
+    Browser {
+        /// Keep a picture of every page in this folder.
+        #[arg(long)]
+        shots: Option<std::path::PathBuf>,
+        /// Scratch folder, made and removed.
+        #[arg(long, default_value = "target/browser-demo")]
+        scratch: std::path::PathBuf,
+    },
     /// Ask the embedded engine, a real Prometheus and a real VictoriaMetrics the same questions.
     Conformance(conformance::ConformanceArgs),
     /// Kill a server under write load again and again and look for every acknowledged sample.
@@ -69,6 +79,7 @@ fn main() -> Result<()> {
     match arguments.chore {
         Chore::Check { tests_only } => check::check(tests_only),
         Chore::Bench { figures, scratch } => bench::run(&figures, &scratch),
+        Chore::Browser { shots, scratch } => browser::run(shots.as_deref(), &scratch),
         Chore::Conformance(arguments) => conformance::run(&arguments),
         Chore::Crash { rounds, seed, scratch } => crash::run(rounds, seed, &scratch),
         Chore::Docs => check::docs(),

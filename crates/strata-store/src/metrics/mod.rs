@@ -47,7 +47,7 @@ pub use self::refused::SourceRefusals;
 pub use self::verify::VerifyReport;
 
 use self::day::calendar::day_of;
-use self::day::{Damage, Day};
+use self::day::{Damage, Day, Kept};
 use self::head::Head;
 use self::index::Index;
 use self::queue::{Order, Queue};
@@ -148,6 +148,7 @@ struct Shared {
     queue: Queue,
     trouble: Mutex<Option<String>>,
     damage: Damage,
+    kept: Kept,
     counters: Counters,
     refused: Refused,
     /// Held as long as the store is open: its lock keeps other processes out.

@@ -12,7 +12,7 @@ use strata_model::meter::Meter;
 use strata_model::{Clock, Labels};
 
 use super::day::calendar::day_of;
-use super::day::{self, Damage, Day, KnownSeries};
+use super::day::{self, Damage, Day, Kept, KnownSeries};
 use super::error::StoreError;
 use super::head::{Head, Verdict};
 use super::index::{Index, metric_name};
@@ -56,6 +56,7 @@ pub(super) fn open(
         idle: AtomicUsize::new(0),
         trouble: Mutex::new(None),
         damage: Damage::default(),
+        kept: Kept::default(),
         counters,
         refused: Refused::default(),
         _lock: lock,

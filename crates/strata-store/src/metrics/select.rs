@@ -127,6 +127,7 @@ impl Shared {
         let stand_ins = self.tiers.stand_ins(range, &days);
         if stand_ins.is_empty() {
             let bounds = ReadBounds::new(&self.damage, settings.select_samples_limit);
+            let bounds = bounds.keeping(&self.kept);
             let newest_only = selection.hints.newest_only;
             let pass = Pass { shared: self, range, bounds: &bounds, newest_only };
             return pass.read(ids, &days, takers);

@@ -133,6 +133,12 @@ impl Block {
         (reader.is_empty() && sections.is_empty()).then_some(Self { columns, planes })
     }
 
+    /// Bytes of memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let columns = self.columns.iter().map(|column| size_of::<Column>() + column.layout.bytes());
+        columns.sum::<usize>() + self.planes.iter().map(Vec::len).sum::<usize>()
+    }
+
     /// Append the values in `within` of a column of this block to `out`, using `room` for what lies
     /// between.
     pub(crate) fn decode(

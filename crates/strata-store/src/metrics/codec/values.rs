@@ -160,6 +160,11 @@ impl Layout {
         (self.width <= PLANES).then_some(())
     }
 
+    /// Bytes of memory it takes beside itself.
+    pub(crate) fn bytes(&self) -> usize {
+        self.exceptions.len() * size_of::<(usize, u64)>()
+    }
+
     /// Append the values in `within` to `out`. `planes` are this column's parts, `width` of them
     /// with `residuals` bytes each; `room` is used for what lies between.
     pub(crate) fn decode(

@@ -15,11 +15,13 @@
 //! in memory and are made from `series` at start.
 
 pub(crate) mod calendar;
+mod kept;
 mod load;
 mod read;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use rusqlite::{Connection, OpenFlags};
@@ -28,6 +30,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::codec::block;
 use super::error::StoreError;
 
+pub(crate) use self::kept::Kept;
 pub(crate) use self::load::{KnownSeries, check_file, load};
 pub(crate) use self::read::{Damage, Gather, Member, ReadBounds, TimeCache};
 pub(crate) use self::write::{
@@ -176,11 +179,15 @@ pub(crate) struct Day {
     pub(crate) path: PathBuf,
     state: RwLock<DayState>,
     readers: Mutex<Vec<Connection>>,
+    /// Tells it from every other in this process, a file of the same name included.
+    serial: u64,
 }
 
 impl Day {
     fn new(number: i64, path: PathBuf, state: DayState) -> Self {
-        Self { number, path, state: RwLock::new(state), readers: Mutex::default() }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { number, path, state: RwLock::new(state), readers: Mutex::default(), serial }
     }
 
     /// A day that has no file yet.

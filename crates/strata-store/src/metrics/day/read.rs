@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Statement};
 use rustc_hash::FxHashMap;
 use strata_model::{NativeHistogram, Points};
 
+use super::kept::Kept;
 use super::load::decode_histograms;
 use super::{Day, SealSpan, row_id};
 use crate::metrics::codec::block::{self, Block, Column};
@@ -270,12 +271,19 @@ pub(crate) struct ReadBounds<'a> {
     taken: AtomicUsize,
     /// Of a tier file the column to read.
     pub(crate) column: Option<u32>,
+    /// Where what is unpacked is kept for the next reader.
+    kept: Option<&'a Kept>,
 }
 
 impl<'a> ReadBounds<'a> {
     /// At most `limit` samples in the whole answer.
     pub(crate) fn new(damage: &'a Damage, limit: usize) -> Self {
-        Self { damage, limit, taken: AtomicUsize::new(0), column: None }
+        Self { damage, limit, taken: AtomicUsize::new(0), column: None, kept: None }
+    }
+
+    /// The same, keeping what is unpacked for the next reader.
+    pub(crate) fn keeping(self, kept: &'a Kept) -> Self {
+        Self { kept: Some(kept), ..self }
     }
 
     /// The same for a file that may be a tier's, of which one column is read.
@@ -308,8 +316,28 @@ struct ReadPass<'a> {
 }
 
 impl ReadPass<'_> {
-    fn open_block(&mut self, value: rusqlite::types::ValueRef<'_>) -> Option<Block> {
-        Block::open(value.as_blob().ok()?, &mut self.unpacker)
+    /// The block of a row: kept, or read. Says `None` where there is none.
+    fn block(
+        &mut self,
+        select: &mut Statement<'_>,
+        id: i64,
+    ) -> rusqlite::Result<Option<Arc<Block>>> {
+        let key = (self.day.serial, id);
+        if let Some(block) = self.bounds.kept.and_then(|kept| kept.blocks.get(key)) {
+            return Ok(Some(block));
+        }
+        let mut rows = select.query([id])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let packed = row.get_ref(0)?.as_blob().ok();
+        let block = packed.and_then(|packed| Block::open(packed, &mut self.unpacker));
+        let Some(block) = block.map(Arc::new) else {
+            self.bounds.damage.note(self.day, "block", id);
+            return Ok(None);
+        };
+        if let Some(kept) = self.bounds.kept {
+            kept.blocks.put(key, &block, block.bytes());
+        }
+        Ok(Some(block))
     }
 
     fn blocks(
@@ -325,12 +353,7 @@ impl ReadPass<'_> {
             for group in members.chunk_by(|a, b| a.0 / group_size == b.0 / group_size) {
                 let Some(&(first, _)) = group.first() else { continue };
                 let id = row_id(span.sequence, first / group_size);
-                let mut rows = select.query([id])?;
-                let Some(row) = rows.next()? else { continue };
-                let Some(block) = self.open_block(row.get_ref(0)?) else {
-                    self.bounds.damage.note(self.day, "block", id);
-                    continue;
-                };
+                let Some(block) = self.block(&mut select, id)? else { continue };
                 let start = first / group_size * group_size;
                 let wanted = block.columns.iter().filter_map(|column| {
                     let number = start + u32::from(column.slot);
@@ -373,7 +396,9 @@ impl ReadPass<'_> {
     }
 
     fn times(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<Option<Arc<[i64]>>> {
-        if let Some(times) = self.cache.columns.get(&(self.day.number, id)) {
+        if self.is_known(id)
+            && let Some(times) = self.cache.columns.get(&(self.day.number, id))
+        {
             return Ok(times.clone());
         }
         let mut select = connection.prepare_cached("SELECT data FROM times WHERE id = ?1")?;
@@ -381,8 +406,25 @@ impl ReadPass<'_> {
         Ok(self.keep_times(id, blob.as_deref()))
     }
 
+    /// Whether the time column is at hand, if need be from where it is kept.
+    fn is_known(&mut self, id: i64) -> bool {
+        let key = (self.day.number, id);
+        if self.cache.columns.contains_key(&key) {
+            return true;
+        }
+        let kept = self.bounds.kept.and_then(|kept| kept.times.get((self.day.serial, id)));
+        let known = kept.is_some();
+        if known {
+            self.cache.columns.insert(key, kept);
+        }
+        known
+    }
+
     fn keep_times(&mut self, id: i64, blob: Option<&[u8]>) -> Option<Arc<[i64]>> {
         let column = blob.and_then(|blob| times::decode(&self.unpacker.unwrap(blob)?));
+        if let (Some(kept), Some(times)) = (self.bounds.kept, &column) {
+            kept.times.put((self.day.serial, id), times, size_of_val(&**times));
+        }
         self.cache.columns.insert((self.day.number, id), column.clone());
         column
     }
@@ -390,7 +432,7 @@ impl ReadPass<'_> {
     /// Read those of the time columns that are not known yet in one walk over their rows, where
     /// these lie close together: to search each costs more than to unpack it.
     fn read_ahead(&mut self, connection: &Connection, mut ids: Vec<i64>) -> rusqlite::Result<()> {
-        ids.retain(|&id| !self.cache.columns.contains_key(&(self.day.number, id)));
+        ids.retain(|&id| !self.is_known(id));
         ids.sort_unstable();
         ids.dedup();
         let [first, .., last] = *ids else { return Ok(()) };
