@@ -45,6 +45,8 @@ pub(crate) const H100: GpuKind = GpuKind {
 /// Share of the tensor peak that big matrix products of serving and training reach; published
 /// kernels of H100 reach 0.6 to 0.75.
 pub(crate) const COMPUTE_EFFICIENCY: f64 = 0.62;
+/// The same for a training step, which also has layer norms, losses and recomputation in it.
+pub(crate) const TRAINING_EFFICIENCY: f64 = 0.50;
 /// Share of the memory's peak that weight and KV reads reach.
 pub(crate) const MEMORY_EFFICIENCY: f64 = 0.75;
 /// Share of a link's rate that large collectives reach (nccl-tests on 400 Gb/s rails: 0.8 to 0.95).

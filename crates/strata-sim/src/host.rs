@@ -22,6 +22,8 @@ pub(crate) struct Demand {
     pub(crate) disk_written: f64,
     /// Requests of the disk that were out, on average.
     pub(crate) disk_out: f64,
+    /// Seconds in which anybody read.
+    pub(crate) disk_reading: f64,
     /// Seconds of all reads together.
     pub(crate) disk_read_seconds: f64,
     pub(crate) received: f64,
@@ -169,11 +171,13 @@ impl Node {
         counted.disk_writes += writes;
         counted.disk_write_seconds += write_seconds;
         let out = demand.disk_out + write_seconds / seconds;
-        // With Poisson requests out, the disk idles with probability exp(-out).
-        let busy = 1.0 - (-out).exp();
+        // Writes come at any time: the disk idles of them with probability exp(-out).
+        let reads = (demand.disk_reading / seconds).min(1.0);
+        let busy = 1.0 - (1.0 - reads) * (-write_seconds / seconds).exp();
         counted.disk_busy += busy * seconds;
         counted.disk_weighted += out * seconds;
-        let waits = 1.0 - (-demand.disk_out).exp();
+        // Readers wait for what they read; writers go on while the kernel writes.
+        let waits = reads;
         counted.psi_io += waits * seconds;
         // Nobody makes progress only while no processor works either.
         let idle = (1.0 - demand.cpu / seconds).max(0.0);

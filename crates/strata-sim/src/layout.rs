@@ -284,10 +284,10 @@ pub(crate) fn link_defaults() -> Vec<f64> {
     vec![50.0e9]
 }
 
-/// Four sequences of 4096 tokens a rank and step; 256 MB of images with them, by eight readers; a
+/// Four sequences of 4096 tokens a rank and step; 128 MB of images with them, by eight readers; a
 /// checkpoint of 14 bytes a parameter every 400 steps.
 pub(crate) fn run_defaults() -> Vec<f64> {
-    vec![16_384.0, 256.0e6, 8.0, 400.0, 98.0e9, 0.8]
+    vec![16_384.0, 128.0e6, 8.0, 400.0, 98.0e9, 0.8]
 }
 
 pub(crate) fn rank_defaults() -> Vec<f64> {

@@ -61,6 +61,7 @@ impl KvCache {
         self.capacity
     }
 
+    #[cfg(test)]
     pub(crate) fn pinned(&self) -> u64 {
         self.pinned
     }
@@ -160,6 +161,10 @@ impl KvCache {
     pub(crate) fn leave(&mut self, key: ChainKey, blocks: u64, born: f64, now: f64) {
         if blocks == 0 {
             return;
+        }
+        if self.chains.contains_key(&key) {
+            // A second request of the conversation left it first: the newer one counts.
+            self.take(key, 0, now);
         }
         self.chains.insert(key, Chain { blocks, users: 0, stamp: 0, born, left: now });
         self.sleep(key, now);

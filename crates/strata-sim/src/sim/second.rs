@@ -5,7 +5,7 @@ use super::{Due, Sim, TICK};
 use crate::clients::{self, Way};
 use crate::device::Load;
 use crate::engine::{Ask, Pace};
-use crate::hardware::COMPUTE_EFFICIENCY;
+use crate::hardware::TRAINING_EFFICIENCY;
 use crate::host::Demand;
 use crate::knob::{GpuKnob, LinkKnob, NodeKnob, ReplicaKnob, RunKnob};
 use crate::layout::SERVED;
@@ -219,7 +219,7 @@ impl Sim {
                 let load = &mut loads[gpu];
                 let clock = self.devices[gpu].clock;
                 load.busy += (spent.computing + spent.exchanging) / TICK;
-                load.compute += COMPUTE_EFFICIENCY * clock * spent.computing / TICK;
+                load.compute += TRAINING_EFFICIENCY * clock * spent.computing / TICK;
                 load.memory += (TRAIN_MEMORY * spent.computing
                     + COLLECTIVE_MEMORY * spent.exchanging)
                     / TICK;
@@ -234,6 +234,7 @@ impl Sim {
                 let demand = &mut demands[node];
                 demand.disk_read += read;
                 demand.disk_out += spent.reading * workers / TICK;
+                demand.disk_reading = demand.disk_reading.max(spent.reading);
                 demand.disk_read_seconds += spent.reading * workers;
                 demand.disk_written += bytes_saved * spent.saving / save_seconds.max(1e-9);
                 demand.cpu += TRAINER_CPU * (spent.computing + spent.exchanging);

@@ -180,8 +180,8 @@ fn a_rush_is_a_rush() {
     let (changed, calm) = both("rush", 55);
     let requests = |sim: &Sim| sim.clients[0].durations[0].count();
     assert!(requests(&changed) > requests(&calm) * 3 / 2);
-    let busy = |sim: &Sim| sim.devices[sim.replicas[1].gpus[0]].load.busy;
-    assert!(busy(&changed) > busy(&calm), "{} {}", busy(&changed), busy(&calm));
+    let inside = |sim: &Sim| sim.replicas.iter().map(|one| one.engine.load()).sum::<usize>();
+    assert!(inside(&changed) > 2 * inside(&calm), "{} {}", inside(&changed), inside(&calm));
 }
 
 #[test]

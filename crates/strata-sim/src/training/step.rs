@@ -1,7 +1,7 @@
 //! One step: who is late, what it costs the others, and how long the exchange takes.
 
 use super::{BUCKETS, PARAMETERS, Run};
-use crate::hardware::{BYTES, COMPUTE_EFFICIENCY, LINK_EFFICIENCY};
+use crate::hardware::{BYTES, LINK_EFFICIENCY, TRAINING_EFFICIENCY};
 use crate::knob::{RankKnob, RunKnob};
 
 /// Seconds of the optimizer and everything else that is not overlapped.
@@ -80,7 +80,7 @@ impl Run {
         let knobs = &self.knobs;
         let tokens = knobs.get(RunKnob::TokensPerRank);
         let bytes = knobs.get(RunKnob::LoaderBytes);
-        let full = tokens * Self::flops_per_token() / (self.gpu.flops * COMPUTE_EFFICIENCY);
+        let full = tokens * Self::flops_per_token() / (self.gpu.flops * TRAINING_EFFICIENCY);
         let mut last: f64 = 0.0;
         for (number, rank) in self.ranks.iter_mut().enumerate() {
             let at = |list: &[f64]| list.get(number).copied().unwrap_or(1.0);
