@@ -170,14 +170,8 @@ mod tests {
         Device::new(crate::hardware::H100, knobs, Rng::of(1, "gpu"))
     }
 
-    const FULL: Load = Load {
-        busy: 1.0,
-        compute: 0.6,
-        memory: 0.5,
-        link_bytes: 0.0,
-        pcie_in: 0.0,
-        pcie_out: 0.0,
-    };
+    const FULL: Load =
+        Load { busy: 1.0, compute: 0.6, memory: 0.5, link_bytes: 0.0, pcie_in: 0.0, pcie_out: 0.0 };
 
     fn settle(device: &mut Device, seconds: u32, load: Load) {
         for _ in 0..seconds {

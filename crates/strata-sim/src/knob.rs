@@ -25,15 +25,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] = [
-        Self::Tenant,
-        Self::Replica,
-        Self::Gpu,
-        Self::Node,
-        Self::Link,
-        Self::Run,
-        Self::Rank,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Tenant, Self::Replica, Self::Gpu, Self::Node, Self::Link, Self::Run, Self::Rank];
 
     /// The word before the colon in `gpu:gpu-node-1/3`.
     pub fn name(self) -> &'static str {
@@ -106,7 +99,7 @@ knobs!(TenantKnob TENANT {
     Diurnal "diurnal" "1" 0.0 1.0 "Swing of the day: 0.3 is 30 % above and below the mean."
     BurstFactor "burst_factor" "1" 1.0 100.0 "The rate in a burst over the usual rate."
     BurstSeconds "burst_seconds" "s" 1.0 86400.0 "Mean length of a burst."
-    BurstGapSeconds "burst_gap_seconds" "s" 1.0 864000.0 "Mean time between bursts."
+    BurstGapSeconds "burst_gap_seconds" "s" 1.0 864_000.0 "Mean time between bursts."
     PromptTokens "prompt_tokens" "{token}" 1.0 30000.0 "Mean length of what a user adds in one turn."
     PromptSigma "prompt_sigma" "1" 0.0 3.0 "Deviation of the logarithm of that length."
     OutputTokens "output_tokens" "{token}" 1.0 30000.0 "Mean length of an answer that nothing cuts."
@@ -121,7 +114,7 @@ knobs!(TenantKnob TENANT {
 knobs!(ReplicaKnob REPLICA {
     KvBlocks "kv_blocks" "{block}" 0.0 1e9 "Blocks of the KV cache, 16 tokens each."
     MaxSeqs "max_seqs" "{request}" 1.0 4096.0 "Most requests in one step."
-    BatchTokens "batch_tokens" "{token}" 16.0 262144.0 "Most tokens in one step."
+    BatchTokens "batch_tokens" "{token}" 16.0 262_144.0 "Most tokens in one step."
     CpuQuota "cpu_quota" "{cpu}" 0.05 1024.0 "Processors the engine's container may use."
     PrefixCaching "prefix_caching" "1" 0.0 1.0 "Whether blocks are kept for reuse: 1 or 0."
 });

@@ -270,7 +270,7 @@ pub(crate) fn gpu_defaults() -> Vec<f64> {
     vec![1.0, 1.0, H100.power_limit, 25.0, 0.06, 0.001, 0.0, H100.nvlink]
 }
 
-/// 64 processors, a local NVMe disk of 6 GB/s and 0.15 ms, 100 Gb/s to clients at 4 ms.
+/// 64 processors, a local `NVMe` disk of 6 GB/s and 0.15 ms, 100 Gb/s to clients at 4 ms.
 pub(crate) const NODE_PROCESSORS: usize = 64;
 /// Bytes of memory of a node.
 pub(crate) const NODE_MEMORY: f64 = 1_099_511_627_776.0;
@@ -329,7 +329,7 @@ mod tests {
                 owners[*gpu] += 1;
             }
             assert!(owners.iter().all(|count| *count <= 1), "{nodes} x {gpus_per_node}");
-            assert!(owners.iter().any(|count| *count == 1));
+            assert!(owners.contains(&1));
         }
     }
 

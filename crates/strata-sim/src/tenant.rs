@@ -105,14 +105,10 @@ impl Tenant {
         let knobs = &self.knobs;
         let rng = &mut self.rng;
         let system = knobs.get(TenantKnob::SystemTokens) as u64;
-        let said = rng.log_normal(
-            knobs.get(TenantKnob::PromptTokens),
-            knobs.get(TenantKnob::PromptSigma),
-        );
-        let natural = rng.log_normal(
-            knobs.get(TenantKnob::OutputTokens),
-            knobs.get(TenantKnob::OutputSigma),
-        );
+        let said =
+            rng.log_normal(knobs.get(TenantKnob::PromptTokens), knobs.get(TenantKnob::PromptSigma));
+        let natural =
+            rng.log_normal(knobs.get(TenantKnob::OutputTokens), knobs.get(TenantKnob::OutputSigma));
         let wide = if rng.chance(0.5) { 1.0 } else { 2.0 };
         let max_tokens = (knobs.get(TenantKnob::MaxTokens) * wide) as u64;
         let patience = rng.exponential(knobs.get(TenantKnob::PatienceSeconds));

@@ -1,5 +1,5 @@
-//! Replay of recorded requests: a CSV with TIMESTAMP, ContextTokens and GeneratedTokens, as the
-//! Azure LLM inference traces have it.
+//! Replay of recorded requests: a CSV with TIMESTAMP, `ContextTokens` and `GeneratedTokens`, as
+//! the Azure LLM inference traces have it.
 //!
 //! Read line by line as the simulation gets there; the caller owns the file.
 

@@ -5,7 +5,7 @@
 //! computing and reading decides (Williams et al., "Roofline", 2009); tensor parallelism adds two
 //! all-reduces per layer, the host its own work. For given GPUs this has the form
 //! a + b prefill tokens + c sequences + d cached tokens that serving papers fit to measurements
-//! (DistServe, arXiv 2401.09670).
+//! (`DistServe`, arXiv 2401.09670).
 
 use crate::hardware::{
     BYTES, COMPUTE_EFFICIENCY, GpuKind, LINK_EFFICIENCY, MEMORY_EFFICIENCY, ModelShape,

@@ -55,7 +55,7 @@ impl Engine {
             }
             self.last_steps.pop();
             let Some(request) = self.stop_running(number) else { continue };
-            self.end_well(request, ended);
+            self.end_well(&request, ended);
         }
     }
 
@@ -78,7 +78,7 @@ impl Engine {
         request.last_token = now;
         if request.generated >= request.ask.output() {
             if let Some(request) = self.stop_running(number) {
-                self.end_well(request, ended);
+                self.end_well(&request, ended);
             }
             return;
         }
@@ -90,13 +90,13 @@ impl Engine {
         self.looked_back += request.ask.shared_blocks() * BLOCK + request.computed;
     }
 
-    fn end_well(&mut self, request: Request, ended: &mut Vec<Ended>) {
+    fn end_well(&mut self, request: &Request, ended: &mut Vec<Ended>) {
         let cut = request.ask.natural > request.ask.max_tokens;
         let reason = if cut { Reason::Length } else { Reason::Stop };
         self.end(request, reason, ended);
     }
 
-    pub(super) fn end(&mut self, request: Request, reason: Reason, ended: &mut Vec<Ended>) {
+    pub(super) fn end(&mut self, request: &Request, reason: Reason, ended: &mut Vec<Ended>) {
         let one = Ended {
             ask: request.ask,
             reason,
@@ -104,7 +104,7 @@ impl Engine {
             end: self.now,
             delivered: request.generated,
         };
-        self.stats.end(&request, &one);
+        self.stats.end(request, &one);
         ended.push(one);
     }
 

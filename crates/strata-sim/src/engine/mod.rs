@@ -155,13 +155,7 @@ impl Engine {
     }
 
     /// Go on until `to` seconds; requests that ended are pushed to `ended` in order.
-    pub(crate) fn advance(
-        &mut self,
-        to: f64,
-        limits: Limits,
-        pace: Pace,
-        ended: &mut Vec<Ended>,
-    ) {
+    pub(crate) fn advance(&mut self, to: f64, limits: Limits, pace: Pace, ended: &mut Vec<Ended>) {
         loop {
             match self.under_way.take() {
                 Some(step) if step.ends <= to => self.finish(step, ended),

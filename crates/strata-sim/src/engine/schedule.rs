@@ -205,9 +205,8 @@ impl Engine {
         if self.now < self.patience_ends {
             return;
         }
-        let gone = |request: &Request| {
-            request.first_token.is_none() && request.ask.deadline <= self.now
-        };
+        let gone =
+            |request: &Request| request.first_token.is_none() && request.ask.deadline <= self.now;
         let numbers: Vec<u64> = self.prefilling.iter().copied().collect();
         let numbers: Vec<u64> = numbers
             .into_iter()
@@ -219,18 +218,17 @@ impl Engine {
             .collect();
         for number in numbers {
             if let Some(request) = self.stop_running(number) {
-                self.end(request, Reason::Abort, ended);
+                self.end(&request, Reason::Abort, ended);
             }
         }
         for place in places {
             if let Some(request) = self.waiting.remove(place) {
-                self.end(request, Reason::Abort, ended);
+                self.end(&request, Reason::Abort, ended);
             }
         }
         let left = self.running.values().chain(&self.waiting);
         let left = left.filter(|request| request.first_token.is_none());
-        self.patience_ends =
-            left.map(|request| request.ask.deadline).fold(f64::INFINITY, f64::min);
+        self.patience_ends = left.map(|request| request.ask.deadline).fold(f64::INFINITY, f64::min);
     }
 
     /// With nothing running, a request at the head that does not fit will never fit.
@@ -238,7 +236,7 @@ impl Engine {
         if self.running.is_empty()
             && let Some(request) = self.waiting.pop_front()
         {
-            self.end(request, Reason::Error, ended);
+            self.end(&request, Reason::Error, ended);
         }
     }
 }

@@ -113,11 +113,8 @@ fn plugin(writer: &mut Writer, sim: &Sim, members: &[Member<'_>]) {
     writer.family(name, "histogram", "Time one rank was inside a collective on its GPU.");
     for member in members {
         for (collective, durations) in COLLECTIVES.iter().zip(&member.rank.durations) {
-            let texts = [
-                communicator(member.run),
-                gpu_uuid(sim, member.gpu),
-                member.number.to_string(),
-            ];
+            let texts =
+                [communicator(member.run), gpu_uuid(sim, member.gpu), member.number.to_string()];
             let [comm, uuid, number] = &texts;
             let labels = [
                 ("collective", *collective),
@@ -143,13 +140,11 @@ fn plugin(writer: &mut Writer, sim: &Sim, members: &[Member<'_>]) {
     let name = "nccl_rank_blame_time_seconds_total";
     writer.family(name, "counter", "Waiting a rank inflicted on the others by arriving last.");
     for member in members {
-        let texts = [communicator(member.run), gpu_uuid(sim, member.gpu), member.number.to_string()];
+        let texts =
+            [communicator(member.run), gpu_uuid(sim, member.gpu), member.number.to_string()];
         let [comm, uuid, number] = &texts;
-        for (cause, seconds) in
-            [("gpu", member.rank.blame_gpu), ("host", member.rank.blame_host)]
-        {
-            let labels =
-                [("cause", cause), ("comm", comm), ("gpu_uuid", uuid), ("rank", number)];
+        for (cause, seconds) in [("gpu", member.rank.blame_gpu), ("host", member.rank.blame_host)] {
+            let labels = [("cause", cause), ("comm", comm), ("gpu_uuid", uuid), ("rank", number)];
             writer.sample(name, &labels, seconds);
         }
     }

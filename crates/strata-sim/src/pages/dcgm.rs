@@ -100,12 +100,7 @@ const FIELDS: &[Field] = &[
         "Number of remapped rows for correctable errors",
         |_| 0.0,
     ),
-    (
-        "DCGM_FI_DEV_ROW_REMAP_FAILURE",
-        "gauge",
-        "Whether remapping of rows has failed",
-        |_| 0.0,
-    ),
+    ("DCGM_FI_DEV_ROW_REMAP_FAILURE", "gauge", "Whether remapping of rows has failed", |_| 0.0),
     ("DCGM_FI_DEV_ROW_REMAP_PENDING", "gauge", "Whether remapping of rows is pending", |device| {
         f64::from(u8::from(device.uncorrected > 0))
     }),

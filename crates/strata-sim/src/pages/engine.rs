@@ -58,7 +58,8 @@ fn model_work(writer: &mut Writer, labels: Pairs<'_>, stats: &Stats) {
     ];
     for (what, words, value) in counts {
         let name = format!("vllm:estimated_{what}_per_gpu_total");
-        let help = format!("Estimated number of {words} (for Model Flops Utilization calculations).");
+        let help =
+            format!("Estimated number of {words} (for Model Flops Utilization calculations).");
         writer.single((&name, "counter", &help), labels, value);
     }
 }
@@ -92,10 +93,7 @@ fn state(writer: &mut Writer, labels: Pairs<'_>, replica: &Replica) {
 }
 
 /// Labels and one more; both are in alphabetical order.
-pub(super) fn with<'a>(
-    labels: Pairs<'a>,
-    more: (&'a str, &'a str),
-) -> Vec<(&'a str, &'a str)> {
+pub(super) fn with<'a>(labels: Pairs<'a>, more: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
     let mut all = labels.to_vec();
     all.push(more);
     all.sort_unstable();

@@ -53,18 +53,18 @@ fn histograms(stats: &Stats) -> [(&'static str, &'static str, &Histogram); 19] {
             "Histogram of the max_tokens request parameter.",
             &stats.max_tokens,
         ),
-        ("time_to_first_token_seconds", "Histogram of time to first token in seconds.", &stats.ttft),
+        (
+            "time_to_first_token_seconds",
+            "Histogram of time to first token in seconds.",
+            &stats.ttft,
+        ),
         ("inter_token_latency_seconds", "Histogram of inter-token latency in seconds.", &stats.itl),
         (
             "request_time_per_output_token_seconds",
             "Histogram of time_per_output_token_seconds per request.",
             &stats.tpot,
         ),
-        (
-            "e2e_request_latency_seconds",
-            "Histogram of e2e request latency in seconds.",
-            &stats.e2e,
-        ),
+        ("e2e_request_latency_seconds", "Histogram of e2e request latency in seconds.", &stats.e2e),
         (
             "request_queue_time_seconds",
             "Histogram of time spent in WAITING phase for request.",

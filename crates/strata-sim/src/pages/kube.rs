@@ -65,7 +65,10 @@ fn nodes(writer: &mut Writer, sim: &Sim) {
     ];
     for (what, about) in [
         ("capacity", "The total amount of resources available for a node."),
-        ("allocatable", "The amount of resources allocatable for pods (after reserving some for system daemons)."),
+        (
+            "allocatable",
+            "The amount of resources allocatable for pods (after reserving some for system daemons).",
+        ),
     ] {
         let name = format!("kube_node_status_{what}");
         writer.family(&name, "gauge", about);
@@ -209,8 +212,11 @@ fn pod_resources(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
             let gpus = pod.gpus.len() as f64;
             let memory = if pod.container == "vllm" { 64.0e9 } else { 96.0e9 * gpus };
             let cpu = if pod.container == "vllm" { 8.0 } else { 6.0 * gpus };
-            let resources =
-                [("cpu", "core", cpu), ("memory", "byte", memory), ("nvidia_com_gpu", "integer", gpus)];
+            let resources = [
+                ("cpu", "core", cpu),
+                ("memory", "byte", memory),
+                ("nvidia_com_gpu", "integer", gpus),
+            ];
             for (resource, unit, value) in resources {
                 let labels = [
                     ("namespace", pod.namespace),
@@ -230,14 +236,18 @@ fn pod_resources(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
 fn jobs(writer: &mut Writer, sim: &Sim) {
     for (name, about) in [
         ("kube_job_status_active", "The number of actively running pods."),
-        ("kube_job_status_failed", "The number of pods which reached Phase Failed and the reason for failure."),
+        (
+            "kube_job_status_failed",
+            "The number of pods which reached Phase Failed and the reason for failure.",
+        ),
     ] {
         writer.family(name, "gauge", about);
         for run in &sim.layout.runs {
             let mut nodes: Vec<_> = run.gpus.iter().map(|gpu| sim.layout.node_of(*gpu)).collect();
             nodes.dedup();
             let value = if name.ends_with("active") { nodes.len() as f64 } else { 0.0 };
-            let labels = [("namespace", super::TRAINING_NAMESPACE), ("job_name", run.name.as_str())];
+            let labels =
+                [("namespace", super::TRAINING_NAMESPACE), ("job_name", run.name.as_str())];
             writer.sample(name, &labels, value);
         }
     }

@@ -1,4 +1,4 @@
-//! node_exporter: processors, load, memory, disks and file systems. Names and help texts as release
+//! `node_exporter`: processors, load, memory, disks and file systems. Names and help texts as release
 //! 1.5 writes them.
 
 use super::node_kernel;
@@ -138,7 +138,11 @@ fn memory(writer: &mut Writer, node: &Node) {
 fn disk(writer: &mut Writer, node: &Node) {
     let counted = &node.counted;
     let counters = [
-        ("reads_completed", "The total number of reads completed successfully.", counted.disk_reads),
+        (
+            "reads_completed",
+            "The total number of reads completed successfully.",
+            counted.disk_reads,
+        ),
         ("read_bytes", "The total number of bytes read successfully.", counted.disk_read),
         (
             "read_time_seconds",

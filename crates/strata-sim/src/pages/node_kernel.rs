@@ -1,4 +1,4 @@
-//! node_exporter: network interfaces, TCP, pressure, paging and the ports to other nodes.
+//! `node_exporter`: network interfaces, TCP, pressure, paging and the ports to other nodes.
 
 use super::text::Writer;
 use crate::host::Node;
@@ -78,11 +78,7 @@ fn pressure(writer: &mut Writer, node: &Node) {
             "Total time in seconds no process could make progress due to IO congestion",
             counted.psi_io_full,
         ),
-        (
-            "memory_waiting",
-            "Total time in seconds that processes have waited for memory",
-            0.0,
-        ),
+        ("memory_waiting", "Total time in seconds that processes have waited for memory", 0.0),
         (
             "memory_stalled",
             "Total time in seconds no process could make progress due to memory congestion",
@@ -117,11 +113,7 @@ fn ports(writer: &mut Writer, sim: &Sim, node: &Node, number: usize) {
     let names: Vec<String> = (0..links.len()).map(|port| format!("mlx5_{port}")).collect();
     let bytes = node.counted.fabric.floor();
     let families = [
-        (
-            "port_data_received_bytes_total",
-            "Number of data octets received on all links",
-            bytes,
-        ),
+        ("port_data_received_bytes_total", "Number of data octets received on all links", bytes),
         (
             "port_data_transmitted_bytes_total",
             "Number of data octets transmitted on all links",

@@ -7,6 +7,9 @@ use crate::knob::RunKnob;
 use crate::sim::Sim;
 use crate::training::{MEMORY_MIB, Run};
 
+/// What a family says of a run.
+type Value = fn(&Run) -> f64;
+
 pub(super) fn page(sim: &Sim) -> String {
     let mut writer = Writer::new(Style::Go);
     megatron(&mut writer, sim);
@@ -23,7 +26,7 @@ fn megatron(writer: &mut Writer, sim: &Sim) {
     for run in &sim.runs {
         writer.histogram(name, &[("nemo_run_id", &run.name)], &run.steps);
     }
-    let gauges: [(&str, &str, fn(&Run) -> f64); 6] = [
+    let gauges: [(&str, &str, Value); 6] = [
         ("loss", "Training loss.", |run| run.learning.loss),
         ("grad_norm", "Gradient norm.", |run| run.learning.gradient_norm),
         ("learning_rate", "Learning rate.", |run| run.learning.rate),
@@ -65,14 +68,20 @@ fn hook(writer: &mut Writer, sim: &Sim) {
         writer.sample(name, &labels, 1.0);
     }
     let of_run = |run: &'_ Run| -> [(&'static str, String); 3] {
-        [("framework", "megatron".to_owned()), ("run", run.name.clone()), ("source", "otlp".to_owned())]
+        [
+            ("framework", "megatron".to_owned()),
+            ("run", run.name.clone()),
+            ("source", "otlp".to_owned()),
+        ]
     };
-    type Value = fn(&Run) -> f64;
     let fields: [(&str, &str, &str, Value); 6] = [
         ("training_step", "gauge", "Number of the last step.", |run| run.step as f64),
-        ("training_checkpoint_last_step", "gauge", "Step of the last complete checkpoint.", |run| {
-            run.last_checkpoint as f64
-        }),
+        (
+            "training_checkpoint_last_step",
+            "gauge",
+            "Step of the last complete checkpoint.",
+            |run| run.last_checkpoint as f64,
+        ),
         ("training_checkpoint_size_bytes", "gauge", "Size of a checkpoint.", |run| {
             run.knobs.get(RunKnob::CheckpointBytes)
         }),
@@ -91,8 +100,12 @@ fn hook(writer: &mut Writer, sim: &Sim) {
     let name = "training_mfu_ratio";
     writer.family(name, "gauge", "Model FLOPs utilization.");
     for run in sim.runs.iter().filter(|run| run.step_seconds > 0.0) {
-        let labels =
-            [("convention", "palm"), ("framework", "megatron"), ("run", &run.name), ("source", "otlp")];
+        let labels = [
+            ("convention", "palm"),
+            ("framework", "megatron"),
+            ("run", &run.name),
+            ("source", "otlp"),
+        ];
         writer.sample(name, &labels, run.mfu());
     }
 }

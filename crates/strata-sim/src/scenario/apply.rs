@@ -79,11 +79,8 @@ impl Touched {
     pub(crate) fn value(&self, now: f64) -> f64 {
         let active = self.changes.iter().filter(|change| change.at <= now && now < change.until);
         let value = active.fold(self.usual, |value, change| {
-            let done = if change.over > 0.0 {
-                ((now - change.at) / change.over).min(1.0)
-            } else {
-                1.0
-            };
+            let done =
+                if change.over > 0.0 { ((now - change.at) / change.over).min(1.0) } else { 1.0 };
             match change.goal {
                 Goal::To(goal) => value + (goal - value) * done,
                 Goal::By(factor) => value * (1.0 + (factor - 1.0) * done),

@@ -109,20 +109,14 @@ impl Scenario {
 }
 
 /// The known name nearest to what was written, if it is near.
-pub(crate) fn nearest<'a>(
-    text: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = known.into_iter().map(|name| (strsim::damerau_levenshtein(text, name), name));
     let near = near.min_by_key(|(distance, _)| *distance)?;
     (near.0 <= 1 + text.len() / 4).then_some(near.1)
 }
 
 /// `, did you mean ...?` or nothing.
-pub(crate) fn did_you_mean<'a>(
-    text: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> String {
+pub(crate) fn did_you_mean<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(text, known).map_or(String::new(), |name| format!(", did you mean {name:?}?"))
 }
 
@@ -134,7 +128,8 @@ mod tests {
     fn what_is_wrong_is_told_with_line_and_suggestion() {
         let check = |text: &str, line: usize, expected: &str| {
             let error = Scenario::parse("x.toml", text).unwrap_err();
-            let found = error.problems.iter().find(|(at, said)| *at == line && said.contains(expected));
+            let found =
+                error.problems.iter().find(|(at, said)| *at == line && said.contains(expected));
             assert!(found.is_some(), "{expected} is not in {:?}", error.problems);
         };
         let change = |rest: &str| format!("[[change]]\nat = \"1m\"\n{rest}");
@@ -144,7 +139,11 @@ mod tests {
             4,
             "did you mean \"clock_ratio\"?",
         );
-        check(&change("entity = \"gpus:*\"\nparameter = \"x\"\nto = 1"), 3, "did you mean \"gpu\"?");
+        check(
+            &change("entity = \"gpus:*\"\nparameter = \"x\"\nto = 1"),
+            3,
+            "did you mean \"gpu\"?",
+        );
         check(&change("entity = \"gpu\"\nparameter = \"x\"\nto = 1"), 3, "kind:name");
         check(
             &change(&format!("{gpu}parameter = \"clock_ratio\"\nto = 7")),
@@ -153,7 +152,11 @@ mod tests {
         );
         check(&change(&format!("{gpu}parameter = \"clock_ratio\"")), 4, "one of `to` and `by`");
         check(&change(&format!("{gpu}parameter = \"clock_ratio\"\nto = 1\nbi = 2")), 6, "bi");
-        check("[[change]]\nat = \"soon\"\nentity = \"gpu:*\"\nparameter = \"clock_ratio\"\nto = 1", 2, "soon");
+        check(
+            "[[change]]\nat = \"soon\"\nentity = \"gpu:*\"\nparameter = \"clock_ratio\"\nto = 1",
+            2,
+            "soon",
+        );
         check("about = 3", 1, "string");
         check("[[change", 1, "");
     }

@@ -109,9 +109,8 @@ impl Sim {
         sim.links = sim.layout.nodes.iter().map(|_| (0..ports).map(|_| port()).collect()).collect();
         sim.fill_memory();
         let names = |kind| sim.names(kind);
-        let usual = |kind, entity, knob| {
-            sim.knobs(kind, entity).map_or(f64::NAN, |knobs| knobs.get(knob))
-        };
+        let usual =
+            |kind, entity, knob| sim.knobs(kind, entity).map_or(f64::NAN, |knobs| knobs.get(knob));
         sim.plan = Plan::of(&options.scenario, &names, &usual)?;
         Ok(sim)
     }
@@ -157,9 +156,7 @@ impl Sim {
     pub fn names(&self, kind: Kind) -> Vec<String> {
         let layout = &self.layout;
         match kind {
-            Kind::Tenant => {
-                self.tenants.iter().map(|(place, _)| place.name.to_owned()).collect()
-            }
+            Kind::Tenant => self.tenants.iter().map(|(place, _)| place.name.to_owned()).collect(),
             Kind::Replica => layout.replicas.iter().map(|place| place.name.clone()).collect(),
             Kind::Node => layout.nodes.clone(),
             Kind::Gpu => self.on_nodes(""),

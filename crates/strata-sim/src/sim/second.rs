@@ -21,8 +21,9 @@ const TRAINER_MEMORY: f64 = 42.0e9;
 /// Processors of a trainer besides its readers, and bytes one processor decodes in a second.
 const TRAINER_CPU: f64 = 1.2;
 const DECODE_RATE: f64 = 80.0e6;
-/// Writers of a node while a checkpoint is written.
-const WRITERS: f64 = 8.0;
+/// Requests of a node's disk while a checkpoint is written: the kernel writes pages back with deep
+/// queues.
+const WRITERS: f64 = 128.0;
 /// Memory traffic of a GPU that computes a training step and of one inside a collective, over its
 /// peak.
 const TRAIN_MEMORY: f64 = 0.38;
@@ -220,9 +221,8 @@ impl Sim {
                 let clock = self.devices[gpu].clock;
                 load.busy += (spent.computing + spent.exchanging) / TICK;
                 load.compute += TRAINING_EFFICIENCY * clock * spent.computing / TICK;
-                load.memory += (TRAIN_MEMORY * spent.computing
-                    + COLLECTIVE_MEMORY * spent.exchanging)
-                    / TICK;
+                load.memory +=
+                    (TRAIN_MEMORY * spent.computing + COLLECTIVE_MEMORY * spent.exchanging) / TICK;
                 // Buckets leave all along the step: as many bytes in as out, twice a message.
                 let exchanged = 2.0 * message * (spent.computing + spent.exchanging) / length;
                 load.link_bytes += 2.0 * exchanged;
@@ -252,7 +252,8 @@ impl Sim {
 
     fn training_pace(&self, run: &training::Run, gpus: &[usize]) -> training::Pace {
         let workers = run.knobs.get(RunKnob::LoaderWorkers);
-        let on_node = |node: usize| gpus.iter().filter(move |one| self.layout.node_of(**one) == node);
+        let on_node =
+            |node: usize| gpus.iter().filter(move |one| self.layout.node_of(**one) == node);
         let nodes: Vec<usize> = gpus.iter().map(|gpu| self.layout.node_of(*gpu)).collect();
         let mut distinct = nodes.clone();
         distinct.dedup();

@@ -1,7 +1,7 @@
 //! The whole cluster against what must hold whatever the scenario, and each built-in scenario
 //! against the physical thing it is about.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::knob::GpuKnob;
@@ -39,8 +39,8 @@ fn the_same_seed_gives_the_same_pages_however_time_is_cut() {
 }
 
 /// Series and values of a page, with the families that are counters or histograms.
-fn read(page: &str) -> (HashMap<String, f64>, Vec<String>) {
-    let mut values = HashMap::new();
+fn read(page: &str) -> (BTreeMap<String, f64>, Vec<String>) {
+    let mut values = BTreeMap::new();
     let mut growing = Vec::new();
     for line in page.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
@@ -61,7 +61,7 @@ fn read(page: &str) -> (HashMap<String, f64>, Vec<String>) {
 fn counters_never_fall() {
     for scenario in ["calm-day", "kv-pressure"] {
         let mut sim = default(scenario);
-        let mut before: Vec<HashMap<String, f64>> = Vec::new();
+        let mut before: Vec<BTreeMap<String, f64>> = Vec::new();
         for minute in [1, 2, 42, 46, 47] {
             minutes(&mut sim, minute);
             let now = pages(&sim);
@@ -72,9 +72,8 @@ fn counters_never_fall() {
                     let name = series.split('{').next().unwrap();
                     // NVLink bandwidth is a rate although it is typed as a counter.
                     let grows = growing.iter().any(|family| {
-                        name.strip_prefix(family.as_str()).is_some_and(|rest| {
-                            ["", "_bucket", "_count", "_sum"].contains(&rest)
-                        })
+                        name.strip_prefix(family.as_str())
+                            .is_some_and(|rest| ["", "_bucket", "_count", "_sum"].contains(&rest))
                     });
                     if grows && !name.contains("NVLINK_BANDWIDTH") {
                         let old = old.get(series).copied().unwrap_or(0.0);

@@ -50,12 +50,7 @@ pub(super) struct Step {
 impl Run {
     /// Go on until `to` seconds, telling `spent` what each rank did when: rank, and the seconds of
     /// computing, inside collectives and reading data between two times.
-    pub(crate) fn advance(
-        &mut self,
-        to: f64,
-        pace: &Pace,
-        spent: &mut impl FnMut(usize, Spent),
-    ) {
+    pub(crate) fn advance(&mut self, to: f64, pace: &Pace, spent: &mut impl FnMut(usize, Spent)) {
         while self.now < to {
             let step = match self.under_way.take() {
                 Some(step) => step,

@@ -17,8 +17,8 @@ use crate::command::run::any_source;
 
 /// Between pages of the last hour, and of the time before it.
 const STEP: Duration = Duration::from_secs(15);
-const COARSE_STEP: Duration = Duration::from_secs(60);
-const FINE: Duration = Duration::from_secs(3600);
+const COARSE_STEP: Duration = Duration::from_mins(1);
+const FINE: Duration = Duration::from_hours(1);
 
 /// One exporter with the memory of what it said.
 struct Reading {

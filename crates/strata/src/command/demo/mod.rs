@@ -27,7 +27,7 @@ use crate::out::Out;
 use stage::Stage;
 
 /// Longest history: what the store keeps of samples by default.
-const HISTORY_MAX: Duration = Duration::from_secs(15 * 24 * 3600);
+const HISTORY_MAX: Duration = Duration::from_hours(15 * 24);
 /// A file of this name says that a data directory holds nothing real.
 const MARK: &str = "SIMULATED";
 /// Above this many GPUs pages are read less often, as such clusters do.
@@ -83,13 +83,12 @@ fn size(arguments: &DemoArgs) -> Result<Size> {
 /// The directory to write to, and what removes it at the end when nobody named one. A directory with
 /// real data is refused: simulated and real samples could not be told apart afterwards.
 fn data_dir(named: Option<&Path>) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
-    let (dir, temporary) = match named {
-        Some(dir) => (dir.to_owned(), None),
-        None => {
-            let temporary = tempfile::Builder::new().prefix("strata-demo-").tempdir();
-            let temporary = temporary.context("cannot make a temporary directory")?;
-            (temporary.path().to_owned(), Some(temporary))
-        }
+    let (dir, temporary) = if let Some(dir) = named {
+        (dir.to_owned(), None)
+    } else {
+        let temporary = tempfile::Builder::new().prefix("strata-demo-").tempdir();
+        let temporary = temporary.context("cannot make a temporary directory")?;
+        (temporary.path().to_owned(), Some(temporary))
     };
     let mark = dir.join(MARK);
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;

@@ -15,7 +15,8 @@ pub(super) fn read(name: &str) -> Result<Scenario> {
     }
     let path = std::path::Path::new(name);
     if !path.is_file() {
-        let near = BUILTIN.iter().map(|(known, _)| (strsim::damerau_levenshtein(name, known), known));
+        let near =
+            BUILTIN.iter().map(|(known, _)| (strsim::damerau_levenshtein(name, known), known));
         let near = near.min_by_key(|(distance, _)| *distance);
         let hint = near.filter(|(distance, _)| *distance <= 1 + name.len() / 3);
         let hint = hint.map_or(String::new(), |(_, known)| format!(", did you mean {known:?}?"));
@@ -38,7 +39,8 @@ pub(super) fn list(out: Out) -> Result<()> {
         }
     }
     if out.json {
-        let scenarios = scenarios.iter().map(|(name, about)| json!({ "name": name, "about": about }));
+        let scenarios =
+            scenarios.iter().map(|(name, about)| json!({ "name": name, "about": about }));
         let parameters = Kind::ALL.into_iter().flat_map(|kind| {
             kind.knobs().iter().map(move |knob| {
                 json!({

@@ -48,7 +48,9 @@ pub(super) fn trace(file: &Path) -> Result<TraceRows> {
     match first.next() {
         None => bail!("{} has no row", file.display()),
         Some(Err(error)) => Err(error).with_context(|| format!("cannot replay {}", file.display())),
-        Some(Ok(_)) => Ok(Box::new(Again { file: file.to_owned(), rows: None, begun: 0.0, last: 0.0 })),
+        Some(Ok(_)) => {
+            Ok(Box::new(Again { file: file.to_owned(), rows: None, begun: 0.0, last: 0.0 }))
+        }
     }
 }
 
