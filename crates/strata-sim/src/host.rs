@@ -16,8 +16,9 @@ const SEGMENT: f64 = 1448.0;
 /// What a node was asked to do in one tick.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Demand {
-    /// Processor seconds wanted.
+    /// Processor seconds wanted, and how many of them by trainers.
     pub(crate) cpu: f64,
+    pub(crate) trainer_cpu: f64,
     pub(crate) disk_read: f64,
     pub(crate) disk_written: f64,
     /// Requests of the disk that were out, on average.
@@ -80,6 +81,8 @@ pub(crate) struct Node {
     pub(crate) stretch: f64,
     pub(crate) last: Demand,
     pub(crate) page_cache: f64,
+    /// Processor seconds of trainers and their readers.
+    pub(crate) trainer_cpu: f64,
 }
 
 impl Node {
@@ -92,6 +95,7 @@ impl Node {
             stretch: 1.0,
             last: Demand::default(),
             page_cache: 0.2 * NODE_MEMORY,
+            trainer_cpu: 0.0,
         }
     }
 
@@ -109,6 +113,7 @@ impl Node {
         self.processors(seconds, &demand);
         self.disk(seconds, &demand);
         self.network(seconds, &demand);
+        self.trainer_cpu += demand.trainer_cpu / self.stretch;
         let counted = &mut self.counted;
         counted.fabric += demand.fabric;
         // File pages stay until memory is wanted for something else.

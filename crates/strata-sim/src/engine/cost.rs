@@ -58,6 +58,8 @@ pub(crate) struct Cost {
     pub(crate) memory: f64,
     pub(crate) host: f64,
     pub(crate) host_cpu: f64,
+    /// Seconds in which the container's quota was used up.
+    pub(crate) throttled: f64,
     pub(crate) flops: f64,
     pub(crate) read: f64,
     pub(crate) written: f64,
@@ -84,9 +86,10 @@ pub(crate) fn step(model: &ModelShape, gpu: &GpuKind, tp: f64, pace: Pace, work:
     let host = HOST_BASE + HOST_PER_SEQUENCE * sequences as f64;
     let host_cpu = host * HOST_THREADS + TOKENIZE * work.prefill as f64;
     // Below its quota a container is throttled: its work takes as long as the quota lets it.
-    let host = host.max(host_cpu / pace.cpu_quota) * pace.host_stretch;
+    let throttled = (host_cpu / pace.cpu_quota - host).max(0.0);
+    let host = (host + throttled) * pace.host_stretch;
     let total = host + compute.max(memory) + comm;
-    Cost { total, compute, memory, host, host_cpu, flops, read, written, link_bytes }
+    Cost { total, compute, memory, host, host_cpu, throttled, flops, read, written, link_bytes }
 }
 
 #[cfg(test)]

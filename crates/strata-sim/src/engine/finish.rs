@@ -39,6 +39,7 @@ impl Engine {
         self.stats.read += cost.read;
         self.stats.written += cost.written;
         self.stats.cpu_seconds += cost.host_cpu;
+        self.stats.throttled += cost.throttled;
         self.activity.busy += cost.total - cost.host;
         self.activity.compute += cost.flops / self.gpu.flops;
         self.activity.memory += (cost.read + cost.written) / self.gpu.memory_bandwidth;

@@ -47,6 +47,8 @@ pub(crate) struct Stats {
     pub(crate) written: f64,
     /// Processor seconds of the process.
     pub(crate) cpu_seconds: f64,
+    /// Seconds in which its container's quota was used up.
+    pub(crate) throttled: f64,
     pub(crate) length_prompt: Histogram,
     pub(crate) length_output: Histogram,
     pub(crate) length_computed: Histogram,
@@ -83,6 +85,7 @@ impl Stats {
             read: 0.0,
             written: 0.0,
             cpu_seconds: 0.0,
+            throttled: 0.0,
             length_prompt: Histogram::new(LENGTHS),
             length_output: Histogram::new(LENGTHS),
             length_computed: Histogram::new(LENGTHS),

@@ -168,7 +168,7 @@ struct Identity {
 pub(super) fn page(sim: &Sim, node: usize) -> String {
     let Some(host) = sim.layout.nodes.get(node) else { return String::new() };
     let per_node = sim.layout.size.gpus_per_node;
-    let pods = pods(sim);
+    let pods = pods(sim, Some(node));
     let gpus: Vec<(&Device, Identity)> = (node * per_node..(node + 1) * per_node)
         .filter_map(|gpu| {
             let device = sim.devices.get(gpu)?;

@@ -11,7 +11,7 @@ const ZONE: &str = "sim-east-1a";
 pub(super) fn page(sim: &Sim) -> String {
     let mut writer = Writer::new(Style::Go);
     nodes(&mut writer, sim);
-    let pods = pods(sim);
+    let pods = pods(sim, None);
     pod_identity(&mut writer, sim, &pods);
     pod_state(&mut writer, sim, &pods);
     pod_resources(&mut writer, sim, &pods);

@@ -1,5 +1,6 @@
 //! What the exporters of the cluster say: one page each, in the words of the real programs.
 
+mod cadvisor;
 mod clients;
 mod collectives;
 mod dcgm;
@@ -20,6 +21,7 @@ use crate::sim::Sim;
 enum Page {
     Gpus(usize),
     Host(usize),
+    Containers(usize),
     Engine(usize),
     Collectives(usize),
     Training,
@@ -51,6 +53,8 @@ impl Sim {
             let of_node = || vec![("node", node.clone())];
             add("dcgm-exporter", format!("{node}:9400"), Vec::new(), Page::Gpus(number));
             add("node-exporter", format!("{node}:9100"), of_node(), Page::Host(number));
+            let page = Page::Containers(number);
+            add("cadvisor", format!("{node}:10250"), of_node(), page);
             let trains = self.runs.first().is_some_and(|run| run.ranks.len() > 1);
             if trains {
                 let page = Page::Collectives(number);
@@ -79,6 +83,7 @@ impl Sim {
         match endpoint.page {
             Page::Gpus(node) => dcgm::page(self, node),
             Page::Host(node) => node::page(self, node),
+            Page::Containers(node) => cadvisor::page(self, node),
             Page::Engine(replica) => engine::page(self, replica),
             Page::Collectives(node) => collectives::page(self, node),
             Page::Training => training::page(self),
@@ -116,9 +121,10 @@ struct Pod {
 pub(crate) const TRAINING_NAMESPACE: &str = "research";
 pub(crate) const TRAINING_TEAM: &str = "pretraining";
 
-/// Pods of engines and trainers.
-fn pods(sim: &Sim) -> Vec<Pod> {
-    let engines = sim.layout.replicas.iter().map(|place| {
+/// Pods of engines and trainers, of all nodes or of one.
+fn pods(sim: &Sim, only: Option<usize>) -> Vec<Pod> {
+    let wanted = |node: usize| only.is_none_or(|only| only == node);
+    let engines = sim.layout.replicas.iter().filter(|place| wanted(place.node)).map(|place| {
         let served = &SERVED[place.served];
         Pod {
             namespace: served.namespace,
@@ -134,7 +140,7 @@ fn pods(sim: &Sim) -> Vec<Pod> {
     for run in &sim.layout.runs {
         let mut nodes: Vec<usize> = run.gpus.iter().map(|gpu| sim.layout.node_of(*gpu)).collect();
         nodes.dedup();
-        for (number, node) in nodes.into_iter().enumerate() {
+        for (number, node) in nodes.into_iter().enumerate().filter(|(_, node)| wanted(*node)) {
             let gpus = run.gpus.iter().copied().filter(|gpu| sim.layout.node_of(*gpu) == node);
             pods.push(Pod {
                 namespace: TRAINING_NAMESPACE,

@@ -8,6 +8,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub(crate) use parts::Replica;
+pub(crate) use second::{ENGINE_MEMORY, TRAINER_MEMORY};
 
 use crate::clients::Clients;
 use crate::device::Device;

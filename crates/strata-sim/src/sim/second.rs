@@ -16,8 +16,8 @@ use crate::training;
 /// than another one.
 const AFFINITY: usize = 6;
 /// Bytes of host memory of an engine and of a trainer with its readers.
-const ENGINE_MEMORY: f64 = 19.0e9;
-const TRAINER_MEMORY: f64 = 42.0e9;
+pub(crate) const ENGINE_MEMORY: f64 = 19.0e9;
+pub(crate) const TRAINER_MEMORY: f64 = 42.0e9;
 /// Processors of a trainer besides its readers, and bytes one processor decodes in a second.
 const TRAINER_CPU: f64 = 1.2;
 const DECODE_RATE: f64 = 80.0e6;
@@ -237,8 +237,9 @@ impl Sim {
                 demand.disk_reading = demand.disk_reading.max(spent.reading);
                 demand.disk_read_seconds += spent.reading * workers;
                 demand.disk_written += bytes_saved * spent.saving / save_seconds.max(1e-9);
-                demand.cpu += TRAINER_CPU * (spent.computing + spent.exchanging);
-                demand.cpu += read / DECODE_RATE;
+                let cpu = TRAINER_CPU * (spent.computing + spent.exchanging) + read / DECODE_RATE;
+                demand.cpu += cpu;
+                demand.trainer_cpu += cpu;
                 let is_wide = place.gpus.iter().any(|one| self.layout.node_of(*one) != node);
                 let ports = self.layout.size.gpus_per_node as f64;
                 demand.fabric += if is_wide { exchanged / ports } else { 0.0 };

@@ -234,6 +234,8 @@ fn a_short_quota_slows_steps_but_no_gpu() {
         stats.itl.sum() / stats.itl.count() as f64
     };
     assert!(gap(&changed) > 1.2 * gap(&calm), "{} {}", gap(&changed), gap(&calm));
+    let throttled = |sim: &Sim| sim.replicas[place].engine.stats.throttled;
+    assert!(throttled(&changed) > 60.0 && throttled(&calm) == 0.0, "{}", throttled(&changed));
     assert!(changed.devices[changed.replicas[place].gpus[0]].clock > 0.95);
 }
 

@@ -52,6 +52,7 @@ fn every_simulated_page_is_read_without_a_fault_and_known_for_what_it_is() {
         seen.insert(endpoint.job, program(&page));
     }
     let expected = [
+        ("cadvisor", Some("cadvisor")),
         ("dcgm-exporter", Some("dcgm")),
         ("genai-clients", Some("otel_gen_ai")),
         ("kube-state-metrics", Some("kube_state_metrics")),
@@ -104,6 +105,7 @@ fn the_demo_shows_all_layers_and_says_that_it_is_simulated() {
         ("count(training_loss)", 1.0),
         ("sum(gpu_requested)", 16.0),
         ("sum(sched_queue_admitted)", 1.0),
+        ("count(container_cpu_throttled_time_seconds_total)", 6.0),
         ("count(count by (tenant) (gen_ai_client_operation_duration_seconds_count))", 3.0),
     ] {
         assert_eq!(server.value(query, None), Some(expected), "{query}");
