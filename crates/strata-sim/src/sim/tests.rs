@@ -308,3 +308,18 @@ fn knobs_are_as_usual_before_and_after() {
     }
     assert_eq!(seen, [1.0, 0.5, 1.0]);
 }
+
+#[test]
+fn the_manual_lists_every_parameter_and_scenario() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/simulation.md");
+    let manual = std::fs::read_to_string(path).unwrap();
+    for kind in Kind::ALL {
+        for knob in kind.knobs() {
+            let row = format!("| {} | `{}` | {} |", kind.name(), knob.name, knob.unit);
+            assert!(manual.contains(&row) && manual.contains(knob.about), "{row}");
+        }
+    }
+    for (name, _) in crate::scenario::BUILTIN {
+        assert!(manual.contains(&format!("`{name}`")), "{name}");
+    }
+}
