@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Serve on top of a metrics engine that runs already, and store nothing.
     Serve(ServeArgs),
+    /// Show everything on a simulated cluster: no GPU, nothing of this host is read.
+    Demo(DemoArgs),
     /// Ask a running strata (or any Prometheus) a question in PromQL.
     Query(QueryArgs),
     /// Show the eight layers on this terminal, live: the pages of a running strata.
@@ -55,6 +57,40 @@ pub(crate) struct RunArgs {
     /// Root of the host's file system, when strata runs in a container.
     #[arg(long, value_name = "DIR")]
     pub(crate) host_root: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Nodes of the cluster.
+    #[arg(long, value_name = "COUNT", default_value_t = 2, conflicts_with = "gpus")]
+    pub(crate) nodes: usize,
+    /// GPUs of each node.
+    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    pub(crate) gpus_per_node: usize,
+    /// GPUs of the whole cluster, instead of nodes.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) gpus: Option<usize>,
+    /// Which of many such clusters: the same seed lives through the same events.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// What happens: the name of a built-in scenario or a TOML file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "calm-day")]
+    pub(crate) scenario: String,
+    /// List the built-in scenarios and what a scenario can change, and end.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Time the cluster has lived through when the first page is shown.
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub(crate) history: String,
+    /// Replay recorded requests: a CSV with TIMESTAMP,ContextTokens,GeneratedTokens.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Address to serve on [default: 127.0.0.1:4808].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Where data is stored [default: a temporary directory, removed at the end].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

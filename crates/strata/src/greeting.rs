@@ -23,6 +23,8 @@ pub(crate) struct Greeting<'a> {
     /// Whether anybody looked for sources on this host.
     pub(crate) looked: bool,
     pub(crate) sources: &'a [SourceStatus],
+    /// What is simulated, when it is.
+    pub(crate) simulated: Option<&'a str>,
 }
 
 impl Greeting<'_> {
@@ -42,6 +44,7 @@ impl Greeting<'_> {
             "otlp_http": self.addresses.otlp_http.map(|address| address.to_string()),
             "data_dir": self.data_dir,
             "config": self.config,
+            "simulated": self.simulated,
             "found": found.collect::<Vec<_>>(),
             "hints": unheard
                 .map(|unheard| json!({ "place": unheard.place, "hint": unheard.hint }))
@@ -56,6 +59,9 @@ impl Greeting<'_> {
             env!("CARGO_PKG_VERSION"),
             self.addresses.main
         ))?;
+        if let Some(simulated) = self.simulated {
+            out.line(format!("  SIMULATED {simulated}"))?;
+        }
         let config = self.config.map_or("defaults".to_owned(), |file| file.display().to_string());
         out.line(format!("  data      {} (configuration: {config})", self.data_dir.display()))?;
         let otlp = [self.addresses.otlp_grpc, self.addresses.otlp_http];

@@ -89,6 +89,7 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
             let (settings, file) = config(arguments.config.as_deref())?;
             command::serve::run(settings, file, arguments, out).await
         }
+        Command::Demo(arguments) => command::demo::run(arguments, out).await,
         Command::Query(arguments) => command::query::run(arguments, out, &clock).await,
         Command::Top(arguments) => command::top::run(arguments, out).await,
         Command::Sources(arguments) => command::sources::run(&arguments, out, &clock).await,

@@ -22,8 +22,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates without I/O, async or a clock of their own, and what must not appear in them.
-const PURE: &[&str] =
-    &["strata-model", "strata-world", "strata-cost", "strata-diagnose", "strata-view"];
+const PURE: &[&str] = &[
+    "strata-model",
+    "strata-world",
+    "strata-cost",
+    "strata-diagnose",
+    "strata-view",
+    "strata-sim",
+];
 const IMPURE_WORDS: &[&str] = &[
     "std::fs",
     "std::net",

@@ -37,13 +37,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 
 /// Everything that runs.
-struct House {
-    store: MetricStore,
+pub(super) struct House {
+    pub(super) store: MetricStore,
     meter: Meter,
     book: SourceBook,
     scheduler: Scheduler,
     clock: Arc<dyn Clock>,
     node: String,
+    /// What is simulated, when it is; every page says so.
+    simulated: Option<String>,
 }
 
 /// Run until interrupted.
@@ -55,33 +57,46 @@ pub(crate) async fn run(
 ) -> Result<()> {
     apply_flags(&mut settings, arguments)?;
     let token = token(&settings.token)?;
-    let data_dir = settings.store.dir.clone();
     let bound = Bound::bind(settings.server.clone(), token).await?;
-    let addresses = bound.addresses();
     for skipped in bound.skipped() {
         tracing::warn!(reason = %skipped, "a default port is left to its owner");
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let house = House::open(&settings, clock)?;
-    let jobs = house.start_collectors(&settings)?;
-    let discovery = house.start_discovery(&settings, addresses)?;
-    let parts = house.parts(&settings);
+    let house = House::open(&settings, clock, None)?;
+    live(house, bound, &settings, config.as_deref(), out).await
+}
+
+/// Collect and serve until interrupted.
+pub(super) async fn live(
+    house: House,
+    bound: Bound,
+    settings: &Settings,
+    config: Option<&Path>,
+    out: Out,
+) -> Result<()> {
+    let addresses = bound.addresses();
+    let jobs = house.start_collectors(settings)?;
+    let discovery = house.start_discovery(settings, addresses)?;
+    let parts = house.parts(settings);
     let stop = signals::stop()?;
     let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(parts, async move {
         stop.await;
         drop(ready);
     }));
-    // Late answers are no reason to keep a person waiting: `strata sources` has them.
-    drop(tokio::time::timeout(FIRST_LOOK, house.first_look(discovery.as_ref())).await);
+    if house.simulated.is_none() {
+        // Late answers are no reason to keep a person waiting: `strata sources` has them.
+        drop(tokio::time::timeout(FIRST_LOOK, house.first_look(discovery.as_ref())).await);
+    }
     let found = discovery.as_ref().map_or_else(Found::default, DiscoveryRunner::now);
     let greeting = greeting::Greeting {
         addresses,
-        data_dir: &data_dir,
-        config: config.as_deref(),
+        data_dir: &settings.store.dir,
+        config,
         found: &found,
         looked: discovery.is_some(),
         sources: &house.book.snapshot(),
+        simulated: house.simulated.as_deref(),
     };
     // A full disk behind standard output is no reason not to collect.
     if let Err(error) = greeting.print(out) {
@@ -155,7 +170,11 @@ fn host_name(root: &Path) -> String {
 }
 
 impl House {
-    fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub(super) fn open(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        simulated: Option<String>,
+    ) -> Result<Self> {
         let meter = Meter::default();
         let store = MetricStore::open(settings.store.clone(), Arc::clone(&clock), &meter)
             .with_context(|| {
@@ -167,7 +186,7 @@ impl House {
         let scheduler =
             Scheduler::new(Arc::clone(&sink), book.clone(), meter.clone(), Arc::clone(&clock));
         let node = settings.node.clone().unwrap_or_else(|| host_name(&settings.host_root));
-        Ok(Self { store, meter, book, scheduler, clock, node })
+        Ok(Self { store, meter, book, scheduler, clock, node, simulated })
     }
 
     /// Start the native collectors and the configured jobs.
@@ -269,7 +288,7 @@ impl House {
             },
             clock: Arc::clone(&self.clock),
             meter: self.meter.clone(),
-            simulated: false,
+            simulated: self.simulated.is_some(),
         });
         Parts {
             engine,
@@ -338,7 +357,7 @@ fn questions_of(source: &SourceDef) -> Option<ModelQuestions> {
 
 /// For a configured page, which may come from any program: the sentinels of every source. What is
 /// not worth storing is for the job's own `drop` to say: who names a page wants what is on it.
-fn any_source() -> SourceRules {
+pub(super) fn any_source() -> SourceRules {
     let sources = Catalog::builtin().sources().iter();
     let sources: Vec<_> = sources.filter(|source| !source.sentinels.is_empty()).collect();
     let sentinel: Sentinel =

@@ -8,6 +8,7 @@ mod auth;
 mod cli;
 mod config;
 mod crash;
+mod demo;
 mod discover;
 mod fake;
 mod faults;
