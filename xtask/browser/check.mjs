@@ -5,6 +5,7 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import net from "node:net";
 import { chromium } from "playwright-core";
 import { checkHeatmap } from "./heatmap.mjs";
 
@@ -61,7 +62,7 @@ async function everyPage(colorScheme) {
     await page.evaluate(axe);
     const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
     const serious = violations.filter((one) => ["serious", "critical"].includes(one.impact));
-    const words = serious.map((one) => `${one.id} x${one.nodes.length} ${one.nodes[0].target.join(" ")}`);
+    const words = serious.map((one) => `${one.id}: ${one.nodes.slice(0, 5).map((node) => `${node.target.join(" ")} (${node.any[0]?.message ?? ""})`).join("; ")}`);
     ok(serious.length === 0, `${name} (${colorScheme}) is accessible`, words.join(" | "));
     if (shots) await page.screenshot({ path: `${shots}/${name}-${colorScheme}.png` });
     await page.context().close();
@@ -157,20 +158,33 @@ async function addresses() {
 }
 
 async function goneAndBack() {
+  // Between the page and the server, so that a stream can break in its middle.
+  const open = new Set();
+  let gone = false;
+  const server = new URL(base);
+  const between = net.createServer((near) => {
+    if (gone) { near.destroy(); return; }
+    const far = net.connect(Number(server.port), server.hostname);
+    for (const [from, to] of [[near, far], [far, near]]) {
+      open.add(from);
+      from.on("error", () => to.destroy()).on("close", () => { open.delete(from); to.destroy(); }).pipe(to);
+    }
+  });
+  await new Promise((done) => between.listen(0, "127.0.0.1", done));
   const page = await tab();
-  await page.goto(`${base}/overview`);
+  await page.goto(`http://127.0.0.1:${between.address().port}/overview`);
   await shown(page);
-  // A stream that breaks in its middle, and a server that does not answer for a while.
-  await page.route("**/api/**", (route) => route.abort());
-  await page.context().setOffline(true);
+  await page.waitForTimeout(1000);
+  gone = true;
+  open.forEach((socket) => socket.destroy());
   const lost = await page.waitForSelector(".lost", { timeout: 20000 }).then(() => true, () => false);
   ok(lost, "a server that goes away is told");
   ok(await page.locator(".layer").count() === 8, "what was there stays");
-  await page.unroute("**/api/**");
-  await page.context().setOffline(false);
+  gone = false;
   const back = await page.waitForSelector(".lost", { state: "detached", timeout: 20000 }).then(() => true, () => false);
   ok(back, "the page recovers without loading anew");
   await page.context().close();
+  between.close();
 }
 
 await overview();

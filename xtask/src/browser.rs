@@ -65,7 +65,7 @@ fn look(folder: &Path, chromium: &Path, shots: Option<&Path>, scratch: &Path) ->
 /// Start `strata demo` on a free port; its address is in the first document it prints.
 fn demo(data: &Path) -> Result<(Server, String)> {
     let mut child = Command::new(check::root().join("target/release/strata"))
-        .args(["demo", "--json", "--listen", "127.0.0.1:0", "--data-dir"])
+        .args(["demo", "--json", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -9,7 +9,7 @@ import { ask } from "./source.js";
 export function Palette({ tabs, close }) {
   const input = useRef();
   const [text, setText] = useState("");
-  const [found, setFound] = useState([]);
+  const [found, setFound] = useState({ text: "", list: [] });
   const [chosen, setChosen] = useState(0);
   useEffect(() => input.current.focus(), []);
   useEffect(() => {
@@ -17,7 +17,7 @@ export function Palette({ tabs, close }) {
     const wait = setTimeout(() => {
       ask(`/api/v1/suggest?limit=12&q=${encodeURIComponent(text)}`, { signal: stop.signal })
         .then((answer) => (answer.ok ? answer.json() : []))
-        .then((list) => { setFound(list); setChosen(0); })
+        .then((list) => { setFound({ text, list }); setChosen(0); })
         .catch(() => {});
     }, 120);
     return () => { clearTimeout(wait); stop.abort(); };
@@ -25,7 +25,9 @@ export function Palette({ tabs, close }) {
   const wanted = text.toLowerCase();
   const pages = tabs.filter((tab) => tab.title.toLowerCase().includes(wanted))
     .map((tab) => ({ kind: "page", name: tab.title, detail: "", status: "absent", url: address(tab.link) }));
-  const things = found.map((one) => ({ ...one, url: address({ page: one.page, params: [["entity", one.id]] }) }));
+  // What was found for other letters is not what Enter should open.
+  const list = found.text === text ? found.list : [];
+  const things = list.map((one) => ({ ...one, url: address({ page: one.page, params: [["entity", one.id]] }) }));
   const all = (text ? [...things, ...pages] : [...pages, ...things]).slice(0, 18);
   const take = (one) => { close(); go(one.url); };
   const key = (event) => {

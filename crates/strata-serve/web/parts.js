@@ -13,7 +13,7 @@ export function Num({ number }) {
   const unknown = number.value === undefined || number.value === null;
   const kind = unknown ? "unknown" : number.status || "";
   return html`<button class="num ${kind}" onClick=${(e) => open(e.currentTarget, number.label, number.text, number.explain, number.link)}
-    aria-label=${`${number.label}: ${number.text}. How computed`}>
+    aria-haspopup="dialog" title="how computed">
     <b>${number.status && !unknown && number.status !== "ok" ? `${SHAPES[number.status]} ` : ""}${number.text}</b>
     <span>${number.label}</span>${number.note ? html`<i>${number.note}</i>` : null}</button>`;
 }
