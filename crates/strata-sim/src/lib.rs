@@ -24,6 +24,7 @@ mod sim;
 mod tenant;
 mod trace;
 mod training;
+mod workload;
 
 pub use knob::{Kind, Knob};
 pub use layout::{GPUS_MAX, GPUS_PER_NODE_MAX, Size};

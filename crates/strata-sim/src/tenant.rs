@@ -147,7 +147,8 @@ mod tests {
     use super::*;
 
     fn tenant(change: &[(TenantKnob, f64)]) -> Tenant {
-        let mut knobs = Knobs::new(crate::layout::tenant_defaults(&crate::layout::TENANTS[0], 1));
+        let mut knobs =
+            Knobs::new(crate::workload::tenant_defaults(&crate::workload::TENANTS[0], 1));
         for (knob, value) in change {
             knobs.set((*knob).into(), *value);
         }

@@ -4,8 +4,9 @@
 
 use super::text::{Style, Writer};
 use crate::clients::{Clients, ERRORS};
-use crate::layout::{SERVED, TenantPlace};
+use crate::layout::SERVED;
 use crate::sim::Sim;
+use crate::workload::TenantPlace;
 
 /// Labels of everything one tenant's clients report, in alphabetical order.
 fn labels(place: &TenantPlace) -> Vec<(&'static str, &'static str)> {

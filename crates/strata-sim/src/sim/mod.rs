@@ -15,12 +15,13 @@ use crate::device::Device;
 use crate::engine::Ended;
 use crate::host::Node;
 use crate::knob::{Kind, Knobs};
-use crate::layout::{self, Layout, SERVED, Size, TENANTS, TenantPlace};
+use crate::layout::{self, Layout, SERVED, Size};
 use crate::rng::Rng;
 use crate::scenario::{Plan, Scenario, ScenarioError};
 use crate::tenant::{Tenant, Turn};
 use crate::trace::{TraceError, TraceRow};
 use crate::training::Run;
+use crate::workload::{self, TENANTS, TenantPlace};
 
 /// Physics is integrated in steps of one second: temperatures move over half a minute. Requests and
 /// steps of engines and runs are events at times of their own.
@@ -225,7 +226,7 @@ fn tenants(layout: &Layout, seed: u64) -> Vec<(&'static TenantPlace, Tenant)> {
     for place in &TENANTS {
         let replicas = layout.replicas.iter().filter(|one| one.served == place.served).count();
         if replicas > 0 {
-            let knobs = Knobs::new(layout::tenant_defaults(place, replicas));
+            let knobs = Knobs::new(workload::tenant_defaults(place, replicas));
             let rng = Rng::of(seed, place.name);
             tenants.push((place, Tenant::new(tenants.len(), knobs, rng)));
         }

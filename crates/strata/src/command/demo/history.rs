@@ -20,6 +20,9 @@ const STEP: Duration = Duration::from_secs(15);
 const COARSE_STEP: Duration = Duration::from_mins(1);
 const FINE: Duration = Duration::from_hours(1);
 
+/// Bytes of batches handed to the store at once: a quarter of what its queue takes.
+const PENDING_BYTES: usize = 16 << 20;
+
 /// One exporter with the memory of what it said.
 struct Reading {
     endpoint: Endpoint,
@@ -56,7 +59,13 @@ pub(super) async fn write(
         (readings, batches) = read?;
         // The samples of the step before are on disk by now, or nearly.
         settle(&mut writing, &mut receipt).await?;
+        let mut bytes = 0;
         for batch in batches {
+            bytes += batch.bytes();
+            if bytes > PENDING_BYTES {
+                settle(&mut writing, &mut receipt).await?;
+                bytes = batch.bytes();
+            }
             let store = store.clone();
             writing.spawn(async move { store.append(batch).await });
         }
