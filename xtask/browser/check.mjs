@@ -138,6 +138,7 @@ async function addresses() {
   ok(/start=\d+&end=\d+/.test(page.url()), "holding still puts both ends in the address", page.url());
   const held = page.url();
   await shown(page);
+  await page.waitForFunction(() => document.querySelector("h1 small")?.textContent.includes("held"), null, { timeout: 5000 });
   const first = await page.textContent("h1 small");
   const again = await tab();
   await again.goto(held);

@@ -72,7 +72,7 @@ pub(crate) fn main_router(app: &Arc<App>, rules: Guard, packed: bool) -> Router 
         .route("/healthz", on("healthy", get(health::healthy)))
         .route("/-/ready", on("ready", get(health::ready)))
         .route("/readyz", on("ready", get(health::ready)))
-        .fallback(strata::unknown);
+        .fallback(assets::unknown);
     let pages = PageId::ALL.into_iter().map(|page| format!("/{}", page.name()));
     let router =
         pages.fold(router, |router, path| router.route(&path, on("web", get(assets::index))));

@@ -1,17 +1,18 @@
 // The command palette: pages and entities by name.
 
-import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { SHAPES } from "./format.js";
 import { address, go } from "./route.js";
 import { ask } from "./source.js";
 
 /** Opened by Ctrl-K or /. */
 export function Palette({ tabs, close }) {
-  const input = useRef();
   const [text, setText] = useState("");
   const [found, setFound] = useState({ text: "", list: [] });
   const [chosen, setChosen] = useState(0);
-  useEffect(() => input.current.focus(), []);
+  const input = useRef();
+  // Before anything is painted: the next key pressed is meant for the box.
+  useLayoutEffect(() => input.current.focus(), []);
   useEffect(() => {
     const stop = new AbortController();
     const wait = setTimeout(() => {

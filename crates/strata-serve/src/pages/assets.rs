@@ -32,6 +32,21 @@ pub(crate) async fn index(State(_app): State<Arc<App>>, headers: HeaderMap) -> R
     }
 }
 
+/// Whatever else is asked for: a browser gets the page, which says that there is no such thing and
+/// where to go; a program gets the error alone.
+pub(crate) async fn unknown(uri: Uri, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let page = ASSETS.iter().find(|asset| asset.path == "index.html");
+    match page.filter(|_| accept.is_some_and(|kinds| kinds.contains("text/html"))) {
+        Some(asset) => {
+            let mut response = answer(asset, &HeaderMap::new());
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+        None => strata::unknown(uri).await.into_response(),
+    }
+}
+
 /// A file below `/web/`.
 pub(crate) async fn file(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches("/web/");

@@ -137,6 +137,9 @@ fn no_derived_name_is_written_by_hand_in_the_crates() {
         collect(&krate.unwrap().path().join("src"), &mut files);
     }
     assert!(files.len() > 20, "the crates are where they were");
+    // The simulation writes pages as other programs do (an OpenTelemetry Collector, a training
+    // hook): those keep their names whatever this catalog calls them.
+    files.retain(|file| !file.starts_with(crates.join("strata-sim/src/pages")));
     let catalog = Catalog::builtin();
     let mut found = Vec::new();
     for file in files {
