@@ -1,7 +1,7 @@
 // Looks at every page in a real Chromium as a person would: what is shown, keys, broken links, a
 // server that goes away, accessibility, speed. Prints one line a check; exits 1 when one failed.
 //
-// node check.mjs BASE_URL CHROMIUM [SCREENSHOT_FOLDER]
+// node check.mjs FIRST_PAGE_MS CHROMIUM BASE_URL [SCREENSHOT_FOLDER]
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,13 +9,12 @@ import net from "node:net";
 import { chromium } from "playwright-core";
 import { checkHeatmap } from "./heatmap.mjs";
 
-const [base, executablePath, shots] = process.argv.slice(2);
+const [patience, executablePath, base, shots] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PAGES = ["overview", "gpus", "communication", "hosts", "scheduling", "training", "engines", "requests", "cost",
   "doctor", "explore", "topology"];
 const VERDICTS = { ok: "OK", watch: "WATCH", broken: "BROKEN", blind: "BLIND", absent: "ABSENT" };
-/** A first page that takes longer is one that people leave. */
-const FIRST_PAGE_MS = 1000;
+const FIRST_PAGE_MS = Number(patience);
 
 let failed = 0;
 const say = (text) => process.stdout.write(`${text}\n`);

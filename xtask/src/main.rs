@@ -40,6 +40,9 @@ enum Chore {
     },
     /// Look at every page of `strata demo` in a real Chromium: messages, accessibility, keys, faults.
     Browser {
+        /// The unoptimized program, which the tests have built already, with more patience.
+        #[arg(long)]
+        debug: bool,
         /// Keep a picture of every page in this folder.
         #[arg(long)]
         shots: Option<std::path::PathBuf>,
@@ -79,7 +82,7 @@ fn main() -> Result<()> {
     match arguments.chore {
         Chore::Check { tests_only } => check::check(tests_only),
         Chore::Bench { figures, scratch } => bench::run(&figures, &scratch),
-        Chore::Browser { shots, scratch } => browser::run(shots.as_deref(), &scratch),
+        Chore::Browser { debug, shots, scratch } => browser::run(debug, shots.as_deref(), &scratch),
         Chore::Conformance(arguments) => conformance::run(&arguments),
         Chore::Crash { rounds, seed, scratch } => crash::run(rounds, seed, &scratch),
         Chore::Docs => check::docs(),
