@@ -1,10 +1,15 @@
 // Lines over time with uPlot; missing points stay gaps and are hatched.
 
 import { html, useEffect, useRef } from "../vendor/preact-htm.js";
-import { COLORS, hatch, theme, written } from "../format.js";
+import { COLORS, hatch, moment, theme, written } from "../format.js";
 import { Missing } from "../parts.js";
 import { open } from "../explain.js";
 import * as plumb from "../plumb.js";
+
+const DAY_S = 86400;
+/** Pixels of a character of the axis, and room beside the text. */
+const CHARACTER = 6.4;
+const BESIDE = 14;
 
 /** Values as drawn: each on top of those before it when stacked. */
 function drawn(chart) {
@@ -36,7 +41,8 @@ function plot(holder, chart, height) {
     cursor: { y: false, points: { size: 5 }, drag: { x: true, y: false, setScale: false } },
     select: { show: true },
     scales: { x: { time: true }, y: { range: (_, low, high) => [chart.min ?? low, (chart.max ?? (high > low ? high * 1.05 : low + 1)) || 1] } },
-    axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => written(tick, chart.scale)) }],
+    axes: [{ ...axis, values: (_, ticks) => ticks.map((tick) => moment(tick * 1000, xs[xs.length - 1] - xs[0] > DAY_S)) },
+      { ...axis, size: (_, texts) => BESIDE + CHARACTER * Math.max(6, ...(texts || []).map((text) => text.length)), values: (_, ticks) => ticks.map((tick) => written(tick, chart.scale)) }],
     series: [{}, ...chart.lines.map((line, i) => ({ label: line.name, stroke: stroke(i, line.faint), width: 1.5,
       dash: line.faint ? [4, 3] : undefined, fill: chart.stacked ? `${stroke(i, false)}22` : undefined, spanGaps: false }))],
     hooks: {

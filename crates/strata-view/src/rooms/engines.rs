@@ -87,7 +87,7 @@ pub(super) fn wants(fleet: bool) -> Vec<Want> {
 pub(super) fn sections(world: &World) -> Vec<Section> {
     let columns = [
         ("model", 1, Show::Fact("model")),
-        ("engine", 2, Show::Fact("inference_engine")),
+        ("engine", 2, Show::Fact("engine")),
         ("KV pinned", 0, Show::Signal("l6.kv_pinned")),
         ("over time", 3, Show::Curve("l6.kv_pinned")),
         ("running", 0, Show::Signal("l6.running")),
