@@ -5,6 +5,7 @@ mod browser;
 mod check;
 mod conformance;
 mod crash;
+mod fuzz;
 #[cfg(test)]
 mod house;
 mod out;
@@ -62,6 +63,14 @@ enum Chore {
         #[arg(long, default_value = "target/crash")]
         scratch: std::path::PathBuf,
     },
+    /// Run the fuzz targets, each for a while (cargo-fuzz must be installed).
+    Fuzz {
+        /// Seconds for each target.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Which targets; all when none is named.
+        targets: Vec<String>,
+    },
     /// Write the generated reference pages under docs/reference.
     Docs,
     /// Compare our answers with a real Prometheus, and let it send us remote write.
@@ -85,6 +94,7 @@ fn main() -> Result<()> {
         Chore::Browser { debug, shots, scratch } => browser::run(debug, shots.as_deref(), &scratch),
         Chore::Conformance(arguments) => conformance::run(&arguments),
         Chore::Crash { rounds, seed, scratch } => crash::run(rounds, seed, &scratch),
+        Chore::Fuzz { seconds, targets } => fuzz::run(&targets, seconds),
         Chore::Docs => check::docs(),
         Chore::Peers(arguments) => peers::run(&arguments),
         Chore::Promqltest { verbose, files } => promqltest::run(&files, verbose),

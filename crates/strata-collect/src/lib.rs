@@ -9,6 +9,7 @@ pub mod book;
 pub mod collector;
 pub mod discover;
 pub mod exposition;
+pub mod fuzz;
 pub mod l3_host;
 mod native;
 pub mod receive;

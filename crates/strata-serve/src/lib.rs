@@ -10,6 +10,7 @@
 mod body;
 mod contained;
 mod error;
+pub mod fuzz;
 mod guard;
 mod ingest;
 mod json;

@@ -9,7 +9,7 @@ mod options;
 mod probe;
 mod programs;
 mod runner;
-mod sockets;
+pub(crate) mod sockets;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ mod cache;
 mod client;
 mod collector;
 mod jobs;
-mod listing;
+pub(crate) mod listing;
 mod model;
 mod options;
 mod page;

@@ -25,6 +25,14 @@ use fact::{oom_cgroup, parse_fact};
 use record::parse_record;
 pub use record::{AerSeverity, KernelFact};
 
+/// Whether the bytes are a record of the kernel that states a known fact; a door for the fuzzers.
+pub(crate) fn states_a_fact(bytes: &[u8]) -> bool {
+    let record = parse_record(bytes).filter(|record| record.by_kernel);
+    record.is_some_and(|record| {
+        oom_cgroup(record.message).is_some() || parse_fact(record.message).is_some()
+    })
+}
+
 /// Records read per round. The kernel's buffer holds some thousand; what is left waits for the next.
 const RECORDS_PER_ROUND_MAX: usize = 4_096;
 

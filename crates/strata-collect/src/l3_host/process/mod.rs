@@ -276,6 +276,21 @@ fn emit(
     }
 }
 
+/// Read the bytes as each of the files of a process; a door for the fuzzers.
+pub(crate) fn read_as_each_file(bytes: &[u8]) {
+    if let Some(stat) = parse_stat(bytes) {
+        assert!(stat.name.len() <= bytes.len(), "a name is part of its line");
+    }
+    let read = (
+        parse_io(bytes),
+        parse_resident_bytes(bytes),
+        stat::parse_switches(bytes),
+        stat::parse_run_delay(bytes),
+        Owner::of_process(bytes),
+    );
+    drop(read);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,11 @@
+//! Service discovery documents of files and HTTP: lists of targets with labels.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use strata_collect::fuzz::service_discovery;
+
+fuzz_target!(|data: &[u8]| {
+    if let Some(groups) = service_discovery(data) {
+        assert!(groups <= data.len(), "a group takes at least a byte");
+    }
+});
