@@ -28,5 +28,6 @@ pub use error::ServeError;
 pub use guard::Secret;
 pub use json::number::{push_float, push_plain, push_seconds};
 pub use options::{ListenAt, ServeOptions, ServeSettings};
+pub use pages::page_status;
 pub use server::{Addresses, Bound};
 pub use state::{OwnNames, Parts, Ready, Status};

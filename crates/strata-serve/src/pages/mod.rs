@@ -34,15 +34,19 @@ struct Refused(PageError);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let status = match self.0.code {
-            PageErrorCode::BadRequest => StatusCode::BAD_REQUEST,
-            PageErrorCode::NotFound => StatusCode::NOT_FOUND,
-            PageErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            PageErrorCode::Unreachable => StatusCode::BAD_GATEWAY,
-            PageErrorCode::TooMuch => StatusCode::UNPROCESSABLE_ENTITY,
-            PageErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        json(status, &self.0)
+        json(page_status(self.0.code), &self.0)
+    }
+}
+
+/// The HTTP status of a refusal.
+pub fn page_status(code: PageErrorCode) -> StatusCode {
+    match code {
+        PageErrorCode::BadRequest => StatusCode::BAD_REQUEST,
+        PageErrorCode::NotFound => StatusCode::NOT_FOUND,
+        PageErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        PageErrorCode::Unreachable => StatusCode::BAD_GATEWAY,
+        PageErrorCode::TooMuch => StatusCode::UNPROCESSABLE_ENTITY,
+        PageErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `strata docs`: the generated reference pages.
 
+mod openapi;
+
 use std::fmt::Write;
 use std::path::Path;
 
@@ -35,6 +37,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         ("metrics.md", reference::metrics_markdown(Catalog::builtin())),
         ("config.md", config::markdown()),
         ("cli.md", cli()),
+        ("pages.openapi.json", openapi::document()),
     ]
 }
 
