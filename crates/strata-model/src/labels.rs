@@ -31,10 +31,11 @@ impl Labels {
         builder.build()
     }
 
-    /// As [`Self::from_pairs`] of pairs that repeat no name and have no empty value, without copying
-    /// texts on the way.
+    /// As [`Self::from_pairs`] of pairs without an empty value, without copying texts on the way. Of a
+    /// repeated name the least value stays.
     pub fn from_few(mut pairs: Vec<(&str, &str)>) -> Self {
         pairs.sort_unstable();
+        pairs.dedup_by_key(|pair| pair.0);
         let size = pairs.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
         let mut bytes = Vec::with_capacity(size);
         for (name, value) in pairs {

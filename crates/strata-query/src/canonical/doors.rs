@@ -11,10 +11,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use strata_model::catalog::{Door, Expansion, NATIVE};
-use strata_model::{Labels, Points, Series};
+use strata_model::{Labels, Points, Selection, Series, StartTimes};
 
 /// How far a sample speaks: as long as an instant selector looks back.
 const SPEAKS_MS: i64 = 300_000;
+
+/// Whether the newest sample of a door speaks for the whole range.
+pub(super) fn see_all_of(selection: &Selection) -> bool {
+    selection.end_ms.saturating_sub(selection.start_ms) < SPEAKS_MS
+}
 
 /// What each expansion found.
 pub(super) type Found<'a> = Vec<(&'a Expansion, Vec<Series>)>;
@@ -108,4 +113,5 @@ fn cut(points: &mut Points, spans: &[(i64, i64)]) {
         points.times = times.into();
         points.values = values;
     }
+    points.starts = StartTimes::default();
 }

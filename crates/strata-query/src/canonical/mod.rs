@@ -63,8 +63,8 @@ impl CanonicalSource {
             // answers from coarser tiers must not choose its column by the function then.
             source.hints.func = None;
         }
-        // The newest sample of one is not at the time of the newest of the other.
-        source.hints.newest_only &= !value::needs_partner(expansion) && !expansion.asks_model;
+        source.hints.newest_only &=
+            value::stands_alone(expansion) && !expansion.asks_model && doors::see_all_of(selection);
         let mut found = self.inner.select(&source)?;
         found = value::apply(&*self.inner, found, expansion, &source)?;
         if expansion.asks_model {

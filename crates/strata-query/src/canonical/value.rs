@@ -55,12 +55,11 @@ pub(super) fn keeps_order(expansion: &Expansion) -> bool {
     expansion.value.iter().all(|rule| matches!(rule, ValueRule::Scale(scale) if *scale > 0.0))
 }
 
-/// Whether samples are joined with those of another family at the same time.
-pub(super) fn needs_partner(expansion: &Expansion) -> bool {
-    let alone = |rule: &ValueRule| {
-        matches!(rule, ValueRule::Scale(_) | ValueRule::Invert | ValueRule::Label(_))
-    };
-    !expansion.value.iter().all(alone)
+/// Whether the canonical value of a sample needs no other sample: not one of another family at the
+/// same time, and not an earlier one where this one has no value.
+pub(super) fn stands_alone(expansion: &Expansion) -> bool {
+    let alone = |rule: &ValueRule| matches!(rule, ValueRule::Scale(_) | ValueRule::Label(_));
+    expansion.value.iter().all(alone)
 }
 
 fn scale_points(points: &mut Points, scale: f64) {

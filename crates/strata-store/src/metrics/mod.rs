@@ -32,7 +32,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -143,6 +143,8 @@ struct Shared {
     /// Held by whoever carries series ids from one of the above to another; taken for writing
     /// when ids are given anew, see [`retention`].
     renaming: RwLock<()>,
+    /// Series without samples wait to be forgotten until nobody reads.
+    forgetting_waits: AtomicBool,
     /// Series that live in tiers only, when last counted.
     idle: AtomicUsize,
     queue: Queue,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, RwLock};
 
 use rustc_hash::FxHashMap;
@@ -53,6 +53,7 @@ pub(super) fn open(
         tiers: Tiers::new(loading.tiers),
         families: RwLock::new(loading.families),
         renaming: RwLock::new(()),
+        forgetting_waits: AtomicBool::new(false),
         idle: AtomicUsize::new(0),
         trouble: Mutex::new(None),
         damage: Damage::default(),

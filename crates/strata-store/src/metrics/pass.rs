@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::ops::Range;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError};
 use std::thread::available_parallelism;
 
@@ -19,6 +20,10 @@ pub(super) struct Pass<'a> {
     pub(super) range: (i64, i64),
     pub(super) bounds: &'a ReadBounds<'a>,
     pub(super) newest_only: bool,
+    /// Whether the series are gone once they are taken.
+    pub(super) streams: bool,
+    /// Set by the first thread that ends early, for the others.
+    pub(super) stop: AtomicBool,
 }
 
 impl Pass<'_> {
@@ -53,16 +58,37 @@ impl Pass<'_> {
         days: &[Arc<Day>],
         take: &mut TakeSeries<'_>,
     ) -> Result<(), SelectError> {
+        let outcome = self.read_parts(ids, days, take);
+        if !matches!(outcome, Ok(true)) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        outcome.map(drop)
+    }
+
+    /// False when `take` wants no more.
+    fn read_parts(
+        &self,
+        ids: &[u32],
+        days: &[Arc<Day>],
+        take: &mut TakeSeries<'_>,
+    ) -> Result<bool, SelectError> {
         let mut cache = TimeCache::default();
         let ids = if self.newest_only { &self.read_newest(ids, &mut cache, take)? } else { ids };
+        // The head first: a seal that ends in between moves samples to where they are looked for
+        // next, and what is seen in both places is one sample. All of it at once, so that series
+        // that belong together, as the buckets of a histogram, are seen at one moment.
+        let mut slices = self.shared.head_slices(ids).into_iter();
         for part in parts(ids, days) {
-            let wants_more = self.read_part(&ids[part], &mut cache, take)?;
-            if !wants_more {
-                break;
+            let slices = slices.by_ref().take(part.len());
+            let wants_more = self.read_part(&ids[part], slices, days, &mut cache, take)?;
+            if !wants_more || self.stop.load(Ordering::Relaxed) {
+                return Ok(wants_more);
             }
-            cache.forget_beyond(TIME_COLUMNS);
+            if self.streams {
+                cache.forget_beyond(TIME_COLUMNS);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Read the series whose newest sample is in the head and in the range, without unpacking
@@ -104,16 +130,20 @@ impl Pass<'_> {
     fn read_part(
         &self,
         ids: &[u32],
+        slices: impl Iterator<Item = Option<HeadSlice>>,
+        days: &[Arc<Day>],
         cache: &mut TimeCache,
         take: &mut TakeSeries<'_>,
     ) -> Result<bool, SelectError> {
-        let Self { shared, range, bounds, .. } = *self;
-        // The head first: a seal that ends in between moves samples to where they are looked for
-        // next, and what is seen in both places is one sample.
-        let slices = shared.head_slices(ids);
+        let Self { shared, range, bounds, .. } = self;
         let mut gathers: Vec<Gather> = ids.iter().map(|_| Gather::default()).collect();
-        for day in shared.days_between(range.0, range.1) {
-            let read = day.read(ids, range, &mut gathers, cache, bounds);
+        let present = shared.days_between(range.0, range.1);
+        if !days.iter().all(|day| present.iter().any(|other| Arc::ptr_eq(day, other))) {
+            let text = "a day of the range was removed while it was read: ask again";
+            return Err(SelectError::Storage(text.to_owned()));
+        }
+        for day in present {
+            let read = day.read(ids, *range, &mut gathers, cache, bounds);
             read.map_err(|error| SelectError::Storage(error.chain()))?;
             if bounds.exceeded() {
                 return Err(shared.too_many_samples());
@@ -124,7 +154,7 @@ impl Pass<'_> {
             let mut gather = gather;
             if let Some(slice) = slice {
                 let before = gather.samples();
-                room.add(&mut gather, &slice, range, cache);
+                room.add(&mut gather, &slice, *range, cache);
                 if !bounds.take(gather.samples() - before) {
                     return Err(shared.too_many_samples());
                 }

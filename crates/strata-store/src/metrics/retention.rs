@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::Shared;
@@ -32,7 +32,7 @@ pub(super) fn apply(shared: &Shared, now_ms: i64) {
         let first = first_kept(tier.retention(&shared.settings));
         gone.extend(shared.tiers.remove_before(tier, first).into_values());
     }
-    if gone.is_empty() {
+    if gone.is_empty() && !shared.forgetting_waits.load(Ordering::Relaxed) {
         return;
     }
     for day in gone {
@@ -60,7 +60,8 @@ pub(super) fn count_idle(shared: &Shared) {
     shared.idle.store(index.len() - active, Ordering::Relaxed);
 }
 
-/// Drop series without samples from the index, giving the others new ids.
+/// Drop series without samples from the index, giving the others new ids. While somebody reads it is
+/// put off: a query may take minutes, and the writer must not wait for it.
 pub(super) fn forget_series(shared: &Shared, at_least: usize) {
     // Only the writer adds series or samples, and this is the writer: nothing changes under us.
     let keep: Vec<bool> = {
@@ -76,7 +77,15 @@ pub(super) fn forget_series(shared: &Shared, at_least: usize) {
     if dead < at_least.max(keep.len() / 4) {
         return;
     }
-    let _nobody_reads = shared.renaming.write().unwrap_or_else(PoisonError::into_inner);
+    let nobody_reads = match shared.renaming.try_write() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    };
+    shared.forgetting_waits.store(nobody_reads.is_none(), Ordering::Relaxed);
+    if nobody_reads.is_none() {
+        return;
+    }
     let mut index = shared.index.write().unwrap_or_else(PoisonError::into_inner);
     let (kept, renamed) = index.retain(&keep);
     *index = kept;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strata_model::labels::iter_encoded;
@@ -18,7 +19,7 @@ use super::tiers::{Tier, TierQuery};
 impl SeriesSource for super::MetricStore {
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
         let lanes = Mutex::new(BTreeMap::new());
-        self.shared.visit(selection, &|number| {
+        self.shared.visit(selection, false, &|number| {
             let mut lane = CollectingLane { number, series: Vec::new(), lanes: &lanes };
             Box::new(move |series| {
                 lane.series.push(series);
@@ -38,7 +39,7 @@ impl SeriesSource for super::MetricStore {
         selection: &Selection,
         takers: &'a SeriesTakers<'a>,
     ) -> Result<(), SelectError> {
-        self.shared.visit(selection, takers)
+        self.shared.visit(selection, true, takers)
     }
 
     /// "In the range" is by whole days here: telling exactly would mean reading samples.
@@ -102,6 +103,7 @@ impl Shared {
     fn visit<'a>(
         &self,
         selection: &Selection,
+        streams: bool,
         takers: &'a SeriesTakers<'a>,
     ) -> Result<(), SelectError> {
         let range = (selection.start_ms, selection.end_ms);
@@ -129,7 +131,8 @@ impl Shared {
             let bounds = ReadBounds::new(&self.damage, settings.select_samples_limit);
             let bounds = bounds.keeping(&self.kept);
             let newest_only = selection.hints.newest_only;
-            let pass = Pass { shared: self, range, bounds: &bounds, newest_only };
+            let stop = AtomicBool::new(false);
+            let pass = Pass { shared: self, range, bounds: &bounds, newest_only, streams, stop };
             return pass.read(ids, &days, takers);
         }
         let series = self.select_with_tiers(selection, &ids, &days, &stand_ins)?;

@@ -20,6 +20,7 @@ mod remote_write;
 mod scrape;
 mod serve;
 mod store;
+mod terminal;
 mod wire;
 
 use std::path::PathBuf;

@@ -136,7 +136,8 @@ impl Block {
     /// Bytes of memory it takes.
     pub(crate) fn bytes(&self) -> usize {
         let columns = self.columns.iter().map(|column| size_of::<Column>() + column.layout.bytes());
-        columns.sum::<usize>() + self.planes.iter().map(Vec::len).sum::<usize>()
+        let planes = self.planes.iter().map(Vec::len).sum::<usize>();
+        size_of::<Self>() + columns.sum::<usize>() + planes
     }
 
     /// Append the values in `within` of a column of this block to `out`, using `room` for what lies

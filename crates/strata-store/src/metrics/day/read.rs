@@ -149,7 +149,8 @@ type ColumnKey = (usize, Option<i64>, Option<i64>, Option<i64>);
 /// Time columns that one thread of a selection has read, each in memory once.
 #[derive(Default)]
 pub(crate) struct TimeCache {
-    columns: FxHashMap<(i64, i64), Option<Arc<[i64]>>>,
+    /// By serial number of the day and row.
+    columns: FxHashMap<(u64, i64), Option<Arc<[i64]>>>,
     interned: FxHashMap<ColumnKey, Arc<[i64]>>,
     /// Known by the addresses of what was joined, which therefore is kept.
     joined: FxHashMap<Vec<PieceKey>, Joined>,
@@ -397,7 +398,7 @@ impl ReadPass<'_> {
 
     fn times(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<Option<Arc<[i64]>>> {
         if self.is_known(id)
-            && let Some(times) = self.cache.columns.get(&(self.day.number, id))
+            && let Some(times) = self.cache.columns.get(&(self.day.serial, id))
         {
             return Ok(times.clone());
         }
@@ -408,7 +409,7 @@ impl ReadPass<'_> {
 
     /// Whether the time column is at hand, if need be from where it is kept.
     fn is_known(&mut self, id: i64) -> bool {
-        let key = (self.day.number, id);
+        let key = (self.day.serial, id);
         if self.cache.columns.contains_key(&key) {
             return true;
         }
@@ -425,7 +426,7 @@ impl ReadPass<'_> {
         if let (Some(kept), Some(times)) = (self.bounds.kept, &column) {
             kept.times.put((self.day.serial, id), times, size_of_val(&**times));
         }
-        self.cache.columns.insert((self.day.number, id), column.clone());
+        self.cache.columns.insert((self.day.serial, id), column.clone());
         column
     }
 

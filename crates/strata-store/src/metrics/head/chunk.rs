@@ -122,7 +122,7 @@ pub(crate) fn decode_all<V>(
         // By far the commonest tokens: on time, and a value delta of one byte or two.
         let (token, tail) = match *rest {
             [0, value @ ESCAPES_U8..0x80, ref tail @ ..] => (u64::from(value), tail),
-            [0, low @ 0x80..=u8::MAX, high @ 0..0x80, ref tail @ ..] => {
+            [0, low @ 0x80..=u8::MAX, high @ 1..0x80, ref tail @ ..] => {
                 (u64::from(low & 0x7f) | u64::from(high) << 7, tail)
             }
             _ => {
