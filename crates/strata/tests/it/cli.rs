@@ -141,13 +141,14 @@ fn sources_are_listed_with_their_state() {
 #[test]
 fn docs_are_written_and_named() {
     let house = House::new("");
-    let pages = ["cli.md", "config.md", "metrics.md"];
+    let pages =
+        [("cli.md", "# "), ("config.md", "# "), ("metrics.md", "# "), ("pages.openapi.json", "{")];
     let told = house.run(&["docs", "pages"]);
     assert!(told.status.success(), "{}", stderr(&told));
-    for page in pages {
+    for (page, beginning) in pages {
         assert!(stdout(&told).contains(page));
         let text = std::fs::read_to_string(house.path().join("pages").join(page)).unwrap();
-        assert!(text.starts_with("# "), "{page}");
+        assert!(text.starts_with(beginning), "{page}");
     }
     let told = document(&house.run(&["docs", "pages", "--json"]));
     assert_eq!(told["files"].as_array().unwrap().len(), pages.len(), "{told}");
