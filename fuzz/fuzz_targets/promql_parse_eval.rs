@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use std::cell::Cell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libfuzzer_sys::fuzz_target;
 use strata_query::promql::syntax::{parse, pretty};
@@ -19,10 +19,10 @@ fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let options = EvalOptions { max_samples: 100_000, ..EvalOptions::default() };
     for step_ms in [None, Some(60_000)] {
-        let polls = Cell::new(0);
+        let polls = AtomicUsize::new(0);
         let interrupt = || {
-            polls.set(polls.get() + 1);
-            (polls.get() > POLLS).then_some(Interrupted::TimedOut)
+            let before = polls.fetch_add(1, Ordering::Relaxed);
+            (before >= POLLS).then_some(Interrupted::TimedOut)
         };
         let query = Query { text, start_ms: 1_200_000, end_ms: 1_800_000, step_ms };
         drop(evaluate(source, &query, &options, &interrupt));

@@ -4,6 +4,8 @@ const CELLS = 10_000;
 const GROUPS = 40;
 /** Sixty a second are 16.7 ms each; the clock of a headless browser is not exact. */
 const FRAME_MS = 17.5;
+/** What is asked of a machine that is busy with an unoptimized server beside. */
+const PATIENT_FRAME_MS = 35;
 
 /** The page's own heatmap block with other cells: values that wander, some unknown. */
 function large(map) {
@@ -23,7 +25,7 @@ function large(map) {
   return { ...map, min: 0, max: 1, groups: Array.from({ length: GROUPS }, (_, g) => group(g)) };
 }
 
-export async function checkHeatmap(tab, base, ok) {
+export async function checkHeatmap(tab, base, ok, patient) {
   const page = await tab();
   const told = await (await page.request.get(`${base}/api/v1/pages/gpus`)).json();
   const blocks = told.sections.flatMap((part) => part.blocks);
@@ -57,7 +59,7 @@ export async function checkHeatmap(tab, base, ok) {
   await page.mouse.move(box.x + 30, box.y + 30);
   const gaps = await frames;
   const median = gaps[Math.floor(gaps.length / 2)];
-  ok(median <= FRAME_MS, `${CELLS} heatmap cells at ${(1000 / median).toFixed(0)} frames a second`, `${median.toFixed(1)} ms`);
+  ok(median <= (patient ? PATIENT_FRAME_MS : FRAME_MS), `${CELLS} heatmap cells at ${(1000 / median).toFixed(0)} frames a second`, `${median.toFixed(1)} ms`);
   ok(await page.locator(".tip").count() === 1, "a hovered cell says what it is");
   await page.context().close();
 }

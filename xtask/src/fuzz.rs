@@ -65,7 +65,9 @@ fn fuzz(target: &str, seconds: u32) -> Result<(String, bool)> {
     let outcome = if output.status.success() {
         "nothing found".to_owned()
     } else {
-        let cause = log.lines().find(|line| line.contains("panicked") || line.contains("ERROR"));
+        let cause = log
+            .lines()
+            .find(|line| ["panicked", "ERROR", "error"].iter().any(|word| line.contains(word)));
         format!("FOUND: {}", cause.unwrap_or("see the log of cargo fuzz run").trim())
     };
     let (runs, covered) = (runs.unwrap_or("-").trim(), covered.unwrap_or("-"));

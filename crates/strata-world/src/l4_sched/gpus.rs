@@ -47,20 +47,24 @@ pub(crate) const ALL: &[Recipe] = &[
         "l4.gpus_held_idle",
         "{gpu}",
         "count by (%) (max by (%, gpu_uuid, node, gpu) \
-         (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">) < 0.01) \
+         (peak<hw.gpu.utilization|task=~\"|general\",pod!=\"\">) < 0.01 \
+         and on (%, gpu_uuid, node, gpu) \
+         max by (%, gpu_uuid, node, gpu) (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)) \
          or 0 * count by (%) (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)",
     )
     .unlike()
     .whole(Whole::Text(
         "count(max by (gpu_uuid, node, gpu) \
-         (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">) < 0.01) \
+         (peak<hw.gpu.utilization|task=~\"|general\",pod!=\"\">) < 0.01 \
+         and on (gpu_uuid, node, gpu) \
+         max by (gpu_uuid, node, gpu) (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)) \
          or 0 * count(<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)",
     ))
     .undefined("no GPU's series says which pod owns it")
     .means(
-        "GPUs that belong to a pod and do nothing at this moment: utilization below 0.01, which \
-         is less than one short kernel a second.",
-        "number of owned GPUs with utilization < 0.01",
+        "GPUs that belong to a pod and did nothing in the last 10 minutes: utilization always below \
+         0.01, which is less than one short kernel a second. A pause for a checkpoint is not idle.",
+        "number of owned GPUs with utilization < 0.01 for 10 min",
     ),
     Recipe::new(
         EntityKind::Namespace,
