@@ -188,7 +188,14 @@ mod tests {
         store.seal().unwrap();
         push(&store, 8, NOW + 1);
         apply(&store.shared, NOW + 3 * DAY);
+        {
+            let _somebody_reads = store.shared.renaming.read().unwrap();
+            forget_series(&store.shared, 1);
+            assert_eq!(store.stats().series, 10, "put off, not waited for");
+            assert!(store.shared.forgetting_waits.load(Ordering::Relaxed));
+        }
         forget_series(&store.shared, 1);
+        assert!(!store.shared.forgetting_waits.load(Ordering::Relaxed));
         assert_eq!(store.stats().series, 5);
         assert_eq!(store.label_values("n", &[], NOW, NOW).unwrap(), ["0", "2", "4", "6", "8"]);
         push(&store, 8, NOW + 2);
