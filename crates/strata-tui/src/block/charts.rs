@@ -97,8 +97,10 @@ fn bounds(chart: &Chart) -> Option<(f64, f64)> {
     if high > low {
         return Some((low, high));
     }
-    let half = if low == 0.0 { 1.0 } else { low.abs() / 2.0 };
-    Some((low - half, high + half))
+    if low == 0.0 {
+        return Some((0.0, 1.0));
+    }
+    Some((low - low.abs() / 2.0, high + low.abs() / 2.0))
 }
 
 fn legend(flow: &mut Flow, chart: &Chart, columns: usize, look: Look) {

@@ -184,7 +184,9 @@ fn drawn(world: &World, title: &str, id: &str, lines: Vec<Line>, signal: Option<
     let def = signal.map(|signal| signal.def).or_else(|| signal_def(id));
     let unit = def.map_or("1", |def| def.unit);
     let known = lines.iter().flat_map(|line| &line.values).copied().flatten();
-    let most = known.filter(|value| value.is_finite()).fold(0.0_f64, |most, v| most.max(v.abs()));
+    let known = known.filter(|value| value.is_finite());
+    let most = known.clone().fold(0.0_f64, |most, value| most.max(value.abs()));
+    let is_negative = known.clone().any(|value| value < 0.0);
     let blank = lines.iter().all(|line| line.values.iter().all(Option::is_none));
     let explain = explain(world, signal, def, blank);
     Chart {
@@ -193,7 +195,7 @@ fn drawn(world: &World, title: &str, id: &str, lines: Vec<Line>, signal: Option<
         scale: words::scale(unit, most),
         lines,
         marks: Vec::new(),
-        min: (most > 0.0).then_some(0.0),
+        min: (!is_negative).then_some(0.0),
         max: None,
         stacked: false,
         missing: blank.then(|| explain.unknown.clone()).flatten(),
