@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Longest duration, some 292 years: beyond it nanoseconds leave 64 bits, in Prometheus too.
+const SECONDS_MAX: f64 = (i64::MAX / 1_000_000_000) as f64;
+
 /// Read a duration: a sum of whole or decimal numbers with units `ms s m h d w y`, as in `1h30m`.
 ///
 /// # Errors
@@ -27,6 +30,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         };
         seconds += number * scale;
         rest = tail;
+    }
+    if seconds > SECONDS_MAX {
+        return Err(format!("{text:?} is longer than 292 years"));
     }
     Duration::try_from_secs_f64(seconds).map_err(|error| format!("{text:?}: {error}"))
 }
@@ -105,6 +111,9 @@ mod tests {
         check("", None);
         check("s15", None);
         check("10 s", None);
+        check("292y", Some(292 * 31_536_000_000));
+        check("293y", None);
+        check(&format!("{}y", "9".repeat(400)), None);
     }
 
     #[test]
