@@ -9,6 +9,11 @@ pub fn service_discovery(bytes: &[u8]) -> Option<usize> {
     listing::parse(bytes).ok().map(|groups| groups.len())
 }
 
+/// Read a list of targets in YAML; how many groups it has, if it is one.
+pub fn targets_in_yaml(bytes: &[u8]) -> Option<usize> {
+    listing::parse_yaml(bytes).ok().map(|groups| groups.len())
+}
+
 /// Read the lines of a socket table (`/proc/net/tcp`); how many listen.
 pub fn socket_table(text: &str) -> usize {
     text.lines().filter_map(sockets::parse_line).count()

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::client::read_bounded;
 use super::collector::Job;
-use super::listing::{Group, Listed, parse};
+use super::listing::{Group, Listed, parse, parse_file};
 use super::target::Target;
 use crate::book::{Outcome, SourceBook};
 use crate::collector::CollectError;
@@ -78,7 +78,7 @@ impl Driver {
         let settings = job.settings();
         let name = &settings.job;
         let files = settings.file_sd.iter().map(|path| Listing {
-            id: format!("list/{name}/{}", path.display()),
+            id: format!("list/{name}/{}", path.display().to_string().trim_start_matches('/')),
             place: Place::File { path: path.clone(), seen: None },
             groups: Vec::new(),
         });
@@ -211,7 +211,7 @@ fn read_file(
     *seen = version;
     let bytes = read_bounded(&path.to_string_lossy(), LIST_BYTES_MAX)
         .map_err(|error| unreadable(format!("{shown}: {error}")))?;
-    parse(&bytes).map(Some).map_err(|error| unreadable(format!("{shown}: {error}")))
+    parse_file(path, &bytes).map(Some).map_err(|error| unreadable(format!("{shown}: {error}")))
 }
 
 /// The groups of a list file, whenever it was changed.

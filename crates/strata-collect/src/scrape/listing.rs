@@ -1,6 +1,7 @@
-//! Lists of targets in the JSON of Prometheus's file and HTTP service discovery.
+//! Lists of targets as Prometheus's service discovery writes them: files in JSON or YAML, HTTP in JSON.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -52,7 +53,30 @@ impl Listed {
     }
 }
 
-/// Read a list.
+/// Read the list in a file: YAML where its name says so, as Prometheus decides, else JSON.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub(crate) fn parse_file(path: &Path, bytes: &[u8]) -> Result<Vec<Group>, String> {
+    let yaml = path.extension().is_some_and(|end| end == "yml" || end == "yaml");
+    if yaml { parse_yaml(bytes) } else { parse(bytes) }
+}
+
+/// Read a list in YAML. Aliases and depth are bounded by the parser's budget, the size by the caller.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub(crate) fn parse_yaml(bytes: &[u8]) -> Result<Vec<Group>, String> {
+    let groups = serde_saphyr::from_slice::<Option<Vec<Group>>>(bytes);
+    // An empty document lists nothing.
+    groups.map(Option::unwrap_or_default).map_err(|error| {
+        let error = error.to_string();
+        // The first line names what is wrong and where; a picture of the place follows.
+        format!("the list of targets: {}", error.lines().next().unwrap_or_default())
+    })
+}
+
+/// Read a list in JSON.
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.

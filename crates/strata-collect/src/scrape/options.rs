@@ -1,7 +1,7 @@
 //! `[[scrape]]`: what to fetch, as written in the configuration, and checked.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use regex::{Regex, RegexSet};
@@ -66,8 +66,8 @@ pub struct ScrapeOptions {
     pub label_value_length_limit: usize,
     /// Most populated buckets of a native histogram.
     pub bucket_limit: usize,
-    /// Files that list targets in the format of Prometheus's file service discovery (JSON). A file
-    /// is read again when it has changed.
+    /// Files that list targets in the format of Prometheus's file service discovery: YAML where the
+    /// name ends in `.yml` or `.yaml`, else JSON. A file is read again when it has changed.
     pub file_sd: Vec<PathBuf>,
     /// Addresses that list targets in the format of Prometheus's HTTP service discovery. They are
     /// asked with the job's own headers, credentials and certificates.
@@ -296,13 +296,6 @@ impl ScrapeOptions {
         }
         if !self.path.starts_with('/') {
             check.problem("path", format!("{:?} does not begin with a slash", self.path));
-        }
-        let yaml = |path: &Path| path.extension().is_some_and(|end| end == "yml" || end == "yaml");
-        for (index, path) in self.file_sd.iter().enumerate() {
-            if yaml(path) {
-                let message = format!("{}: lists are read as JSON only", path.display());
-                check.problem(&format!("file_sd[{index}]"), message);
-            }
         }
     }
 

@@ -104,3 +104,39 @@ fn a_wrong_value_is_found_in_its_job() {
         ],
     );
 }
+
+/// A file with a bit of everything.
+const FULL: &str = r#"
+[server]
+listen = "127.0.0.1:4808"
+query_timeout = "30s"
+[store]
+retention = "30d"
+[host]
+interval = "5s"
+[[scrape]]
+job = "engines"
+targets = ["127.0.0.1:8000"]
+headers = { "X-A" = "b" }
+bearer_token_env = "TOKEN"
+[[scrape]]
+job = "files"
+file_sd = ["targets.json"]
+timeout = 3
+"#;
+
+proptest::proptest! {
+    /// Whatever happens to a file on its way, it is read or its problems are told, each in words.
+    #[test]
+    fn a_damaged_file_is_told(cut in 0..FULL.len(), at in 0..FULL.len(), more in "[ -~\\n]{0,12}|\\PC{0,4}") {
+        let mut text = FULL.get(..cut).unwrap_or_default().to_owned();
+        let at = at.min(text.len());
+        text.insert_str(at, &more);
+        if let Err(problems) = parse(&text) {
+            proptest::prop_assert!(!problems.is_empty());
+            for problem in problems {
+                proptest::prop_assert!(problem.to_string().starts_with("line "), "{problem}");
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::scrape::listing::parse_file;
 
 #[test]
 fn all_problems_of_a_job_are_told_at_once() {
@@ -20,7 +21,6 @@ fn all_problems_of_a_job_are_told_at_once() {
         drop: vec!["(".to_owned()],
         body_limit: "lots".to_owned(),
         headers: [("Authorization".to_owned(), "Bearer x".to_owned())].into(),
-        file_sd: vec!["targets.yml".into()],
         bearer_token_env: Some("A".to_owned()),
         basic_auth: Some(BasicAuthOptions::default()),
         ..ScrapeOptions::default()
@@ -32,7 +32,6 @@ fn all_problems_of_a_job_are_told_at_once() {
         "targets[0]",
         "scheme",
         "path",
-        "file_sd[0]",
         "timeout",
         "drop[0]",
         "body_limit",
@@ -169,4 +168,37 @@ async fn targets_follow_a_file() {
     tokio::time::sleep(Duration::from_secs(11)).await;
     assert_eq!(running.scheduler.ids().len(), 2, "a file that is gone changes nothing");
     drop(runner);
+}
+
+#[test]
+fn a_file_in_yaml_says_the_same_as_in_json() {
+    let json =
+        br#"[{"targets":["a:1","b:2"],"labels":{"team":"blue","rack":"7"}},{"targets":["c:3"]}]"#;
+    let check = |yaml: &str| {
+        let read = parse_file("targets.yml".as_ref(), yaml.as_bytes());
+        assert_eq!(read, parse_file("targets.json".as_ref(), json), "{yaml}");
+    };
+    check("- targets: [a:1, b:2]\n  labels: {team: blue, rack: 7}\n- targets:\n  - c:3\n");
+    check(
+        "---\n# ours\n- labels:\n    rack: \"7\"\n    team: 'blue'\n  targets: ['a:1', \"b:2\"]\n- targets: [c:3]\n",
+    );
+    check("- {targets: [\"a:1\", \"b:2\"], labels: {team: blue, rack: 7}}\n- {targets: [c:3]}\n");
+    assert_eq!(parse_file("empty.yaml".as_ref(), b"# nothing yet\n"), Ok(Vec::new()));
+}
+
+#[test]
+fn what_is_no_list_in_yaml_is_told_in_one_line() {
+    let check = |yaml: &str, part: &str| {
+        let error = parse_file("targets.yaml".as_ref(), yaml.as_bytes()).expect_err(yaml);
+        assert!(error.contains(part) && !error.contains('\n'), "{yaml:?}: {error}");
+    };
+    check("- targets: {a: 1}\n", "line 1");
+    check("- targets: [a:1\n", "line");
+    check("\tkey: x\n", "line 1");
+    // A bomb: each line doubles what the one before it holds.
+    let mut bomb = String::from("a0: &a0 [x, x]\n");
+    for level in 1..40 {
+        bomb.push_str(&format!("a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1));
+    }
+    check(&bomb, "");
 }

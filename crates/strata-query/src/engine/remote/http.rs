@@ -324,7 +324,7 @@ async fn collect(answer: &mut Response, most: usize) -> Result<Vec<u8>, Collect>
     Ok(body)
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<(T, Envelope<()>), QueryError> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<(T, Envelope<()>), QueryError> {
     let envelope: Envelope<T> = serde_json::from_slice(body).map_err(|error| {
         internal(format!("the engine's answer cannot be read: {error}{}", shown(body)))
     })?;

@@ -6,6 +6,7 @@
 //! evaluated here, and where that could give a wrong number it is refused in words.
 
 mod extent;
+pub mod fuzz;
 mod histogram;
 mod http;
 mod lookup;
