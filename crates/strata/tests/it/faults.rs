@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::fake::Page;
 use crate::http::eventually;
-use crate::program::{House, now_ms, stderr, stdout};
+use crate::program::{House, Server, now_ms, stderr, stdout};
 use crate::wire::{Row, body};
 
 #[test]
@@ -53,13 +53,6 @@ impl SmallDisk {
         let mount = mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(at).output();
         let mounted = mount.is_ok_and(|output| output.status.success());
         mounted.then(|| Self(at.to_owned()))
-    }
-
-    /// Mount it anew with an option; whether that was permitted.
-    fn remount(&self, option: &str) -> bool {
-        let option = format!("remount,{option}");
-        let mount = Command::new("mount").args(["-o", &option]).arg(&self.0).output();
-        mount.is_ok_and(|output| output.status.success())
     }
 
     /// Take all the room that is left.
@@ -127,32 +120,84 @@ fn a_full_disk_stops_writes_not_reads_and_heals_when_there_is_room() {
     assert!(server.stop().0.success());
 }
 
+/// A real disk in a file: ext4 turns itself read-only when it finds a fault, whoever writes.
+struct FaultyDisk {
+    image: PathBuf,
+    at: PathBuf,
+}
+
+impl FaultyDisk {
+    /// `None` where there is no ext4 or the test may not mount.
+    fn mount(image: PathBuf, at: &Path) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        fs::File::create(&image).unwrap().set_len(64 << 20).unwrap();
+        let made = Command::new("/sbin/mkfs.ext4").arg("-q").arg(&image).output();
+        if !made.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let disk = Self { image, at: at.to_owned() };
+        disk.again().then_some(disk)
+    }
+
+    fn again(&self) -> bool {
+        let mut mount = Command::new("mount");
+        let output = mount.args(["-o", "loop"]).arg(&self.image).arg(&self.at).output();
+        output.is_ok_and(|output| output.status.success())
+    }
+
+    /// What the kernel does when the journal fails: read-only at once, under open files too.
+    fn fail(&self) -> bool {
+        let output = Command::new("mount").args(["-o", "remount,abort"]).arg(&self.at).output();
+        output.is_ok_and(|output| output.status.success())
+    }
+
+    fn unmount(&self) {
+        drop(Command::new("umount").arg(&self.at).output());
+    }
+}
+
+impl Drop for FaultyDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(&self.at).output());
+    }
+}
+
 #[test]
-fn a_directory_turned_read_only_stops_writes_not_reads_and_heals() {
+fn a_disk_turned_read_only_stops_writes_not_reads_and_keeps_what_was_acknowledged() {
     let house = House::new("");
-    let Some(disk) = SmallDisk::mount(&house.data) else {
-        eprintln!("SKIPPED: mounting a small tmpfs is not permitted here");
+    let image = house.data.with_extension("img");
+    let Some(disk) = FaultyDisk::mount(image, &house.data) else {
+        eprintln!("SKIPPED: mounting an ext4 image is not permitted here");
         return;
     };
     let server = house.start();
-    let write = |value: f64| {
+    let write = |server: &Server, value: f64| {
         server.write(&body(&[Row::new("kept", ("mount", "own"), [(now_ms(), value)])]))
     };
-    assert_eq!(write(1.0).status, 204);
-    // The log is open for writing, so only a forced change takes hold under a running server.
-    if !disk.remount("ro") {
-        eprintln!("SKIPPED: the file system cannot be turned read-only under an open file here");
+    assert_eq!(write(&server, 1.0).status, 204);
+    if !disk.fail() {
+        eprintln!("SKIPPED: the disk cannot be made to fail here");
         return;
     }
-    assert!(write(2.0).status >= 500);
-    assert_eq!(server.value("kept", None), Some(1.0), "reads still work");
-    assert_eq!(server.get("/-/ready", &[]).status, 503);
-    assert!(disk.remount("rw"));
-    eventually("writes work again", || {
-        let answer = write(3.0);
-        if answer.status == 204 { Ok(()) } else { Err(answer.text()) }
+    let refused = eventually("a write is refused", || {
+        let answer = write(&server, 2.0);
+        if answer.status == 204 { Err("taken".to_owned()) } else { Ok(answer) }
     });
+    assert!((500..600).contains(&refused.status), "{}: {}", refused.status, refused.text());
+    assert_eq!(server.value("count(kept)", None), Some(1.0), "reads still work");
+    assert_eq!(server.get("/-/healthy", &[]).status, 200);
+    assert_eq!(server.get("/-/ready", &[]).status, 503);
+    let row = server.source("store").unwrap();
+    assert_eq!(row["state"], "failing", "{row}");
+    // A failed disk is not mended under a running server; after that everything goes on.
+    drop(server.stop());
+    disk.unmount();
+    assert!(disk.again());
+    let server = house.start();
+    assert_eq!(server.value("max_over_time(kept[5m])", None), Some(1.0), "it was acknowledged");
+    assert_eq!(write(&server, 3.0).status, 204);
     assert!(server.stop().0.success());
+    disk.unmount();
 }
 
 #[test]
