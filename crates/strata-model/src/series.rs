@@ -98,6 +98,10 @@ pub type TakeSeries<'a> = Box<dyn FnMut(Series) -> bool + 'a>;
 /// Makes one [`TakeSeries`] for each thread that reads, which it is told the number of: 0, 1, ..
 pub type SeriesTakers<'a> = dyn Fn(usize) -> TakeSeries<'a> + Sync + 'a;
 
+/// Samples of this age count as settled, in milliseconds: whoever writes older ones is noticed
+/// ([`SeriesSource::history_version`]).
+pub const SETTLED_MS: i64 = 5 * 60_000;
+
 /// A place series can be read from: the embedded store, a list in memory, or another of these seen
 /// through the catalog.
 pub trait SeriesSource: Send + Sync {
@@ -134,6 +138,11 @@ pub trait SeriesSource: Send + Sync {
         let mut take = takers(0);
         self.select(selection)?.into_iter().all(&mut take);
         Ok(())
+    }
+
+    /// Another number than before once samples were written that were [`SETTLED_MS`] old on arrival.
+    fn history_version(&self) -> u64 {
+        0
     }
 
     /// Label sets of the series that match any of `sets` in the range; all series when empty.

@@ -14,6 +14,6 @@ pub use engine::remote::{
     Environment, RemoteEngine, RemoteError, RemoteOptions, RemoteParts, RemoteSettings,
 };
 pub use engine::{
-    Annotations, Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue,
-    RangeQuery, SeriesQuery,
+    Annotations, Answer, InstantQuery, KeptEngine, MetricsEngine, QueryError, QueryErrorKind,
+    QueryValue, RangeQuery, SeriesQuery,
 };

@@ -13,7 +13,8 @@ use strata_model::sink::BoxFuture;
 use strata_model::{Clock, Labels, SourceStatus};
 use strata_query::engine::Value;
 use strata_query::{
-    Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue, RangeQuery,
+    Answer, InstantQuery, KeptEngine, MetricsEngine, QueryError, QueryErrorKind, QueryValue,
+    RangeQuery,
 };
 use strata_view::page::chart::TimeAxis;
 use strata_view::rooms::{self, Context, Explored};
@@ -66,7 +67,9 @@ pub(crate) struct PageService {
 }
 
 impl PageService {
-    pub(crate) fn new(parts: PageParts) -> Self {
+    pub(crate) fn new(mut parts: PageParts) -> Self {
+        // Pages ask the same over windows that move on with the time.
+        parts.engine = Arc::new(KeptEngine::new(parts.engine, Arc::clone(&parts.clock)));
         Self {
             parts,
             turns: Semaphore::new(PAGES_AT_ONCE),

@@ -137,6 +137,10 @@ impl CanonicalSource {
 }
 
 impl SeriesSource for CanonicalSource {
+    fn history_version(&self) -> u64 {
+        self.inner.history_version()
+    }
+
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
         self.select_noting(selection, &mut Vec::new())
     }

@@ -233,6 +233,10 @@ fn limited<T>(mut values: Vec<T>, limit: usize) -> Vec<T> {
 }
 
 impl MetricsEngine for EmbeddedEngine {
+    fn history_version(&self) -> u64 {
+        self.source.history_version()
+    }
+
     fn instant(&self, query: InstantQuery) -> BoxFuture<'_, Result<Answer, QueryError>> {
         let at = query.at_ms;
         Box::pin(self.evaluate(query.text, (at, at, None), query.timeout, query.lookback_ms))

@@ -1,6 +1,7 @@
 //! The door to metrics: what every engine, embedded or remote, answers.
 
 pub mod embedded;
+pub mod kept;
 pub mod remote;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use strata_model::sink::BoxFuture;
 use strata_model::{Labels, Matcher, Metadata, NativeHistogram};
 
 pub use embedded::{EmbeddedEngine, QuerySettings};
+pub use kept::KeptEngine;
 
 /// PromQL at one moment.
 #[derive(Debug, Clone)]
@@ -135,4 +137,9 @@ pub trait MetricsEngine: Send + Sync + 'static {
     fn metadata(&self) -> BoxFuture<'_, Result<Vec<Metadata>, QueryError>>;
     /// The query in Prometheus's canonical layout (`/api/v1/format_query`).
     fn format(&self, text: &str) -> Result<String, QueryError>;
+    /// Another number than before once samples older than [`strata_model::series::SETTLED_MS`] were written: what
+    /// was answered about the past may no longer hold. Always the same where nobody can say.
+    fn history_version(&self) -> u64 {
+        0
+    }
 }

@@ -1,8 +1,10 @@
 //! Deciding about each sample of a batch, and putting the good ones into head and log record.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashSet;
+use strata_model::series::SETTLED_MS;
 use strata_model::{Batch, Labels, Receipt};
 
 use super::Shared;
@@ -121,6 +123,13 @@ impl Admission {
         drop(head);
         for ask in &asked {
             ask_disk(shared, batch, ask, bounds.window, record, segment, &mut receipt);
+        }
+        let settled = now.saturating_sub(SETTLED_MS);
+        let times = batch.samples.iter().map(|sample| sample.at_ms);
+        let mut times = times.chain(batch.histograms.iter().map(|sample| sample.at_ms));
+        // After everything is in the head: whoever saw the number before has not seen the samples.
+        if receipt.appended > 0 && times.any(|at_ms| at_ms <= settled) {
+            shared.history.fetch_add(1, Ordering::Release);
         }
         receipt
     }

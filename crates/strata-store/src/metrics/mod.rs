@@ -32,7 +32,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -147,6 +147,8 @@ struct Shared {
     forgetting_waits: AtomicBool,
     /// Series that live in tiers only, when last counted.
     idle: AtomicUsize,
+    /// Goes up with every batch that held samples which were settled by their age.
+    history: AtomicU64,
     queue: Queue,
     trouble: Mutex<Option<String>>,
     damage: Damage,

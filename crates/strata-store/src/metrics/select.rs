@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strata_model::labels::iter_encoded;
@@ -17,6 +17,10 @@ use super::pass::{HeadRoom, Pass};
 use super::tiers::{Tier, TierQuery};
 
 impl SeriesSource for super::MetricStore {
+    fn history_version(&self) -> u64 {
+        self.shared.history.load(Ordering::Acquire)
+    }
+
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
         let lanes = Mutex::new(BTreeMap::new());
         self.shared.visit(selection, false, &|number| {

@@ -1,0 +1,245 @@
+//! Range queries that go on from their last answer: a page that is looked at again asks only for
+//! what has come since.
+//!
+//! A point of a range query depends on samples up to its own time, so a point over samples that no
+//! longer change stays what it is. The newest points are always asked for anew: samples arrive up
+//! to [`SETTLED_MS`] late without anybody noticing, as in `VictoriaMetrics`' result cache. Where
+//! older samples were written meanwhile ([`MetricsEngine::history_version`]), nothing is reused.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use strata_model::series::SETTLED_MS;
+use strata_model::sink::BoxFuture;
+use strata_model::{Clock, Labels, Metadata};
+
+use super::{
+    Annotations, Answer, AnswerSeries, InstantQuery, MetricsEngine, QueryError, QueryValue,
+    RangeQuery, SeriesQuery,
+};
+
+/// Points kept at most over all answers: about 64 MB.
+const POINTS_MAX: usize = 2_000_000;
+/// Answers kept at most.
+const ANSWERS_MAX: usize = 4_096;
+
+/// What one question is known by. The text holds its windows; the phase is where its grid lies.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    text: String,
+    step_ms: i64,
+    phase_ms: i64,
+    lookback_ms: Option<i64>,
+}
+
+/// The settled part of an answer.
+#[derive(Debug, Clone)]
+struct Kept {
+    start_ms: i64,
+    /// The last step that was settled; the next one is asked for.
+    end_ms: i64,
+    version: u64,
+    series: Arc<Vec<AnswerSeries>>,
+    annotations: Annotations,
+    points: usize,
+    /// Number of the last use.
+    used: u64,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    answers: HashMap<Key, Kept>,
+    points: usize,
+    uses: u64,
+}
+
+impl Shelf {
+    fn put(&mut self, key: Key, mut kept: Kept) {
+        self.uses += 1;
+        kept.used = self.uses;
+        self.points += kept.points;
+        if let Some(old) = self.answers.insert(key, kept) {
+            self.points -= old.points;
+        }
+        while self.points > POINTS_MAX || self.answers.len() > ANSWERS_MAX {
+            let oldest = self.answers.iter().min_by_key(|(_, kept)| kept.used);
+            let Some(key) = oldest.map(|(key, _)| key.clone()) else { return };
+            if let Some(old) = self.answers.remove(&key) {
+                self.points -= old.points;
+            }
+        }
+    }
+
+    fn take(&mut self, key: &Key) -> Option<Kept> {
+        self.uses += 1;
+        let kept = self.answers.get_mut(key)?;
+        kept.used = self.uses;
+        Some(kept.clone())
+    }
+}
+
+/// An engine that keeps the settled part of what range queries answered.
+pub struct KeptEngine {
+    inner: Arc<dyn MetricsEngine>,
+    clock: Arc<dyn Clock>,
+    shelf: Mutex<Shelf>,
+}
+
+impl KeptEngine {
+    /// Keep what `inner` answers.
+    pub fn new(inner: Arc<dyn MetricsEngine>, clock: Arc<dyn Clock>) -> Self {
+        Self { inner, clock, shelf: Mutex::default() }
+    }
+
+    async fn resume(&self, query: RangeQuery) -> Result<Answer, QueryError> {
+        let Some(key) = key_of(&query) else { return self.inner.range(query).await };
+        // Before the question: what is written while it is answered counts as unseen.
+        let version = self.inner.history_version();
+        let settled_ms = self.clock.now_ms().saturating_sub(SETTLED_MS);
+        let kept = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).take(&key);
+        let kept = kept.filter(|kept| {
+            kept.version == version
+                && kept.start_ms <= query.start_ms
+                && kept.end_ms >= query.start_ms
+        });
+        let (start_ms, end_ms, step_ms) = (query.start_ms, query.end_ms, query.step_ms);
+        let answer = match &kept {
+            Some(kept) if kept.end_ms >= end_ms => {
+                let (value, annotations) = (Vec::new(), Annotations::default());
+                Answer { value: QueryValue::Matrix(value), annotations }
+            }
+            Some(kept) => {
+                let rest = RangeQuery { start_ms: kept.end_ms + step_ms, ..query };
+                self.inner.range(rest).await?
+            }
+            None => self.inner.range(query).await?,
+        };
+        let QueryValue::Matrix(new) = answer.value else { return Ok(answer) };
+        let (series, annotations) = match kept {
+            Some(kept) => joined(&kept, new, (start_ms, end_ms), answer.annotations),
+            None => (new, answer.annotations),
+        };
+        let last = settled_ms.min(end_ms);
+        if last >= start_ms {
+            let end_ms = last - (last - start_ms).rem_euclid(step_ms);
+            self.keep(key, version, (start_ms, end_ms), &series, &annotations);
+        }
+        Ok(Answer { value: QueryValue::Matrix(series), annotations })
+    }
+
+    fn keep(
+        &self,
+        key: Key,
+        version: u64,
+        (start_ms, end_ms): (i64, i64),
+        series: &[AnswerSeries],
+        annotations: &Annotations,
+    ) {
+        let settled = series.iter().filter_map(|one| {
+            let count = one.points.partition_point(|(at_ms, _)| *at_ms <= end_ms);
+            let points = one.points.get(..count)?.to_vec();
+            (count > 0).then(|| AnswerSeries { labels: one.labels.clone(), points })
+        });
+        let series: Vec<_> = settled.collect();
+        // A series weighs something without its points too.
+        let points = series.iter().map(|one| one.points.len() + 8).sum::<usize>() + 8;
+        if points > POINTS_MAX / 4 {
+            return;
+        }
+        let series = Arc::new(series);
+        let annotations = annotations.clone();
+        let kept = Kept { start_ms, end_ms, version, series, annotations, points, used: 0 };
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner).put(key, kept);
+    }
+}
+
+/// `None` where a point may depend on more than the samples up to its time, or on the range it is
+/// asked in: modifiers that move the time, and durations computed from the range.
+fn key_of(query: &RangeQuery) -> Option<Key> {
+    let text = &query.text;
+    let moves = ["@", "offset", "range("].iter().any(|word| text.contains(word));
+    (!moves && query.step_ms > 0 && query.start_ms <= query.end_ms).then(|| Key {
+        text: text.clone(),
+        step_ms: query.step_ms,
+        phase_ms: query.start_ms.rem_euclid(query.step_ms),
+        lookback_ms: query.lookback_ms,
+    })
+}
+
+/// The kept points within the range, then the new ones.
+fn joined(
+    kept: &Kept,
+    new: Vec<AnswerSeries>,
+    (start_ms, end_ms): (i64, i64),
+    mut annotations: Annotations,
+) -> (Vec<AnswerSeries>, Annotations) {
+    let mut rest: HashMap<Labels, AnswerSeries> = HashMap::with_capacity(new.len());
+    let mut order = Vec::with_capacity(new.len());
+    for one in new {
+        order.push(one.labels.clone());
+        rest.insert(one.labels.clone(), one);
+    }
+    let mut series = Vec::with_capacity(kept.series.len().max(order.len()));
+    for one in kept.series.iter() {
+        let from = one.points.partition_point(|(at_ms, _)| *at_ms < start_ms);
+        let to = one.points.partition_point(|(at_ms, _)| *at_ms <= end_ms);
+        let mut points = one.points.get(from..to).unwrap_or_default().to_vec();
+        if let Some(new) = rest.remove(&one.labels) {
+            points.extend(new.points);
+        }
+        if !points.is_empty() {
+            series.push(AnswerSeries { labels: one.labels.clone(), points });
+        }
+    }
+    series.extend(order.into_iter().filter_map(|labels| rest.remove(&labels)));
+    let said = [
+        (&mut annotations.warnings, &kept.annotations.warnings),
+        (&mut annotations.infos, &kept.annotations.infos),
+    ];
+    for (said, before) in said {
+        let missing: Vec<_> = before.iter().filter(|text| !said.contains(text)).cloned().collect();
+        said.splice(0..0, missing);
+    }
+    (series, annotations)
+}
+
+impl MetricsEngine for KeptEngine {
+    fn instant(&self, query: InstantQuery) -> BoxFuture<'_, Result<Answer, QueryError>> {
+        self.inner.instant(query)
+    }
+
+    fn range(&self, query: RangeQuery) -> BoxFuture<'_, Result<Answer, QueryError>> {
+        Box::pin(self.resume(query))
+    }
+
+    fn series(&self, query: SeriesQuery) -> BoxFuture<'_, Result<Vec<Labels>, QueryError>> {
+        self.inner.series(query)
+    }
+
+    fn label_names(&self, query: SeriesQuery) -> BoxFuture<'_, Result<Vec<String>, QueryError>> {
+        self.inner.label_names(query)
+    }
+
+    fn label_values(
+        &self,
+        name: String,
+        query: SeriesQuery,
+    ) -> BoxFuture<'_, Result<Vec<String>, QueryError>> {
+        self.inner.label_values(name, query)
+    }
+
+    fn metadata(&self) -> BoxFuture<'_, Result<Vec<Metadata>, QueryError>> {
+        self.inner.metadata()
+    }
+
+    fn format(&self, text: &str) -> Result<String, QueryError> {
+        self.inner.format(text)
+    }
+
+    fn history_version(&self) -> u64 {
+        self.inner.history_version()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! What is kept is what would be answered, whatever was asked before and written since.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use strata_model::clock::FixedClock;
+use strata_model::series::SETTLED_MS;
+use strata_model::{Clock, Labels, Matcher, SelectError, Selection, Series, SeriesSource};
+
+use super::KeptEngine;
+use crate::engine::{
+    Answer, EmbeddedEngine, MetricsEngine, QuerySettings, QueryValue, RangeQuery, Value,
+};
+use crate::promqltest::MemorySource;
+
+const START: i64 = 1_700_000_000_000;
+const STEP: i64 = 60_000;
+
+/// Series in memory that grow, and the ranges that were selected.
+#[derive(Default)]
+struct Growing {
+    data: RwLock<MemorySource>,
+    version: AtomicU64,
+    asked: Mutex<Vec<(i64, i64)>>,
+}
+
+impl Growing {
+    fn push(&self, name: &str, at_ms: i64, value: f64, now_ms: i64) {
+        let labels = Labels::from_pairs([("__name__", name), ("a", "b")]);
+        self.data.write().unwrap().push_float(&labels, at_ms, value);
+        if at_ms <= now_ms - SETTLED_MS {
+            self.version.fetch_add(1, Ordering::Release);
+        }
+    }
+}
+
+impl SeriesSource for Growing {
+    fn history_version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
+        self.asked.lock().unwrap().push((selection.start_ms, selection.end_ms));
+        self.data.read().unwrap().select(selection)
+    }
+
+    fn series(
+        &self,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Labels>, SelectError> {
+        self.data.read().unwrap().series(sets, start_ms, end_ms, limit)
+    }
+
+    fn label_names(
+        &self,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, SelectError> {
+        self.data.read().unwrap().label_names(sets, start_ms, end_ms)
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        sets: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, SelectError> {
+        self.data.read().unwrap().label_values(name, sets, start_ms, end_ms)
+    }
+
+    fn metadata(&self) -> Result<Vec<strata_model::Metadata>, SelectError> {
+        Ok(Vec::new())
+    }
+}
+
+struct House {
+    source: Arc<Growing>,
+    clock: Arc<FixedClock>,
+    plain: Arc<EmbeddedEngine>,
+    kept: KeptEngine,
+}
+
+impl House {
+    fn new() -> Self {
+        let source = Arc::new(Growing::default());
+        let clock = Arc::new(FixedClock::at(START));
+        let shared: Arc<dyn Clock> = Arc::<FixedClock>::clone(&clock);
+        let settings = QuerySettings::default();
+        let plain =
+            Arc::new(EmbeddedEngine::new(Arc::<Growing>::clone(&source), shared.clone(), settings));
+        let kept = KeptEngine::new(Arc::<EmbeddedEngine>::clone(&plain), shared);
+        Self { source, clock, plain, kept }
+    }
+
+    /// Ask both over the range; the kept engine's answer, and the earliest time it read.
+    async fn both(&self, text: &str, start_ms: i64, end_ms: i64) -> (Answer, Option<i64>) {
+        let query = RangeQuery {
+            text: text.to_owned(),
+            start_ms,
+            end_ms,
+            step_ms: STEP,
+            timeout: Duration::from_secs(5),
+            lookback_ms: None,
+        };
+        let plain = self.plain.range(query.clone()).await.unwrap();
+        self.source.asked.lock().unwrap().clear();
+        let kept = self.kept.range(query).await.unwrap();
+        assert_eq!(sorted(&kept), sorted(&plain), "{text} {start_ms}..{end_ms}");
+        let read = self.source.asked.lock().unwrap().iter().map(|(start, _)| *start).min();
+        (kept, read)
+    }
+}
+
+fn sorted(answer: &Answer) -> Vec<(String, Vec<(i64, Value)>)> {
+    let QueryValue::Matrix(series) = &answer.value else { panic!("a matrix") };
+    let mut rows: Vec<_> =
+        series.iter().map(|one| (one.labels.to_string(), one.points.clone())).collect();
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    rows
+}
+
+#[tokio::test]
+async fn only_what_is_new_is_read() {
+    let house = House::new();
+    let mut now = START + 3_600_000;
+    house.clock.set(now);
+    for at in (START..=now).step_by(15_000) {
+        house.source.push("x", at, (at - START) as f64, at);
+    }
+    let text = "sum(rate(x[2m])) or sum(x)";
+    let (_, read) = house.both(text, START, now).await;
+    assert!(read.unwrap() <= START);
+    for _ in 0..5 {
+        now += STEP;
+        house.clock.set(now);
+        for at in (now - STEP + 15_000..=now).step_by(15_000) {
+            house.source.push("x", at, (at - START) as f64, at);
+        }
+        let (_, read) = house.both(text, now - 3_600_000, now).await;
+        let back = now - read.unwrap();
+        assert!(back <= SETTLED_MS + STEP + 5 * 60_000, "{back} ms were read again");
+    }
+    // What lies in the past is not read at all.
+    let (_, read) = house.both(text, now - 1_800_000, now - 600_000).await;
+    assert_eq!(read, None);
+}
+
+#[tokio::test]
+async fn late_samples_are_seen() {
+    let house = House::new();
+    let now = START + 3_600_000;
+    house.clock.set(now);
+    for at in (START..=now).step_by(60_000) {
+        house.source.push("x", at, 1.0, at);
+    }
+    let (before, _) = house.both("count(x)", START, now).await;
+    // An hour that an agent could not deliver.
+    for at in (START..now).step_by(60_000) {
+        let labels = Labels::from_pairs([("__name__", "x"), ("a", "late")]);
+        house.source.data.write().unwrap().push_float(&labels, at, 1.0);
+    }
+    house.source.version.fetch_add(1, Ordering::Release);
+    let (after, _) = house.both("count(x)", START, now).await;
+    assert_ne!(before.value, after.value);
+}
+
+#[tokio::test]
+async fn what_looks_elsewhere_in_time_is_always_asked_whole() {
+    let house = House::new();
+    let now = START + 3_600_000;
+    house.clock.set(now);
+    for at in (START..=now).step_by(60_000) {
+        house.source.push("x", at, 1.0, at);
+    }
+    for text in ["x @ end()", "x offset -1m", "sum_over_time(x[1m] @ start())"] {
+        house.both(text, START, now).await;
+        let (_, read) = house.both(text, START, now).await;
+        assert!(read.is_some(), "{text}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(40))]
+    /// Any windows over data that grows, ends, begins anew and arrives late.
+    #[test]
+    fn kept_is_what_would_be_answered(
+        moves in proptest::collection::vec((0..40_i64, 1..60_i64, 0..4_u8, 0..3_u8), 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let house = House::new();
+            let mut now = START;
+            for (minutes, length, series, shape) in moves {
+                let name = if series == 0 { "y" } else { "x" };
+                for minute in 1..=minutes {
+                    let at = now + minute * STEP;
+                    house.source.push(name, at, (minute % 7) as f64, at);
+                }
+                now += minutes * STEP;
+                house.clock.set(now);
+                if series == 3 {
+                    house.source.push("x", now - 20 * STEP + 1, 5.0, now);
+                }
+                let text = match shape {
+                    0 => "x or y",
+                    1 => "last_over_time({__name__=~\"x|y\"}[10m])",
+                    _ => "sum(increase(x[5m])) / count(x)",
+                };
+                house.both(text, now - length * STEP, now).await;
+            }
+        });
+    }
+}
