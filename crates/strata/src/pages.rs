@@ -166,13 +166,17 @@ impl PageService {
     ) -> BTreeMap<String, Result<Answer, QueryError>> {
         let mut found = BTreeMap::new();
         let mut running: JoinSet<(String, Result<Answer, QueryError>)> = JoinSet::new();
-        let mut rest = planned.iter();
+        // Tracks first: what is asked of their last step is read off them.
+        let (tracks, moments): (Vec<_>, Vec<_>) = planned.iter().partition(|one| one.range);
+        let mut rest = tracks.into_iter().chain(moments);
+        let engine = self.parts.engine.for_one_moment();
+        let engine = engine.unwrap_or_else(|| Arc::clone(&self.parts.engine));
         let all = async {
             loop {
                 while running.len() < QUERIES_AT_ONCE {
                     let Some(one) = rest.next() else { break };
                     let clock = Arc::clone(&self.parts.clock);
-                    let asked = ask_one(Arc::clone(&self.parts.engine), one.clone(), window);
+                    let asked = ask_one(Arc::clone(&engine), one.clone(), window);
                     running.spawn(async move {
                         let begun = clock.monotonic();
                         let (key, answer) = asked.await;

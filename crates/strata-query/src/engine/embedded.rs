@@ -14,7 +14,9 @@ use tokio::sync::Semaphore;
 use super::{
     Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, RangeQuery, SeriesQuery,
 };
-use crate::promql::{EvalOptions, Interrupt, Interrupted, Query, evaluate, syntax};
+use crate::promql::{
+    EvalOptions, Interrupt, Interrupted, Query, SharedResults, evaluate_shared, syntax,
+};
 
 /// Most points per series of a range query. One a minute for a week, one an hour for a year, and
 /// the bound that every client of Prometheus knows.
@@ -116,6 +118,8 @@ pub struct EmbeddedEngine {
     clock: Arc<dyn Clock>,
     settings: QuerySettings,
     turns: Arc<Semaphore>,
+    /// What the queries of one moment have in common.
+    shared: Option<Arc<SharedResults>>,
 }
 
 /// Tells the evaluation to stop when the future that waits for it is dropped.
@@ -135,7 +139,7 @@ impl EmbeddedEngine {
         settings: QuerySettings,
     ) -> Self {
         let turns = Arc::new(Semaphore::new(settings.max_concurrent));
-        Self { source, clock, settings, turns }
+        Self { source, clock, settings, turns, shared: None }
     }
 
     /// Run `work` on a thread for blocking work when it is its turn. `work` is handed a question
@@ -183,10 +187,11 @@ impl EmbeddedEngine {
     ) -> Result<Answer, QueryError> {
         let mut options = self.settings.eval;
         options.lookback_ms = lookback_ms.unwrap_or(options.lookback_ms);
+        let shared = self.shared.clone();
         self.blocking(timeout, move |source, interrupt| {
             let (start_ms, end_ms, step_ms) = times;
             let query = Query { text: &text, start_ms, end_ms, step_ms };
-            evaluate(source, &query, &options, interrupt)
+            evaluate_shared(source, &query, &options, interrupt, shared.as_deref())
         })
         .await
     }
@@ -235,6 +240,10 @@ fn limited<T>(mut values: Vec<T>, limit: usize) -> Vec<T> {
 impl MetricsEngine for EmbeddedEngine {
     fn history_version(&self) -> u64 {
         self.source.history_version()
+    }
+
+    fn for_one_moment(&self) -> Option<Arc<dyn MetricsEngine>> {
+        Some(Arc::new(Self { shared: Some(Arc::default()), ..self.clone() }))
     }
 
     fn instant(&self, query: InstantQuery) -> BoxFuture<'_, Result<Answer, QueryError>> {

@@ -82,13 +82,13 @@ impl Shelf {
 pub struct KeptEngine {
     inner: Arc<dyn MetricsEngine>,
     clock: Arc<dyn Clock>,
-    shelf: Mutex<Shelf>,
+    shelf: Arc<Mutex<Shelf>>,
 }
 
 impl KeptEngine {
     /// Keep what `inner` answers.
     pub fn new(inner: Arc<dyn MetricsEngine>, clock: Arc<dyn Clock>) -> Self {
-        Self { inner, clock, shelf: Mutex::default() }
+        Self { inner, clock, shelf: Arc::default() }
     }
 
     async fn resume(&self, query: RangeQuery) -> Result<Answer, QueryError> {
@@ -234,6 +234,12 @@ impl MetricsEngine for KeptEngine {
 
     fn format(&self, text: &str) -> Result<String, QueryError> {
         self.inner.format(text)
+    }
+
+    fn for_one_moment(&self) -> Option<Arc<dyn MetricsEngine>> {
+        let inner = self.inner.for_one_moment()?;
+        let (clock, shelf) = (Arc::clone(&self.clock), Arc::clone(&self.shelf));
+        Some(Arc::new(Self { inner, clock, shelf }))
     }
 
     fn history_version(&self) -> u64 {

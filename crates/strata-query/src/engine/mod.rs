@@ -137,6 +137,11 @@ pub trait MetricsEngine: Send + Sync + 'static {
     fn metadata(&self) -> BoxFuture<'_, Result<Vec<Metadata>, QueryError>>;
     /// The query in Prometheus's canonical layout (`/api/v1/format_query`).
     fn format(&self, text: &str) -> Result<String, QueryError>;
+    /// An engine for the queries of one reader at one moment, which evaluates what they have in
+    /// common once. It may overlook samples that arrive while it is used.
+    fn for_one_moment(&self) -> Option<Arc<dyn MetricsEngine>> {
+        None
+    }
     /// Another number than before once samples older than [`strata_model::series::SETTLED_MS`] were written: what
     /// was answered about the past may no longer hold. Always the same where nobody can say.
     fn history_version(&self) -> u64 {

@@ -13,4 +13,6 @@ mod value;
 
 pub(crate) use prepare::{QueryTimes, follows_time, settle};
 
-pub use eval::{EvalOptions, Interrupt, Interrupted, Query, evaluate};
+pub use eval::{
+    EvalOptions, Interrupt, Interrupted, Query, SharedResults, evaluate, evaluate_shared,
+};

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use strata_model::Labels;
 
 use super::syntax::{MAX_DEPTH, MAX_NESTING, parse, pretty};
-use super::{EvalOptions, Interrupted, Query, evaluate};
+use super::{EvalOptions, Interrupted, Query, SharedResults, evaluate, evaluate_shared};
 use crate::engine::{QueryErrorKind, QueryValue, Value};
 use crate::promqltest::{Embedded, MemorySource, Subject, random};
 
@@ -257,6 +257,43 @@ fn series_given_one_by_one_answer_as_all_at_once() {
         }
     }
     assert!((400..1_150).contains(&answered), "{answered} of 1200 had an answer");
+}
+
+#[test]
+fn what_queries_share_changes_no_answer() {
+    let mut rng = fastrand::Rng::with_seed(9);
+    let source = random::source(&random::data(9), 0);
+    let options = EvalOptions::default();
+    let shared = SharedResults::default();
+    let end_ms = 3_600_000;
+    let mut alike = 0;
+    for _ in 0..400 {
+        let text = random::expression(&mut rng);
+        // As a part of two queries, over a range and at its end: the second time from the first.
+        for text in [format!("max(sum by (job) ({text}))"), format!("1 + sum by (job) ({text})")] {
+            for (start_ms, step_ms) in [(600_000, Some(60_000)), (end_ms, None)] {
+                let query = Query { text: &text, start_ms, end_ms, step_ms };
+                let ask = |shared: Option<&SharedResults>| {
+                    let answer = evaluate_shared(&source, &query, &options, &|| None, shared);
+                    let rows = answer.map(|answer| match answer.value {
+                        QueryValue::Vector(rows) | QueryValue::Matrix(rows) => rows,
+                        other => panic!("{other:?}"),
+                    });
+                    // Of an instant vector the order is nobody's business.
+                    let rows = rows.map(|rows| rows.iter().map(|row| format!("{row:?}")).collect());
+                    rows.map(|mut rows: Vec<String>| {
+                        rows.sort_unstable();
+                        rows
+                    })
+                    .map_err(|error| error.message)
+                };
+                let (plain, from_shared) = (ask(None), ask(Some(&shared)));
+                assert_eq!(from_shared, plain, "{text} from {start_ms}");
+                alike += usize::from(plain.is_ok());
+            }
+        }
+    }
+    assert!(alike > 800, "{alike} of 1600 had an answer");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod range;
 mod ranked;
 mod rate;
 mod regression;
+mod shared;
 mod starts;
 mod stream;
 mod windows;
@@ -33,6 +34,7 @@ use super::prepare::{QueryTimes, prepare};
 use super::syntax::{Call, Expr, ValueType, parse};
 use super::value::{Row, Steps, Value};
 use crate::engine::{Answer, QueryError, QueryErrorKind, QueryValue};
+pub use shared::SharedResults;
 
 /// Why an evaluation should stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,21 @@ pub fn evaluate(
     options: &EvalOptions,
     interrupt: &Interrupt<'_>,
 ) -> Result<Answer, QueryError> {
+    evaluate_shared(source, query, options, interrupt, None)
+}
+
+/// As [`evaluate`], using and adding to what other queries of the same moment have evaluated. A
+/// warning about a shared part is given with the first query that evaluates it.
+///
+/// # Errors
+/// Those of [`evaluate`].
+pub fn evaluate_shared(
+    source: &dyn SeriesSource,
+    query: &Query<'_>,
+    options: &EvalOptions,
+    interrupt: &Interrupt<'_>,
+    shared: Option<&SharedResults>,
+) -> Result<Answer, QueryError> {
     let expr = parse(query.text)
         .map_err(|error| QueryError::new(QueryErrorKind::BadData, error.to_string()))?;
     let (start, end) = (query.start_ms, query.end_ms);
@@ -109,7 +126,10 @@ pub fn evaluate(
     }
     let expr = prepare(expr, times)?;
     let notes = Notes::default();
-    let mut evaluator = Evaluator { source, options, interrupt, notes, live: 0, sums: Vec::new() };
+    // Parts below a function of histograms may be read without their buckets.
+    let shared = shared.filter(|_| !query.text.contains("histogram_"));
+    let sums = Vec::new();
+    let mut evaluator = Evaluator { source, options, interrupt, notes, live: 0, sums, shared };
     let value = match query.step_ms {
         None => evaluator.instant_answer(&expr, start)?,
         Some(step) => {
@@ -159,6 +179,7 @@ pub(super) struct Evaluator<'a> {
     live: u64,
     /// The aggregations around the node that is being evaluated, outermost first.
     sums: Vec<Grouping>,
+    shared: Option<&'a SharedResults>,
 }
 
 impl Evaluator<'_> {
@@ -215,7 +236,7 @@ impl Evaluator<'_> {
             Expr::String(node) => Ok(Value::Text(node.value.clone())),
             Expr::Vector(node) => self.vector_selector(node, steps).map(Value::Vector),
             Expr::Call(node) => self.call(node, steps),
-            Expr::Aggregate(node) => self.aggregate(node, steps).map(Value::Vector),
+            Expr::Aggregate(node) => self.shared_aggregate(node, expr, steps).map(Value::Vector),
             Expr::Binary(node) => self.binary(node, steps),
             Expr::Unary(node) => {
                 let value = self.eval(&node.expr, steps)?;

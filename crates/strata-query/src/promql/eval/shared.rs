@@ -1,0 +1,118 @@
+//! Aggregations that several queries of one reader have in common are evaluated once.
+//!
+//! A page asks a hundred questions at one moment, and many of them differ only in what they do with
+//! the same sums: the processor time of all modes stands below every share of one mode. Whoever
+//! comes first evaluates, the others wait for it. An instant that lies on the grid of a range that
+//! is already being evaluated is read off it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::{Evaluator, Outcome};
+use crate::promql::syntax::{Aggregate, Expr};
+use crate::promql::value::{Column, Row, Steps};
+
+/// Cells kept at most: what a page of 10,000 GPUs sums up by GPU over an hour.
+const CELLS_MAX: usize = 8_000_000;
+
+/// `None` where there are too many to keep: each query evaluates by itself.
+type Rows = Option<Outcome<Arc<Vec<Row>>>>;
+
+/// One evaluation, finished or under way.
+#[derive(Debug, Clone)]
+struct Slot {
+    steps: Steps,
+    rows: Arc<OnceLock<Rows>>,
+}
+
+/// What the queries of one reader at one moment have evaluated so far. Drop it with the moment: it
+/// knows nothing of samples that arrive later.
+#[derive(Debug, Default)]
+pub struct SharedResults {
+    slots: Mutex<HashMap<String, Vec<Slot>>>,
+    cells: AtomicUsize,
+}
+
+impl SharedResults {
+    /// The slot of this expression at these steps, made when there is none. For a single step a
+    /// grid that contains it will do.
+    fn slot(&self, key: String, steps: Steps) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = slots.entry(key).or_default();
+        let fits = |slot: &&Slot| {
+            slot.steps == steps || (steps.count == 1 && place(slot.steps, steps.start).is_some())
+        };
+        if let Some(slot) = known.iter().find(fits) {
+            return slot.clone();
+        }
+        let slot = Slot { steps, rows: Arc::default() };
+        known.push(slot.clone());
+        slot
+    }
+}
+
+/// Which step of a grid a time is.
+fn place(steps: Steps, at: i64) -> Option<usize> {
+    let back = at.checked_sub(steps.start).filter(|back| *back >= 0 && back % steps.step == 0)?;
+    let place = usize::try_from(back / steps.step).ok()?;
+    (place < steps.count).then_some(place)
+}
+
+/// The rows that have a value at one step, with it alone.
+fn at_step(rows: &[Row], place: usize) -> Vec<Row> {
+    let rows = rows.iter().filter_map(|row| {
+        let mut column = Column::absent(1);
+        column.set(0, row.column.cell(place)?);
+        Some(Row { labels: row.labels.clone(), drop_name: row.drop_name, column })
+    });
+    rows.collect()
+}
+
+/// What an expression is known by; `None` where its value depends on more than its text. The
+/// aggregations around it decide at which edges histograms meet, and functions around it whether
+/// buckets are read at all; times that a modifier fixes are those of the query.
+fn key_of(expr: &Expr, lookback_ms: i64) -> Option<String> {
+    let text = format!("{lookback_ms} {expr}");
+    let depends = ["_bucket", "histogram_", "@"].iter().any(|part| text.contains(part));
+    (!depends).then_some(text)
+}
+
+impl Evaluator<'_> {
+    /// The value of an aggregation, from another query where one has evaluated the same.
+    pub(super) fn shared_aggregate(
+        &mut self,
+        node: &Aggregate,
+        expr: &Expr,
+        steps: Steps,
+    ) -> Outcome<Vec<Row>> {
+        let Some(shared) = self.shared else { return self.aggregate(node, steps) };
+        let Some(key) = key_of(expr, self.options.lookback_ms) else {
+            return self.aggregate(node, steps);
+        };
+        let slot = shared.slot(key, steps);
+        let mut own = None;
+        let kept = slot.rows.get_or_init(|| {
+            let rows = match self.aggregate(node, slot.steps) {
+                Ok(rows) => rows,
+                Err(error) => return Some(Err(error)),
+            };
+            let cells = rows.len() * slot.steps.count;
+            if shared.cells.fetch_add(cells, Ordering::Relaxed) + cells > CELLS_MAX {
+                own = Some(rows);
+                return None;
+            }
+            Some(Ok(Arc::new(rows)))
+        });
+        let rows = match (kept, own) {
+            (Some(Ok(rows)), _) if slot.steps == steps => return Ok(rows.as_ref().clone()),
+            (Some(Ok(rows)), _) => Arc::clone(rows),
+            (Some(Err(error)), _) if slot.steps == steps => return Err(error.clone()),
+            (None, Some(rows)) if slot.steps == steps => return Ok(rows),
+            // What is wrong with another step says nothing of this one.
+            _ => return self.aggregate(node, steps),
+        };
+        let place = place(slot.steps, steps.start);
+        Ok(place.map(|place| at_step(&rows, place)).unwrap_or_default())
+    }
+}
