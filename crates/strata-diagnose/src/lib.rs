@@ -5,4 +5,4 @@
 
 pub mod verdict;
 
-pub use verdict::{Standing, Verdict, verdict, verdict_wants, verdicts};
+pub use verdict::{Standing, Verdict, verdict, verdict_wants, verdict_wants_of, verdicts};

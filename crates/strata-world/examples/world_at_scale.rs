@@ -112,7 +112,13 @@ fn answers(source: &Arc<dyn SeriesSource>, plan: &Plan) -> Answers {
             .insert(query.key.clone(), evaluate(&seen, &asked, &EvalOptions::default(), &|| None));
     }
     let names = source.label_values("__name__", &[], 0, window.end_ms).unwrap_or_default();
-    Answers { queries, names: Some(names.clone()), names_before: Some(names), sources: Vec::new() }
+    Answers {
+        queries,
+        names: Some(names.clone()),
+        names_before: Some(names),
+        newest: None,
+        sources: Vec::new(),
+    }
 }
 
 fn pages(end_ms: i64, sizes: &Sizes) -> Vec<(&'static str, Plan)> {

@@ -78,6 +78,9 @@ pub struct Answers {
     pub names: Option<Vec<String>>,
     /// Metric names with samples within the last day, sorted, as stored: tells stale from absent.
     pub names_before: Option<Vec<String>>,
+    /// Time in milliseconds of the newest sample of each metric, by name as stored, where somebody
+    /// knows without being asked in a query.
+    pub newest: Option<BTreeMap<String, i64>>,
     /// The state of this program's own sources.
     pub sources: Vec<SourceStatus>,
 }

@@ -20,7 +20,9 @@ use strata_view::page::chart::TimeAxis;
 use strata_view::rooms::{self, Context, Explored};
 use strata_view::source::PageFuture;
 use strata_view::{Page, PageError, PageErrorCode, PageId, PageRequest, PageSource, Suggestion};
-use strata_world::{Answers, Ask, Plan, Planned, Sizes, Window, World, assemble, plan_sized};
+use strata_world::{
+    Answers, Ask, Plan, Planned, Scope, Sizes, Window, World, assemble, plan_sized,
+};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -44,6 +46,9 @@ const EXPLORED_MAX: usize = 50;
 pub(crate) type Names =
     Arc<dyn Fn(i64, i64) -> BoxFuture<'static, Result<Vec<String>, String>> + Send + Sync>;
 
+/// Time of the newest sample of each stored metric.
+pub(crate) type Newest = Arc<dyn Fn() -> BTreeMap<String, i64> + Send + Sync>;
+
 /// The state of the program's own sources.
 pub(crate) type Sources = Arc<dyn Fn() -> Vec<SourceStatus> + Send + Sync>;
 
@@ -51,6 +56,8 @@ pub(crate) type Sources = Arc<dyn Fn() -> Vec<SourceStatus> + Send + Sync>;
 pub(crate) struct PageParts {
     pub(crate) engine: Arc<dyn MetricsEngine>,
     pub(crate) names: Names,
+    /// `None` where only queries tell, as of a distant engine.
+    pub(crate) newest: Option<Newest>,
     pub(crate) sources: Sources,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) meter: Meter,
@@ -129,8 +136,17 @@ impl PageService {
             known.get(&scope).cloned().unwrap_or_default()
         };
         let with_entities = ask.entities;
-        let plan = plan_sized(&ask, &sizes);
-        let answers = self.answers(&plan).await;
+        let mut plan = plan_sized(&ask, &sizes);
+        // Of everything together the store knows the newest times; in a scope it takes queries.
+        let newest = self.parts.newest.clone().filter(|_| plan.ask.scope == Scope::Fleet);
+        if newest.is_some() {
+            plan.queries.retain(|query| !query.key.starts_with("newest/"));
+        }
+        let newest = newest.map(|newest| tokio::task::spawn_blocking(move || newest()));
+        let mut answers = self.answers(&plan).await;
+        if let Some(newest) = newest {
+            answers.newest = newest.await.ok();
+        }
         let work = move || assemble(&plan, &answers);
         let world = tokio::task::spawn_blocking(work)
             .await
@@ -156,7 +172,8 @@ impl PageService {
             tokio::time::timeout(DEADLINE, looked),
         );
         let (names, names_before) = looked.map_or((None, None), |(a, b)| (a.ok(), b.ok()));
-        Answers { queries, names, names_before, sources: (self.parts.sources)() }
+        let sources = (self.parts.sources)();
+        Answers { queries, names, names_before, newest: None, sources }
     }
 
     async fn queries(

@@ -107,7 +107,15 @@ pub struct Verdict {
 
 /// What must be asked for so that every layer can be judged.
 pub fn verdict_wants() -> Vec<Want> {
-    let benches = BENCHES.iter();
+    wants(BENCHES.iter())
+}
+
+/// What must be asked for so that one layer can be judged.
+pub fn verdict_wants_of(layer: Layer) -> Vec<Want> {
+    wants(BENCHES.iter().filter(|bench| bench.layer == layer))
+}
+
+fn wants<'a>(benches: impl Iterator<Item = &'a &'static Bench>) -> Vec<Want> {
     let signals = benches.flat_map(|bench| {
         let rules = bench.rules.iter().flat_map(|rule| rule.when.iter().map(|(signal, _)| *signal));
         let expected = bench.expected.iter().flat_map(|(signals, _)| signals.iter().copied());

@@ -310,6 +310,12 @@ impl MetricStore {
         answer.blocking_recv().unwrap_or(Err(StoreError::Closed))
     }
 
+    /// Time in milliseconds of the newest sample of each metric, by name. Metrics that ended or
+    /// have had no sample since the head was last sealed are left out.
+    pub fn newest_by_name(&self) -> BTreeMap<String, i64> {
+        self.shared.newest_by_name()
+    }
+
     /// The state of the store now.
     pub fn stats(&self) -> StoreStats {
         let shared = &self.shared;

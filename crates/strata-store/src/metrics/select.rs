@@ -239,6 +239,28 @@ impl Shared {
     }
 
     /// Sorted distinct texts that `pick` takes from the labels of matching series.
+    /// Time of the newest sample of each metric in the head.
+    pub(super) fn newest_by_name(&self) -> BTreeMap<String, i64> {
+        let _ids_stay = self.renaming.read().unwrap_or_else(PoisonError::into_inner);
+        let times: Vec<(u32, i64)> = {
+            let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
+            let ids = head.active_ids().into_iter();
+            ids.filter_map(|id| Some((id, head.newest_time(id)?))).collect()
+        };
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
+        for (id, at_ms) in times {
+            let mut labels = iter_encoded(index.encoded(id));
+            let Some((_, name)) = labels.find(|(name, _)| *name == strata_model::METRIC_NAME)
+            else {
+                continue;
+            };
+            let known = newest.entry(name).or_insert(at_ms);
+            *known = at_ms.max(*known);
+        }
+        newest.into_iter().map(|(name, at_ms)| (name.to_owned(), at_ms)).collect()
+    }
+
     fn distinct(
         &self,
         sets: &[Vec<Matcher>],

@@ -26,7 +26,7 @@ const CHARTS: [(&str, &[(&str, &str)]); 3] = [
 
 pub(super) fn wants() -> Vec<Want> {
     let mut wants = tracks(&WHOLE.map(|(_, signal)| signal));
-    wants.extend(strata_diagnose::verdict_wants());
+    wants.extend(strata_diagnose::verdict_wants_of(Layer::L2Cuda));
     wants.extend(each(&[
         "l2.bus_bandwidth",
         "l2.collective_p95",

@@ -25,7 +25,7 @@ const CHARTS: [(&str, &[(&str, &str)]); 2] = [
 
 pub(super) fn wants() -> Vec<Want> {
     let mut wants = tracks(&WHOLE.map(|(_, signal)| signal));
-    wants.extend(strata_diagnose::verdict_wants());
+    wants.extend(strata_diagnose::verdict_wants_of(Layer::L8Cost));
     wants
 }
 

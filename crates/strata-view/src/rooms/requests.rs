@@ -29,7 +29,7 @@ const CHARTS: [(&str, &[(&str, &str)]); 4] = [
 
 pub(super) fn wants() -> Vec<Want> {
     let mut wants = tracks(&WHOLE.map(|(_, signal)| signal));
-    wants.extend(strata_diagnose::verdict_wants());
+    wants.extend(strata_diagnose::verdict_wants_of(Layer::L7Genai));
     wants.extend(each(&["l7.requests", "l7.ttft_p95", "l7.error_ratio", "l7.output_tokens"]));
     wants
 }

@@ -22,7 +22,7 @@ const WHOLE: [(&str, &str); 8] = [
 
 pub(super) fn wants() -> Vec<Want> {
     let mut wants = tracks(&WHOLE.map(|(_, signal)| signal));
-    wants.extend(strata_diagnose::verdict_wants());
+    wants.extend(strata_diagnose::verdict_wants_of(Layer::L4Sched));
     wants.extend(each(&[
         "l1.utilization",
         "l1.memory_used",

@@ -30,7 +30,7 @@ const CHARTS: [(&str, &[(&str, &str)]); 4] = [
 pub(super) fn wants() -> Vec<Want> {
     let mut wants = tracks(&WHOLE.map(|(_, signal)| signal));
     wants.extend(tracks(&["l5.validation_loss"]));
-    wants.extend(strata_diagnose::verdict_wants());
+    wants.extend(strata_diagnose::verdict_wants_of(Layer::L5Training));
     wants.extend(each(&["l5.step_time", "l5.mfu", "l5.tokens_per_second", "l5.loss", "l5.step"]));
     wants.extend(each(&["l5.rank_step_time"]));
     wants

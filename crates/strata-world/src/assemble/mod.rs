@@ -38,7 +38,7 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
     }
     let (entities, edges) =
         if ask.entities { inventory::build(ask, &book) } else { (Vec::new(), Vec::new()) };
-    let newest = newest(plan, &book);
+    let newest = newest(plan, &book, answers, &provenance);
     let inputs = inputs(ask, &provenance);
     let reasons = Reasons { provenance: &provenance, sources: &answers.sources, scope: &ask.scope };
     let maker = Maker {
@@ -79,8 +79,22 @@ fn failures(plan: &Plan, book: &Book<'_>) -> Vec<String> {
 }
 
 /// Time of the newest sample by metric, in milliseconds.
-fn newest(plan: &Plan, book: &Book<'_>) -> BTreeMap<String, i64> {
+fn newest(
+    plan: &Plan,
+    book: &Book<'_>,
+    answers: &Answers,
+    provenance: &Provenance,
+) -> BTreeMap<String, i64> {
     let mut newest = BTreeMap::new();
+    if let Some(times) = &answers.newest {
+        let defs = plan.ask.wants.iter().filter_map(|want| crate::recipe::signal_def(want.signal));
+        for metric in defs.flat_map(|def| def.inputs.iter()) {
+            let Some(metric) = Catalog::builtin().metric(metric) else { continue };
+            if let Some(at_ms) = provenance.newest(metric, times) {
+                newest.insert(metric.name.clone(), at_ms);
+            }
+        }
+    }
     for query in plan.queries.iter().filter(|query| query.key.starts_with("newest/")) {
         let Outcome::Rows(rows) = book.by_key(&query.key) else { continue };
         for row in rows {

@@ -107,6 +107,15 @@ impl Provenance {
         });
     }
 
+    /// When the newest sample of any family of the metric was, by the times of stored names.
+    pub(crate) fn newest(&self, metric: &MetricDef, times: &BTreeMap<String, i64>) -> Option<i64> {
+        let given = self.given(metric);
+        let names = given.now.iter().flat_map(|(_, _, family, _)| {
+            suffixes(metric.kind).iter().map(move |suffix| format!("{family}{suffix}"))
+        });
+        names.filter_map(|name| times.get(&name)).max().copied()
+    }
+
     /// The metric as an input of a signal.
     pub(crate) fn input(&self, metric: &'static MetricDef) -> InputUsed {
         let given = self.given(metric);

@@ -84,6 +84,7 @@ fn copy(answers: &Answers) -> Answers {
         queries: answers.queries.clone(),
         names: answers.names.clone(),
         names_before: answers.names_before.clone(),
+        newest: answers.newest.clone(),
         sources: answers.sources.clone(),
     }
 }

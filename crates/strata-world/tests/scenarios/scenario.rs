@@ -72,6 +72,7 @@ impl Scenario {
             queries,
             names: Some(names),
             names_before: Some(before),
+            newest: None,
             sources: self.sources.clone(),
         }
     }

@@ -282,6 +282,10 @@ impl House {
         let pages = PageService::new(PageParts {
             engine: Arc::clone(&engine),
             names: self.stored_names(),
+            newest: {
+                let store = self.store.clone();
+                Some(Arc::new(move || store.newest_by_name()))
+            },
             sources: {
                 let book = self.book.clone();
                 Arc::new(move || book.snapshot())

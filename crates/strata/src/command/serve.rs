@@ -123,6 +123,7 @@ fn parts_of(
                 names.map_err(|error| error.message)
             })
         }),
+        newest: None,
         sources: Arc::new(Vec::new),
         clock: Arc::clone(&clock),
         meter: meter.clone(),

@@ -84,6 +84,9 @@ impl Evaluator<'_> {
             }
             (false, false) => {
                 let left = self.rows(&node.lhs, steps)?;
+                if self.is_enough(node, &left) {
+                    return Ok(Value::Vector(left));
+                }
                 let right = self.rows(&node.rhs, steps)?;
                 let rows = if node.op.is_set() {
                     super::matching::set_operation(node, left, right, steps)?

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::{Evaluator, Outcome};
-use crate::promql::syntax::{Aggregate, Expr};
+use crate::promql::syntax::{Aggregate, AggregateOp, Binary, BinaryOp, Expr, ValueType};
 use crate::promql::value::{Column, Row, Steps};
 
 /// Cells kept at most: what a page of 10,000 GPUs sums up by GPU over an hour.
@@ -78,7 +78,42 @@ fn key_of(expr: &Expr, lookback_ms: i64) -> Option<String> {
     (!depends).then_some(text)
 }
 
+/// Whether every sample of the value has no labels, whatever is stored.
+fn is_bare(expr: &Expr) -> bool {
+    match expr.unwrapped() {
+        Expr::Aggregate(node) => {
+            let chooses = matches!(
+                node.op,
+                AggregateOp::Topk
+                    | AggregateOp::Bottomk
+                    | AggregateOp::Limitk
+                    | AggregateOp::LimitRatio
+                    | AggregateOp::CountValues
+            );
+            !chooses && !node.without && node.grouping.is_empty()
+        }
+        Expr::Binary(node) => {
+            let operand = |expr: &Expr| expr.value_type() == ValueType::Scalar || is_bare(expr);
+            operand(&node.lhs) && operand(&node.rhs)
+        }
+        _ => false,
+    }
+}
+
 impl Evaluator<'_> {
+    /// Whether the left side of `or` leaves nothing to the right one: both are one series without
+    /// labels, and the left one has a value at every step. Alternatives of one number are asked for
+    /// in this way, and most often the first is there. Only where queries are shared: whoever asks
+    /// by himself is told of a fault in the right side.
+    pub(super) fn is_enough(&self, node: &Binary, left: &[Row]) -> bool {
+        let [row] = left else { return false };
+        self.shared.is_some()
+            && node.op == BinaryOp::Or
+            && row.labels.is_empty()
+            && (0..row.column.len()).all(|at| row.column.is_present(at))
+            && is_bare(&node.rhs)
+    }
+
     /// The value of an aggregation, from another query where one has evaluated the same.
     pub(super) fn shared_aggregate(
         &mut self,

@@ -314,6 +314,17 @@ impl Head {
         is_newest.then(|| (time, f64::from_bits(series.state.last_bits)))
     }
 
+    /// Time of the newest sample of the series in the head, unless it says that the series ended.
+    pub(crate) fn newest_time(&self, id: u32) -> Option<i64> {
+        let series = self.series.get(id as usize)?;
+        let ended =
+            series.count > 0 && series.state.last_bits == strata_model::sample::STALE_NAN_BITS;
+        let float = (series.count > 0 && !ended).then_some(series.state.last_time);
+        let late = self.late.get(&id).and_then(|list| list.last()).map(|sample| sample.0);
+        let histogram = self.histograms.get(&id).and_then(|list| list.last());
+        float.max(late.filter(|_| !ended)).max(histogram.map(|sample| sample.0))
+    }
+
     /// A packed copy of the series, or `None` when the head holds nothing of it.
     pub(crate) fn slice(&self, id: u32) -> Option<HeadSlice> {
         let series = self.series.get(id as usize)?;
