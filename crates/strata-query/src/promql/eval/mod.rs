@@ -126,8 +126,7 @@ pub fn evaluate_shared(
     }
     let expr = prepare(expr, times)?;
     let notes = Notes::default();
-    // Parts below a function of histograms may be read without their buckets.
-    let shared = shared.filter(|_| !query.text.contains("histogram_"));
+    let shared = shared.filter(|_| !shared::reads_less(query.text));
     let sums = Vec::new();
     let mut evaluator = Evaluator { source, options, interrupt, notes, live: 0, sums, shared };
     let value = match query.step_ms {

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use strata_model::Grouping;
+
 use super::{Evaluator, Outcome};
 use crate::promql::syntax::{Aggregate, AggregateOp, Binary, BinaryOp, Expr, ValueType};
 use crate::promql::value::{Column, Row, Steps};
@@ -69,13 +71,25 @@ fn at_step(rows: &[Row], place: usize) -> Vec<Row> {
     rows.collect()
 }
 
-/// What an expression is known by; `None` where its value depends on more than its text. The
-/// aggregations around it decide at which edges histograms meet, and functions around it whether
-/// buckets are read at all; times that a modifier fixes are those of the query.
-fn key_of(expr: &Expr, lookback_ms: i64) -> Option<String> {
-    let text = format!("{lookback_ms} {expr}");
-    let depends = ["_bucket", "histogram_", "@"].iter().any(|part| text.contains(part));
-    (!depends).then_some(text)
+/// What an expression is known by; `None` where its value depends on times that a modifier fixes,
+/// which are those of the query. The aggregations around a histogram decide at which edges its
+/// buckets meet, so they belong to it.
+fn key_of(expr: &Expr, lookback_ms: i64, around: &[Grouping]) -> Option<String> {
+    let mut text = format!("{lookback_ms} {expr}");
+    if text.contains('@') {
+        return None;
+    }
+    if text.contains("_bucket") {
+        text.push_str(&format!(" in {around:?}"));
+    }
+    Some(text)
+}
+
+/// Functions below which a histogram is read without its buckets ([`crate::promql::prepare`]): the
+/// same text means less there.
+pub(super) fn reads_less(query: &str) -> bool {
+    let functions = ["count", "sum", "avg", "stddev", "stdvar"];
+    functions.iter().any(|name| query.contains(&format!("histogram_{name}")))
 }
 
 /// Whether every sample of the value has no labels, whatever is stored.
@@ -122,7 +136,7 @@ impl Evaluator<'_> {
         steps: Steps,
     ) -> Outcome<Vec<Row>> {
         let Some(shared) = self.shared else { return self.aggregate(node, steps) };
-        let Some(key) = key_of(expr, self.options.lookback_ms) else {
+        let Some(key) = key_of(expr, self.options.lookback_ms, &self.sums) else {
             return self.aggregate(node, steps);
         };
         let slot = shared.slot(key, steps);
