@@ -73,6 +73,12 @@ pub fn text(value: Option<f64>, unit: &str) -> String {
     }
 }
 
+/// As [`text`], of a value that is only known to be at most so large: `<= 10 ms`.
+pub fn bounded(value: Option<f64>, unit: &str, at_most: bool) -> String {
+    let sign = if at_most && value.is_some() { "<= " } else { "" };
+    format!("{sign}{}", text(value, unit))
+}
+
 /// A value on a scale.
 pub fn written(value: f64, scale: &Scale) -> String {
     let digits = usize::from(scale.digits);

@@ -100,6 +100,9 @@ pub struct Signal {
     pub inputs: Vec<InputUsed>,
     /// Time of the newest sample that went in, in milliseconds.
     pub newest_ms: Option<i64>,
+    /// True where the value is only known to be at most `now`: a quantile in the lowest bucket of a
+    /// histogram, of which nobody knows where in the bucket it lies.
+    pub at_most: bool,
     /// True where the value stands apart from those of its peers (robust z above 3).
     pub outlier: bool,
 }

@@ -91,6 +91,22 @@ pub(crate) fn metrics_of(template: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Histograms that a template takes quantiles of, in order.
+pub(crate) fn quantiles_of(template: &str) -> Vec<&str> {
+    let histogram = |piece| match piece {
+        Piece::Atom(atom) if atom.suffix == "bucket" => Some(atom.name),
+        Piece::Atom(_) | Piece::Text(_) => None,
+    };
+    let found = pieces(template).into_iter().filter_map(histogram);
+    if template.contains("histogram_quantile(") { found.collect() } else { Vec::new() }
+}
+
+/// The observations of a histogram by upper edge, as a quantile over everything reads them: where
+/// both are asked for they cost as much as one.
+pub(crate) fn edges_of(metric: &str, filling: Filling<'_>) -> String {
+    fill(&format!("sum by (le) (rate<{metric}:bucket>)"), filling)
+}
+
 /// What a template is filled with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Filling<'f> {

@@ -42,9 +42,10 @@ pub(super) fn number(world: &World, label: &str, id: &str, entity: Option<&Entit
     let def = signal.map(|signal| signal.def).or_else(|| signal_def(id));
     let value = signal.and_then(|signal| signal.now.known()).filter(|value| value.is_finite());
     let unit = def.map_or("1", |def| def.unit);
+    let at_most = signal.is_some_and(|signal| signal.at_most);
     Number {
         label: label.to_owned(),
-        text: words::text(value, unit),
+        text: words::bounded(value, unit, at_most),
         value,
         unit: unit.to_owned(),
         note: None,

@@ -14,6 +14,7 @@ mod unknown;
 use std::collections::{BTreeMap, BTreeSet};
 
 use strata_model::catalog::Catalog;
+use strata_query::promql::syntax::parse_number;
 
 use crate::ask::{Answers, Ask, Grain, Plan, Scope};
 use crate::coverage::Coverage;
@@ -39,6 +40,7 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
     let (entities, edges) =
         if ask.entities { inventory::build(ask, &book) } else { (Vec::new(), Vec::new()) };
     let newest = newest(plan, &book, answers, &provenance);
+    let floors = floors(plan, &book);
     let inputs = inputs(ask, &provenance);
     let reasons = Reasons { provenance: &provenance, sources: &answers.sources, scope: &ask.scope };
     let maker = Maker {
@@ -46,6 +48,7 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
         book: &book,
         reasons: &reasons,
         entities: &entities,
+        floors: &floors,
         newest: &newest,
         inputs: &inputs,
     };
@@ -76,6 +79,18 @@ fn failures(plan: &Plan, book: &Book<'_>) -> Vec<String> {
         Outcome::Rows(_) | Outcome::NotAsked => None,
     });
     failed.collect()
+}
+
+/// The lowest finite edge of each histogram that quantiles are asked of.
+fn floors(plan: &Plan, book: &Book<'_>) -> BTreeMap<String, f64> {
+    let asked = plan.queries.iter().filter_map(|query| {
+        let metric = query.key.strip_prefix(plan::EDGES)?;
+        let Outcome::Rows(rows) = book.by_key(&query.key) else { return None };
+        let edges = rows.iter().filter_map(|row| parse_number(row.labels.get("le")?));
+        let lowest = edges.filter(|edge| edge.is_finite()).min_by(f64::total_cmp)?;
+        Some((metric.to_owned(), lowest))
+    });
+    asked.collect()
 }
 
 /// Time of the newest sample by metric, in milliseconds.

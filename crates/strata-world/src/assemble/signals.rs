@@ -12,6 +12,7 @@ use crate::entity::{Entity, EntityId};
 use crate::plan::{self, MAX_TRACK_CELLS};
 use crate::recipe::Recipe;
 use crate::signal::{InputUsed, Reading, Signal, SignalDef, Unknown, UnknownReason};
+use crate::template;
 
 /// All that signals are made from.
 pub(crate) struct Maker<'a> {
@@ -20,6 +21,8 @@ pub(crate) struct Maker<'a> {
     pub(crate) reasons: &'a Reasons<'a>,
     /// In order of id.
     pub(crate) entities: &'a [Entity],
+    /// Lowest finite edge of each histogram, by dotted name.
+    pub(crate) floors: &'a BTreeMap<String, f64>,
     /// Time of the newest sample by metric, in milliseconds.
     pub(crate) newest: &'a BTreeMap<String, i64>,
     /// By dotted name.
@@ -79,6 +82,7 @@ impl Maker<'_> {
             query,
             inputs: inputs.collect(),
             newest_ms: self.newest_of(def),
+            at_most: false,
             outlier: false,
         }
     }
@@ -91,7 +95,14 @@ impl Maker<'_> {
     fn whole(&self, recipe: &Recipe, blank: Signal, rows: &[Row<'_>], range: bool) -> Signal {
         let measured = rows.first().map(|row| self.measure(row, range)).unwrap_or_default();
         let empty = LazyCell::new(|| self.reasons.empty(recipe));
-        fill(recipe, blank, None, measured, &|| empty.about(None))
+        fill(recipe, blank, None, measured, &|| empty.about(None)).floored(self.floor(recipe))
+    }
+
+    /// The lowest edge of the histogram that a quantile is of: the first of its alternatives that
+    /// is there.
+    fn floor(&self, recipe: &Recipe) -> Option<f64> {
+        let metrics = template::quantiles_of(recipe.each).into_iter();
+        metrics.filter_map(|metric| self.floors.get(metric)).next().copied()
     }
 
     fn measure(&self, row: &Row<'_>, range: bool) -> Measured {
@@ -135,10 +146,11 @@ impl Maker<'_> {
         for entity in self.entities.iter().filter(|entity| entity.id.kind == kind) {
             things.entry(entity.id.clone()).or_default();
         }
+        let floor = self.floor(recipe);
         let empty = LazyCell::new(|| self.reasons.empty(recipe));
         let signals = things.into_iter().map(|(id, measured)| {
             let why = || empty.about(Some(&id));
-            fill(recipe, blank.clone(), Some(id.clone()), measured, &why)
+            fill(recipe, blank.clone(), Some(id.clone()), measured, &why).floored(floor)
         });
         signals.collect()
     }
@@ -180,6 +192,22 @@ fn fill(
     blank.entity = entity;
     blank.track = measured.track;
     blank
+}
+
+impl Signal {
+    /// A quantile in the lowest bucket is at most its edge; what was interpolated below it goes.
+    fn floored(mut self, floor: Option<f64>) -> Self {
+        let Some(floor) = floor else { return self };
+        if let Reading::Known(value) = &mut self.now
+            && *value <= floor
+        {
+            (*value, self.at_most) = (floor, true);
+        }
+        for value in self.track.iter_mut().flatten() {
+            *value = value.max(floor);
+        }
+        self
+    }
 }
 
 /// Two series of one thing, as when two programs read one host: the greater value.

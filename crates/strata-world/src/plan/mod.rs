@@ -59,6 +59,10 @@ pub fn plan_sized(ask: &Ask, sizes: &Sizes) -> Plan {
             list.push(query);
         }
         inputs.extend(def.inputs.iter().copied());
+        for metric in template::quantiles_of(recipe.each) {
+            let text = edges_text(ask, def, metric);
+            list.push(Planned { key: format!("{EDGES}{metric}"), text, range: false });
+        }
     }
     for (key, text) in newest(ask, &inputs) {
         list.push(Planned { key, text, range: false });
@@ -140,6 +144,16 @@ pub(crate) fn queries_of(ask: &Ask, def: &SignalDef, recipe: &Recipe, want: Want
             queries
         }
     }
+}
+
+/// How keys of questions for the edges of a histogram begin; its dotted name follows.
+pub(crate) const EDGES: &str = "edges/";
+
+fn edges_text(ask: &Ask, def: &SignalDef, metric: &str) -> String {
+    let narrowing = Narrowing::of(&ask.scope);
+    let (entity, window) = (def.entity, ask.window);
+    let filling = Filling { entity, narrowing: &narrowing, window, per_step: false };
+    template::edges_of(metric, filling)
 }
 
 /// Label that tells metrics apart in the answer to a question for newest times.

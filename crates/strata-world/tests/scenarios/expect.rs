@@ -48,8 +48,15 @@ fn near(found: f64, expected: f64) -> bool {
 
 fn signal(world: &World, text: &str) -> Result<(), String> {
     let (what, expected) = two(text, " = ")?;
+    let (at_most, expected) = match expected.strip_prefix("at most ") {
+        Some(rest) => (true, rest),
+        None => (false, expected),
+    };
     let expected = parse_number(expected).ok_or("the value is no number")?;
     let signal = find(world, what)?;
+    if signal.at_most != at_most {
+        return Err(format!("it is known to be at most that: {}", signal.at_most));
+    }
     match &signal.now {
         Reading::Known(value) if near(*value, expected) => {}
         found => return Err(format!("{found:?} from {}", signal.query)),
