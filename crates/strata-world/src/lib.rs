@@ -6,6 +6,7 @@
 
 pub mod ask;
 mod assemble;
+pub mod bill;
 pub mod coverage;
 pub mod edge;
 pub mod entity;

@@ -1,12 +1,12 @@
 //! From answers to the World.
 
 mod covered;
-mod identity;
+pub(crate) mod identity;
 mod inventory;
 mod mend;
 mod outliers;
 mod provenance;
-mod rows;
+pub(crate) mod rows;
 mod signals;
 mod spreads;
 mod unknown;

@@ -54,7 +54,7 @@ impl<'a> Book<'a> {
         match self.answers.queries.get(key) {
             None => Outcome::Failed("the query was not answered".to_owned()),
             Some(Err(error)) => Outcome::Failed(failure(error)),
-            Some(Ok(answer)) => Outcome::Rows(rows(answer)),
+            Some(Ok(answer)) => Outcome::Rows(answer_rows(answer)),
         }
     }
 }
@@ -63,7 +63,8 @@ fn failure(error: &QueryError) -> String {
     format!("the query failed: {error}")
 }
 
-fn rows(answer: &Answer) -> Vec<Row<'_>> {
+/// The series of an answer, in order of labels.
+pub(crate) fn answer_rows(answer: &Answer) -> Vec<Row<'_>> {
     match &answer.value {
         QueryValue::Scalar(at, value) => {
             vec![Row { labels: &NO_LABELS, points: vec![(*at, *value)] }]

@@ -1,0 +1,151 @@
+//! The queries of a period.
+
+use strata_model::MetricKind;
+use strata_model::catalog::Catalog;
+
+use crate::ask::Planned;
+use crate::window::Window;
+
+/// A period in whole steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period {
+    /// Start in milliseconds since the Unix epoch.
+    pub start_ms: i64,
+    /// Positive.
+    pub step_ms: i64,
+    pub steps: usize,
+}
+
+impl Period {
+    /// The end in milliseconds since the Unix epoch.
+    pub fn end_ms(&self) -> i64 {
+        let steps = i64::try_from(self.steps).unwrap_or(i64::MAX);
+        self.start_ms.saturating_add(self.step_ms.saturating_mul(steps))
+    }
+
+    /// The moments the queries are asked at: the ends of the steps.
+    pub fn window(&self) -> Window {
+        Window {
+            start_ms: self.start_ms.saturating_add(self.step_ms),
+            end_ms: self.end_ms(),
+            step_ms: self.step_ms,
+            now_ms: self.end_ms(),
+        }
+    }
+}
+
+/// Prometheus spelling of a canonical metric with one of the suffixes of its kind.
+fn name(metric: &str, suffix: &str) -> String {
+    let known = Catalog::builtin().metric(metric);
+    let (stem, kind) =
+        known.map_or((metric, None), |one| (one.prometheus.as_str(), Some(one.kind)));
+    let suffix = if kind == Some(MetricKind::Histogram) { suffix } else { "" };
+    format!("{stem}{suffix}")
+}
+
+const GPU: &str = "gpu_uuid, node, gpu";
+
+/// Counters of a replica: key and canonical name.
+pub(super) const COUNTERS: [(&str, &str); 10] = [
+    ("prompt", "inference.prompt_tokens"),
+    ("cached", "inference.prompt_tokens.cached"),
+    ("generated", "inference.generation_tokens"),
+    ("finished", "inference.requests.finished"),
+    ("recomputed", "inference.prompt_tokens.recomputed"),
+    ("preemptions", "inference.preemptions"),
+    ("drafted", "inference.spec_decode.draft_tokens"),
+    ("accepted", "inference.spec_decode.accepted_tokens"),
+    ("prefill_s", "inference.prefill_time"),
+    ("decode_s", "inference.decode_time"),
+];
+
+/// The queries that [`super::bill`] reads the answers of, by key. Ranges are asked over
+/// [`Period::window`], the others at its end.
+pub fn bill_plan(period: &Period) -> Vec<Planned> {
+    let step = format!("{}ms", period.step_ms);
+    let whole = format!("{}ms", period.end_ms() - period.start_ms);
+    let mut queries = gpu_queries(&step);
+    queries.extend(hold_queries(&step));
+    queries.extend(replica_queries(&step, &whole));
+    queries
+}
+
+fn range(key: &str, text: String) -> Planned {
+    Planned { key: format!("bill/{key}"), text, range: true }
+}
+
+fn at_end(key: &str, text: String) -> Planned {
+    Planned { key: format!("bill/{key}"), text, range: false }
+}
+
+fn gpu_queries(step: &str) -> Vec<Planned> {
+    let utilization = name("hw.gpu.utilization", "");
+    let memory = name("hw.gpu.memory.usage", "");
+    let energy = name("hw.energy", "");
+    let power = name("hw.power", "");
+    let topology = name("k8s.node.topology", "");
+    let seen =
+        |metric: &str| format!("max by ({GPU}, gpu_model) (count_over_time({metric}[{step}]))");
+    vec![
+        range("seen", format!("{} or {}", seen(&memory), seen(&utilization))),
+        range(
+            "utilization",
+            format!("max by ({GPU}) (avg_over_time({utilization}{{task=~\"|general\"}}[{step}]))"),
+        ),
+        range("energy", format!("max by ({GPU}) (increase({energy}[{step}]))")),
+        range(
+            "power",
+            format!("max by ({GPU}) (avg_over_time({power}{{sensor!=\"instant\"}}[{step}]))"),
+        ),
+        at_end(
+            "topology",
+            format!("count by (node, region, instance_type) (last_over_time({topology}[{step}]))"),
+        ),
+    ]
+}
+
+fn hold_queries(step: &str) -> Vec<Planned> {
+    let allocation = name("gpu.allocation", "");
+    let owner = name("gpu.owner", "");
+    let utilization = name("hw.gpu.utilization", "");
+    let memory = name("hw.gpu.memory.usage", "");
+    let named = |metric: &str| {
+        format!("count by ({GPU}, namespace, pod) (count_over_time({metric}{{pod!=\"\"}}[{step}]))")
+    };
+    vec![
+        range(
+            "allocation",
+            format!(
+                "count by ({GPU}, namespace, pod, method) (last_over_time({allocation}[{step}]))"
+            ),
+        ),
+        range(
+            "owner",
+            format!("count by ({GPU}, namespace, pod, team) (last_over_time({owner}[{step}]))"),
+        ),
+        range("holder", format!("{} or {}", named(&memory), named(&utilization))),
+    ]
+}
+
+fn replica_queries(step: &str, whole: &str) -> Vec<Planned> {
+    let running = name("inference.requests.running", "");
+    let generated = name("inference.generation_tokens", "");
+    let labels = "instance, node, namespace, pod, model, inference_engine";
+    let up = |metric: &str| format!("count by ({labels}) (count_over_time({metric}[{step}]))");
+    let mut queries = vec![range("up", format!("{} or {}", up(&running), up(&generated)))];
+    for (key, metric) in COUNTERS {
+        let stored = name(metric, "_sum");
+        let text = format!("sum by (instance) (increase({stored}[{step}]))");
+        queries.push(range(key, text));
+    }
+    let finished = name("inference.requests.finished", "");
+    let duration = name("inference.request.duration", "_count");
+    let ttft = name("inference.ttft", "_bucket");
+    queries.push(range(
+        "aborted",
+        format!("sum by (instance) (increase({finished}{{reason=\"abort\"}}[{step}]))"),
+    ));
+    queries.push(range("durations", format!("sum by (instance) (increase({duration}[{step}]))")));
+    queries.push(at_end("ttft", format!("sum by (instance, le) (increase({ttft}[{whole}]))")));
+    queries
+}

@@ -1,0 +1,225 @@
+//! The answers of a period, read.
+
+use std::collections::BTreeMap;
+
+use strata_query::promql::syntax::parse_number;
+use strata_query::{Answer, QueryError};
+
+use super::holds::Named;
+use super::plan::{COUNTERS, Period, bill_plan};
+use super::{BillGpu, BillReplica, BillWorld};
+use crate::assemble::identity::identity;
+use crate::assemble::rows::{Row, answer_rows, on_grid};
+use crate::entity::EntityKind;
+use crate::window::Window;
+
+/// Answers by key.
+type Found = BTreeMap<String, Result<Answer, QueryError>>;
+
+/// Read what the queries of [`bill_plan`] answered. `ttft_objective_s` is how long a first token
+/// may take, in seconds.
+pub fn bill(period: &Period, answers: &Found, ttft_objective_s: Option<f64>) -> BillWorld {
+    let reader = Reader { window: period.window(), step_s: period.step_ms as f64 / 1e3, answers };
+    let notes = bill_plan(period).into_iter().filter_map(|query| match answers.get(&query.key) {
+        Some(Ok(_)) => None,
+        Some(Err(error)) => Some(format!("{}: {error}", query.key)),
+        None => Some(format!("{}: not answered in time", query.key)),
+    });
+    BillWorld {
+        gpus: reader.gpus(),
+        replicas: reader.replicas(ttft_objective_s),
+        notes: notes.collect(),
+    }
+}
+
+struct Reader<'a> {
+    window: Window,
+    step_s: f64,
+    answers: &'a Found,
+}
+
+/// A label that says something.
+fn text(row: &Row<'_>, name: &str) -> Option<String> {
+    row.labels.get(name).filter(|value| !value.is_empty()).map(str::to_owned)
+}
+
+impl<'a> Reader<'a> {
+    fn rows(&self, key: &str) -> Vec<Row<'a>> {
+        match self.answers.get(&format!("bill/{key}")) {
+            Some(Ok(answer)) => answer_rows(answer),
+            Some(Err(_)) | None => Vec::new(),
+        }
+    }
+
+    fn track(&self, row: &Row<'_>) -> Vec<Option<f64>> {
+        on_grid(self.window, &row.points)
+    }
+
+    /// Tracks by GPU.
+    fn by_gpu(&self, key: &str) -> BTreeMap<String, Vec<Option<f64>>> {
+        let rows = self.rows(key);
+        let found = rows.iter().filter_map(|row| {
+            let id = identity(EntityKind::Gpu, row.labels)?;
+            Some((id.key.to_string(), self.track(row)))
+        });
+        found.collect()
+    }
+
+    fn gpus(&self) -> Vec<BillGpu> {
+        let mut gpus: BTreeMap<String, BillGpu> = BTreeMap::new();
+        for row in self.rows("seen") {
+            let Some(id) = identity(EntityKind::Gpu, row.labels) else { continue };
+            let gpu = gpus.entry(id.key.to_string()).or_insert_with(|| BillGpu {
+                id: id.key.to_string(),
+                seen: vec![false; self.window.len()],
+                ..BillGpu::default()
+            });
+            gpu.node = text(&row, "node").or(gpu.node.take());
+            gpu.model = text(&row, "gpu_model").or(gpu.model.take());
+            for (seen, value) in gpu.seen.iter_mut().zip(self.track(&row)) {
+                *seen |= value.is_some();
+            }
+        }
+        let utilization = self.by_gpu("utilization");
+        let (energy, power) = (self.by_gpu("energy"), self.by_gpu("power"));
+        let places = self.places();
+        let (named, naming) = self.named();
+        for gpu in gpus.values_mut() {
+            gpu.utilization = utilization.get(&gpu.id).cloned().unwrap_or_default();
+            gpu.energy_j = self.energy(energy.get(&gpu.id), power.get(&gpu.id));
+            if let Some((region, kind)) = gpu.node.as_ref().and_then(|node| places.get(node)) {
+                (gpu.region, gpu.instance_type) = (region.clone(), kind.clone());
+            }
+            gpu.holds = named.get(&gpu.id).map(Named::holds).unwrap_or_default();
+            gpu.names_holders = naming;
+        }
+        gpus.into_values().collect()
+    }
+
+    /// Joules of each step: by the counter, else by mean power.
+    fn energy(
+        &self,
+        counter: Option<&Vec<Option<f64>>>,
+        power: Option<&Vec<Option<f64>>>,
+    ) -> Vec<Option<f64>> {
+        let at = |track: Option<&Vec<Option<f64>>>, step: usize| {
+            track.and_then(|track| track.get(step).copied().flatten())
+        };
+        let steps = 0..self.window.len();
+        steps
+            .map(|step| at(counter, step).or_else(|| Some(at(power, step)? * self.step_s)))
+            .collect()
+    }
+
+    /// Region and kind of each node.
+    fn places(&self) -> BTreeMap<String, (Option<String>, Option<String>)> {
+        let rows = self.rows("topology");
+        let found = rows.iter().filter_map(|row| {
+            Some((text(row, "node")?, (text(row, "region"), text(row, "instance_type"))))
+        });
+        found.collect()
+    }
+
+    /// Pods named for each GPU, and whether anything names pods at all.
+    fn named(&self) -> (BTreeMap<String, Named>, bool) {
+        let mut named: BTreeMap<String, Named> = BTreeMap::new();
+        for (key, method) in
+            [("allocation", "allocation"), ("owner", "owner"), ("holder", "exporter")]
+        {
+            for row in self.rows(key) {
+                let Some(id) = identity(EntityKind::Gpu, row.labels) else { continue };
+                let method = text(&row, "method").unwrap_or_else(|| method.to_owned());
+                named.entry(id.key.to_string()).or_default().add(&row, &method, self.window);
+            }
+        }
+        let naming = !named.is_empty();
+        (named, naming)
+    }
+
+    fn replicas(&self, ttft_objective_s: Option<f64>) -> Vec<BillReplica> {
+        let mut replicas: BTreeMap<String, BillReplica> = BTreeMap::new();
+        for row in self.rows("up") {
+            let Some(instance) = text(&row, "instance") else { continue };
+            let replica = replicas.entry(instance.clone()).or_insert_with(|| BillReplica {
+                instance,
+                up: vec![false; self.window.len()],
+                ..BillReplica::default()
+            });
+            let fields = [
+                (&mut replica.node, "node"),
+                (&mut replica.namespace, "namespace"),
+                (&mut replica.pod, "pod"),
+                (&mut replica.model, "model"),
+                (&mut replica.engine, "inference_engine"),
+            ];
+            for (field, label) in fields {
+                *field = text(&row, label).or(field.take());
+            }
+            for (up, value) in replica.up.iter_mut().zip(self.track(&row)) {
+                *up |= value.is_some();
+            }
+        }
+        let within = ttft_objective_s.map(|limit| self.within(limit)).unwrap_or_default();
+        self.count(&mut replicas);
+        for (instance, replica) in &mut replicas {
+            replica.within_slo = within.get(instance).copied();
+        }
+        replicas.into_values().collect()
+    }
+
+    /// Tracks by instance.
+    fn by_instance(&self, key: &str) -> BTreeMap<String, Vec<Option<f64>>> {
+        let rows = self.rows(key);
+        rows.iter().filter_map(|row| Some((text(row, "instance")?, self.track(row)))).collect()
+    }
+
+    /// The counters of the replicas.
+    fn count(&self, replicas: &mut BTreeMap<String, BillReplica>) {
+        let others = ["aborted", "durations"];
+        let keys = COUNTERS.iter().map(|(key, _)| *key).chain(others);
+        let mut tracks: BTreeMap<&str, BTreeMap<String, Vec<Option<f64>>>> =
+            keys.map(|key| (key, self.by_instance(key))).collect();
+        for (instance, replica) in replicas {
+            let mut take = |key: &str| {
+                let of_key = tracks.get_mut(key);
+                of_key.and_then(|of_key| of_key.remove(instance)).unwrap_or_default()
+            };
+            replica.prompt = take("prompt");
+            replica.cached = take("cached");
+            replica.generated = take("generated");
+            replica.recomputed = take("recomputed");
+            replica.preemptions = take("preemptions");
+            replica.prefill_s = take("prefill_s");
+            replica.decode_s = take("decode_s");
+            replica.aborted = take("aborted");
+            let (drafted, accepted) = (take("drafted"), take("accepted"));
+            let both = drafted.iter().zip(&accepted);
+            replica.rejected_drafts =
+                both.map(|(all, good)| Some((all.as_ref()? - good.as_ref()?).max(0.0))).collect();
+            let (finished, durations) = (take("finished"), take("durations"));
+            let counted = finished.iter().any(Option::is_some);
+            replica.requests = if counted { finished } else { durations };
+        }
+    }
+
+    /// Share of requests by replica whose first token came within `limit_s` seconds.
+    fn within(&self, limit_s: f64) -> BTreeMap<String, f64> {
+        let mut found: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+        for row in self.rows("ttft") {
+            let edge = row.labels.get("le").and_then(parse_number);
+            let value =
+                row.points.last().map(|(_, value)| *value).filter(|value| value.is_finite());
+            let (Some(instance), Some(edge), Some(value)) = (text(&row, "instance"), edge, value)
+            else {
+                continue;
+            };
+            let (good, all) = found.entry(instance).or_default();
+            if edge <= limit_s {
+                *good = good.max(value);
+            }
+            *all = all.max(value);
+        }
+        let shares = found.into_iter().filter(|(_, (_, all))| *all > 0.0);
+        shares.map(|(instance, (good, all))| (instance, good / all)).collect()
+    }
+}

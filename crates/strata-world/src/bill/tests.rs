@@ -1,0 +1,113 @@
+//! Periods made of samples, through the real evaluator.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use strata_model::Labels;
+use strata_model::catalog::Catalog;
+use strata_query::canonical::CanonicalSource;
+use strata_query::promql::{EvalOptions, Query, evaluate};
+use strata_query::promqltest::MemorySource;
+
+use super::{BillWorld, Hold, Period, bill, bill_plan};
+
+const PERIOD: Period = Period { start_ms: 0, step_ms: 60_000, steps: 5 };
+
+fn push(source: &mut MemorySource, labels: &[(&str, &str)], values: impl Fn(i64) -> Option<f64>) {
+    let labels = Labels::from_pairs(labels.iter().copied());
+    for at_ms in (0..=PERIOD.end_ms()).step_by(15_000) {
+        if let Some(value) = values(at_ms) {
+            source.push_float(&labels, at_ms, value);
+        }
+    }
+}
+
+fn world(source: MemorySource) -> BillWorld {
+    let source = CanonicalSource::new(Arc::new(source), Catalog::builtin());
+    let window = PERIOD.window();
+    let mut answers = BTreeMap::new();
+    for query in bill_plan(&PERIOD) {
+        let start_ms = if query.range { window.start_ms } else { window.end_ms };
+        let step_ms = query.range.then_some(window.step_ms);
+        let asked = Query { text: &query.text, start_ms, end_ms: window.end_ms, step_ms };
+        let answer = evaluate(&source, &asked, &EvalOptions::default(), &|| None);
+        answers.insert(query.key, answer);
+    }
+    bill(&PERIOD, &answers, Some(1.0))
+}
+
+fn dcgm(name: &'static str, pod: &'static str) -> Vec<(&'static str, &'static str)> {
+    let mut labels = vec![
+        ("__name__", name),
+        ("UUID", "GPU-1"),
+        ("gpu", "0"),
+        ("modelName", "NVIDIA H100 80GB HBM3"),
+        ("Hostname", "node-1"),
+        ("instance", "node-1:9400"),
+        ("job", "dcgm"),
+    ];
+    if !pod.is_empty() {
+        labels.extend([("exported_pod", pod), ("exported_namespace", "prod")]);
+    }
+    labels
+}
+
+#[test]
+fn a_gpu_is_held_while_its_series_name_a_pod() {
+    let mut source = MemorySource::new();
+    let busy = |at: i64| (120_000..=240_000).contains(&at);
+    push(&mut source, &dcgm("DCGM_FI_DEV_GPU_UTIL", "web-1"), |at| busy(at).then_some(50.0));
+    push(&mut source, &dcgm("DCGM_FI_DEV_GPU_UTIL", ""), |at| (!busy(at)).then_some(0.0));
+    push(&mut source, &dcgm("DCGM_FI_DEV_POWER_USAGE", ""), |_| Some(100.0));
+    let world = world(source);
+    assert_eq!(world.notes, Vec::<String>::new());
+    let [gpu] = world.gpus.as_slice() else { panic!("{:?}", world.gpus) };
+    assert_eq!((gpu.id.as_str(), gpu.node.as_deref()), ("GPU-1", Some("node-1")));
+    assert_eq!(gpu.model.as_deref(), Some("NVIDIA H100 80GB HBM3"));
+    assert_eq!(gpu.seen, [true; 5]);
+    let utilization: Vec<f64> = gpu.utilization.iter().map(|value| value.unwrap()).collect();
+    assert_eq!((utilization[0], utilization[2], utilization[4]), (0.0, 0.5, 0.0));
+    // 100 W for a minute.
+    assert_eq!(gpu.energy_j, [Some(6000.0); 5]);
+    let hold = Hold {
+        first: 1,
+        end: 4,
+        namespace: "prod".to_owned(),
+        pod: "web-1".to_owned(),
+        team: None,
+        method: "exporter".to_owned(),
+    };
+    assert_eq!(gpu.holds, [hold]);
+    assert!(gpu.names_holders);
+}
+
+#[test]
+fn a_replica_is_counted_by_steps() {
+    let mut source = MemorySource::new();
+    let vllm = |name: &'static str| {
+        vec![
+            ("__name__", name),
+            ("model_name", "m"),
+            ("engine", "0"),
+            ("instance", "n:8000"),
+            ("job", "vllm"),
+        ]
+    };
+    push(&mut source, &vllm("vllm:generation_tokens_total"), |at| Some(at as f64 / 100.0));
+    push(&mut source, &vllm("vllm:num_requests_running"), |at| (at <= 180_000).then_some(1.0));
+    for (le, share) in [("0.5", 0.25), ("1.0", 0.5), ("2.5", 1.0), ("+Inf", 1.0)] {
+        let mut labels = vllm("vllm:time_to_first_token_seconds_bucket");
+        labels.push(("le", le));
+        push(&mut source, &labels, |at| Some(at as f64 / 1000.0 * share));
+    }
+    let world = world(source);
+    let [replica] = world.replicas.as_slice() else { panic!("{:?}", world.replicas) };
+    assert_eq!(replica.model.as_deref(), Some("m"));
+    assert_eq!(replica.engine.as_deref(), Some("vllm"));
+    assert_eq!(replica.up, [true; 5], "its counter is still there");
+    let generated: f64 = replica.generated.iter().flatten().sum();
+    assert!((generated - 3000.0).abs() < 300.0, "{:?}", replica.generated);
+    assert_eq!(replica.cached, Vec::new(), "nobody counts it");
+    let within = replica.within_slo.unwrap();
+    assert!((within - 0.5).abs() < 1e-9, "{within}");
+}
