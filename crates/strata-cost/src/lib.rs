@@ -11,6 +11,8 @@
 //! inner loop, and the shares and fits of this crate are irrational numbers anyway.
 
 pub mod csv;
+pub mod facts;
+pub mod ledger;
 pub mod price;
 pub mod sum;
 pub mod time;

@@ -1,0 +1,3 @@
+//! The ledger.
+mod state;
+pub use state::{STATES, Shares, State};
