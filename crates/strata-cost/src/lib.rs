@@ -14,5 +14,7 @@ pub mod csv;
 pub mod facts;
 pub mod ledger;
 pub mod price;
+pub mod split;
 pub mod sum;
 pub mod time;
+pub mod useful;

@@ -118,6 +118,8 @@ pub(super) struct Outcome {
     pub(super) nobody: Shares,
     pub(super) unattributed: Shares,
     pub(super) holders: Vec<Shares>,
+    /// What each holder reserved of the time the GPU was there.
+    pub(super) reserved: Vec<f64>,
     held: Vec<f64>,
     busy: Vec<Option<f64>>,
 }
@@ -129,6 +131,8 @@ impl Outcome {
         self.unattributed = [0.0; STATES];
         self.holders.clear();
         self.holders.resize(holds.len(), [0.0; STATES]);
+        self.reserved.clear();
+        self.reserved.resize(holds.len(), 0.0);
         let Some(present) = step.present else {
             add(&mut self.unattributed, State::UnknownPresence, 1.0);
             return;
@@ -191,8 +195,9 @@ impl Outcome {
     /// is more than there is, idle time gives way.
     fn hold(&mut self, holds: &[Hold], scale: f64, room: f64) {
         self.held.clear();
-        for (hold, busy) in holds.iter().zip(&self.busy) {
-            self.held.push((hold.requested * scale).max(busy.unwrap_or_default()));
+        for ((hold, busy), reserved) in holds.iter().zip(&self.busy).zip(&mut self.reserved) {
+            *reserved = hold.requested * scale;
+            self.held.push(reserved.max(busy.unwrap_or_default()));
         }
         let total: f64 = self.held.iter().sum();
         let busy: f64 = self.busy.iter().flatten().sum();
