@@ -10,6 +10,7 @@
 //! below a cent for any bill that a fleet can have; decimals would cost ten times the time of the
 //! inner loop, and the shares and fits of this crate are irrational numbers anyway.
 
+pub mod change;
 pub mod csv;
 pub mod facts;
 pub mod ledger;
@@ -17,4 +18,5 @@ pub mod price;
 pub mod split;
 pub mod sum;
 pub mod time;
+pub mod unit;
 pub mod useful;

@@ -101,9 +101,18 @@ impl Cause {
     }
 }
 
+/// What a prefill replica generates.
+static NOTHING: Column = Column::Constant(0.0);
+
 impl Replica {
-    /// Tokens of a level.
-    pub fn useful(&self, level: Level) -> &Column {
+    /// Tokens of a level that this replica generated. In a pool that only prefills it is none: such
+    /// a replica may repeat the counts of its requests, which tell how useful its work was, but the
+    /// tokens are those of the other pool.
+    pub fn generated_at(&self, level: Level) -> &Column {
+        if self.role == Role::Prefill { &NOTHING } else { self.tokens_at(level) }
+    }
+
+    fn tokens_at(&self, level: Level) -> &Column {
         match level {
             Level::Generated => &self.generated,
             Level::Delivered => &self.delivered,
@@ -122,7 +131,10 @@ impl Replica {
         };
         let (fresh, cached) = prompt?;
         let generated = if self.role == Role::Prefill { 0.0 } else { self.generated.get(step)? };
-        Some([fresh, cached, generated, self.requests.get(step).unwrap_or_default()])
+        let requests = self.requests.get(step).unwrap_or_default();
+        // A request passes through both pools and is counted where it ends.
+        let requests = if self.role == Role::Prefill { 0.0 } else { requests };
+        Some([fresh, cached, generated, requests])
     }
 
     fn prompt_parts(&self, step: usize) -> Option<(f64, f64)> {
@@ -157,7 +169,7 @@ pub fn waste(replica: &Replica, split: &Split, level: Level, step: usize) -> Opt
     let mut before = generated;
     for (_, next) in level.steps() {
         // Tokens are delivered after they are generated, in the next step at worst.
-        let tokens = replica.useful(next).get(step)?.min(before);
+        let tokens = replica.tokens_at(next).get(step)?.min(before);
         let lost = if generated > 0.0 { (before - tokens) / generated } else { 0.0 };
         set(Cause::below(next), lost * kept);
         before = tokens;

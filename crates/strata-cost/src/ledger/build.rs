@@ -18,6 +18,7 @@ struct Growing {
     reserved_s: Sum,
     reserved_money: Sum,
     energy_j: Sum,
+    unmetered_s: Sum,
 }
 
 /// The cells of one GPU: nobody's, the unattributed, then one for each owner.
@@ -64,6 +65,7 @@ impl Desk {
                 reserved_s: growing.reserved_s.value(),
                 reserved_money: growing.reserved_money.value(),
                 energy_j: growing.energy_j.value(),
+                unmetered_s: growing.unmetered_s.value(),
             });
         }
     }
@@ -98,7 +100,6 @@ struct Books {
     money: Sum,
     device_s: Sum,
     unpriced_s: Sum,
-    unmetered_s: Sum,
 }
 
 impl Ledger {
@@ -118,7 +119,6 @@ impl Ledger {
             money: Sum::default(),
             device_s: Sum::default(),
             unpriced_s: Sum::default(),
-            unmetered_s: Sum::default(),
         };
         let mut desk = Desk::default();
         walk(facts, &found.waste, |seen| {
@@ -165,7 +165,6 @@ impl Ledger {
             engines: found.engines,
             replicas: found.replicas,
             uses: facts.uses.clone(),
-            unmetered_s: books.unmetered_s.value(),
             problems,
         }
     }
@@ -177,9 +176,6 @@ impl Books {
         self.device_s.add(scale.seconds);
         self.unpriced_s.add(scale.seconds * (1.0 - scale.priced));
         let energy = seen.gpu.energy_j.get(seen.step);
-        if energy.is_none() {
-            self.unmetered_s.add(scale.seconds);
-        }
         let outcome = seen.outcome;
         let weight = Weight::of(outcome);
         let mut whole = outcome.nobody;
@@ -195,8 +191,9 @@ impl Books {
                 cell.reserved_s.add(reserved * scale.seconds);
                 cell.reserved_money.add(reserved * scale.seconds * scale.priced * scale.per_second);
             }
-            if let Some(joules) = energy {
-                cell.energy_j.add(joules * weight.share(place, shares));
+            match energy {
+                Some(joules) => cell.energy_j.add(joules * weight.share(place, shares)),
+                None => cell.unmetered_s.add(shares.iter().sum::<f64>() * scale.seconds),
             }
             if place != 0 {
                 whole.iter_mut().zip(shares).for_each(|(all, share)| *all += share);

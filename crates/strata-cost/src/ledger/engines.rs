@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::state::State;
 use super::walk::walk;
-use crate::facts::{Column, Facts, Role};
-use crate::split::{CLASSES, Observation, Split, Totals};
+use crate::facts::{Column, Facts, Replica, Role};
+use crate::split::{CLASSES, Observation, Quantities, Split, Totals};
+use crate::sum::Sum;
 use crate::useful::{self, CAUSES, LEVELS, Level};
 
 /// Replicas that run the same model in the same way, and what their tokens cost.
@@ -37,15 +38,24 @@ pub struct ReplicaTotals {
     /// GPU seconds that were held for it.
     pub held_s: f64,
     /// Work by class, in the steps in which all of it was measured.
-    pub quantities: Option<[f64; CLASSES]>,
+    pub quantities: Option<Counted<Quantities>>,
     /// Tokens by level, in the steps in which they were measured; None where they never were.
-    pub useful: [Option<f64>; LEVELS],
+    pub useful: [Option<Counted<f64>>; LEVELS],
     /// Drafted tokens that were rejected.
     pub rejected_drafts: Option<f64>,
     /// GPU seconds of wasted work by cause.
     pub wasted_s: [f64; CAUSES],
     /// Generated tokens per held GPU second in the busiest steps (the 99th percentile).
     pub peak_tokens_per_s: Option<f64>,
+}
+
+/// A count, and how much of the time it covers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counted<T> {
+    /// What was counted.
+    pub value: T,
+    /// Share of the replica's held time in which it was; of the steps, where no GPU was held.
+    pub covered: f64,
 }
 
 /// What the first pass finds.
@@ -196,28 +206,59 @@ fn totals_of(facts: &Facts, times: &Times, at: usize) -> ReplicaTotals {
     totals.busy_s = finite(times.busy.get(at).and_then(Option::as_ref));
     totals.held_s = finite(held);
     totals.rejected_drafts = replica.rejected_drafts.total(facts.steps).map(|total| total.value);
+    let covered = Cover { held, steps: facts.steps };
     for level in Level::ALL {
-        if let Some(place) = totals.useful.get_mut(level.place()) {
-            *place = replica.useful(level).total(facts.steps).map(|total| total.value);
+        let column = replica.generated_at(level);
+        if let (Some(place), Some(total)) =
+            (totals.useful.get_mut(level.place()), column.total(facts.steps))
+        {
+            let covered = covered.share(|step| column.get(step).is_some());
+            *place = Some(Counted { value: total.value, covered });
         }
     }
-    for quantities in (0..facts.steps).filter_map(|step| replica.quantities(step)) {
-        let all = totals.quantities.get_or_insert([0.0; CLASSES]);
-        for (total, amount) in all.iter_mut().zip(quantities) {
-            *total += amount;
-        }
-    }
+    totals.quantities = quantities(facts, replica, &covered);
     let mut rates: Vec<f64> = held
         .into_iter()
         .flatten()
         .enumerate()
         .filter(|(_, held)| **held > 0.0)
-        .filter_map(|(step, held)| Some(replica.generated.get(step)? / held))
+        .filter_map(|(step, held)| Some(replica.generated_at(Level::Generated).get(step)? / held))
         .collect();
     rates.sort_by(f64::total_cmp);
     let place = (rates.len().saturating_sub(1) as f64 * 0.99).round() as usize;
     totals.peak_tokens_per_s = rates.get(place).copied().filter(|rate| *rate > 0.0);
     totals
+}
+
+/// Held time of a replica, to say how much of it a counter covers.
+struct Cover<'a> {
+    held: Option<&'a Vec<f64>>,
+    steps: usize,
+}
+
+impl Cover<'_> {
+    fn share(&self, is_measured: impl Fn(usize) -> bool) -> f64 {
+        let weight = |step: usize| self.held.map_or(1.0, |held| held.get(step).copied().unwrap_or_default());
+        let (mut whole, mut part, mut plain) = (0.0, 0.0, 0.0);
+        for step in 0..self.steps {
+            whole += weight(step);
+            if is_measured(step) {
+                part += weight(step);
+                plain += 1.0;
+            }
+        }
+        if whole > 0.0 { part / whole } else { plain / self.steps.max(1) as f64 }
+    }
+}
+
+fn quantities(facts: &Facts, replica: &Replica, cover: &Cover<'_>) -> Option<Counted<Quantities>> {
+    let mut sums: Option<[Sum; CLASSES]> = None;
+    for quantities in (0..facts.steps).filter_map(|step| replica.quantities(step)) {
+        let all = sums.get_or_insert_default();
+        all.iter_mut().zip(quantities).for_each(|(total, amount)| total.add(amount));
+    }
+    let covered = cover.share(|step| replica.quantities(step).is_some());
+    sums.map(|sums| Counted { value: sums.map(Sum::value), covered })
 }
 
 fn wasted(

@@ -7,13 +7,13 @@ mod rates;
 mod read;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod walk;
 
 use strata_model::Problem;
 
 pub use charge::{Basis, Charge, IdlePolicy};
-pub use engines::{Engine, ReplicaTotals};
+pub use engines::{Counted, Engine, ReplicaTotals};
 pub use rates::Rate;
 pub use read::{Dimension, Line, PLATFORM, Reconciliation, UNATTRIBUTED};
 pub use state::{STATES, Shares, State};
@@ -66,6 +66,8 @@ pub struct Cell {
     pub reserved_money: f64,
     /// Joules: by work where there was any in a step, else by who held the GPU.
     pub energy_j: f64,
+    /// GPU seconds in steps without a reading of the energy counter.
+    pub unmetered_s: f64,
 }
 
 impl Cell {
@@ -139,8 +141,6 @@ pub struct Ledger {
     pub replicas: Vec<ReplicaTotals>,
     /// Tokens of tenants on shared replicas.
     pub uses: Vec<TenantUse>,
-    /// GPU seconds without a reading of the energy counter.
-    pub unmetered_s: f64,
     /// What in the facts contradicts itself.
     pub problems: Vec<Problem>,
 }

@@ -49,9 +49,40 @@ pub struct Line {
     pub unpriced_s: f64,
     /// Joules.
     pub energy_j: f64,
+    /// GPU seconds without a reading of the energy counter.
+    pub unmetered_s: f64,
 }
 
 impl Line {
+    /// Several lines as one.
+    pub fn merged<'a>(key: &str, lines: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut growing = Growing::default();
+        for line in lines {
+            growing.add(&line.seconds, &line.money);
+            growing.unpriced_s.add(line.unpriced_s);
+            growing.energy_j.add(line.energy_j);
+            growing.unmetered_s.add(line.unmetered_s);
+        }
+        growing.line(key.to_owned())
+    }
+
+    /// GPU seconds in all states.
+    pub fn gpu_s(&self) -> f64 {
+        sum(self.seconds)
+    }
+
+    /// GPU seconds in which a kernel ran.
+    pub fn busy_s(&self) -> f64 {
+        let pairs = State::ALL.into_iter().zip(self.seconds);
+        sum(pairs.filter(|(state, _)| state.is_busy()).map(|(_, seconds)| seconds))
+    }
+
+    /// Money for the seconds in which a kernel ran, as far as it has a price.
+    pub fn busy_money(&self) -> f64 {
+        let pairs = State::ALL.into_iter().zip(self.money);
+        sum(pairs.filter(|(state, _)| state.is_busy()).map(|(_, money)| money))
+    }
+
     /// Money in all states; None where a part of it has no price.
     pub fn amount(&self) -> Option<f64> {
         (self.unpriced_s <= 0.0).then(|| sum(self.money))
@@ -99,6 +130,7 @@ struct Growing {
     money: [Sum; STATES],
     unpriced_s: Sum,
     energy_j: Sum,
+    unmetered_s: Sum,
 }
 
 impl Ledger {
@@ -109,14 +141,20 @@ impl Ledger {
 
     /// All of it in one line.
     pub fn total(&self) -> Line {
-        let mut lines = self.group(|_| "all".to_owned());
-        lines.pop().unwrap_or_else(|| Line {
-            key: "all".to_owned(),
-            seconds: [0.0; STATES],
-            money: [0.0; STATES],
-            unpriced_s: 0.0,
-            energy_j: 0.0,
-        })
+        grow(&self.cells.iter().collect::<Vec<_>>()).line("all".to_owned())
+    }
+
+    /// One line for each replica, in their order; a replica without GPUs has an empty one.
+    pub fn by_replica(&self) -> Vec<Line> {
+        let mut groups: Vec<Vec<&Cell>> = vec![Vec::new(); self.replicas.len()];
+        for cell in &self.cells {
+            let place = self.owner(cell).and_then(|owner| owner.replica);
+            if let Some(group) = place.and_then(|place| groups.get_mut(place)) {
+                group.push(cell);
+            }
+        }
+        let pairs = groups.into_iter().zip(&self.replicas);
+        pairs.map(|(cells, replica)| grow(&cells).line(replica.name.clone())).collect()
     }
 
     /// One line for each key of a dimension, in their order. Lines add up to the total.
@@ -202,15 +240,20 @@ impl Ledger {
 fn grow(cells: &[&Cell]) -> Growing {
     let mut growing = Growing::default();
     for cell in cells {
-        growing.seconds.iter_mut().zip(cell.seconds).for_each(|(all, one)| all.add(one));
-        growing.money.iter_mut().zip(cell.money).for_each(|(all, one)| all.add(one));
+        growing.add(&cell.seconds, &cell.money);
         growing.unpriced_s.add(cell.unpriced_s);
         growing.energy_j.add(cell.energy_j);
+        growing.unmetered_s.add(cell.unmetered_s);
     }
     growing
 }
 
 impl Growing {
+    fn add(&mut self, seconds: &Shares, money: &Shares) {
+        self.seconds.iter_mut().zip(seconds).for_each(|(all, one)| all.add(*one));
+        self.money.iter_mut().zip(money).for_each(|(all, one)| all.add(*one));
+    }
+
     fn line(self, key: String) -> Line {
         Line {
             key,
@@ -218,6 +261,7 @@ impl Growing {
             money: self.money.map(Sum::value),
             unpriced_s: self.unpriced_s.value(),
             energy_j: self.energy_j.value(),
+            unmetered_s: self.unmetered_s.value(),
         }
     }
 }

@@ -151,7 +151,7 @@ fn slices_are_parts_of_a_device_and_joules_follow_work() {
     assert!((ledger.bill.money - 2.0).abs() < 1e-12);
     let joules: Vec<_> = ledger.by(Dimension::Team).iter().map(|line| line.energy_j).collect();
     assert_eq!(joules, [70.0, 70.0, 350.0]);
-    assert_eq!(ledger.unmetered_s, 0.0);
+    assert_eq!(ledger.total().unmetered_s, 0.0);
 }
 
 #[test]
