@@ -10,13 +10,17 @@
 //! below a cent for any bill that a fleet can have; decimals would cost ten times the time of the
 //! inner loop, and the shares and fits of this crate are irrational numbers anyway.
 
+pub mod breakeven;
+pub mod budget;
 pub mod change;
 pub mod csv;
 pub mod facts;
 pub mod ledger;
 pub mod price;
+pub mod provider;
 pub mod split;
 pub mod sum;
+pub mod tariff;
 pub mod time;
 pub mod unit;
 pub mod useful;
