@@ -107,7 +107,12 @@ impl Budget {
         above(rule.long_ms) && above(rule.short_ms)
     }
 
-    fn forecast(&self, spending: Spending<'_>, spent: f64, now_ms: i64) -> (Option<f64>, Option<i64>) {
+    fn forecast(
+        &self,
+        spending: Spending<'_>,
+        spent: f64,
+        now_ms: i64,
+    ) -> (Option<f64>, Option<i64>) {
         let Some(rates) = Rates::learn(spending) else { return (None, None) };
         let mut total = spent;
         let mut exhausted_ms = (spent >= self.amount).then_some(now_ms);

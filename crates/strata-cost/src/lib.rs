@@ -10,11 +10,13 @@
 //! below a cent for any bill that a fleet can have; decimals would cost ten times the time of the
 //! inner loop, and the shares and fits of this crate are irrational numbers anyway.
 
+pub mod advice;
 pub mod breakeven;
 pub mod budget;
 pub mod change;
 pub mod csv;
 pub mod facts;
+pub mod focus;
 pub mod ledger;
 pub mod price;
 pub mod provider;

@@ -154,7 +154,8 @@ pub fn waste(replica: &Replica, split: &Split, level: Level, step: usize) -> Opt
     let recomputed = replica.recomputed.get(step)?;
     let work = split.work(&replica.quantities(step)?);
     // Where no prompt token was ever computed there is nothing that could be computed again.
-    let again = if recomputed > 0.0 { recomputed * split.price(Class::UncachedPrompt)? } else { 0.0 };
+    let again =
+        if recomputed > 0.0 { recomputed * split.price(Class::UncachedPrompt)? } else { 0.0 };
     if work + again <= 0.0 {
         return None;
     }

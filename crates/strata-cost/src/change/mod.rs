@@ -109,7 +109,9 @@ pub enum ChangeError {
     #[error("the periods are in {0} and {1}; currencies are never mixed")]
     Currencies(String, String),
     /// A part of a period has no price.
-    #[error("{unpriced_s} GPU seconds of the {period} period have no price, so its cost is unknown")]
+    #[error(
+        "{unpriced_s} GPU seconds of the {period} period have no price, so its cost is unknown"
+    )]
     Unpriced {
         /// Which period.
         period: &'static str,

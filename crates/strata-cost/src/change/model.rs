@@ -53,9 +53,12 @@ impl Periods {
             let mix_of = at(Factor::Mix);
             let whole = self.volume.get(mix_of).copied().unwrap_or_default();
             let mix = if whole > 0.0 { of(Factor::Mix).volume / whole } else { 0.0 };
-            let work = work(of(Factor::Length).shape, of(Factor::Cache).shape, of(Factor::Speed).speed);
-            let explained = volume * mix * work / (1.0 - of(Factor::Waste).waste.unwrap_or_default());
-            let seconds = explained + of(Factor::Utilization).idle_s + of(Factor::Uncounted).uncounted_s;
+            let work =
+                work(of(Factor::Length).shape, of(Factor::Cache).shape, of(Factor::Speed).speed);
+            let explained =
+                volume * mix * work / (1.0 - of(Factor::Waste).waste.unwrap_or_default());
+            let seconds =
+                explained + of(Factor::Utilization).idle_s + of(Factor::Uncounted).uncounted_s;
             seconds * of(Factor::Price).price.unwrap_or_default()
         }))
     }
@@ -147,10 +150,13 @@ fn models(ledger: &Ledger, unit: VolumeUnit) -> BTreeMap<Key, Model> {
         let entry = (line.gpu_s(), cell.amount(), line.busy_s(), line.seconds_in(State::BusyWaste));
         lines.entry(key).or_default().push(entry);
     }
-    lines.into_iter().map(|(key, cells)| {
-        let model = model(ledger, &key, &cells, unit);
-        (key, model)
-    }).collect()
+    lines
+        .into_iter()
+        .map(|(key, cells)| {
+            let model = model(ledger, &key, &cells, unit);
+            (key, model)
+        })
+        .collect()
 }
 
 fn model(ledger: &Ledger, key: &Key, cells: &[(f64, f64, f64, f64)], unit: VolumeUnit) -> Model {

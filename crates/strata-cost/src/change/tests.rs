@@ -121,20 +121,22 @@ fn any_facts() -> impl Strategy<Value = Facts> {
     let amount = || prop_oneof![Just(0.0), 1.0..5000.0_f64];
     let counts = (amount(), 0.0..=1.0, amount(), amount(), amount());
     let more = (0.0..=1.0, 0.0..=1.0_f64, 1..4_usize, any::<bool>());
-    (counts, more).prop_map(|((prompt, hits, generated, requests, again), (kept, busy, gpus, told))| {
-        let mut facts = facts();
-        let replica = &mut facts.replicas[0];
-        replica.prompt = Column::Constant(prompt);
-        replica.cached = Column::Constant(prompt * hits);
-        replica.generated = Column::Constant(generated);
-        replica.requests = if told { Column::Constant(requests) } else { Column::Missing };
-        replica.recomputed = Column::Constant(again);
-        replica.delivered = Column::Constant(generated * kept);
-        let gpu = facts.gpus[0].clone();
-        facts.gpus = vec![gpu; gpus];
-        facts.gpus.iter_mut().for_each(|gpu| gpu.utilization = Column::Constant(busy));
-        facts
-    })
+    (counts, more).prop_map(
+        |((prompt, hits, generated, requests, again), (kept, busy, gpus, told))| {
+            let mut facts = facts();
+            let replica = &mut facts.replicas[0];
+            replica.prompt = Column::Constant(prompt);
+            replica.cached = Column::Constant(prompt * hits);
+            replica.generated = Column::Constant(generated);
+            replica.requests = if told { Column::Constant(requests) } else { Column::Missing };
+            replica.recomputed = Column::Constant(again);
+            replica.delivered = Column::Constant(generated * kept);
+            let gpu = facts.gpus[0].clone();
+            facts.gpus = vec![gpu; gpus];
+            facts.gpus.iter_mut().for_each(|gpu| gpu.utilization = Column::Constant(busy));
+            facts
+        },
+    )
 }
 
 proptest! {

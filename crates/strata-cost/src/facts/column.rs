@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn an_engine_that_restarts_leaves_an_unknown_not_a_zero() {
-        let column = Column::increases(&[Some(10.0), Some(30.0), Some(5.0), None, Some(9.0), Some(9.0)]);
+        let column =
+            Column::increases(&[Some(10.0), Some(30.0), Some(5.0), None, Some(9.0), Some(9.0)]);
         let values: Vec<_> = (0..5).map(|step| column.get(step)).collect();
         assert_eq!(values, [Some(20.0), None, None, None, Some(0.0)]);
         let total = column.total(5).unwrap();

@@ -31,6 +31,8 @@ pub struct ReplicaTotals {
     pub name: String,
     /// Model.
     pub model: String,
+    /// Part of the request it computes.
+    pub role: Role,
     /// Place in [`super::Ledger::engines`].
     pub engine: usize,
     /// Busy GPU seconds in the steps in which they were measured.
@@ -82,6 +84,7 @@ pub(super) fn find(facts: &Facts, level: Level) -> Engines {
         replicas.push(ReplicaTotals {
             name: replica.name.clone(),
             model: replica.model.clone(),
+            role: replica.role,
             engine: engine.unwrap_or_default(),
             ..totals_of(facts, &times, at)
         });
@@ -238,7 +241,8 @@ struct Cover<'a> {
 
 impl Cover<'_> {
     fn share(&self, is_measured: impl Fn(usize) -> bool) -> f64 {
-        let weight = |step: usize| self.held.map_or(1.0, |held| held.get(step).copied().unwrap_or_default());
+        let weight =
+            |step: usize| self.held.map_or(1.0, |held| held.get(step).copied().unwrap_or_default());
         let (mut whole, mut part, mut plain) = (0.0, 0.0, 0.0);
         for step in 0..self.steps {
             whole += weight(step);

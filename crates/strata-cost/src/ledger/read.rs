@@ -54,6 +54,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// Several cells as one line.
+    pub(crate) fn of_cells(key: &str, cells: &[&Cell]) -> Self {
+        grow(cells).line(key.to_owned())
+    }
+
     /// Several lines as one.
     pub fn merged<'a>(key: &str, lines: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut growing = Growing::default();

@@ -184,7 +184,9 @@ impl Outcome {
         // GPU that nobody claims.
         let takers = untold * present + unowned;
         for hold in holds {
-            let share = |rest: f64| if takers > 0.0 { rest * hold.requested * present / takers } else { 0.0 };
+            let share = |rest: f64| {
+                if takers > 0.0 { rest * hold.requested * present / takers } else { 0.0 }
+            };
             self.busy.push(hold.used.map(|used| used * shrink).or_else(|| rest.map(share)));
         }
         let explained: f64 = self.busy.iter().flatten().sum();
@@ -333,9 +335,8 @@ mod tests {
     }
 
     fn hold() -> impl Strategy<Value = Hold> {
-        (0.0..=1.0, unknown_or_share(), unknown_or_share(), unknown_or_share()).prop_map(
-            |(requested, used, loaded, waste)| Hold { requested, used, loaded, waste },
-        )
+        (0.0..=1.0, unknown_or_share(), unknown_or_share(), unknown_or_share())
+            .prop_map(|(requested, used, loaded, waste)| Hold { requested, used, loaded, waste })
     }
 
     proptest! {

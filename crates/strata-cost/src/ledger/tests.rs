@@ -37,7 +37,14 @@ fn h100(claims: Vec<Claim>, utilization: Column) -> Gpu {
 }
 
 fn claim(owner: usize, requested: f64) -> Claim {
-    Claim { owner, first: 0, end: usize::MAX, requested, loaded: Column::Constant(1.0), ..Claim::default() }
+    Claim {
+        owner,
+        first: 0,
+        end: usize::MAX,
+        requested,
+        loaded: Column::Constant(1.0),
+        ..Claim::default()
+    }
 }
 
 fn owner(team: &str) -> Owner {
@@ -146,7 +153,11 @@ fn slices_are_parts_of_a_device_and_joules_follow_work() {
         ..h100(vec![claim(owner, 1.0)], Column::Constant(utilization))
     };
     let mut gpus: Vec<Gpu> = vec![slice(0, 1.0), slice(1, 0.0)];
-    gpus.extend((0..5).map(|_| Gpu { allocated: Column::Constant(0.0), claims: vec![], ..slice(0, 0.0) }));
+    gpus.extend((0..5).map(|_| Gpu {
+        allocated: Column::Constant(0.0),
+        claims: vec![],
+        ..slice(0, 0.0)
+    }));
     let ledger = build(&facts(gpus, 1));
     assert!((ledger.bill.money - 2.0).abs() < 1e-12);
     let joules: Vec<_> = ledger.by(Dimension::Team).iter().map(|line| line.energy_j).collect();
@@ -181,7 +192,11 @@ pub(crate) fn deepseek() -> Facts {
         recomputed: Column::Constant(0.0),
         ..Replica::default()
     };
-    let holder = |replica| Owner { model: Some("DeepSeek-R1".into()), replica: Some(replica), ..owner("ds") };
+    let holder = |replica| Owner {
+        model: Some("DeepSeek-R1".into()),
+        replica: Some(replica),
+        ..owner("ds")
+    };
     let gpu = |owner: usize| Gpu {
         wanted: Wanted { gpu: Some("H800 SXM".into()), ..Wanted::default() },
         ..h100(vec![claim(owner, 1.0)], Column::Constant(1.0))

@@ -25,7 +25,8 @@ pub(super) fn walk(facts: &Facts, waste: &[Column], mut visit: impl FnMut(&Seen<
         let mut waiting = order(gpu);
         holders.clear();
         for step in 0..facts.steps {
-            let ended = |place: &usize| gpu.claims.get(*place).is_some_and(|claim| step < claim.end);
+            let ended =
+                |place: &usize| gpu.claims.get(*place).is_some_and(|claim| step < claim.end);
             holders.retain(ended);
             while let Some(place) = waiting.pop_if(|place| starts_by(gpu, *place, step)) {
                 if gpu.claims.get(place).is_some_and(|claim| step < claim.end) {

@@ -94,6 +94,8 @@ impl PriceBook {
     fn candidates(&self, wanted: &Wanted) -> Vec<&Price> {
         let named = wanted.gpu.as_ref().and_then(|gpu| self.by_sku.get(gpu));
         let all = named.into_iter().flatten().chain(&self.without_sku);
-        all.filter_map(|at| self.rows.get(*at)).filter(|price| lookup::may_fit(price, wanted)).collect()
+        all.filter_map(|at| self.rows.get(*at))
+            .filter(|price| lookup::may_fit(price, wanted))
+            .collect()
     }
 }

@@ -132,14 +132,16 @@ pub(super) fn quote(
     let timely: Vec<&Price> = fitting.into_iter().filter(|price| price.holds_at(at_ms)).collect();
     let Some(foreign) = timely.first() else { return Err(Unpriced::NoPeriod(name())) };
     let found = foreign.currency.clone();
-    let known: Vec<&Price> = timely.into_iter().filter(|price| price.currency == currency).collect();
-    let Some(best) = known.iter().copied().max_by(|one, other| rank(one, wanted).cmp(&rank(other, wanted)))
+    let known: Vec<&Price> =
+        timely.into_iter().filter(|price| price.currency == currency).collect();
+    let Some(best) =
+        known.iter().copied().max_by(|one, other| rank(one, wanted).cmp(&rank(other, wanted)))
     else {
         return Err(Unpriced::OtherCurrency { gpu: name(), found, wanted: currency.to_owned() });
     };
-    let rival = known.iter().find(|other| {
-        rank(other, wanted) == rank(best, wanted) && other.per_hour != best.per_hour
-    });
+    let rival = known
+        .iter()
+        .find(|other| rank(other, wanted) == rank(best, wanted) && other.per_hour != best.per_hour);
     if let Some(rival) = rival {
         let (one, other) = (best.source.clone(), rival.source.clone());
         return Err(Unpriced::Ambiguous { gpu: name(), one, other });

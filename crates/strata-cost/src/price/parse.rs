@@ -13,8 +13,24 @@ const MAX_TEXT: usize = 32 << 20;
 
 /// What a row may say.
 const KEYS: [&str; 18] = [
-    "gpu", "node", "gpus", "label", "value", "provider", "region", "term", "per_hour", "per",
-    "currency", "kind", "from", "until", "source", "date", "confidence", "reference",
+    "gpu",
+    "node",
+    "gpus",
+    "label",
+    "value",
+    "provider",
+    "region",
+    "term",
+    "per_hour",
+    "per",
+    "currency",
+    "kind",
+    "from",
+    "until",
+    "source",
+    "date",
+    "confidence",
+    "reference",
 ];
 
 /// Reads `[[price]]` rows. The rows that can be understood come back beside the problems of the
@@ -164,7 +180,10 @@ impl Row<'_> {
 
     fn per_hour(&mut self) -> Option<f64> {
         if self.value("per_hour").is_none() {
-            self.wrong("per_hour", "missing: without a price the cost is unknown, so leave out the row");
+            self.wrong(
+                "per_hour",
+                "missing: without a price the cost is unknown, so leave out the row",
+            );
         }
         let per_hour = self.number("per_hour")?;
         if per_hour >= 0.0 {

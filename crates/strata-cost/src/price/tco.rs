@@ -76,11 +76,8 @@ impl Tco {
     /// Every input that cannot be.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let positive = [
-            ("gpus", self.gpus),
-            ("years", self.years),
-            ("availability", self.availability),
-        ];
+        let positive =
+            [("gpus", self.gpus), ("years", self.years), ("availability", self.availability)];
         for (name, value) in positive {
             if !value.is_finite() || value <= 0.0 {
                 problems.push(Problem::new(name, format!("{value} is not above zero")));
@@ -106,10 +103,13 @@ impl Tco {
             }
         }
         if !self.pue.is_finite() || self.pue < 1.0 {
-            let message = format!("{} is below 1: a facility draws what its machines draw", self.pue);
+            let message =
+                format!("{} is below 1: a facility draws what its machines draw", self.pue);
             problems.push(Problem::new("pue", message));
         }
-        for (name, share) in [("availability", self.availability), ("load_factor", self.load_factor)] {
+        for (name, share) in
+            [("availability", self.availability), ("load_factor", self.load_factor)]
+        {
             if share > 1.0 {
                 problems.push(Problem::new(name, format!("{share} is a share and not above 1")));
             }

@@ -53,7 +53,11 @@ fn rows_that_contradict_each_other_are_refused() {
     };
     check("", "", "overlaps price[0]");
     check("until = 2026-05-02", "from = 2026-05-01", "overlaps price[0]");
-    check("until = 2026-05-01", "from = 2026-05-03", "nothing holds between 2026-05-01 and 2026-05-03");
+    check(
+        "until = 2026-05-01",
+        "from = 2026-05-03",
+        "nothing holds between 2026-05-01 and 2026-05-03",
+    );
     check("from = 2026-05-01\nuntil = 2026-04-01", "region = \"eu\"", "not after `from`");
     let euro = row("gpu = \"H100\"\nper_hour = 3").replace("USD", "EUR");
     let text = row("gpu = \"H100\"\nper_hour = 2") + &euro;
@@ -66,8 +70,10 @@ fn the_operator_is_asked_before_the_published_figures() {
     let public = book.quote(&h100(), "USD", at("2026-06")).unwrap();
     assert_eq!((public.per_gpu_hour, public.confidence), (2.95, Confidence::Low));
     assert_eq!(public.age_days(at("2026-05-30")), 10.0);
-    book.add_toml(&row("gpu = \"NVIDIA H100 80GB HBM3\"\nper_hour = \"1.87\"\nconfidence = \"high\""))
-        .unwrap();
+    book.add_toml(&row(
+        "gpu = \"NVIDIA H100 80GB HBM3\"\nper_hour = \"1.87\"\nconfidence = \"high\"",
+    ))
+    .unwrap();
     let own = book.quote(&h100(), "USD", at("2026-06")).unwrap();
     assert_eq!((own.per_gpu_hour, own.confidence), (1.87, Confidence::High));
     assert_eq!(own.origin, Origin::User);
@@ -146,7 +152,10 @@ fn a_cloud_price_file_is_read_as_it_is() {
     };
     let quote = |wanted: &Wanted| book.quote(wanted, "USD", at("2026-06"));
     assert_eq!(quote(&labelled("metadata.name", "node-a", Some(8))).unwrap().per_gpu_hour, 2.0);
-    assert_eq!(quote(&labelled("nvidia.com/gpu_type", "A100-OnDemand", None)).unwrap().per_gpu_hour, 2.75);
+    assert_eq!(
+        quote(&labelled("nvidia.com/gpu_type", "A100-OnDemand", None)).unwrap().per_gpu_hour,
+        2.75
+    );
     let unknown_size = quote(&labelled("metadata.name", "node-a", None));
     assert!(matches!(unknown_size, Err(Unpriced::NodeSize(_))));
     assert!(opencost_csv("a,b\n", "USD", "x", 0).problems[0].message.contains("InstanceID"));

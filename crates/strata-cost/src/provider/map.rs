@@ -72,7 +72,8 @@ impl PriceMap {
         if text.len() > MAX_TEXT {
             return Err(PriceMapError::TooLong(text.len()));
         }
-        let entries: Map<String, Value> = serde_json::from_str(text).map_err(PriceMapError::Json)?;
+        let entries: Map<String, Value> =
+            serde_json::from_str(text).map_err(PriceMapError::Json)?;
         let hash = Sha256::digest(text.as_bytes());
         let mut map = Self {
             hash: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -115,10 +116,9 @@ impl PriceMap {
         buckets: &Buckets,
     ) -> Result<f64, Unpriced> {
         let price = self.get(provider, model).ok_or_else(|| Unpriced::Model(model.to_owned()))?;
-        price.cost(buckets).map_err(|bucket| Unpriced::Bucket {
-            model: model.to_owned(),
-            bucket: bucket.name(),
-        })
+        price
+            .cost(buckets)
+            .map_err(|bucket| Unpriced::Bucket { model: model.to_owned(), bucket: bucket.name() })
     }
 }
 
@@ -140,17 +140,16 @@ impl ProviderPrice {
     fn read(entry: &Value) -> Result<Self, String> {
         let entry = entry.as_object().ok_or("not an object")?;
         let text = |key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
-        let mut price = Self {
-            provider: text("litellm_provider"),
-            source: text("source"),
-            ..Self::default()
-        };
+        let mut price =
+            Self { provider: text("litellm_provider"), source: text("source"), ..Self::default() };
         for (bucket, place) in Bucket::ALL.into_iter().zip(&mut price.per_token) {
             *place = money(entry, key(bucket))?;
         }
         let mut long: BTreeMap<u64, [Option<f64>; BUCKETS]> = BTreeMap::new();
         for name in entry.keys() {
-            let found = Bucket::ALL.into_iter().find_map(|bucket| Some((bucket, threshold(name, key(bucket))?)));
+            let found = Bucket::ALL
+                .into_iter()
+                .find_map(|bucket| Some((bucket, threshold(name, key(bucket))?)));
             let Some((bucket, tokens)) = found else { continue };
             let prices = long.entry(tokens).or_insert([None; BUCKETS]);
             if let Some(place) = prices.get_mut(bucket.place()) {
@@ -166,10 +165,12 @@ impl ProviderPrice {
     /// bill it so.
     pub fn cost(&self, buckets: &Buckets) -> Result<f64, Bucket> {
         let pairs = Bucket::ALL.into_iter().zip(buckets);
-        let input: f64 = pairs.filter(|(bucket, _)| bucket.is_input()).map(|(_, tokens)| tokens).sum();
+        let input: f64 =
+            pairs.filter(|(bucket, _)| bucket.is_input()).map(|(_, tokens)| tokens).sum();
         let long = self.long.iter().rev().find(|(tokens, _)| input > *tokens);
         let of = |bucket: Bucket| {
-            let at = |prices: &[Option<f64>; BUCKETS]| prices.get(bucket.place()).copied().flatten();
+            let at =
+                |prices: &[Option<f64>; BUCKETS]| prices.get(bucket.place()).copied().flatten();
             long.and_then(|(_, prices)| at(prices)).or_else(|| at(&self.per_token))
         };
         let mut cost = 0.0;
@@ -178,7 +179,8 @@ impl ProviderPrice {
                 continue;
             }
             let own = of(bucket);
-            let price = if bucket == Bucket::Reasoning { own.or_else(|| of(Bucket::Output)) } else { own };
+            let price =
+                if bucket == Bucket::Reasoning { own.or_else(|| of(Bucket::Output)) } else { own };
             cost += tokens * price.ok_or(bucket)?;
         }
         Ok(cost)

@@ -23,7 +23,12 @@ fn map() -> PriceMap {
     PriceMap::read(&text.to_string(), 0).unwrap()
 }
 
-fn dollars(provider: Option<&str>, model: &str, dialect: Dialect, usage: &serde_json::Value) -> f64 {
+fn dollars(
+    provider: Option<&str>,
+    model: &str,
+    dialect: Dialect,
+    usage: &serde_json::Value,
+) -> f64 {
     map().cost(provider, model, &buckets(dialect, usage).unwrap()).unwrap()
 }
 
@@ -42,7 +47,10 @@ fn openai_counts_cached_tokens_and_reasoning_within() {
     for usage in [chat, responses] {
         let found = buckets(Dialect::OpenAi, &usage).unwrap();
         assert_eq!(found, [86.0, 1920.0, 0.0, 0.0, 100.0, 200.0, 0.0, 0.0]);
-        near(dollars(None, "gpt", Dialect::OpenAi, &usage), 86.0 * 2e-6 + 1920.0 * 5e-7 + 300.0 * 8e-6);
+        near(
+            dollars(None, "gpt", Dialect::OpenAi, &usage),
+            86.0 * 2e-6 + 1920.0 * 5e-7 + 300.0 * 8e-6,
+        );
     }
     let audio = json!({"prompt_tokens": 100, "completion_tokens": 50,
         "prompt_tokens_details": {"audio_tokens": 80}, "completion_tokens_details": {"audio_tokens": 40}});
@@ -119,7 +127,11 @@ fn usage_that_contradicts_itself_is_refused() {
     let over = json!({"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 11}});
     check(Dialect::OpenAi, over, "more than input");
     check(Dialect::OpenAi, json!({}), "without input tokens");
-    check(Dialect::Anthropic, json!({"input_tokens": -1, "output_tokens": 1}), "input_tokens is not");
+    check(
+        Dialect::Anthropic,
+        json!({"input_tokens": -1, "output_tokens": 1}),
+        "input_tokens is not",
+    );
     check(Dialect::Bedrock, json!({"inputTokens": "ten"}), "inputTokens is not");
     check(Dialect::Gemini, json!({"candidatesTokenCount": 1}), "without promptTokenCount");
 }

@@ -145,11 +145,17 @@ fn anthropic(usage: &Counts<'_>) -> Result<Buckets, UsageError> {
         None => rest(written, hour, "cache writes of an hour", "cache writes")?,
     };
     Ok(fill(&[
-        (Bucket::FreshInput, usage.at(&["input_tokens"])?.ok_or(UsageError::Missing("input_tokens"))?),
+        (
+            Bucket::FreshInput,
+            usage.at(&["input_tokens"])?.ok_or(UsageError::Missing("input_tokens"))?,
+        ),
         (Bucket::CacheRead, usage.or_zero(&["cache_read_input_tokens"])?),
         (Bucket::CacheWrite, short),
         (Bucket::CacheWriteHour, hour),
-        (Bucket::Output, usage.at(&["output_tokens"])?.ok_or(UsageError::Missing("output_tokens"))?),
+        (
+            Bucket::Output,
+            usage.at(&["output_tokens"])?.ok_or(UsageError::Missing("output_tokens"))?,
+        ),
     ]))
 }
 
@@ -178,9 +184,15 @@ fn bedrock(usage: &Counts<'_>) -> Result<Buckets, UsageError> {
     let written = usage.or_zero(&["cacheWriteInputTokens"])?;
     let hour = usage.listed("cacheDetails", "ttl", "1h", "inputTokens")?;
     Ok(fill(&[
-        (Bucket::FreshInput, usage.at(&["inputTokens"])?.ok_or(UsageError::Missing("inputTokens"))?),
+        (
+            Bucket::FreshInput,
+            usage.at(&["inputTokens"])?.ok_or(UsageError::Missing("inputTokens"))?,
+        ),
         (Bucket::CacheRead, usage.or_zero(&["cacheReadInputTokens"])?),
-        (Bucket::CacheWrite, rest(written, hour, "cache writes of an hour", "cacheWriteInputTokens")?),
+        (
+            Bucket::CacheWrite,
+            rest(written, hour, "cache writes of an hour", "cacheWriteInputTokens")?,
+        ),
         (Bucket::CacheWriteHour, hour),
         (Bucket::Output, usage.at(&["outputTokens"])?.ok_or(UsageError::Missing("outputTokens"))?),
     ]))

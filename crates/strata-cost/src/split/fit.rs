@@ -36,7 +36,8 @@ pub(super) fn fit(observations: &[Observation]) -> Result<Fit, Refused> {
     let thin = observations.len() / MAX_ROWS + 1;
     let rows: Vec<&Observation> = observations.iter().filter(usable).step_by(thin).collect();
     if rows.len() < MIN_ROWS {
-        let reason = format!("least squares need {MIN_ROWS} measured spans, there are {}", rows.len());
+        let reason =
+            format!("least squares need {MIN_ROWS} measured spans, there are {}", rows.len());
         return refuse(reason, None);
     }
     let blocks = blocks(&rows);

@@ -137,9 +137,11 @@ impl Split {
             return Some(split);
         }
         let fitted = fit::fit(observations);
-        let quality = fitted.as_ref().ok().map(|fit| fit.quality).or_else(|| {
-            fitted.as_ref().err().and_then(|refused| refused.quality)
-        });
+        let quality = fitted
+            .as_ref()
+            .ok()
+            .map(|fit| fit.quality)
+            .or_else(|| fitted.as_ref().err().and_then(|refused| refused.quality));
         match fitted {
             Ok(fit) => {
                 if let Some(split) = fit.scaled(totals) {

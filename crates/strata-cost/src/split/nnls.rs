@@ -85,7 +85,8 @@ impl Moments {
     /// columns are tried, so the answer is exact and there is no iteration to fail.
     pub(super) fn solve(&self) -> Option<Quantities> {
         let (scaled, lengths) = self.scaled();
-        let present = (0..CLASSES).filter(|at| lengths.get(*at).is_some_and(|length| *length > 0.0));
+        let present =
+            (0..CLASSES).filter(|at| lengths.get(*at).is_some_and(|length| *length > 0.0));
         let present = present.fold(0_usize, |set, at| set | 1 << at);
         let mut best: Option<(f64, Quantities)> = None;
         for set in 1..1_usize << CLASSES {
@@ -223,7 +224,9 @@ mod tests {
     #[test]
     fn exact_rows_give_exact_coefficients() {
         let rows: Vec<_> = [[1.0, 0.0, 2.0, 0.0], [0.0, 3.0, 1.0, 0.0], [5.0, 1.0, 0.0, 0.0]]
-            .map(|columns: Quantities| (columns, columns[0] * 2.0 + columns[1] * 0.5 + columns[2] * 7.0))
+            .map(|columns: Quantities| {
+                (columns, columns[0] * 2.0 + columns[1] * 0.5 + columns[2] * 7.0)
+            })
             .into();
         let found = moments(&rows).solve().unwrap();
         for (found, expected) in found.iter().zip([2.0, 0.5, 7.0, 0.0]) {

@@ -8,7 +8,8 @@ struct Load(u64);
 impl Load {
     fn uniform(&mut self) -> f64 {
         // Knuth's MMIX constants; the upper bits are good enough for a load.
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 11) as f64) / ((1_u64 << 53) as f64)
     }
 
@@ -96,7 +97,8 @@ fn a_steady_mix_is_refused_and_says_why() {
     assert_eq!(split.method, Method::Ratio);
     assert!(split.instead_of[0].contains("move together"), "{:?}", split.instead_of);
     assert!(split.quality.unwrap().condition > MAX_CONDITION);
-    let ratio = split.price(Class::Generated).unwrap() / split.price(Class::UncachedPrompt).unwrap();
+    let ratio =
+        split.price(Class::Generated).unwrap() / split.price(Class::UncachedPrompt).unwrap();
     assert!((ratio - GENERATED_WEIGHT).abs() < 1e-9);
     let work = split.work(&totals.quantities);
     assert!((work / totals.busy_s - 1.0).abs() < 1e-9);

@@ -92,8 +92,6 @@ pub(super) fn units(line: &Line, tokens: Option<f64>, energy: &Energy) -> Option
         tokens_per_joule: tokens.map(|tokens| tokens / line.energy_j),
         node: energy.node_over_gpus,
         facility,
-        co2_kg: co2.map(|(factor, grams)| {
-            factor * line.energy_j / JOULES_PER_KWH * grams / 1000.0
-        }),
+        co2_kg: co2.map(|(factor, grams)| factor * line.energy_j / JOULES_PER_KWH * grams / 1000.0),
     })
 }

@@ -120,17 +120,22 @@ fn units(
     };
     let tokens = count(parts, |replica| {
         let tokens = |counted: &Counted<[f64; CLASSES]>| {
-            sum(Class::ALL.into_iter().filter(|class| *class != Class::Requests).map(|class| quantity(counted, class)))
+            sum(Class::ALL
+                .into_iter()
+                .filter(|class| *class != Class::Requests)
+                .map(|class| quantity(counted, class)))
         };
-        replica.quantities.as_ref().map(|counted| Counted { value: tokens(counted), covered: counted.covered })
+        replica
+            .quantities
+            .as_ref()
+            .map(|counted| Counted { value: tokens(counted), covered: counted.covered })
     });
     let requests = count(parts, |replica| {
         let counted = replica.quantities.as_ref()?;
         Some(Counted { value: quantity(counted, Class::Requests), covered: counted.covered })
     });
-    let useful = Level::ALL.map(|level| {
-        count(parts, |replica| replica.useful.get(level.place()).copied().flatten())
-    });
+    let useful = Level::ALL
+        .map(|level| count(parts, |replica| replica.useful.get(level.place()).copied().flatten()));
     let generated: Vec<_> = parts
         .iter()
         .filter_map(|(replica, line)| Some((replica.peak_tokens_per_s?, line.gpu_s())))
@@ -146,7 +151,11 @@ fn units(
         per_useful_token: useful.map(per_useful),
         at_saturation: rate.and_then(|rate| saturation(rate, held_s, &generated)),
         cache_savings: priced.and_then(|_| savings(&line, &splits)),
-        energy: energy::units(&line, useful.first().copied().flatten().map(|found| found.count), energy),
+        energy: energy::units(
+            &line,
+            useful.first().copied().flatten().map(|found| found.count),
+            energy,
+        ),
         line,
     }
 }
@@ -164,7 +173,11 @@ impl Found {
         if self.count <= 0.0 || whole <= 0.0 {
             return None;
         }
-        Some(UnitCost { cost: self.money / self.count, count: self.count, covered: self.money / whole })
+        Some(UnitCost {
+            cost: self.money / self.count,
+            count: self.count,
+            covered: self.money / whole,
+        })
     }
 }
 
@@ -191,7 +204,8 @@ fn classes(line: &Line, splits: &[&crate::split::Split]) -> Vec<ClassCost> {
     }
     let (busy_money, all_money) = (line.busy_money(), sum(line.money));
     let cost = |class: Class| {
-        let count = sum(splits.iter().filter_map(|split| split.quantities.get(class.place())).copied());
+        let count =
+            sum(splits.iter().filter_map(|split| split.quantities.get(class.place())).copied());
         let seconds = sum(splits.iter().map(|split| split.share(class) * split.busy_s));
         let priced = splits.iter().any(|split| split.price(class).is_some());
         if count <= 0.0 || !priced {

@@ -104,7 +104,8 @@ impl Growing {
         if let Some(amounts) = amounts {
             self.quantities.iter_mut().zip(amounts).for_each(|(all, one)| all.add(one));
         }
-        let work = split.zip(amounts).map(|(split, amounts)| (split, amounts, split.work(&amounts)));
+        let work =
+            split.zip(amounts).map(|(split, amounts)| (split, amounts, split.work(&amounts)));
         let Some((split, amounts, work)) = work.filter(|(_, _, work)| *work > 0.0) else {
             self.other.add(money);
             return;

@@ -52,7 +52,12 @@ pub(crate) fn facts() -> Facts {
         start_ms: 1_767_225_600_000,
         step_ms: 100_000,
         steps: 10,
-        owners: vec![Owner { team: Some("t".into()), model: Some("m".into()), replica: Some(0), ..Owner::default() }],
+        owners: vec![Owner {
+            team: Some("t".into()),
+            model: Some("m".into()),
+            replica: Some(0),
+            ..Owner::default()
+        }],
         replicas: vec![replica],
         gpus: vec![gpu("g0"), gpu("g1")],
         uses: Vec::new(),
@@ -70,8 +75,7 @@ fn near(found: f64, expected: f64) {
 #[test]
 fn every_unit_cost_follows_from_money_and_counts() {
     let ledger = ledger(&facts());
-    let operator =
-        Energy { node_over_gpus: Some(1.5), pue: Some(1.2), grams_per_kwh: Some(400.0) };
+    let operator = Energy { node_over_gpus: Some(1.5), pue: Some(1.2), grams_per_kwh: Some(400.0) };
     let units = models(&ledger, &operator).remove(0);
     near(units.per_gpu_hour.unwrap(), 3.6);
     near(units.per_request.unwrap().cost, 2.0 / 100.0);
@@ -128,7 +132,8 @@ fn waste_has_a_cause_and_an_owner_and_is_counted_once() {
     facts.replicas[0].recomputed = Column::Constant(1000.0);
     let ledger = ledger(&facts);
     let lines = waste(&ledger, Dimension::Team);
-    let money = |cause| lines.iter().find(|line| line.cause == cause).map_or(0.0, |line| line.money);
+    let money =
+        |cause| lines.iter().find(|line| line.cause == cause).map_or(0.0, |line| line.money);
     near(money(WasteCause::State(State::HeldIdle)), 1.0);
     // Prompts once more are 25 s beside 100 s of work; a quarter of the tokens never arrived.
     near(money(WasteCause::Work(Cause::Recomputed)), 0.2);
