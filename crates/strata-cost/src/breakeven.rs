@@ -102,7 +102,7 @@ impl BreakEven {
             api_per_hour_saturated: saturated,
             utilization: 1.0 / load.headroom,
             break_even,
-            break_even_requests_per_s: (requests > 0.0).then(|| saturated_requests * break_even),
+            break_even_requests_per_s: (requests > 0.0).then_some(saturated_requests * break_even),
         })
     }
 

@@ -17,6 +17,7 @@ pub mod change;
 pub mod csv;
 pub mod facts;
 pub mod focus;
+pub mod hash;
 pub mod ledger;
 pub mod price;
 pub mod provider;

@@ -36,7 +36,7 @@ impl Column {
             Self::Constant(value) => *value,
             Self::Steps(values) => *values.get(step)?,
         };
-        (value >= 0.0 && value < f64::INFINITY).then_some(value)
+        (0.0..f64::INFINITY).contains(&value).then_some(value)
     }
 
     /// The value of a step as a share: what is above 1 by the noise of sampling is 1.
@@ -45,7 +45,7 @@ impl Column {
     }
 
     /// Number of steps, where the column has a number of its own.
-    pub fn len(&self) -> Option<usize> {
+    pub fn own_len(&self) -> Option<usize> {
         match self {
             Self::Steps(values) => Some(values.len()),
             Self::Missing | Self::Constant(_) => None,

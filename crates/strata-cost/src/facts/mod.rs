@@ -210,7 +210,7 @@ impl Facts {
                 wrong(format!("gpus[{at}].portion"), "not a share above 0 and up to 1");
             }
             for column in [&gpu.present, &gpu.utilization, &gpu.allocated, &gpu.energy_j] {
-                if column.len().is_some_and(|len| len != self.steps) {
+                if column.own_len().is_some_and(|len| len != self.steps) {
                     wrong(format!("gpus[{at}]"), "a column has not one value for each step");
                 }
             }

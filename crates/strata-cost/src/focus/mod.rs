@@ -1,4 +1,4 @@
-//! The ledger as FOCUS rows, the FinOps Open Cost and Usage Specification.
+//! The ledger as FOCUS rows, the `FinOps` Open Cost and Usage Specification.
 //!
 //! Columns are those of FOCUS 1.2, which 1.3 keeps; what FOCUS has no column for is in columns that
 //! begin with `x_`, as it asks for. The rows of an export add up to the ledger's bill.

@@ -278,8 +278,8 @@ impl Page<'_> {
         if let Some(replica) = replica.and_then(|place| self.ledger.replicas.get(place)) {
             row.set("x_Replica", &replica.name);
         }
-        let quotes = self.rate.into_iter().flat_map(|rate| &rate.timeline);
-        if let Some(quote) = quotes.filter_map(|(_, quote)| quote.as_ref().ok()).next() {
+        let mut quotes = self.rate.into_iter().flat_map(|rate| &rate.timeline);
+        if let Some(quote) = quotes.find_map(|(_, quote)| quote.as_ref().ok()) {
             row.set("x_PriceSource", &quote.source);
             row.set("x_PriceDate", day(quote.date_ms));
             row.set("x_PriceConfidence", quote.confidence.name());

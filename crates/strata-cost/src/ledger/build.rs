@@ -162,7 +162,7 @@ impl Ledger {
                 device_s: books.device_s.value(),
                 unpriced_s: books.unpriced_s.value(),
             },
-            engines: found.engines,
+            engines: found.list,
             replicas: found.replicas,
             uses: facts.uses.clone(),
             problems,

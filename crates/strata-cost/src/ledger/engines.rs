@@ -62,7 +62,7 @@ pub struct Counted<T> {
 
 /// What the first pass finds.
 pub(super) struct Engines {
-    pub(super) engines: Vec<Engine>,
+    pub(super) list: Vec<Engine>,
     pub(super) replicas: Vec<ReplicaTotals>,
     /// Share of busy time that was wasted, a column for each replica.
     pub(super) waste: Vec<Column>,
@@ -100,7 +100,7 @@ pub(super) fn find(facts: &Facts, level: Level) -> Engines {
             wasted(facts, at, split, level, busy, &mut totals.wasted_s)
         }));
     }
-    Engines { engines, replicas, waste }
+    Engines { list: engines, replicas, waste }
 }
 
 fn times(facts: &Facts) -> Times {

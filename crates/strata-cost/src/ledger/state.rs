@@ -275,7 +275,9 @@ mod tests {
 
     fn shares(pairs: &[(State, f64)]) -> Shares {
         let mut all = [0.0; STATES];
-        pairs.iter().for_each(|(state, share)| add(&mut all, *state, *share));
+        for (state, share) in pairs {
+            add(&mut all, *state, *share);
+        }
         all
     }
 

@@ -1,4 +1,4 @@
-//! What must hold of every ledger, and the public day of DeepSeek.
+//! What must hold of every ledger, and the public day of `DeepSeek`.
 
 use proptest::prelude::*;
 
@@ -172,7 +172,7 @@ fn facts_that_cannot_be_counted_give_an_empty_ledger_that_says_so() {
     assert_eq!((ledger.cells.len(), ledger.steps), (0, 0));
 }
 
-/// DeepSeek's public day: 226.75 nodes of 8 H800 at 2 USD, 608 G input tokens of which 342 G
+/// `DeepSeek`'s public day: 226.75 nodes of 8 H800 at 2 USD, 608 G input tokens of which 342 G
 /// cached, 168 G output tokens, 73.7 k input and 14.8 k output tokens per second and node.
 pub(crate) fn deepseek() -> Facts {
     let steps = 24;

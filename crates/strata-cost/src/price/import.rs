@@ -74,10 +74,10 @@ impl Line<'_> {
         let value = self.cell("InstanceID").ok_or("no InstanceID")?;
         let field = self.cell("InstanceIDField").ok_or("no InstanceIDField")?;
         let text = self.cell("MarketPriceHourly").ok_or("no MarketPriceHourly")?;
-        let per_hour: f64 = text.parse().map_err(|_| format!("`{text}` is not a price"))?;
-        if !per_hour.is_finite() || per_hour < 0.0 {
-            return Err(format!("{per_hour} is not a price"));
-        }
+        let number = text.parse::<f64>().ok();
+        let per_hour = number
+            .filter(|number| number.is_finite() && *number >= 0.0)
+            .ok_or_else(|| format!("`{text}` is not a price"))?;
         let date_ms = match self.cell("EndTimestamp") {
             Some(text) => instant_ms(text).ok_or_else(|| format!("`{text}` is not a date"))?,
             None => date_ms,

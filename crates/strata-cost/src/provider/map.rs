@@ -1,12 +1,12 @@
-//! LiteLLM's price map, `model_prices_and_context_window.json`, read as it is.
+//! `LiteLLM`'s price map, `model_prices_and_context_window.json`, read as it is.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use strata_model::Problem;
 
 use super::{BUCKETS, Bucket, Buckets};
+use crate::hash::sha256;
 
 /// Length of a map at most; the whole of it is under 2 MB.
 const MAX_TEXT: usize = 32 << 20;
@@ -74,13 +74,8 @@ impl PriceMap {
         }
         let entries: Map<String, Value> =
             serde_json::from_str(text).map_err(PriceMapError::Json)?;
-        let hash = Sha256::digest(text.as_bytes());
-        let mut map = Self {
-            hash: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-            date_ms,
-            problems: Vec::new(),
-            models: BTreeMap::new(),
-        };
+        let mut map =
+            Self { hash: sha256(text), date_ms, problems: Vec::new(), models: BTreeMap::new() };
         for (name, entry) in entries.into_iter().filter(|(name, _)| name != SAMPLE) {
             match ProviderPrice::read(&entry) {
                 Ok(price) => {

@@ -1,8 +1,8 @@
 //! API calls priced by the provider's list: usage in disjoint buckets, and a price map that the
 //! operator chose.
 //!
-//! Providers mean different things by the same word: cached tokens are part of OpenAI's and
-//! Gemini's input and beside Anthropic's and Bedrock's; reasoning is part of OpenAI's output and
+//! Providers mean different things by the same word: cached tokens are part of `OpenAI`'s and
+//! Gemini's input and beside Anthropic's and Bedrock's; reasoning is part of `OpenAI`'s output and
 //! beside Gemini's. Whoever multiplies raw counts by prices charges them twice or not at all. So
 //! usage is first put into buckets that do not overlap.
 

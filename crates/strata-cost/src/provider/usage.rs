@@ -7,7 +7,7 @@ use super::{BUCKETS, Bucket, Buckets};
 /// In whose words usage is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dialect {
-    /// OpenAI's chat completions and responses, and all who copy them. Input contains cached and
+    /// `OpenAI`'s chat completions and responses, and all who copy them. Input contains cached and
     /// audio tokens, output contains reasoning and audio.
     OpenAi,
     /// Anthropic's messages. Input, cache reads and cache writes are three numbers beside each other.

@@ -42,7 +42,9 @@ pub(super) fn fit(observations: &[Observation]) -> Result<Fit, Refused> {
     }
     let blocks = blocks(&rows);
     let mut all = Moments::default();
-    blocks.iter().for_each(|block| all.merge(block));
+    for block in &blocks {
+        all.merge(block);
+    }
     let variance = all.squares - all.target * all.target / all.rows;
     let Some(coefficients) = all.solve().filter(|_| variance > 0.0) else {
         return refuse("busy time or counters do not vary".to_owned(), None);
@@ -77,7 +79,9 @@ fn blocks(rows: &[&Observation]) -> Vec<Moments> {
     let length = (rows.len() as f64).cbrt().ceil() as usize;
     let moments = |chunk: &[&Observation]| {
         let mut moments = Moments::default();
-        chunk.iter().for_each(|row| moments.add_row(&row.quantities, row.busy_s));
+        for row in chunk {
+            moments.add_row(&row.quantities, row.busy_s);
+        }
         moments
     };
     rows.chunks(length.max(1)).map(moments).collect()
@@ -109,7 +113,7 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(place).copied().unwrap_or_default()
 }
 
-/// SplitMix64 from a fixed start: the same facts give the same interval.
+/// `SplitMix64` from a fixed start: the same facts give the same interval.
 struct Dice(u64);
 
 impl Dice {

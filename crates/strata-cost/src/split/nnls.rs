@@ -204,8 +204,8 @@ fn rotate(matrix: &mut [[f64; CLASSES]; CLASSES], left: usize, right: usize) {
         row[left] = cosine * one - sine * other;
         row[right] = sine * one + cosine * other;
     }
-    for column in 0..CLASSES {
-        let (one, other) = (matrix[left][column], matrix[right][column]);
+    let (ones, others) = (matrix[left], matrix[right]);
+    for (column, (one, other)) in ones.into_iter().zip(others).enumerate() {
         matrix[left][column] = cosine * one - sine * other;
         matrix[right][column] = sine * one + cosine * other;
     }
@@ -217,7 +217,9 @@ mod tests {
 
     fn moments(rows: &[(Quantities, f64)]) -> Moments {
         let mut moments = Moments::default();
-        rows.iter().for_each(|(columns, target)| moments.add_row(columns, *target));
+        for (columns, target) in rows {
+            moments.add_row(columns, *target);
+        }
         moments
     }
 

@@ -108,7 +108,9 @@ fn a_steady_mix_is_refused_and_says_why() {
 fn noise_is_not_taken_for_a_price() {
     let mut load = Load(3);
     let (mut observations, totals) = engine(3, 200);
-    observations.iter_mut().for_each(|row| row.busy_s = 10.0 * load.uniform());
+    for row in &mut observations {
+        row.busy_s = 10.0 * load.uniform();
+    }
     let split = Split::find(&observations, &totals).unwrap();
     assert_eq!(split.method, Method::Ratio);
     assert!(split.instead_of[0].contains("of the variance"), "{:?}", split.instead_of);

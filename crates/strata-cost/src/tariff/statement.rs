@@ -1,9 +1,9 @@
 //! Statements: closed once, never changed, each bound to the one before by its hash.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::Usage;
+use crate::hash::sha256;
 use crate::sum::sum;
 use crate::time::rfc3339;
 
@@ -122,7 +122,7 @@ impl Draft {
             return Err(StatementError::NotANumber(at));
         }
         let body = Value::Object(self.canonical(before)).to_string();
-        let hash = hash(&body);
+        let hash = sha256(&body);
         Ok(Closed { body, hash, end_ms: self.end_ms })
     }
 
@@ -159,13 +159,9 @@ fn millionths(number: f64) -> String {
     format!("{number:.6}")
 }
 
-fn hash(body: &str) -> String {
-    Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Whether `body` is what was closed under `expected`.
 pub fn verify(body: &str, expected: &str) -> Result<(), StatementError> {
-    if hash(body).eq_ignore_ascii_case(expected.trim()) {
+    if sha256(body).eq_ignore_ascii_case(expected.trim()) {
         Ok(())
     } else {
         Err(StatementError::Changed(expected.trim().to_owned()))
@@ -239,11 +235,5 @@ mod tests {
         poor.rows.push(poor.rows[0].clone());
         poor.rows[1].per_unit[0] = Some(-1.0);
         assert_eq!(poor.problems().len(), 2);
-    }
-
-    #[test]
-    fn the_hash_is_sha_256() {
-        let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(verify("abc", known), Ok(()));
     }
 }
