@@ -185,6 +185,11 @@ impl Books {
         });
         let all = [(0, &outcome.nobody, 0.0), (1, &outcome.unattributed, 0.0)];
         for (place, shares, reserved) in all.into_iter().chain(named) {
+            // Most steps have one payer; the other two cost nothing.
+            let is_empty = reserved == 0.0 && shares.iter().all(|share| *share == 0.0);
+            if is_empty && !weight.is_nobody(place) {
+                continue;
+            }
             let Some((_, cell)) = desk.cells.get_mut(place) else { continue };
             cell.add(shares, scale);
             if reserved > 0.0 {
@@ -200,7 +205,8 @@ impl Books {
             }
         }
         if let Some((seconds, money)) = self.series.get_mut(seen.step) {
-            for ((seconds, money), share) in seconds.iter_mut().zip(money).zip(&whole) {
+            let cells = seconds.iter_mut().zip(money).zip(&whole);
+            for ((seconds, money), share) in cells.filter(|(_, share)| **share != 0.0) {
                 seconds.add(share * scale.seconds);
                 money.add(share * scale.seconds * scale.priced * scale.per_second);
             }
@@ -222,6 +228,11 @@ fn busy(shares: &Shares) -> f64 {
 }
 
 impl Weight {
+    /// Whether the joules of the step are those of this place though it has no time in it.
+    fn is_nobody(&self, place: usize) -> bool {
+        matches!((self, place), (Self::Nobody, 0))
+    }
+
     fn of(outcome: &super::state::Outcome) -> Self {
         let named = || std::iter::once(&outcome.unattributed).chain(&outcome.holders);
         let work: f64 = named().map(busy).sum();

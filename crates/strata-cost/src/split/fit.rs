@@ -74,9 +74,10 @@ pub(super) fn fit(observations: &[Observation]) -> Result<Fit, Refused> {
 }
 
 /// Neighbouring spans resemble each other; blocks of the cube root of their number keep that in the
-/// resamples (Kuensch 1989).
+/// resamples (Kuensch 1989). More than some hundred blocks make no interval better.
 fn blocks(rows: &[&Observation]) -> Vec<Moments> {
-    let length = (rows.len() as f64).cbrt().ceil() as usize;
+    const MOST_BLOCKS: usize = 256;
+    let length = ((rows.len() as f64).cbrt().ceil() as usize).max(rows.len() / MOST_BLOCKS);
     let moments = |chunk: &[&Observation]| {
         let mut moments = Moments::default();
         for row in chunk {
