@@ -19,6 +19,8 @@ pub mod facts;
 pub mod focus;
 pub mod hash;
 pub mod ledger;
+pub mod metrics;
+pub mod opencost;
 pub mod price;
 pub mod provider;
 pub mod split;

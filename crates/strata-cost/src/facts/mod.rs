@@ -6,10 +6,12 @@
 //! answered stays missing, and a missing value makes an unknown, never a zero.
 
 mod column;
+mod share;
 
 use strata_model::Problem;
 
-pub use column::Column;
+pub use column::{Column, Total};
+pub use share::SharePolicy;
 
 use crate::price::Wanted;
 
@@ -135,7 +137,8 @@ pub struct Replica {
     pub generated: Column,
     /// Finished requests.
     pub requests: Column,
-    /// Tokens computed again after preemption.
+    /// Tokens computed again after preemption. Of an engine that counts preemptions only, it is their
+    /// number times the mean length of a running request; of one that never preempts, `Constant(0.0)`.
     pub recomputed: Column,
     /// Drafted tokens that were rejected.
     pub rejected_drafts: Column,
