@@ -82,6 +82,33 @@ fn a_price_that_changes_within_a_step_prices_each_part() {
 }
 
 #[test]
+fn the_part_of_a_step_behind_the_last_price_is_unpriced() {
+    let mut book = PriceBook::default();
+    let text = "[[price]]\ngpu = \"H100\"\nper_hour = 2\ncurrency = \"USD\"\nsource = \"contract\"\n\
+                date = 2026-01-01\nuntil = 2026-04-01T00:15:00Z\n";
+    book.add_toml(text).unwrap();
+    let facts = facts(vec![h100(vec![claim(0, 1.0)], Column::Constant(0.5))], 1);
+    let ledger = Ledger::build(&facts, &book, &Options::default());
+    assert_eq!((ledger.bill.money, ledger.bill.unpriced_s), (0.5, 2700.0));
+    let line = ledger.total();
+    assert_eq!((sum(line.money), line.unpriced_s, line.amount()), (0.5, 2700.0, None));
+    assert!(ledger.reconciliation().holds());
+}
+
+#[test]
+fn a_gpu_that_nobody_measured_leaves_its_replicas_step_out_of_the_split() {
+    let mut facts = crate::unit::tests::facts();
+    facts.gpus[1].utilization = Column::Steps([[0.5; 7].as_slice(), &[f64::NAN; 3]].concat());
+    let ledger = build(&facts);
+    assert_eq!(ledger.engines[0].unmeasured_steps, 3);
+    let split = ledger.engines[0].split.as_ref().unwrap();
+    assert!((split.busy_s - 700.0).abs() < 1e-9, "{}", split.busy_s);
+    assert_eq!(split.quantities[2], 2800.0);
+    let unknown = ledger.total().seconds_in(State::UnknownWork);
+    assert!((unknown - 300.0).abs() < 1e-9, "{unknown}");
+}
+
+#[test]
 fn another_currency_is_no_price_and_no_price_is_no_zero() {
     let mut gpu = h100(vec![claim(0, 1.0)], Column::Constant(1.0));
     gpu.wanted.gpu = Some("L40S".into());

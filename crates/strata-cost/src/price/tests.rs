@@ -98,6 +98,20 @@ fn the_row_that_fits_best_wins_and_a_draw_is_unknown() {
 }
 
 #[test]
+fn a_label_is_more_than_a_type_and_a_type_more_than_a_region() {
+    let mut book = PriceBook::default();
+    let text = row("gpu = \"H100\"\nregion = \"us\"\nper_hour = 2")
+        + &row("gpu = \"H100\"\nnode = \"p5\"\nper_hour = 3")
+        + &row("label = \"pool\"\nvalue = \"a\"\nper_hour = 4");
+    book.add_toml(&text).unwrap();
+    let price = |wanted: &Wanted| book.quote(wanted, "USD", at("2026-06")).unwrap().per_gpu_hour;
+    let us = Wanted { region: Some("us".into()), ..h100() };
+    let typed = Wanted { node: Some("p5".into()), ..us.clone() };
+    let labelled = Wanted { labels: [("pool".into(), "a".into())].into(), ..typed.clone() };
+    assert_eq!([price(&us), price(&typed), price(&labelled)], [2.0, 3.0, 4.0]);
+}
+
+#[test]
 fn a_price_changes_when_its_period_ends_and_is_unknown_outside() {
     let mut book = PriceBook::default();
     let text = row("gpu = \"H100\"\nper_hour = 2\nfrom = 2026-05-01\nuntil = 2026-06-01")
