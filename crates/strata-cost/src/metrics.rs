@@ -1,0 +1,224 @@
+//! The ledger as points of canonical metrics, for whoever writes or serves series.
+//!
+//! Names are the catalog's; a test holds every point against it. Counters are the totals of the
+//! ledger's period: a writer adds them up over periods that do not overlap.
+
+use std::collections::BTreeSet;
+
+use crate::ledger::{Dimension, Ledger, Line, State};
+use crate::split::Class;
+use crate::sum::sum;
+use crate::time::day;
+use crate::unit::{Boundary, Units, WasteLine};
+use crate::useful::Level;
+
+/// One value of a canonical metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Dotted name, as the catalog has it.
+    pub metric: &'static str,
+    /// Attributes of the metric and their values.
+    pub attributes: Vec<(&'static str, String)>,
+    /// Value in the catalog's unit.
+    pub value: f64,
+}
+
+/// All points of a ledger and what was computed from it. `waste` is by team.
+pub fn points(ledger: &Ledger, units: &[Units], waste: &[WasteLine]) -> Vec<Point> {
+    let mut points = Points { currency: ledger.options.currency.clone(), all: Vec::new() };
+    points.prices(ledger);
+    points.states(ledger);
+    for line in waste {
+        let team = ("team", line.owner.clone());
+        points.money("cost.waste", line.money, [("cause", line.cause.name().to_owned()), team]);
+    }
+    for units in units {
+        points.tokens(units);
+        points.useful(units);
+        points.energy(units);
+    }
+    points.all
+}
+
+struct Points {
+    currency: String,
+    all: Vec<Point>,
+}
+
+type Attribute = (&'static str, String);
+
+impl Points {
+    fn add<const N: usize>(
+        &mut self,
+        metric: &'static str,
+        value: f64,
+        attributes: [Attribute; N],
+    ) {
+        self.all.push(Point { metric, attributes: attributes.into(), value });
+    }
+
+    fn money<const N: usize>(
+        &mut self,
+        metric: &'static str,
+        value: f64,
+        attributes: [Attribute; N],
+    ) {
+        let mut attributes = Vec::from(attributes);
+        attributes.push(("currency", self.currency.clone()));
+        self.all.push(Point { metric, attributes, value });
+    }
+
+    fn prices(&mut self, ledger: &Ledger) {
+        // Nodes of one kind at one price are one series, whatever their labels.
+        let mut told = BTreeSet::new();
+        for rate in &ledger.rates {
+            let Some(quote) = rate.timeline.iter().rev().find_map(|(_, quote)| quote.as_ref().ok())
+            else {
+                continue;
+            };
+            let text = |value: &Option<String>| value.clone().unwrap_or_default();
+            let attributes = [
+                ("gpu_model", text(&rate.wanted.gpu)),
+                ("provider", text(&rate.wanted.provider)),
+                ("region", text(&rate.wanted.region)),
+                ("kind", quote.kind.name().to_owned()),
+                ("source", quote.source.clone()),
+                ("as_of", day(quote.date_ms)),
+            ];
+            if told.insert(attributes.clone()) {
+                self.money("cost.gpu_hour", quote.per_gpu_hour, attributes);
+            }
+        }
+    }
+
+    fn states(&mut self, ledger: &Ledger) {
+        for ((namespace, model), line) in ledger.by_two(Dimension::Namespace, Dimension::Model) {
+            for state in State::ALL {
+                let seconds = line.seconds_in(state);
+                if seconds <= 0.0 {
+                    continue;
+                }
+                let labels = || {
+                    [
+                        ("bucket", state.name().to_owned()),
+                        ("namespace", namespace.clone()),
+                        ("model", model.clone()),
+                    ]
+                };
+                self.add("cost.gpu_time", seconds, labels());
+                // A line of which a part has no price has an amount for the other part only: the
+                // seconds are told, the money is not.
+                if line.unpriced_s <= 0.0 {
+                    self.money("cost.amount", line.money_in(state), labels());
+                }
+            }
+        }
+        let idle = |line: &Line| line.money_in(State::HeldIdle) + line.money_in(State::Unallocated);
+        for line in ledger.by(Dimension::Team).iter().filter(|line| line.unpriced_s <= 0.0) {
+            self.money("cost.idle", idle(line), [("team", line.key.clone())]);
+        }
+        if let Some(step) = ledger.series.last().filter(|_| ledger.bill.unpriced_s <= 0.0) {
+            let step_s = ledger.step_ms as f64 / 1000.0;
+            for (state, money) in State::ALL.into_iter().zip(step.money) {
+                self.money("cost.rate", money / step_s, [("bucket", state.name().to_owned())]);
+            }
+            debug_assert!(sum(step.money) >= 0.0, "prices are not negative");
+        }
+    }
+
+    fn tokens(&mut self, units: &Units) {
+        let model = || ("model", units.model.clone());
+        let method = units.methods.first().map_or("", |(method, _)| method.name());
+        for cost in units.classes.iter().filter(|cost| cost.class != Class::Requests) {
+            let phase = ("phase", cost.class.name().to_owned());
+            let attributes = [phase, ("method", method.to_owned()), model()];
+            self.money("cost.per_token", cost.full, attributes);
+        }
+        if let Some(cost) = units.per_request {
+            self.money("cost.per_request", cost.cost, [model()]);
+        }
+        if let Some(cost) = units.at_saturation {
+            self.money("cost.saturation_per_token", cost, [model()]);
+        }
+        if let Some(saved) = units.cache_savings {
+            self.money("cost.cache_savings", saved, [model()]);
+        }
+        // Of several ways in which a model runs, the worst fit is what its prices are worth.
+        let fits = units.methods.iter().filter_map(|(_, quality)| *quality);
+        if let Some(worst) = fits.map(|quality| quality.r_squared).min_by(f64::total_cmp) {
+            self.add("cost.split_fit", worst, [model()]);
+        }
+    }
+
+    fn useful(&mut self, units: &Units) {
+        for (level, cost) in Level::ALL.into_iter().zip(units.per_useful_token) {
+            let labels = || [("level", level.name().to_owned()), ("model", units.model.clone())];
+            if let Some(cost) = cost {
+                self.money("cost.per_useful_token", cost.cost, labels());
+                self.add("cost.useful_tokens", cost.count, labels());
+            }
+            if let Some(goodput) = units.goodput(level) {
+                self.add("cost.goodput", goodput, labels());
+            }
+        }
+    }
+
+    fn energy(&mut self, units: &Units) {
+        let Some(energy) = units.energy else { return };
+        for boundary in [Boundary::Gpu, Boundary::Node, Boundary::Facility] {
+            let labels =
+                || [("boundary", boundary.name().to_owned()), ("model", units.model.clone())];
+            if let Some(tokens) = energy.tokens_per_joule(boundary).filter(|tokens| *tokens > 0.0) {
+                self.add("cost.tokens_per_joule", tokens, labels());
+                self.add("cost.joules_per_token", 1.0 / tokens, labels());
+            }
+        }
+        if let Some(kilograms) = energy.co2_kg {
+            self.add("cost.co2", kilograms, [("model", units.model.clone())]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strata_model::catalog::Catalog;
+
+    use super::*;
+    use crate::ledger::Options;
+    use crate::price::PriceBook;
+    use crate::unit::{Energy, models, tests::facts, waste};
+
+    fn all() -> Vec<Point> {
+        let ledger = Ledger::build(&facts(), &PriceBook::embedded(), &Options::default());
+        let energy = Energy { node_over_gpus: Some(1.5), pue: Some(1.2), grams_per_kwh: Some(1.0) };
+        points(&ledger, &models(&ledger, &energy), &waste(&ledger, Dimension::Team))
+    }
+
+    #[test]
+    fn every_point_is_one_of_the_catalog() {
+        let catalog = Catalog::builtin();
+        let points = all();
+        assert!(points.len() > 30, "{}", points.len());
+        let series: BTreeSet<_> = points.iter().map(|one| (one.metric, &one.attributes)).collect();
+        assert_eq!(series.len(), points.len(), "no series is told twice");
+        for point in points {
+            let metric = catalog.metric(point.metric).unwrap_or_else(|| panic!("{}", point.metric));
+            for (name, _) in &point.attributes {
+                assert!(metric.attributes.contains(&(*name).to_owned()), "{} {name}", point.metric);
+            }
+        }
+    }
+
+    #[test]
+    fn the_points_are_the_ledger() {
+        let points = all();
+        let total = |metric: &str| -> f64 {
+            points.iter().filter(|point| point.metric == metric).map(|point| point.value).sum()
+        };
+        assert_eq!(total("cost.gpu_time"), 2000.0);
+        // The published figure stands in: 2.95 an hour.
+        assert!((total("cost.amount") - 2000.0 / 3600.0 * 2.95).abs() < 1e-12);
+        assert!((total("cost.rate") - 2.0 * 2.95 / 3600.0).abs() < 1e-12);
+        assert_eq!(total("cost.gpu_hour"), 2.95);
+    }
+}

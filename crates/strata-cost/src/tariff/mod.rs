@@ -1,0 +1,128 @@
+//! Tokens as a service: a tariff, the statements written by it, and what a GPU hour is in tokens.
+
+mod statement;
+
+pub use statement::{Closed, Draft, StatementError, StatementLine, verify};
+
+use std::collections::BTreeMap;
+
+use strata_model::Problem;
+
+use crate::split::{CLASSES, Class};
+use crate::unit::Units;
+
+/// What a customer is asked for one model in one tier of service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TariffRow {
+    /// Model.
+    pub model: String,
+    /// Tier of service, with an SLO of its own: `interactive`, `batch`.
+    pub tier: String,
+    /// Money for a million tokens, and for a thousand requests; None where the class is not sold.
+    pub per_unit: [Option<f64>; CLASSES],
+    /// Money for one reserved GPU hour, beside what is used.
+    pub per_reserved_gpu_hour: f64,
+}
+
+/// Tokens that a class is sold by.
+pub const TOKENS_PER_UNIT: f64 = 1e6;
+/// Requests that they are sold by.
+pub const REQUESTS_PER_UNIT: f64 = 1e3;
+
+/// Number of tokens or requests that one price is for.
+pub fn per_unit(class: Class) -> f64 {
+    if class == Class::Requests { REQUESTS_PER_UNIT } else { TOKENS_PER_UNIT }
+}
+
+/// All that is sold, in one currency.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tariff {
+    /// Name and edition: `2026-04`.
+    pub name: String,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// What is sold.
+    pub rows: Vec<TariffRow>,
+}
+
+/// What one customer used of one model in one tier.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Usage {
+    /// Model.
+    pub model: String,
+    /// Tier of service.
+    pub tier: String,
+    /// Tokens and requests by class.
+    pub quantities: [f64; CLASSES],
+    /// GPU hours that were reserved.
+    pub reserved_gpu_hours: f64,
+}
+
+impl Tariff {
+    /// Everything that is wrong with it.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut seen = BTreeMap::new();
+        for (at, row) in self.rows.iter().enumerate() {
+            let path = format!("rows[{at}]");
+            if let Some(before) = seen.insert((&row.model, &row.tier), at) {
+                let message = format!("rows[{before}] sells the same model in the same tier");
+                problems.push(Problem::new(path.clone(), message));
+            }
+            let prices = row.per_unit.iter().flatten().chain([&row.per_reserved_gpu_hour]);
+            for price in prices.filter(|price| !price.is_finite() || **price < 0.0) {
+                problems.push(Problem::new(path.clone(), format!("{price} is not a price")));
+            }
+        }
+        problems
+    }
+
+    /// Lines for what a customer used, and what the tariff does not sell: that is told, and never
+    /// given away for nothing.
+    pub fn lines(&self, usage: &[Usage]) -> (Vec<StatementLine>, Vec<Problem>) {
+        let (mut lines, mut problems) = (Vec::new(), Vec::new());
+        for (at, used) in usage.iter().enumerate() {
+            let row = self.rows.iter().find(|row| row.model == used.model && row.tier == used.tier);
+            let Some(row) = row else {
+                let message = format!("{} is not sold in tier {}", used.model, used.tier);
+                problems.push(Problem::new(format!("usage[{at}]"), message));
+                continue;
+            };
+            let classes = Class::ALL.into_iter().zip(used.quantities).zip(row.per_unit);
+            for ((class, amount), price) in classes.filter(|((_, amount), _)| *amount > 0.0) {
+                let Some(price) = price else {
+                    // Requests are counted everywhere and sold by few.
+                    if class != Class::Requests {
+                        let message = format!("{} of {} is not sold", class.name(), used.model);
+                        problems.push(Problem::new(format!("usage[{at}]"), message));
+                    }
+                    continue;
+                };
+                let quantity = amount / per_unit(class);
+                lines.push(StatementLine::new(used, class.name(), quantity, price));
+            }
+            if used.reserved_gpu_hours > 0.0 {
+                let price = row.per_reserved_gpu_hour;
+                let hours = used.reserved_gpu_hours;
+                lines.push(StatementLine::new(used, "reserved_gpu_hours", hours, price));
+            }
+        }
+        (lines, problems)
+    }
+}
+
+/// What one GPU hour is in tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExchangeRate {
+    /// Generated tokens of a held GPU hour at the load of the period.
+    pub now: f64,
+    /// The same in the busiest steps.
+    pub saturated: f64,
+}
+
+/// The rate at which a model turns GPU hours into generated tokens. None where either is not known.
+pub fn exchange_rate(units: &Units) -> Option<ExchangeRate> {
+    let hour = units.per_gpu_hour?;
+    let now = units.per_useful_token.first().copied().flatten()?;
+    Some(ExchangeRate { now: hour / now.cost, saturated: hour / units.at_saturation? })
+}

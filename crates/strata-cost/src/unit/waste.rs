@@ -1,0 +1,142 @@
+//! The waste ledger: money that bought nothing, with its cause and its owner.
+
+use std::collections::BTreeMap;
+
+use crate::ledger::{Dimension, Ledger, State};
+use crate::split::Class;
+use crate::sum::{Sum, sum};
+use crate::useful::Cause;
+
+/// Why money bought nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WasteCause {
+    /// A state in which nothing was computed.
+    State(State),
+    /// Work that nobody could use.
+    Work(Cause),
+    /// Work that the facts themselves call wasted, without a cause.
+    Declared,
+}
+
+impl WasteCause {
+    /// Its name in answers and exports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::State(state) => state.name(),
+            Self::Work(cause) => cause.name(),
+            Self::Declared => "declared",
+        }
+    }
+}
+
+/// One line of the waste ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WasteLine {
+    /// Why.
+    pub cause: WasteCause,
+    /// Whose, in the dimension that was asked for.
+    pub owner: String,
+    /// GPU seconds.
+    pub gpu_s: f64,
+    /// Money, as far as it has a price.
+    pub money: f64,
+    /// GPU seconds without a price, all of the owner's.
+    pub unpriced_s: f64,
+}
+
+/// States in which nothing is computed for certain; unknown ones are not called waste.
+const STATES_OF_WASTE: [State; 4] =
+    [State::Down, State::Unallocated, State::HeldCold, State::HeldIdle];
+
+#[derive(Default)]
+struct Growing {
+    gpu_s: Sum,
+    money: Sum,
+    unpriced_s: Sum,
+}
+
+/// All waste by cause and owner, the dearest first. No second is in two lines.
+pub fn waste(ledger: &Ledger, dimension: Dimension) -> Vec<WasteLine> {
+    let mut lines: BTreeMap<(WasteCause, String), Growing> = BTreeMap::new();
+    for cell in &ledger.cells {
+        let owner = ledger.key(cell, dimension);
+        let mut add = |cause: WasteCause, gpu_s: f64, money: f64| {
+            if gpu_s > 0.0 {
+                let growing = lines.entry((cause, owner.clone())).or_default();
+                growing.gpu_s.add(gpu_s);
+                growing.money.add(money);
+                growing.unpriced_s.add(cell.unpriced_s);
+            }
+        };
+        let of = |state: State| {
+            let at = state.place();
+            let seconds = cell.seconds.get(at).copied().unwrap_or_default();
+            (seconds, cell.money.get(at).copied().unwrap_or_default())
+        };
+        for state in STATES_OF_WASTE {
+            let (seconds, money) = of(state);
+            add(WasteCause::State(state), seconds, money);
+        }
+        let (seconds, money) = of(State::BusyWaste);
+        let place = ledger.owner(cell).and_then(|owner| owner.replica);
+        let causes = place.and_then(|place| ledger.replicas.get(place)).map(|one| one.wasted_s);
+        let whole = causes.map_or(0.0, sum);
+        if whole <= 0.0 {
+            add(WasteCause::Declared, seconds, money);
+            continue;
+        }
+        for (cause, part) in Cause::ALL.into_iter().zip(causes.unwrap_or_default()) {
+            add(WasteCause::Work(cause), seconds * part / whole, money * part / whole);
+        }
+    }
+    let line = |((cause, owner), growing): ((WasteCause, String), Growing)| WasteLine {
+        cause,
+        owner,
+        gpu_s: growing.gpu_s.value(),
+        money: growing.money.value(),
+        unpriced_s: growing.unpriced_s.value(),
+    };
+    let mut lines: Vec<_> = lines.into_iter().map(line).collect();
+    lines.sort_by(|one, other| other.money.total_cmp(&one.money).then(one.owner.cmp(&other.owner)));
+    lines
+}
+
+/// What a worse hit rate of the prefix cache costs: computed work that would have been found. It is
+/// in no state of its own, for the work was useful; it stands beside the waste ledger, never in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CacheLoss {
+    /// Model.
+    pub model: String,
+    /// Hit rate of the period, cached over all prompt tokens.
+    pub hit_rate: f64,
+    /// GPU seconds that the hit rate of before would have saved; zero where it is no worse.
+    pub gpu_s: f64,
+    /// Money for these.
+    pub money: f64,
+}
+
+/// The loss of each model against `baseline`, its hit rate of before. Models without a measured
+/// price of computed and of cached tokens are left out.
+pub fn cache_loss(ledger: &Ledger, baseline: &BTreeMap<String, f64>) -> Vec<CacheLoss> {
+    let mut losses = Vec::new();
+    let lines = ledger.by_replica();
+    for engine in &ledger.engines {
+        let (Some(split), Some(before)) = (&engine.split, baseline.get(&engine.model)) else {
+            continue;
+        };
+        let prices = (split.price(Class::UncachedPrompt), split.price(Class::CachedPrompt));
+        let (Some(fresh), Some(found)) = prices else { continue };
+        let [uncached, cached, ..] = split.quantities;
+        let hit_rate = cached / (uncached + cached);
+        let gpu_s = ((before - hit_rate).max(0.0) * (uncached + cached) * (fresh - found)).max(0.0);
+        let held = engine.replicas.iter().filter_map(|at| lines.get(*at));
+        let busy_money = sum(held.map(crate::ledger::Line::busy_money));
+        losses.push(CacheLoss {
+            model: engine.model.clone(),
+            hit_rate,
+            gpu_s,
+            money: gpu_s * busy_money / split.busy_s,
+        });
+    }
+    losses
+}
