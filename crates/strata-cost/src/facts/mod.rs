@@ -5,11 +5,13 @@
 //! increases within the step, never running totals; shares are means over the step. What no query
 //! answered stays missing, and a missing value makes an unknown, never a zero.
 
+mod bill;
 mod column;
 mod share;
 
 use strata_model::Problem;
 
+pub use bill::Terms;
 pub use column::{Column, Total};
 pub use share::SharePolicy;
 

@@ -1,0 +1,257 @@
+//! Facts from what the World knows of a period.
+
+use std::collections::BTreeMap;
+
+use strata_world::bill::{BillGpu, BillReplica, BillWorld, Hold, Period};
+
+use super::{Claim, Column, Facts, Gpu, Owner, Replica};
+use crate::price::{Term, Wanted, sku};
+
+/// What the operator says of all GPUs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Who rents the GPUs out.
+    pub provider: Option<String>,
+    /// Where they stand, for nodes that do not say so themselves.
+    pub region: Option<String>,
+    /// How they are paid for.
+    pub term: Option<Term>,
+}
+
+impl Facts {
+    /// The facts of a period. What nobody measured stays missing: a GPU without telemetry is
+    /// neither down nor up, and where nothing names holders nobody knows who held it.
+    pub fn from_bill(period: &Period, bill: &BillWorld, terms: &Terms) -> Self {
+        let replicas: Vec<Replica> = bill.replicas.iter().map(replica).collect();
+        let mut owners = Owners::new(&bill.replicas);
+        let mut in_node: BTreeMap<&str, u32> = BTreeMap::new();
+        for node in bill.gpus.iter().filter_map(|gpu| gpu.node.as_deref()) {
+            *in_node.entry(node).or_default() += 1;
+        }
+        let gpus = bill.gpus.iter().map(|one| {
+            let mut gpu = gpu(one, period, terms);
+            gpu.wanted.gpus_in_node =
+                one.node.as_deref().and_then(|node| in_node.get(node).copied());
+            gpu.claims = one.holds.iter().map(|hold| owners.claim(hold, &bill.replicas)).collect();
+            gpu
+        });
+        let gpus = gpus.collect();
+        Self {
+            start_ms: period.start_ms,
+            step_ms: period.step_ms,
+            steps: period.steps,
+            owners: owners.list,
+            replicas,
+            gpus,
+            uses: Vec::new(),
+        }
+    }
+}
+
+/// A column of a period; empty where nobody measured it.
+fn column(values: &[Option<f64>]) -> Column {
+    if values.iter().all(Option::is_none) {
+        return Column::Missing;
+    }
+    Column::of(values.iter().copied())
+}
+
+fn gpu(one: &BillGpu, period: &Period, terms: &Terms) -> Gpu {
+    let seen = (0..period.steps).map(|step| one.seen.get(step).copied().unwrap_or(false));
+    Gpu {
+        id: one.id.clone(),
+        node: one.node.clone(),
+        wanted: Wanted {
+            gpu: one.model.as_deref().map(sku),
+            node: one.instance_type.clone(),
+            provider: terms.provider.clone(),
+            region: one.region.clone().or_else(|| terms.region.clone()),
+            term: terms.term,
+            ..Wanted::default()
+        },
+        portion: 1.0,
+        present: Column::of(seen.map(|seen| seen.then_some(1.0))),
+        utilization: column(&one.utilization),
+        allocated: allocated(one, period),
+        claims: Vec::new(),
+        energy_j: column(&one.energy_j),
+    }
+}
+
+/// Where holders are named at all, a GPU without one has none; where one is named, his claim tells.
+fn allocated(one: &BillGpu, period: &Period) -> Column {
+    if !one.names_holders {
+        return Column::Missing;
+    }
+    let held = |step: usize| one.holds.iter().any(|hold| (hold.first..hold.end).contains(&step));
+    Column::of((0..period.steps).map(|step| (!held(step)).then_some(0.0)))
+}
+
+fn replica(one: &BillReplica) -> Replica {
+    let generated = column(&one.generated);
+    let each = |share: &dyn Fn(usize) -> Option<f64>| {
+        let values = (0..one.generated.len()).map(|step| Some(generated.get(step)? * share(step)?));
+        Column::of(values)
+    };
+    let at = |values: &[Option<f64>], step: usize| values.get(step).copied().flatten();
+    // Of a request that its client gave up, the engine has counted the tokens. How many they were
+    // it does not tell, so its requests are taken to be as long as the others.
+    let delivered = |step: usize| {
+        let all = at(&one.requests, step)?;
+        let aborted: f64 = if one.aborted.is_empty() { 0.0 } else { at(&one.aborted, step)? };
+        Some(if all > 0.0 { (1.0 - aborted / all).clamp(0.0, 1.0) } else { 1.0 })
+    };
+    let never_preempted =
+        !one.preemptions.is_empty() && one.preemptions.iter().all(|value| *value == Some(0.0));
+    let recomputed = match column(&one.recomputed) {
+        Column::Missing if never_preempted => Column::Constant(0.0),
+        column => column,
+    };
+    Replica {
+        name: one.instance.clone(),
+        model: one.model.clone().unwrap_or_default(),
+        settings: one.engine.clone().unwrap_or_default(),
+        prompt: column(&one.prompt),
+        // An engine without a prefix cache counts no hits.
+        cached: if one.cached.is_empty() { Column::Constant(0.0) } else { column(&one.cached) },
+        requests: column(&one.requests),
+        recomputed,
+        rejected_drafts: column(&one.rejected_drafts),
+        delivered: each(&delivered),
+        within_slo: each(&|step| Some(delivered(step)? * one.within_slo?)),
+        prefill_s: column(&one.prefill_s),
+        decode_s: column(&one.decode_s),
+        generated,
+        ..Replica::default()
+    }
+}
+
+/// Holders, each once.
+struct Owners {
+    list: Vec<Owner>,
+    known: BTreeMap<(String, String, Option<String>), usize>,
+    /// Place of the replica in each pod.
+    in_pod: BTreeMap<(String, String), usize>,
+}
+
+impl Owners {
+    fn new(replicas: &[BillReplica]) -> Self {
+        let in_pod = replicas.iter().enumerate().filter_map(|(at, one)| {
+            let pod = one.pod.clone()?;
+            Some(((one.namespace.clone().unwrap_or_default(), pod), at))
+        });
+        Self { list: Vec::new(), known: BTreeMap::new(), in_pod: in_pod.collect() }
+    }
+
+    fn claim(&mut self, hold: &Hold, replicas: &[BillReplica]) -> Claim {
+        let pod = (hold.namespace.clone(), hold.pod.clone());
+        let replica = self.in_pod.get(&pod).copied();
+        let key = (pod.0, pod.1, hold.team.clone());
+        let next = self.list.len();
+        let owner = *self.known.entry(key).or_insert(next);
+        if owner == next {
+            let model = replica.and_then(|at| replicas.get(at)).and_then(|one| one.model.clone());
+            self.list.push(Owner {
+                namespace: Some(hold.namespace.clone()).filter(|name| !name.is_empty()),
+                pod: Some(hold.pod.clone()),
+                team: hold.team.clone(),
+                model,
+                replica,
+                ..Owner::default()
+            });
+        }
+        let loaded = match replica.and_then(|at| replicas.get(at)) {
+            // Its page is there once the model is loaded and the engine answers.
+            Some(one) => Column::of(one.up.iter().map(|up| Some(f64::from(u8::from(*up))))),
+            None => Column::Constant(1.0),
+        };
+        Claim {
+            owner,
+            first: hold.first,
+            end: hold.end,
+            requested: 1.0,
+            loaded,
+            ..Claim::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Ledger, Options, State};
+    use crate::price::PriceBook;
+
+    const PERIOD: Period = Period { start_ms: 1_767_225_600_000, step_ms: 60_000, steps: 10 };
+
+    fn hold(pod: &str, first: usize, end: usize) -> Hold {
+        Hold { first, end, namespace: "n".to_owned(), pod: pod.to_owned(), ..Hold::default() }
+    }
+
+    fn gpu(id: &str, holds: Vec<Hold>, utilization: Option<f64>) -> BillGpu {
+        BillGpu {
+            id: id.to_owned(),
+            model: Some("NVIDIA H100 80GB HBM3".to_owned()),
+            seen: vec![true; 10],
+            utilization: vec![utilization; 10],
+            holds,
+            names_holders: true,
+            ..BillGpu::default()
+        }
+    }
+
+    fn ledger(bill: &BillWorld) -> Ledger {
+        let facts = Facts::from_bill(&PERIOD, bill, &Terms::default());
+        assert_eq!(facts.problems(), Vec::new());
+        Ledger::build(&facts, &PriceBook::embedded(), &Options::default())
+    }
+
+    #[test]
+    fn every_second_has_the_state_that_the_facts_tell() {
+        let replica = BillReplica {
+            instance: "n:8000".to_owned(),
+            namespace: Some("n".to_owned()),
+            pod: Some("engine".to_owned()),
+            model: Some("m".to_owned()),
+            // It loads for two minutes.
+            up: [vec![false; 2], vec![true; 8]].concat(),
+            generated: [vec![None; 2], vec![Some(100.0); 8]].concat(),
+            prompt: [vec![None; 2], vec![Some(50.0); 8]].concat(),
+            requests: [vec![None; 2], vec![Some(10.0); 8]].concat(),
+            aborted: [vec![None; 2], vec![Some(1.0); 8]].concat(),
+            within_slo: Some(0.5),
+            ..BillReplica::default()
+        };
+        let mut trained = gpu("b", vec![hold("train", 0, 4)], Some(0.0));
+        trained.utilization[..4].fill(Some(1.0));
+        let mut silent = gpu("d", Vec::new(), Some(0.0));
+        silent.seen = vec![false; 10];
+        let bill = BillWorld {
+            gpus: vec![
+                gpu("a", vec![hold("engine", 0, 10)], Some(0.0)),
+                trained,
+                gpu("c", Vec::new(), Some(0.0)),
+                silent,
+            ],
+            replicas: vec![replica],
+            notes: Vec::new(),
+        };
+        let ledger = ledger(&bill);
+        let total = ledger.total();
+        let minutes = |state: State| (total.seconds_in(state) / 60.0).round();
+        assert_eq!(minutes(State::HeldCold), 2.0, "the engine loads");
+        assert_eq!(minutes(State::HeldIdle), 8.0);
+        assert_eq!(
+            minutes(State::UnknownUse),
+            4.0,
+            "what the job's work was good for, nobody says"
+        );
+        assert_eq!(minutes(State::Unallocated), 16.0);
+        assert!((total.gpu_s() - 2400.0).abs() < 1e-9, "the silent GPU's seconds are there too");
+        assert!(ledger.reconciliation().holds());
+        let useful = ledger.replicas[0].useful;
+        let tokens = |level: usize| useful[level].map(|counted| counted.value.round());
+        assert_eq!((tokens(0), tokens(1), tokens(2)), (Some(800.0), Some(720.0), Some(360.0)));
+        assert_eq!((tokens(3), tokens(4)), (None, None), "nobody knows");
+    }
+}

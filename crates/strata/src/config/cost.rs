@@ -1,0 +1,139 @@
+//! `[cost]`: what GPUs cost and what a useful token is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strata_cost::facts::Terms;
+use strata_cost::ledger;
+use strata_cost::price::Term;
+use strata_cost::unit::Energy;
+use strata_cost::useful::Level;
+use strata_model::Problem;
+use strata_model::text::parse_duration;
+
+/// The ledger: prices, and what counts as useful.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CostOptions {
+    /// Whether GPU seconds are priced.
+    pub(crate) enabled: bool,
+    /// The one currency of the ledger, an ISO 4217 code. Prices in another are not used.
+    pub(crate) currency: String,
+    /// A file of your own prices, `[[price]]` rows in TOML; they are asked before the published ones.
+    pub(crate) prices: Option<PathBuf>,
+    /// Who rents the GPUs out, as the price rows name it.
+    pub(crate) provider: Option<String>,
+    /// Region of nodes that do not say where they are.
+    pub(crate) region: Option<String>,
+    /// How GPUs are paid for: `on_demand`, `spot`, `reserved_1y`, `reserved_3y` or `owned`.
+    pub(crate) term: Option<String>,
+    /// From which level on a token is useful: `generated` (U0), `delivered` (U1) or `within_slo` (U2).
+    pub(crate) useful: String,
+    /// How long a first token may take for its request to be within its objective, for example "1s".
+    pub(crate) ttft_objective: String,
+    /// Energy of a whole node over that of its GPUs, for example 1.3.
+    pub(crate) node_over_gpus: Option<f64>,
+    /// Energy of the building over that of its nodes (PUE), for example 1.2.
+    pub(crate) pue: Option<f64>,
+    /// Grams of CO2 for a kilowatt-hour of the grid.
+    pub(crate) grams_per_kwh: Option<f64>,
+}
+
+impl Default for CostOptions {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            currency: "USD".to_owned(),
+            prices: None,
+            provider: None,
+            region: None,
+            term: None,
+            useful: "delivered".to_owned(),
+            ttft_objective: "1s".to_owned(),
+            node_over_gpus: None,
+            pue: None,
+            grams_per_kwh: None,
+        }
+    }
+}
+
+/// [`CostOptions`] checked. The price file is read when the program starts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CostSettings {
+    pub(crate) enabled: bool,
+    pub(crate) prices: Option<PathBuf>,
+    pub(crate) terms: Terms,
+    pub(crate) ledger: ledger::Options,
+    pub(crate) ttft_objective: Duration,
+    pub(crate) energy: Energy,
+}
+
+/// Words for the levels that an engine's counters can tell.
+const LEVELS: [(&str, Level); 3] = [
+    ("generated", Level::Generated),
+    ("delivered", Level::Delivered),
+    ("within_slo", Level::WithinSlo),
+];
+
+impl CostOptions {
+    /// Read and check.
+    ///
+    /// # Errors
+    /// All problems, each naming its field.
+    pub(crate) fn validate(&self) -> Result<CostSettings, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let code = &self.currency;
+        if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            problems.push(Problem::new("currency", format!("{code:?} is no code like USD or EUR")));
+        }
+        let term = self.term.as_ref().and_then(|word| {
+            let known = Term::ALL.iter().find(|(name, _)| name == word);
+            if known.is_none() {
+                let names: Vec<_> = Term::ALL.iter().map(|(name, _)| *name).collect();
+                let message = format!("{word:?} is none of {}", names.join(", "));
+                problems.push(Problem::new("term", message));
+            }
+            known.map(|(_, term)| *term)
+        });
+        let level = LEVELS.iter().find(|(name, _)| *name == self.useful).map(|(_, level)| *level);
+        if level.is_none() {
+            let names = LEVELS.map(|(name, _)| name).join(", ");
+            problems.push(Problem::new("useful", format!("{:?} is none of {names}", self.useful)));
+        }
+        let ttft_objective = match parse_duration(&self.ttft_objective) {
+            Ok(limit) if !limit.is_zero() => limit,
+            Ok(_) => {
+                problems.push(Problem::new("ttft_objective", "must not be 0"));
+                Duration::ZERO
+            }
+            Err(message) => {
+                problems.push(Problem::new("ttft_objective", message));
+                Duration::ZERO
+            }
+        };
+        let factors = [("node_over_gpus", self.node_over_gpus), ("pue", self.pue)];
+        for (field, value) in factors {
+            if value.is_some_and(|value| !(1.0..=10.0).contains(&value)) {
+                problems.push(Problem::new(field, "must be from 1 to 10"));
+            }
+        }
+        if self.grams_per_kwh.is_some_and(|grams| !(0.0..=5000.0).contains(&grams)) {
+            problems.push(Problem::new("grams_per_kwh", "must be from 0 to 5000"));
+        }
+        let Some(level) = level.filter(|_| problems.is_empty()) else { return Err(problems) };
+        Ok(CostSettings {
+            enabled: self.enabled,
+            prices: self.prices.clone(),
+            terms: Terms { provider: self.provider.clone(), region: self.region.clone(), term },
+            ledger: ledger::Options { currency: self.currency.clone(), level },
+            ttft_objective,
+            energy: Energy {
+                node_over_gpus: self.node_over_gpus,
+                pue: self.pue,
+                grams_per_kwh: self.grams_per_kwh,
+            },
+        })
+    }
+}

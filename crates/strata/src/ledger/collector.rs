@@ -1,0 +1,152 @@
+//! The ledger's own series: every minute what the last minute cost, and what an hour says of the
+//! price of a token.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use strata_collect::{CollectError, Collector, Harvest};
+use strata_cost::ledger::{Dimension, Ledger};
+use strata_cost::metrics::{Point, points};
+use strata_cost::unit::{fleet, models, waste};
+use strata_model::catalog::Catalog;
+use strata_model::sink::BoxFuture;
+use strata_model::{
+    Batch, Fault, FaultCode, Labels, Layer, METRIC_NAME, MetricKind, SourceKind, SourceState,
+};
+use strata_world::bill::Period;
+
+use super::{Account, LedgerService, STEP_MS};
+
+/// Unit costs are of the last hour: a split between token classes needs some dozen steps.
+const HOUR_STEPS: usize = 60;
+/// Samples of a minute have arrived when it is over for so long.
+const LAG_MS: i64 = 20_000;
+/// Minutes that are caught up with after a pause; older ones are not counted.
+const BEHIND_MAX: i64 = 10;
+
+/// Writes `cost.*`.
+pub(crate) struct LedgerCollector {
+    service: Arc<LedgerService>,
+    source: Arc<str>,
+    /// The end of the last minute that was counted.
+    counted_ms: Option<i64>,
+    totals: BTreeMap<Labels, f64>,
+}
+
+impl LedgerCollector {
+    /// A collector over the service's engine.
+    pub(crate) fn new(service: Arc<LedgerService>) -> Self {
+        let source = Arc::from("strata/ledger");
+        Self { service, source, counted_ms: None, totals: BTreeMap::new() }
+    }
+
+    async fn read(&mut self, at_ms: i64) -> Result<Harvest, CollectError> {
+        let end_ms = (at_ms - LAG_MS).div_euclid(STEP_MS) * STEP_MS;
+        let hour = self.service.account(before(end_ms, HOUR_STEPS)).await;
+        if hour.ledger.gpus.is_empty() {
+            return Err(nothing(&hour));
+        }
+        let mut batch = Batch::new(Arc::clone(&self.source));
+        for point in self.points(&hour.ledger) {
+            if !is_counter(point.metric)
+                && let Some(labels) = labels(&point)
+            {
+                batch.push(&labels, at_ms, point.value);
+            }
+        }
+        let behind = self.counted_ms.map_or(1, |counted| (end_ms - counted) / STEP_MS);
+        if behind > 0 {
+            let steps = usize::try_from(behind.min(BEHIND_MAX)).unwrap_or(1);
+            let minutes = self.service.account(before(end_ms, steps)).await;
+            for point in self.points(&minutes.ledger) {
+                if is_counter(point.metric)
+                    && let Some(labels) = labels(&point)
+                {
+                    *self.totals.entry(labels).or_default() += point.value;
+                }
+            }
+            self.counted_ms = Some(end_ms);
+        }
+        for (labels, total) in &self.totals {
+            batch.push(labels, at_ms, *total);
+        }
+        let faults = hour.notes.iter().take(3);
+        let faults = faults.map(|note| Fault::new(FaultCode::Malformed, note.clone())).collect();
+        Ok(Harvest { batch, faults })
+    }
+
+    /// Everything that a ledger says, the whole fleet at the level that counts as useful.
+    fn points(&self, ledger: &Ledger) -> Vec<Point> {
+        let units = models(ledger, &self.service.settings.energy);
+        let mut all = points(ledger, &units, &waste(ledger, Dimension::Team));
+        let level = ledger.options.level;
+        if let Some(Some(cost)) = fleet(ledger).per_useful_token.get(level.place()) {
+            all.push(Point {
+                metric: "cost.per_useful_token",
+                attributes: vec![
+                    ("level", level.name().to_owned()),
+                    ("currency", ledger.options.currency.clone()),
+                ],
+                value: cost.cost,
+            });
+        }
+        all
+    }
+}
+
+fn before(end_ms: i64, steps: usize) -> Period {
+    Period { start_ms: end_ms - STEP_MS * steps as i64, step_ms: STEP_MS, steps }
+}
+
+fn nothing(account: &Account) -> CollectError {
+    let told = account.notes.first().cloned();
+    CollectError {
+        fault: Fault::new(
+            FaultCode::Unsupported,
+            told.unwrap_or_else(|| "no GPU was seen in the last hour".to_owned()),
+        ),
+        state: SourceState::Absent,
+        hint: "costs come with GPU telemetry: see layer L1".to_owned(),
+    }
+}
+
+fn is_counter(metric: &str) -> bool {
+    Catalog::builtin().metric(metric).is_some_and(|metric| metric.kind == MetricKind::Counter)
+}
+
+fn labels(point: &Point) -> Option<Labels> {
+    let name = &Catalog::builtin().metric(point.metric)?.prometheus;
+    let mut builder = Labels::empty().to_builder();
+    builder.set(METRIC_NAME, name).set("job", "strata");
+    for (name, value) in point.attributes.iter().filter(|(_, value)| !value.is_empty()) {
+        builder.set(name, value);
+    }
+    Some(builder.build())
+}
+
+impl Collector for LedgerCollector {
+    fn id(&self) -> &str {
+        &self.source
+    }
+
+    fn kind(&self) -> SourceKind {
+        SourceKind::Native
+    }
+
+    fn layer(&self) -> Option<Layer> {
+        Some(Layer::L8Cost)
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_millis(STEP_MS as u64)
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(45)
+    }
+
+    fn collect(&mut self, at_ms: i64) -> BoxFuture<'_, Result<Harvest, CollectError>> {
+        Box::pin(self.read(at_ms))
+    }
+}
