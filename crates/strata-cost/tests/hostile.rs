@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 use strata_cost::budget::{Budget, Spending};
-use strata_cost::facts::{Claim, Column, Facts, Gpu, Owner, Replica, TenantUse};
+use strata_cost::facts::{Claim, Column, Facts, Gpu, Owner, Replica, Role, TenantUse};
 use strata_cost::ledger::{Dimension, Ledger, Options};
 use strata_cost::price::{PriceBook, Wanted, opencost_csv};
 use strata_cost::provider::{Dialect, PriceMap, buckets};
-use strata_cost::unit::{Energy, models, tenants, waste};
+use strata_cost::unit::{Energy, TenantLine, models, tenants, waste};
 use strata_cost::useful::Level;
 use strata_cost::{csv, focus, metrics, time};
 
@@ -78,7 +78,7 @@ proptest! {
             }
         }
         let replicas: f64 = ledger.by_replica().iter().flat_map(|line| line.money).sum();
-        let tenants: f64 = tenants(&ledger).iter().map(|line| line.amount()).sum();
+        let tenants: f64 = tenants(&ledger).iter().map(TenantLine::amount).sum();
         prop_assert!((replicas - tenants).abs() <= 1e-9 * ledger.bill.money, "{replicas} {tenants}");
         let lines = waste(&ledger, Dimension::Team);
         prop_assert!(lines.iter().all(|line| line.gpu_s > 0.0 && line.money >= 0.0));
@@ -136,11 +136,7 @@ fn replica() -> impl Strategy<Value = Replica> {
         |((prompt, cached, generated, requests, recomputed), useful, model, role)| Replica {
             name: "r".into(),
             model: format!("m{model}"),
-            role: [
-                Default::default(),
-                strata_cost::facts::Role::Prefill,
-                strata_cost::facts::Role::Decode,
-            ][role],
+            role: [Role::Whole, Role::Prefill, Role::Decode][role],
             prompt,
             cached,
             generated,
