@@ -1,5 +1,7 @@
 //! Budgets: what is left, when it is used up, whether it burns too fast.
 
+use crate::facts::{MAX_START_MS, MAX_STEP_MS, MAX_STEPS};
+
 /// A budget for a span of time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
@@ -68,13 +70,21 @@ pub struct Standing {
     pub burning: Vec<BurnRule>,
 }
 
+/// Span of a budget at most: ten years, walked hour by hour.
+const MAX_SPAN_MS: i64 = 10 * 366 * 24 * HOUR_MS;
 const HOUR_MS: i64 = 3_600_000;
 const WEEK_HOURS: usize = 168;
 
 impl Budget {
-    /// How it stands after `spending`, whose end is now. None for a budget or steps without length.
+    /// How it stands after `spending`, whose end is now. None for a budget or steps without length, or
+    /// longer than ten years and [`MAX_STEPS`].
     pub fn standing(&self, spending: Spending<'_>) -> Option<Standing> {
-        let sound = self.end_ms > self.start_ms && spending.step_ms > 0;
+        let bounded = |at: i64| (-MAX_START_MS..=MAX_START_MS).contains(&at);
+        let sound = self.end_ms > self.start_ms
+            && self.end_ms.saturating_sub(self.start_ms) <= MAX_SPAN_MS
+            && (1..=MAX_STEP_MS).contains(&spending.step_ms)
+            && spending.steps.len() <= MAX_STEPS
+            && [self.start_ms, self.end_ms, spending.start_ms].into_iter().all(bounded);
         if !(sound && self.amount > 0.0 && self.amount.is_finite()) {
             return None;
         }

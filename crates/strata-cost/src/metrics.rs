@@ -1,15 +1,15 @@
 //! The ledger as points of canonical metrics, for whoever writes or serves series.
 //!
 //! Names are the catalog's; a test holds every point against it. Counters are the totals of the
-//! ledger's period: a writer adds them up over periods that do not overlap.
+//! ledger's period: a writer adds them up over periods that do not overlap. Rates are means over the
+//! period. The cost of a useful token of everything has no model, that of a model has its own.
 
 use std::collections::BTreeSet;
 
 use crate::ledger::{Dimension, Ledger, Line, State};
 use crate::split::Class;
-use crate::sum::sum;
 use crate::time::day;
-use crate::unit::{Boundary, Units, WasteLine};
+use crate::unit::{Boundary, Units, WasteLine, fleet};
 use crate::useful::Level;
 
 /// One value of a canonical metric.
@@ -31,6 +31,12 @@ pub fn points(ledger: &Ledger, units: &[Units], waste: &[WasteLine]) -> Vec<Poin
     for line in waste {
         let team = ("team", line.owner.clone());
         points.money("cost.waste", line.money, [("cause", line.cause.name().to_owned()), team]);
+    }
+    for (level, cost) in Level::ALL.into_iter().zip(fleet(ledger, units)) {
+        if let Some(cost) = cost {
+            let level = ("level", level.name().to_owned());
+            points.money("cost.per_useful_token", cost.cost, [level]);
+        }
     }
     for units in units {
         points.tokens(units);
@@ -92,6 +98,7 @@ impl Points {
     }
 
     fn states(&mut self, ledger: &Ledger) {
+        let period_s = (ledger.end_ms() - ledger.start_ms) as f64 / 1000.0;
         for ((namespace, model), line) in ledger.by_two(Dimension::Namespace, Dimension::Model) {
             for state in State::ALL {
                 let seconds = line.seconds_in(state);
@@ -109,20 +116,15 @@ impl Points {
                 // A line of which a part has no price has an amount for the other part only: the
                 // seconds are told, the money is not.
                 if line.unpriced_s <= 0.0 {
-                    self.money("cost.amount", line.money_in(state), labels());
+                    let money = line.money_in(state);
+                    self.money("cost.amount", money, labels());
+                    self.money("cost.rate", money / period_s, labels());
                 }
             }
         }
         let idle = |line: &Line| line.money_in(State::HeldIdle) + line.money_in(State::Unallocated);
         for line in ledger.by(Dimension::Team).iter().filter(|line| line.unpriced_s <= 0.0) {
             self.money("cost.idle", idle(line), [("team", line.key.clone())]);
-        }
-        if let Some(step) = ledger.series.last().filter(|_| ledger.bill.unpriced_s <= 0.0) {
-            let step_s = ledger.step_ms as f64 / 1000.0;
-            for (state, money) in State::ALL.into_iter().zip(step.money) {
-                self.money("cost.rate", money / step_s, [("bucket", state.name().to_owned())]);
-            }
-            debug_assert!(sum(step.money) >= 0.0, "prices are not negative");
         }
     }
 

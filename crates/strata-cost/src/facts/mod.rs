@@ -19,6 +19,10 @@ use crate::price::Wanted;
 
 /// Steps of a period at most: a year in steps of five minutes.
 pub const MAX_STEPS: usize = 105_408;
+/// Length of a step at most, ms: a month.
+pub const MAX_STEP_MS: i64 = 31 * 86_400_000;
+/// Distance of a period from 1970 at most, ms: some six thousand years.
+pub const MAX_START_MS: i64 = 200_000_000_000_000;
 /// GPUs or slices at most.
 pub const MAX_GPUS: usize = 200_000;
 
@@ -191,8 +195,11 @@ impl Facts {
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut wrong = |path: String, message: &str| problems.push(Problem::new(path, message));
-        if self.step_ms <= 0 {
-            wrong("step_ms".into(), "not above zero");
+        if !(1..=MAX_STEP_MS).contains(&self.step_ms) {
+            wrong("step_ms".into(), "not above zero and up to 31 days");
+        }
+        if !(-MAX_START_MS..=MAX_START_MS).contains(&self.start_ms) {
+            wrong("start_ms".into(), "not in the calendar");
         }
         if self.steps > MAX_STEPS {
             wrong("steps".into(), "too many: widen the step or shorten the period");

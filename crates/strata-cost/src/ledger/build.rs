@@ -107,7 +107,7 @@ impl Ledger {
     /// [`Ledger::problems`] and counted as unknown, what has no price in [`Bill::unpriced_s`].
     pub fn build(facts: &Facts, book: &PriceBook, options: &Options) -> Self {
         let problems = facts.problems();
-        let fatal = ["step_ms", "steps", "gpus"];
+        let fatal = ["start_ms", "step_ms", "steps", "gpus"];
         let empty = Facts::default();
         let refused = problems.iter().any(|problem| fatal.contains(&problem.path.as_str()));
         let facts = if refused { &empty } else { facts };

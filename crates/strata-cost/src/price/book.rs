@@ -13,8 +13,10 @@ use super::{Origin, Price, embedded, parse, validate};
 pub struct PriceBook {
     rows: Vec<Price>,
     by_sku: BTreeMap<String, Vec<usize>>,
-    /// Rows that name no GPU: they price nodes or labels.
-    without_sku: Vec<usize>,
+    /// Of the rows that name no GPU, those of a label. A cloud's file has one for each node.
+    by_label: BTreeMap<(String, String), Vec<usize>>,
+    /// The others, by type of node.
+    by_node: BTreeMap<String, Vec<usize>>,
 }
 
 /// A price file that cannot be used as it is.
@@ -53,10 +55,16 @@ impl PriceBook {
     pub fn extend(&mut self, rows: Vec<Price>) {
         for price in rows {
             let at = self.rows.len();
-            match &price.gpu {
-                Some(gpu) => self.by_sku.entry(gpu.clone()).or_default().push(at),
-                None => self.without_sku.push(at),
-            }
+            let places = match (&price.gpu, &price.selector, &price.node) {
+                (Some(gpu), ..) => self.by_sku.entry(gpu.clone()).or_default(),
+                (None, Some((key, value)), _) => {
+                    self.by_label.entry(lookup::label(key, value)).or_default()
+                }
+                (None, None, Some(node)) => self.by_node.entry(node.to_lowercase()).or_default(),
+                // A row about nothing prices nothing.
+                (None, None, None) => continue,
+            };
+            places.push(at);
             self.rows.push(price);
         }
     }
@@ -68,7 +76,10 @@ impl PriceBook {
 
     /// The price of what is wanted at `at_ms`, in `currency`, or why there is none.
     pub fn quote(&self, wanted: &Wanted, currency: &str, at_ms: i64) -> Result<Quote, Unpriced> {
-        lookup::quote(&self.candidates(wanted), wanted, currency, at_ms)
+        let fitting = self.fitting(wanted);
+        let timely: Vec<&Price> =
+            fitting.iter().copied().filter(|price| price.holds_at(at_ms)).collect();
+        lookup::choose(&timely, !fitting.is_empty(), wanted, currency)
     }
 
     /// The prices of a period: `(first instant, price)` in order, the first at `start_ms`.
@@ -79,23 +90,41 @@ impl PriceBook {
         start_ms: i64,
         end_ms: i64,
     ) -> Vec<(i64, Result<Quote, Unpriced>)> {
-        let candidates = self.candidates(wanted);
+        let mut waiting = self.fitting(wanted);
+        let is_known = !waiting.is_empty();
         let mut edges = vec![start_ms];
-        for price in &candidates {
+        for price in &waiting {
             let inside = |at: &i64| *at > start_ms && *at < end_ms;
             edges.extend([price.from_ms, price.until_ms].into_iter().flatten().filter(inside));
         }
         edges.sort_unstable();
         edges.dedup();
-        let quote = |at| (at, lookup::quote(&candidates, wanted, currency, at));
-        edges.into_iter().map(quote).collect()
+        // The first to hold is taken last: each row enters and leaves once, however many there are.
+        waiting.sort_by_key(|price| std::cmp::Reverse(price.from_ms.unwrap_or(i64::MIN)));
+        let mut timely: Vec<&Price> = Vec::new();
+        let mut timeline = Vec::with_capacity(edges.len());
+        for at in edges {
+            let begun = |price: &mut &Price| price.from_ms.is_none_or(|from| from <= at);
+            timely.extend(std::iter::from_fn(|| waiting.pop_if(begun)));
+            timely.retain(|price| price.holds_at(at));
+            timeline.push((at, lookup::choose(&timely, is_known, wanted, currency)));
+        }
+        timeline
     }
 
-    fn candidates(&self, wanted: &Wanted) -> Vec<&Price> {
-        let named = wanted.gpu.as_ref().and_then(|gpu| self.by_sku.get(gpu));
-        let all = named.into_iter().flatten().chain(&self.without_sku);
-        all.filter_map(|at| self.rows.get(*at))
-            .filter(|price| lookup::may_fit(price, wanted))
-            .collect()
+    /// Rows that can price what is wanted at some time, in the order they came.
+    fn fitting(&self, wanted: &Wanted) -> Vec<&Price> {
+        let labels = wanted.labels.iter().map(|(key, value)| lookup::label(key, value));
+        let by_label = labels.filter_map(|label| self.by_label.get(&label)).flatten();
+        let by_sku = wanted.gpu.as_ref().and_then(|gpu| self.by_sku.get(gpu));
+        let by_node = wanted.node.as_ref().and_then(|node| self.by_node.get(&node.to_lowercase()));
+        let all = by_sku.into_iter().chain(by_node).flatten().chain(by_label);
+        let mut places: Vec<usize> = all.copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        let rows = places.into_iter().filter_map(|at| self.rows.get(at));
+        let fits =
+            |price: &&Price| lookup::may_fit(price, wanted) && lookup::may_price(price, wanted);
+        rows.filter(fits).collect()
     }
 }

@@ -47,7 +47,7 @@ pub struct Quote {
 impl Quote {
     /// Days between the price's date and `now_ms`.
     pub fn age_days(&self, now_ms: i64) -> f64 {
-        (now_ms - self.date_ms).max(0) as f64 / crate::time::DAY_MS as f64
+        now_ms.saturating_sub(self.date_ms).max(0) as f64 / crate::time::DAY_MS as f64
     }
 }
 
@@ -87,7 +87,7 @@ pub enum Unpriced {
 
 /// Whether a row can price what is wanted at all, whatever the time and currency.
 pub(super) fn may_fit(price: &Price, wanted: &Wanted) -> bool {
-    let label = |(key, value): &(String, String)| label_matches(wanted, key, value);
+    let labelled = |(key, value): &(String, String)| has_label(wanted, key, value);
     let same = |row: Option<&String>, known: Option<&String>| match (row, known) {
         (Some(row), Some(known)) => row.eq_ignore_ascii_case(known),
         _ => true,
@@ -96,52 +96,61 @@ pub(super) fn may_fit(price: &Price, wanted: &Wanted) -> bool {
     price.gpu.as_ref().is_none_or(|gpu| wanted.gpu.as_ref() == Some(gpu))
         && (price.node.is_none() || wanted.node.is_some() || price.reference)
         && same(price.node.as_ref(), wanted.node.as_ref())
-        && price.selector.as_ref().is_none_or(label)
+        && price.selector.as_ref().is_none_or(labelled)
         && same(price.provider.as_ref(), wanted.provider.as_ref())
         && same(price.region.as_ref(), wanted.region.as_ref())
         && (price.term.is_none() || wanted.term.is_none() || price.term == wanted.term)
 }
 
-/// Cloud price files write the path of a field: `metadata.labels.<label>`.
-fn label_matches(wanted: &Wanted, key: &str, value: &str) -> bool {
+/// A label as rows and nodes are matched by: cloud price files write the path of the field,
+/// `metadata.labels.<label>`, and compare values without regard to case.
+pub(super) fn label(key: &str, value: &str) -> (String, String) {
     let short = key
         .strip_prefix("metadata.labels.")
         .or_else(|| key.strip_prefix("metadata.annotations."))
         .unwrap_or(key);
-    let found = wanted.labels.get(key).or_else(|| wanted.labels.get(short));
-    found.is_some_and(|found| found.eq_ignore_ascii_case(value))
+    (short.to_owned(), value.to_lowercase())
 }
 
-pub(super) fn quote(
-    candidates: &[&Price],
+fn has_label(wanted: &Wanted, key: &str, value: &str) -> bool {
+    let asked = label(key, value);
+    wanted.labels.iter().any(|(key, value)| label(key, value) == asked)
+}
+
+/// Whether a row that fits may be used. Published figures stand in only where they were chosen to, or
+/// name the very provider; a price of energy alone is no price of a GPU.
+pub(super) fn may_price(price: &Price, wanted: &Wanted) -> bool {
+    price.kind != PriceKind::PowerOnly
+        && (price.origin != Origin::Embedded
+            || price.reference
+            || (price.provider.is_some() && wanted.provider.is_some()))
+}
+
+/// Chooses among the rows that fit and hold at one time; `others` says whether there are some that
+/// hold at another.
+pub(super) fn choose(
+    timely: &[&Price],
+    others: bool,
     wanted: &Wanted,
     currency: &str,
-    at_ms: i64,
 ) -> Result<Quote, Unpriced> {
     let name = || wanted.gpu.clone().or_else(|| wanted.node.clone()).unwrap_or_else(unnamed);
-    // Published figures stand in only where they were chosen to, or name the very provider.
-    let serious = |price: &&Price| {
-        price.origin != Origin::Embedded
-            || price.reference
-            || (price.provider.is_some() && wanted.provider.is_some())
+    let Some(foreign) = timely.first() else {
+        return Err(if others { Unpriced::NoPeriod(name()) } else { Unpriced::NoRow(name()) });
     };
-    let fitting: Vec<&Price> = candidates.iter().copied().filter(serious).collect();
-    if fitting.is_empty() {
-        return Err(Unpriced::NoRow(name()));
-    }
-    let timely: Vec<&Price> = fitting.into_iter().filter(|price| price.holds_at(at_ms)).collect();
-    let Some(foreign) = timely.first() else { return Err(Unpriced::NoPeriod(name())) };
-    let found = foreign.currency.clone();
-    let known: Vec<&Price> =
-        timely.into_iter().filter(|price| price.currency == currency).collect();
-    let Some(best) =
-        known.iter().copied().max_by(|one, other| rank(one, wanted).cmp(&rank(other, wanted)))
-    else {
+    let known = || timely.iter().copied().filter(|price| price.currency == currency);
+    let order = |price: &Price| (rank(price, wanted), price.confidence, price.date_ms);
+    let Some(best) = known().max_by(|one, other| order(one).cmp(&order(other))) else {
+        let found = foreign.currency.clone();
         return Err(Unpriced::OtherCurrency { gpu: name(), found, wanted: currency.to_owned() });
     };
-    let rival = known
-        .iter()
-        .find(|other| rank(other, wanted) == rank(best, wanted) && other.per_hour != best.per_hour);
+    // A later statement about the same thing replaces an earlier one; two about different things
+    // that fit equally, two regions for one, do not.
+    let rival = known().find(|other| {
+        rank(other, wanted) == rank(best, wanted)
+            && scope(other) != scope(best)
+            && other.per_hour != best.per_hour
+    });
     if let Some(rival) = rival {
         let (one, other) = (best.source.clone(), rival.source.clone());
         return Err(Unpriced::Ambiguous { gpu: name(), one, other });
@@ -165,7 +174,13 @@ fn unnamed() -> String {
     "a GPU without a name".to_owned()
 }
 
-/// Who says it, how exactly it fits, how little is assumed, how sure and how new it is.
+/// What a row is about.
+fn scope(price: &Price) -> impl PartialEq + use<'_> {
+    let place = (&price.provider, &price.region, price.term);
+    (&price.gpu, &price.node, &price.selector, place)
+}
+
+/// Who says it, how exactly it fits, how little is assumed, and how near it is to what is paid.
 fn rank(price: &Price, wanted: &Wanted) -> impl Ord + use<> {
     let exact = [
         price.selector.is_some(),
@@ -176,7 +191,7 @@ fn rank(price: &Price, wanted: &Wanted) -> impl Ord + use<> {
         price.gpu.is_some(),
     ];
     let guesses = std::cmp::Reverse(assumed(price, wanted).len());
-    (price.origin, exact, guesses, price.confidence, price.date_ms)
+    (price.origin, exact, guesses, price.kind)
 }
 
 fn assumed(price: &Price, wanted: &Wanted) -> Vec<&'static str> {

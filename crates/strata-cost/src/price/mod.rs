@@ -189,7 +189,7 @@ impl Price {
 
     /// Days between the price's date and `now_ms`; zero for a date to come.
     pub fn age_days(&self, now_ms: i64) -> f64 {
-        (now_ms - self.date_ms).max(0) as f64 / crate::time::DAY_MS as f64
+        now_ms.saturating_sub(self.date_ms).max(0) as f64 / crate::time::DAY_MS as f64
     }
 }
 

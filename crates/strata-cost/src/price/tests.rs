@@ -112,6 +112,43 @@ fn a_label_is_more_than_a_type_and_a_type_more_than_a_region() {
 }
 
 #[test]
+fn a_newer_row_of_another_region_does_not_win_and_energy_is_no_price() {
+    let mut book = PriceBook::default();
+    let newer = row("gpu = \"H100\"\nregion = \"eu\"\nper_hour = 3").replace("04-01", "05-01");
+    let energy = row("gpu = \"H100\"\nper_hour = 0.2\nkind = \"power_only\"");
+    book.add_toml(&(row("gpu = \"H100\"\nregion = \"us\"\nper_hour = 2") + &newer + &energy))
+        .unwrap();
+    let quote = |wanted: &Wanted| book.quote(wanted, "USD", at("2026-06"));
+    assert!(matches!(quote(&h100()), Err(Unpriced::Ambiguous { .. })));
+    let asia = Wanted { region: Some("asia".into()), ..h100() };
+    assert!(matches!(quote(&asia), Err(Unpriced::NoRow(_))));
+}
+
+#[test]
+fn many_periods_are_walked_once() {
+    let mut book = PriceBook::default();
+    let rows: String = (0..200)
+        .map(|hour| {
+            let at = |hour: i64| crate::time::rfc3339(hour * 3_600_000);
+            row(&format!(
+                "gpu = \"H100\"\nper_hour = {hour}\nfrom = {}\nuntil = {}",
+                at(hour),
+                at(hour + 1)
+            ))
+        })
+        .collect();
+    book.add_toml(&rows).unwrap();
+    let timeline = book.timeline(&h100(), "USD", 0, 300 * 3_600_000);
+    assert_eq!(timeline.len(), 201);
+    for (hour, (at, quote)) in timeline.iter().enumerate() {
+        assert_eq!(*at, hour as i64 * 3_600_000);
+        let price = quote.as_ref().ok().map(|quote| quote.per_gpu_hour);
+        assert_eq!(price, (hour < 200).then_some(hour as f64));
+        assert_eq!(*quote, book.quote(&h100(), "USD", *at));
+    }
+}
+
+#[test]
 fn a_price_changes_when_its_period_ends_and_is_unknown_outside() {
     let mut book = PriceBook::default();
     let text = row("gpu = \"H100\"\nper_hour = 2\nfrom = 2026-05-01\nuntil = 2026-06-01")

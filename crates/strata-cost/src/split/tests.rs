@@ -46,7 +46,7 @@ fn engine(seed: u64, spans: usize) -> (Vec<Observation>, Totals) {
 
 #[test]
 fn known_costs_are_recovered_and_the_intervals_cover_them() {
-    const SEEDS: u64 = 60;
+    const SEEDS: u64 = 50;
     let mut covered = [0_usize; CLASSES];
     let mut means = [0.0; CLASSES];
     for seed in 0..SEEDS {

@@ -5,6 +5,7 @@
 //! is taken for that part only.
 
 mod energy;
+mod fleet;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -14,6 +15,7 @@ mod waste;
 use std::collections::BTreeMap;
 
 pub use energy::{Boundary, Energy, EnergyUnits, MIN_METERED};
+pub use fleet::fleet;
 pub use tenants::{TenantLine, tenants};
 pub use training::{Training, TrainingUnits};
 pub use waste::{CacheLoss, WasteCause, WasteLine, cache_loss, waste};

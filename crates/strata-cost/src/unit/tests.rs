@@ -105,6 +105,33 @@ fn every_unit_cost_follows_from_money_and_counts() {
 }
 
 #[test]
+fn the_north_star_bears_everything_and_needs_every_model() {
+    let mut facts = facts();
+    let mut free = facts.gpus[0].clone();
+    free.claims.clear();
+    free.allocated = Column::Constant(0.0);
+    free.utilization = Column::Constant(0.0);
+    facts.gpus.push(free);
+    let star = |facts: &Facts, level: Level| {
+        let ledger = ledger(facts);
+        fleet(&ledger, &models(&ledger, &Energy::default()))[level.place()]
+    };
+    near(star(&facts, Level::Delivered).unwrap().cost, 3.0 / 3000.0);
+    let slo = star(&facts, Level::WithinSlo).unwrap();
+    near(slo.cost, 1.5 / 1000.0);
+    near(slo.covered, 0.5);
+    // A second model that counts nothing: its money is known, its tokens are not.
+    facts.replicas.push(Replica { model: "mute".into(), ..Replica::default() });
+    facts.owners.push(Owner { replica: Some(1), ..Owner::default() });
+    facts.gpus[1].claims[0].owner = 1;
+    assert_eq!(star(&facts, Level::Delivered), None);
+    facts.gpus[1].claims[0].owner = 0;
+    assert!(star(&facts, Level::Delivered).is_some());
+    facts.gpus[2].wanted.gpu = None;
+    assert_eq!(star(&facts, Level::Delivered), None);
+}
+
+#[test]
 fn saturation_is_what_the_busiest_steps_show() {
     let mut facts = facts();
     let steps = [[400.0; 8].as_slice(), &[4000.0; 2]].concat();
