@@ -16,6 +16,7 @@ use crate::own::{exposition, health, strata};
 use crate::pack::pack;
 use crate::pages::{self, assets};
 use crate::prometheus;
+use crate::reports;
 use crate::state::App;
 use strata_view::PageId;
 
@@ -61,9 +62,11 @@ pub(crate) fn main_router(app: &Arc<App>, rules: Guard, packed: bool) -> Router 
         .route("/otlp/v1/metrics", on("otlp_http", post(otlp_http::metrics)))
         .nest("/strata", strata::routes(app))
         .merge(pages::routes(app))
+        .merge(reports::routes(app, &reports::REPORTS))
         .fallback(prometheus::unknown);
     let router = Router::new()
         .nest("/api/v1", api)
+        .merge(reports::routes(app, &reports::OPENCOST))
         .route("/v1/metrics", on("otlp_http", post(otlp_http::metrics)))
         .route("/", on("web", get(assets::index)))
         .route("/web/{*path}", on("web", get(assets::file)))

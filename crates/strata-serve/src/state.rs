@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::ingest::Pool;
 use crate::options::ServeSettings;
+use crate::reports::ReportSource;
 
 /// The Prometheus name and help text of one of our own metrics, from the catalog.
 pub type OwnNames = Arc<dyn Fn(&str, MetricKind) -> (String, String) + Send + Sync>;
@@ -30,6 +31,8 @@ pub struct Parts {
     pub engine: Arc<dyn MetricsEngine>,
     /// Makes the pages; without one only the interfaces for programs are served.
     pub pages: Option<Arc<dyn PageSource>>,
+    /// Makes the documents of the ledger.
+    pub reports: Option<Arc<dyn ReportSource>>,
     pub sink: Arc<dyn Sink>,
     pub sources: SourceBook,
     pub meter: Meter,

@@ -53,6 +53,16 @@ pub fn scale(unit: &str, magnitude: f64) -> Scale {
             (1.0, String::new())
         }
         "{rate}" => (1.0, String::new()),
+        _ if money(unit).is_some() => {
+            let (code, per) = money(unit).unwrap_or_default();
+            match per {
+                // What a token costs is too small a number to be read, and so is a second.
+                "{token}" => (1e-6, format!("{code}/M tok")),
+                "s" => (1.0 / 3600.0, format!("{code}/h")),
+                "" => (1.0, code.to_owned()),
+                per => (1.0, format!("{code}/{}", per.replace(['{', '}'], ""))),
+            }
+        }
         _ => {
             let (divisor, prefix) = pick_prefix(unit, size);
             (divisor, format!("{prefix}{}", symbol(unit)).trim().to_owned())
@@ -124,6 +134,13 @@ fn small(size: f64) -> (f64, &'static str) {
     pick(&PREFIXES[5..], size)
 }
 
+/// The currency of a unit of money, and what the money is for: `USD/{token}`.
+fn money(unit: &str) -> Option<(&str, &str)> {
+    let (code, per) = unit.split_once('/').unwrap_or((unit, ""));
+    let known = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    known.then_some((code, per))
+}
+
 /// The written form of a unit behind a prefix.
 fn symbol(unit: &str) -> String {
     match unit {
@@ -150,6 +167,9 @@ mod tests {
         let check = |value: f64, unit: &str, expected: &str| {
             assert_eq!(text(Some(value), unit), expected, "{value} {unit}");
         };
+        check(0.000_001_83, "USD/{token}", "1.83 USD/M tok");
+        check(0.013_11, "EUR/s", "47.2 EUR/h");
+        check(1234.0, "USD", "1234 USD");
         check(0.912, "1", "91.2 %");
         check(1.0, "1", "100 %");
         check(0.0, "1", "0 %");

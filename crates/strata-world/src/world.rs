@@ -22,6 +22,8 @@ pub struct World {
     /// In order of (signal id, entity).
     pub spreads: Vec<Spread>,
     pub coverage: Coverage,
+    /// The currency of money in it, an ISO 4217 code; empty where nobody says.
+    pub currency: String,
     /// What must be said: a query that failed, a limit that cut something off.
     pub notes: Vec<String>,
 }
@@ -65,6 +67,14 @@ impl World {
         relation: Relation,
     ) -> impl Iterator<Item = &'a Edge> {
         self.edges.iter().filter(move |edge| edge.to == *to && edge.relation == relation)
+    }
+
+    /// A unit of a definition in the World's own currency: `USD/{token}`.
+    pub fn unit(&self, unit: &'static str) -> std::borrow::Cow<'static, str> {
+        if unit.contains("{currency}") && !self.currency.is_empty() {
+            return unit.replace("{currency}", &self.currency).into();
+        }
+        unit.into()
     }
 
     /// The signal of one thing, or with `None` of all in scope together.

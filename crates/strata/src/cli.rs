@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Show the eight layers on this terminal, live: the pages of a running strata.
     Top(TopArgs),
+    /// Show what was spent on whom, by state and token class; why it changed; export it.
+    Cost(CostArgs),
     /// List every source of data: its state, last success, samples, faults, and what to do.
     Sources(ServerArgs),
     /// Validate the configuration, then try every connection it names.
@@ -91,6 +93,45 @@ pub(crate) struct DemoArgs {
     /// Where data is stored [default: a temporary directory, removed at the end].
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// A period until now, of a server.
+#[derive(Debug, Args)]
+pub(crate) struct CostRange {
+    /// Length of the period until now.
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub(crate) since: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct CostArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<CostCommand>,
+    /// One or two of namespace, pod, team, app, model, tenant, replica, node, sku, gpu.
+    #[arg(long, value_name = "DIMENSIONS", default_value = "namespace,model")]
+    pub(crate) by: String,
+    #[command(flatten)]
+    pub(crate) range: CostRange,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CostCommand {
+    /// Why this period cost more or less than the one before it, as terms that add up.
+    Why(CostRange),
+    /// The period as rows of FOCUS, the `FinOps` Open Cost and Usage Specification, in CSV.
+    Export(CostExport),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CostExport {
+    /// The format.
+    #[arg(value_parser = ["focus"], default_value = "focus")]
+    pub(crate) format: String,
+    #[command(flatten)]
+    pub(crate) range: CostRange,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod clock;
 mod command;
 mod config;
 mod greeting;
+mod ledger;
 mod out;
 mod own;
 mod pages;
@@ -92,6 +93,7 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
         Command::Demo(arguments) => command::demo::run(arguments, out).await,
         Command::Query(arguments) => command::query::run(arguments, out, &clock).await,
         Command::Top(arguments) => command::top::run(arguments, out).await,
+        Command::Cost(arguments) => command::cost::run(arguments, out).await,
         Command::Sources(arguments) => command::sources::run(&arguments, out, &clock).await,
         Command::Check(arguments) => {
             let (settings, file) = config(arguments.config.as_deref())?;

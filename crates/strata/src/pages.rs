@@ -61,6 +61,8 @@ pub(crate) struct PageParts {
     pub(crate) sources: Sources,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) meter: Meter,
+    /// ISO 4217 code of the ledger's currency.
+    pub(crate) currency: String,
     pub(crate) simulated: bool,
 }
 
@@ -148,9 +150,10 @@ impl PageService {
             answers.newest = newest.await.ok();
         }
         let work = move || assemble(&plan, &answers);
-        let world = tokio::task::spawn_blocking(work)
+        let mut world = tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| internal(&format!("the page could not be put together: {error}")))?;
+        world.currency.clone_from(&self.parts.currency);
         if with_entities {
             let mut known = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= KEPT_MAX {

@@ -101,12 +101,19 @@ fn replica(one: &BillReplica) -> Replica {
         let aborted: f64 = if one.aborted.is_empty() { 0.0 } else { at(&one.aborted, step)? };
         Some(if all > 0.0 { (1.0 - aborted / all).clamp(0.0, 1.0) } else { 1.0 })
     };
-    let never_preempted =
-        !one.preemptions.is_empty() && one.preemptions.iter().all(|value| *value == Some(0.0));
-    let recomputed = match column(&one.recomputed) {
-        Column::Missing if never_preempted => Column::Constant(0.0),
-        column => column,
-    };
+    let recomputed = (0..one.generated.len()).map(|step| {
+        at(&one.recomputed, step).or_else(|| match at(&one.preemptions, step)? {
+            // An engine that counts preemptions and not what they cost: each throws away what a
+            // request has computed so far, on average its prompt and half of its answer.
+            count if count > 0.0 => {
+                let requests = at(&one.requests, step).filter(|requests| *requests > 0.0)?;
+                let kept = at(&one.prompt, step)? + at(&one.generated, step)? / 2.0;
+                Some(count * kept / requests)
+            }
+            _ => Some(0.0),
+        })
+    });
+    let recomputed = Column::of(recomputed);
     Replica {
         name: one.instance.clone(),
         model: one.model.clone().unwrap_or_default(),

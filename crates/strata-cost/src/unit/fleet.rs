@@ -5,10 +5,14 @@ use crate::ledger::Ledger;
 use crate::sum::sum;
 use crate::useful::{LEVELS, Level};
 
-/// Money of everything (down, unallocated and idle GPUs, training and all) over the useful tokens
-/// of all models, by level. None where a second has no price, or where a model does not count its
+/// Money of everything that tokens must pay for (down, unallocated, idle and unattributed GPUs, not
+/// those of holders who are known to serve no model) over the useful tokens of all models, by level. None where a second has no price, or where a model does not count its
 /// tokens at the level: what it serves would be missing below and its money is above.
 pub fn fleet(ledger: &Ledger, units: &[Units]) -> [Option<UnitCost>; LEVELS] {
+    let others = ledger.cells.iter().filter(|cell| {
+        ledger.owner(cell).is_some_and(|owner| owner.replica.is_none() && owner.pod.is_some())
+    });
+    let elsewhere = sum(others.map(crate::ledger::Cell::amount));
     Level::ALL.map(|level| {
         let costs: Option<Vec<UnitCost>> = units
             .iter()
@@ -23,6 +27,7 @@ pub fn fleet(ledger: &Ledger, units: &[Units]) -> [Option<UnitCost>; LEVELS] {
             return None;
         }
         let covered = counted / whole;
-        Some(UnitCost { cost: ledger.bill.money * covered / count, count, covered })
+        let money = ledger.bill.money - elsewhere;
+        Some(UnitCost { cost: money * covered / count, count, covered })
     })
 }

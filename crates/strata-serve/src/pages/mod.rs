@@ -38,6 +38,11 @@ impl IntoResponse for Refused {
     }
 }
 
+/// A refusal as an answer.
+pub(crate) fn refused(error: PageError) -> Response {
+    Refused(error).into_response()
+}
+
 /// The HTTP status of a refusal.
 pub fn page_status(code: PageErrorCode) -> StatusCode {
     match code {

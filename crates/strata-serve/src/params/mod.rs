@@ -37,6 +37,11 @@ impl Params {
         Ok(Self(pairs))
     }
 
+    /// All pairs in their order.
+    pub(crate) fn into_pairs(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// The first value of a parameter; the empty string when it is absent, as in Go.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)

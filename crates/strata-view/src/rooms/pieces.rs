@@ -41,7 +41,8 @@ pub(super) fn number(world: &World, label: &str, id: &str, entity: Option<&Entit
     let signal = world.signal(id, entity);
     let def = signal.map(|signal| signal.def).or_else(|| signal_def(id));
     let value = signal.and_then(|signal| signal.now.known()).filter(|value| value.is_finite());
-    let unit = def.map_or("1", |def| def.unit);
+    let unit = world.unit(def.map_or("1", |def| def.unit));
+    let unit = unit.as_ref();
     let at_most = signal.is_some_and(|signal| signal.at_most);
     Number {
         label: label.to_owned(),
@@ -183,7 +184,7 @@ pub(super) fn chart_of_each(world: &World, title: &str, id: &str) -> Chart {
 
 fn drawn(world: &World, title: &str, id: &str, lines: Vec<Line>, signal: Option<&Signal>) -> Chart {
     let def = signal.map(|signal| signal.def).or_else(|| signal_def(id));
-    let unit = def.map_or("1", |def| def.unit);
+    let unit = world.unit(def.map_or("1", |def| def.unit));
     let known = lines.iter().flat_map(|line| &line.values).copied().flatten();
     let known = known.filter(|value| value.is_finite());
     let most = known.clone().fold(0.0_f64, |most, value| most.max(value.abs()));
@@ -193,7 +194,7 @@ fn drawn(world: &World, title: &str, id: &str, lines: Vec<Line>, signal: Option<
     Chart {
         title: title.to_owned(),
         axis: axis(world),
-        scale: words::scale(unit, most),
+        scale: words::scale(&unit, most),
         lines,
         marks: Vec::new(),
         min: (!is_negative).then_some(0.0),

@@ -68,6 +68,7 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
         signals,
         spreads,
         coverage,
+        currency: String::new(),
         notes,
     }
 }

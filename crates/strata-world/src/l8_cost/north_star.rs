@@ -8,7 +8,8 @@ const fn cost(id: &'static str, unit: &'static str, each: &'static str) -> Recip
     Recipe::new(EntityKind::Model, id, unit, each).unlike()
 }
 
-const NO_PRICE: &str = "no price of a GPU hour is known and no ledger prices GPU seconds yet";
+const NO_PRICE: &str = "the ledger has not priced anything: it needs GPU telemetry, a price of the GPU's model and an \
+     engine that counts its tokens";
 
 pub(crate) const ALL: &[Recipe] = &[
     cost("l8.cost_per_useful_token", "{currency}/{token}", "max by (%) (<cost.per_useful_token>)")
@@ -36,17 +37,22 @@ pub(crate) const ALL: &[Recipe] = &[
         .absent(NO_PRICE)
         .means("Cost per second of GPUs that do nothing.", "rate of cost.idle"),
     cost("l8.goodput", "1", "min by (%) (<cost.goodput>)")
-        .whole(Whole::Min)
-        .absent("no ledger tells useful from useless GPU seconds yet")
+        .whole(Whole::Text(
+            "sum(rate<cost.gpu_time|bucket=\"busy_useful\">) / (sum(rate<cost.gpu_time>) > 0)",
+        ))
+        .absent(
+            "the ledger tells useful from useless GPU seconds once it sees GPUs and who holds them",
+        )
         .means(
-            "Share of paid GPU seconds that created something useful.",
+            "Share of paid GPU seconds that created something useful; of a model the share of its \
+             generated tokens that reach the level.",
             "useful GPU seconds / paid GPU seconds",
         ),
     cost("l8.budget_used", "1", "max by (%) (<cost.budget.used>)")
-        .absent("no budget is set and no ledger adds up costs yet")
+        .absent("no budget is set")
         .means("Share of the budget of the period that is spent.", "spent / budget; the fullest"),
     cost("l8.useful_tokens", "{token}/s", "sum by (%) (rate<cost.useful_tokens>)")
         .whole(Whole::Sum)
-        .absent("no ledger tells useful tokens from others yet")
+        .absent("the ledger has not counted useful tokens yet")
         .means("Useful tokens per second.", "rate of cost.useful_tokens"),
 ];

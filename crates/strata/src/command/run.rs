@@ -17,12 +17,13 @@ use strata_model::meter::Meter;
 use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
 use strata_query::canonical::CanonicalSource;
 use strata_query::{EmbeddedEngine, MetricsEngine};
-use strata_serve::{Addresses, Bound, Parts, Secret};
+use strata_serve::{Addresses, Bound, Parts, ReportSource, Secret};
 use strata_store::MetricStore;
 
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::config::{Settings, TokenSource};
+use crate::ledger::{LedgerCollector, LedgerReports, LedgerService};
 use crate::out::Out;
 use crate::own::OwnMetrics;
 use crate::pages::{Names, PageParts, PageService};
@@ -77,7 +78,7 @@ pub(super) async fn live(
     let addresses = bound.addresses();
     let jobs = house.start_collectors(settings)?;
     let discovery = house.start_discovery(settings, addresses)?;
-    let parts = house.parts(settings);
+    let parts = house.parts(settings)?;
     let stop = signals::stop()?;
     let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(parts, async move {
@@ -271,14 +272,30 @@ impl House {
         })
     }
 
+    /// Price GPU seconds, every minute and on request.
+    fn ledger(
+        &self,
+        engine: &Arc<dyn MetricsEngine>,
+        settings: &Settings,
+    ) -> Result<Option<Arc<dyn ReportSource>>> {
+        if !settings.cost.enabled {
+            return Ok(None);
+        }
+        let (engine, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
+        let service = Arc::new(LedgerService::new(engine, settings.cost.clone(), clock)?);
+        self.scheduler.add(Box::new(LedgerCollector::new(Arc::clone(&service))));
+        Ok(Some(Arc::new(LedgerReports(service))))
+    }
+
     /// What the server needs of the rest.
-    fn parts(&self, settings: &Settings) -> Parts {
+    fn parts(&self, settings: &Settings) -> Result<Parts> {
         let catalog = Catalog::builtin();
         let source = CanonicalSource::new(Arc::new(self.store.clone()), catalog);
         let engine = EmbeddedEngine::new(Arc::new(source), Arc::clone(&self.clock), settings.query);
         let ready_store = self.store.clone();
         let status_store = self.store.clone();
         let engine: Arc<dyn MetricsEngine> = Arc::new(engine);
+        let reports = self.ledger(&engine, settings)?;
         let pages = PageService::new(PageParts {
             engine: Arc::clone(&engine),
             names: self.stored_names(),
@@ -292,11 +309,13 @@ impl House {
             },
             clock: Arc::clone(&self.clock),
             meter: self.meter.clone(),
+            currency: settings.cost.ledger.currency.clone(),
             simulated: self.simulated.is_some(),
         });
-        Parts {
+        Ok(Parts {
             engine,
             pages: Some(Arc::new(pages)),
+            reports,
             otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&self.clock))),
             sink: Arc::new(self.store.clone()),
             sources: self.book.clone(),
@@ -325,7 +344,7 @@ impl House {
                 })
             }),
             version: env!("CARGO_PKG_VERSION"),
-        }
+        })
     }
 }
 

@@ -16,12 +16,13 @@ use strata_model::{Batch, Clock, Receipt, Sink, SinkError};
 use strata_query::{
     MetricsEngine, RemoteEngine, RemoteOptions, RemoteParts, RemoteSettings, SeriesQuery,
 };
-use strata_serve::{Bound, Parts};
+use strata_serve::{Bound, Parts, ReportSource};
 
 use super::run::{environment_lookup, own_name, token};
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
 use crate::config::Settings;
+use crate::ledger::{LedgerReports, LedgerService};
 use crate::out::Out;
 use crate::pages::{PageParts, PageService};
 use crate::signals;
@@ -53,7 +54,7 @@ pub(crate) async fn run(
     let bound = Bound::bind(settings.server.clone(), token).await?;
     let addresses = bound.addresses();
     let stop = signals::stop()?;
-    let parts = parts_of(&settings, &engine, &address, meter, Arc::clone(&clock));
+    let parts = parts_of(&settings, &engine, &address, meter, Arc::clone(&clock))?;
     let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(parts, async move {
         stop.await;
@@ -110,7 +111,7 @@ fn parts_of(
     address: &str,
     meter: Meter,
     clock: Arc<dyn Clock>,
-) -> Parts {
+) -> Result<Parts> {
     let (ready, status, address) = (engine.clone(), engine.clone(), address.to_owned());
     let sink = Refusing { reason: format!("write to {address} itself") };
     let names = engine.clone();
@@ -127,11 +128,20 @@ fn parts_of(
         sources: Arc::new(Vec::new),
         clock: Arc::clone(&clock),
         meter: meter.clone(),
+        currency: settings.cost.ledger.currency.clone(),
         simulated: false,
     });
-    Parts {
+    let reports: Option<Arc<dyn ReportSource>> = if settings.cost.enabled {
+        let cost = settings.cost.clone();
+        let service = LedgerService::new(Arc::new(engine.clone()), cost, Arc::clone(&clock))?;
+        Some(Arc::new(LedgerReports(Arc::new(service))))
+    } else {
+        None
+    };
+    Ok(Parts {
         engine: Arc::new(engine.clone()),
         pages: Some(Arc::new(pages)),
+        reports,
         otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&clock))),
         sink: Arc::new(sink),
         sources: SourceBook::default(),
@@ -141,7 +151,7 @@ fn parts_of(
         ready: Arc::new(move || ready.trouble().map_or(Ok(()), Err)),
         status: Arc::new(move || json!({ "engine": address, "trouble": status.trouble() })),
         version: env!("CARGO_PKG_VERSION"),
-    }
+    })
 }
 
 /// How many names the engine has: all of them, and canonical ones.

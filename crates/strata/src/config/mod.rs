@@ -1,5 +1,6 @@
 //! `strata.toml`: read once, every problem told at once.
 
+mod cost;
 mod document;
 mod options;
 mod reference;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 
+pub(crate) use cost::CostSettings;
 pub(crate) use document::Located;
 pub(crate) use options::{Options, Settings, TokenSource};
 pub(crate) use reference::markdown;

@@ -14,6 +14,8 @@ use strata_query::{QueryOptions, QuerySettings, RemoteOptions, RemoteSettings};
 use strata_serve::{ServeOptions, ServeSettings};
 use strata_store::{StoreOptions, StoreSettings};
 
+use super::cost::{CostOptions, CostSettings};
+
 /// The configuration as written. Nothing is required.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -39,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) discover: DiscoverOptions,
     /// Reception of OpenTelemetry metrics.
     pub(crate) otlp: OtlpOptions,
+    /// What GPUs cost and what counts as useful.
+    pub(crate) cost: CostOptions,
     /// Pages to fetch, besides those found.
     pub(crate) scrape: Vec<ScrapeOptions>,
 }
@@ -57,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) host: HostSettings,
     pub(crate) discover: DiscoverSettings,
     pub(crate) otlp: OtlpSettings,
+    pub(crate) cost: CostSettings,
     pub(crate) scrape: Vec<ScrapeSettings>,
 }
 
@@ -84,6 +89,7 @@ impl Options {
         let host = keep(&mut problems, "host", self.host.validate());
         let discover = keep(&mut problems, "discover", self.discover.validate());
         let otlp = keep(&mut problems, "otlp", self.otlp.validate(&limits));
+        let cost = keep(&mut problems, "cost", self.cost.validate());
         let scrape = self.validate_scrape(&mut problems);
         let token = match (&self.server.token_file, &self.server.token_env) {
             // Both at once is a problem the server's options have told already.
@@ -91,10 +97,16 @@ impl Options {
             (None, Some(name)) => TokenSource::Env(name.clone()),
             (None, None) => TokenSource::None,
         };
-        match (server, store, query, host, discover, otlp) {
-            (Some(server), Some(store), Some(query), Some(host), Some(discover), Some(otlp))
-                if problems.is_empty() =>
-            {
+        match (server, store, query, host, discover, otlp, cost) {
+            (
+                Some(server),
+                Some(store),
+                Some(query),
+                Some(host),
+                Some(discover),
+                Some(otlp),
+                Some(cost),
+            ) if problems.is_empty() => {
                 // One knob each for both floors: the server's.
                 let query = QuerySettings {
                     max_concurrent: server.query_concurrency,
@@ -112,6 +124,7 @@ impl Options {
                     host,
                     discover,
                     otlp,
+                    cost,
                     scrape,
                 })
             }

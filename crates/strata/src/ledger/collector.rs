@@ -8,7 +8,7 @@ use std::time::Duration;
 use strata_collect::{CollectError, Collector, Harvest};
 use strata_cost::ledger::{Dimension, Ledger};
 use strata_cost::metrics::{Point, points};
-use strata_cost::unit::{fleet, models, waste};
+use strata_cost::unit::{models, waste};
 use strata_model::catalog::Catalog;
 use strata_model::sink::BoxFuture;
 use strata_model::{
@@ -76,21 +76,18 @@ impl LedgerCollector {
         Ok(Harvest { batch, faults })
     }
 
-    /// Everything that a ledger says, the whole fleet at the level that counts as useful.
+    /// Everything that a ledger says.
     fn points(&self, ledger: &Ledger) -> Vec<Point> {
         let units = models(ledger, &self.service.settings.energy);
         let mut all = points(ledger, &units, &waste(ledger, Dimension::Team));
-        let level = ledger.options.level;
-        if let Some(Some(cost)) = fleet(ledger).per_useful_token.get(level.place()) {
-            all.push(Point {
-                metric: "cost.per_useful_token",
-                attributes: vec![
-                    ("level", level.name().to_owned()),
-                    ("currency", ledger.options.currency.clone()),
-                ],
-                value: cost.cost,
-            });
-        }
+        // The whole fleet's token has one price: that of the level that counts as useful.
+        let level = ledger.options.level.name();
+        all.retain(|point| {
+            let of = |name: &str| point.attributes.iter().find(|(known, _)| *known == name);
+            point.metric != "cost.per_useful_token"
+                || of("model").is_some()
+                || of("level").is_some_and(|(_, value)| value == level)
+        });
         all
     }
 }

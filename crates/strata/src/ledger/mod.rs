@@ -12,15 +12,16 @@ use anyhow::{Context as _, Result};
 use strata_cost::facts::Facts;
 use strata_cost::ledger::Ledger;
 use strata_cost::price::PriceBook;
+use strata_model::Clock;
 use strata_query::{
     Answer, InstantQuery, KeptEngine, MetricsEngine, QueryError, QueryErrorKind, RangeQuery,
 };
-use strata_model::Clock;
 use strata_world::Planned;
 use strata_world::bill::{BillWorld, Period, bill, bill_plan};
 use tokio::task::JoinSet;
 
 pub(crate) use collector::LedgerCollector;
+pub(crate) use report::LedgerReports;
 
 use crate::config::CostSettings;
 
