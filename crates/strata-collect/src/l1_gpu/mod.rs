@@ -36,7 +36,10 @@ pub fn collectors(
             profiling: settings.profiling,
             processes: settings.processes,
         };
-        parts.push(Box::new(nvidia::Nvidia::new(&root, &node, options, events.clone())));
+        let nvidia = nvidia::Nvidia::new(&root, &node, options, events.clone());
+        let shared = nvidia::Shared::new(nvidia);
+        parts.push(Box::new(nvidia::Activity(shared.clone())));
+        parts.push(Box::new(nvidia::Health(shared)));
     }
     let collector =
         |part| -> Box<dyn Collector> { Box::new(HostCollector::new(part, settings.interval)) };

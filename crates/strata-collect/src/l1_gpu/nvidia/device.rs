@@ -128,8 +128,8 @@ pub(super) struct Device {
     pub(super) memo: Memo,
     tables: Tables,
     health: Health,
-    /// Milliseconds; `None` when it is due.
-    pub(super) refreshed_ms: Option<i64>,
+    /// When it was looked at whether it is split, in milliseconds; `None` when that is due.
+    pub(super) surveyed_ms: Option<i64>,
     /// Positions in [`FAST`] that the device answers; `None` before it was asked.
     answered: Option<Vec<usize>>,
     gpm: Option<Gpm>,
@@ -148,7 +148,7 @@ impl Device {
             faults: Faults::default(),
             processes: Processes::default(),
             memo: Memo::default(),
-            refreshed_ms: None,
+            surveyed_ms: None,
             answered: None,
             gpm: None,
             is_mig: false,
@@ -178,7 +178,7 @@ impl Device {
                 self.processes = Processes::default();
                 self.gpm = None;
                 self.instances.clear();
-                self.refreshed_ms = None;
+                self.surveyed_ms = None;
                 self.faults.renamed((&self.facts, around.node), round);
             }
         }
@@ -192,7 +192,7 @@ impl Device {
         self.gpm = None;
         self.instances.clear();
         self.answered = None;
-        self.refreshed_ms = None;
+        self.surveyed_ms = None;
         self.faults.listening = false;
     }
 
@@ -203,17 +203,17 @@ impl Device {
         self.faults.tell((&self.facts, node), round);
     }
 
-    /// Read everything that is read every round, and what is due.
+    /// Read everything that is read every round; before that, when it is due, how it is split.
     pub(super) fn read(
         &mut self,
         around: &Around<'_>,
         reader: &mut FileReader,
-        refresh: bool,
+        survey: bool,
         round: &mut Round,
     ) {
         let Some(handle) = self.handle else { return };
-        if refresh {
-            self.refresh(handle, around, round);
+        if survey {
+            self.survey(handle, around, round);
         }
         let busy = self.read_use(handle, around, round);
         self.read_state(handle, around, round);
@@ -240,7 +240,6 @@ impl Device {
         round.emit(self.tables.info.get(0), 1.0);
         self.emit(Own::Ok, Some(1.0), round);
         self.emit(Own::Failed, Some(0.0), round);
-        self.health.tell(round);
         self.faults.tell((&self.facts, around.node), round);
     }
 
@@ -248,8 +247,9 @@ impl Device {
         round.emit_known(self.tables.own.get(series as usize), value);
     }
 
-    fn refresh(&mut self, handle: Handle, around: &Around<'_>, round: &mut Round) {
-        self.refreshed_ms = Some(round.at_ms);
+    /// Whether it is split, into what, and what it can do.
+    fn survey(&mut self, handle: Handle, around: &Around<'_>, round: &mut Round) {
+        self.surveyed_ms = Some(round.at_ms);
         let nvml = around.nvml;
         let is_mig = self.memo.ask(round, ("MIG mode", 0), || nvml.is_mig(handle)).unwrap_or(false);
         if is_mig != self.is_mig {
@@ -274,8 +274,13 @@ impl Device {
             let new = || Gpm::of_device(around.node, &self.facts.labels());
             self.gpm = has.filter(|has| *has).map(|_| new());
         }
-        self.health.refresh(
-            (nvml, handle, around.numbering),
+    }
+
+    /// Read what changes rarely.
+    pub(super) fn read_health(&mut self, around: &Around<'_>, round: &mut Round) {
+        let Some(handle) = self.handle.filter(|_| self.memo.lost.is_none()) else { return };
+        self.health.read(
+            (around.nvml, handle, around.numbering),
             (&self.facts, around.node),
             &mut self.memo,
             round,

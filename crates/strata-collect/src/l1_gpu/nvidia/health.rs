@@ -1,5 +1,5 @@
-//! What changes rarely and costs calls: limits, memory errors, retired pages, link errors. It is
-//! read now and then, and told every round as it was last read.
+//! What changes rarely and costs calls: limits, memory errors, retired pages, link errors. It has
+//! a slower collector of its own.
 
 use super::super::names;
 use super::facts::Facts;
@@ -52,9 +52,6 @@ pub(super) struct Health {
     own: SeriesSet,
     fields: SeriesSet,
     ecc: SeriesSet,
-    known_own: Vec<(Own, f64)>,
-    known_fields: Vec<(usize, f64)>,
-    known_ecc: Vec<(usize, f64)>,
     links: Links,
 }
 
@@ -81,36 +78,33 @@ impl Health {
             own: SeriesSet::new(OWN, node, &facts.labels()),
             fields: SeriesSet::new(SLOW.iter().map(|field| &field.shape), node, &facts.labels()),
             ecc: ecc_series(facts, node),
-            known_own: Vec::new(),
-            known_fields: Vec::new(),
-            known_ecc: Vec::new(),
             links: Links::default(),
         }
     }
 
-    /// Read everything anew.
-    pub(super) fn refresh(
+    /// Read and tell everything.
+    pub(super) fn read(
         &mut self,
         (nvml, device, numbering): (&Nvml, Handle, Numbering),
         (facts, node): (&Facts, &str),
         memo: &mut Memo,
         round: &mut Round,
     ) {
-        self.refresh_fields((nvml, device, numbering), memo, round);
-        self.known_own.clear();
-        self.refresh_limits((nvml, device), memo, round);
-        self.refresh_pages((nvml, device), memo, round);
-        self.refresh_errors((nvml, device), memo, round);
-        self.links.refresh((nvml, device), (facts, node), memo, round);
+        let has_limits = self.read_fields((nvml, device, numbering), memo, round);
+        self.read_limits((nvml, device), has_limits, memo, round);
+        self.read_pages((nvml, device), memo, round);
+        self.read_errors((nvml, device), memo, round);
+        self.links.read((nvml, device), (facts, node), memo, round);
     }
 
-    fn refresh_fields(
-        &mut self,
+    /// Gives whether the power limits are among the fields.
+    fn read_fields(
+        &self,
         (nvml, device, numbering): (&Nvml, Handle, Numbering),
         memo: &mut Memo,
         round: &mut Round,
-    ) {
-        self.known_fields.clear();
+    ) -> bool {
+        let mut has_limits = false;
         let wanted: Vec<usize> = (0..SLOW.len())
             .filter(|index| !memo.is_refused(("slow field", *index as u32)))
             .collect();
@@ -118,71 +112,65 @@ impl Health {
         let answers = memo.ask(round, ("fields", 1), || nvml.fields(device, &asks));
         for (index, answer) in wanted.into_iter().zip(answers.into_iter().flatten()) {
             match answer {
-                Ok(value) => self.known_fields.push((index, value * SLOW[index].scale)),
+                Ok(value) => {
+                    has_limits |= index == 0;
+                    round.emit(self.fields.get(index), value * SLOW[index].scale);
+                }
                 Err(code) => memo.note(round, ("slow field", index as u32), code),
             }
         }
+        has_limits
     }
 
-    fn refresh_limits(
-        &mut self,
+    fn read_limits(
+        &self,
         (nvml, device): (&Nvml, Handle),
+        has_limits: bool,
         memo: &mut Memo,
         round: &mut Round,
     ) {
         // Fields have the power limits from Ampere on; these calls have them before.
-        if self.known_fields.first().is_none_or(|(index, _)| *index != 0) {
+        if !has_limits {
             let enforced =
                 memo.ask(round, ("power limit", 0), || nvml.enforced_limit_milliwatts(device));
-            self.know(Own::LimitEnforced, enforced.map(|limit| f64::from(limit) * 1e-3));
+            self.tell(round, Own::LimitEnforced, enforced.map(|limit| f64::from(limit) * 1e-3));
             let range =
                 memo.ask(round, ("power limits", 0), || nvml.limit_range_milliwatts(device));
-            self.know(Own::LimitMin, range.map(|(least, _)| f64::from(least) * 1e-3));
-            self.know(Own::LimitMax, range.map(|(_, most)| f64::from(most) * 1e-3));
+            self.tell(round, Own::LimitMin, range.map(|(least, _)| f64::from(least) * 1e-3));
+            self.tell(round, Own::LimitMax, range.map(|(_, most)| f64::from(most) * 1e-3));
         }
         // In the order of nvmlClockType_t.
         let domains = [Own::ClockGraphics, Own::ClockSm, Own::ClockMemory, Own::ClockVideo];
         for (domain, series) in (0..).zip(domains) {
             let mhz =
                 memo.ask(round, ("highest clock", domain), || nvml.max_clock_mhz(device, domain));
-            self.know(series, mhz.map(|mhz| f64::from(mhz) * 1e6));
+            self.tell(round, series, mhz.map(|mhz| f64::from(mhz) * 1e6));
         }
         // nvmlTemperatureThresholds_t: 0 shutdown, 1 slowdown, 2 memory.
         for (kind, series) in (0..).zip([Own::Shutdown, Own::Slowdown, Own::MemoryMax]) {
             let celsius = memo
                 .ask(round, ("temperature limit", kind), || nvml.threshold_celsius(device, kind));
             // Zero is what boards without the limit say.
-            self.know(series, celsius.filter(|celsius| *celsius > 0).map(f64::from));
+            self.tell(round, series, celsius.filter(|celsius| *celsius > 0).map(f64::from));
         }
         let generation =
             memo.ask(round, ("highest PCIe generation", 0), || nvml.pcie_generation_max(device));
-        self.know(Own::GenerationMax, generation.map(f64::from));
+        self.tell(round, Own::GenerationMax, generation.map(f64::from));
         let width = memo.ask(round, ("highest PCIe width", 0), || nvml.pcie_width_max(device));
-        self.know(Own::WidthMax, width.map(f64::from));
+        self.tell(round, Own::WidthMax, width.map(f64::from));
     }
 
-    fn refresh_pages(
-        &mut self,
-        (nvml, device): (&Nvml, Handle),
-        memo: &mut Memo,
-        round: &mut Round,
-    ) {
+    fn read_pages(&self, (nvml, device): (&Nvml, Handle), memo: &mut Memo, round: &mut Round) {
         for (cause, series) in (0..).zip([Own::PagesSingle, Own::PagesDouble]) {
             let pages =
                 memo.ask(round, ("retired pages", cause), || nvml.pages_retired(device, cause));
-            self.know(series, pages.map(f64::from));
+            self.tell(round, series, pages.map(f64::from));
         }
         let pending = memo.ask(round, ("pages to retire", 0), || nvml.pages_pending(device));
-        self.know(Own::PagesPending, pending.map(f64::from));
+        self.tell(round, Own::PagesPending, pending.map(f64::from));
     }
 
-    fn refresh_errors(
-        &mut self,
-        (nvml, device): (&Nvml, Handle),
-        memo: &mut Memo,
-        round: &mut Round,
-    ) {
-        self.known_ecc.clear();
+    fn read_errors(&self, (nvml, device): (&Nvml, Handle), memo: &mut Memo, round: &mut Round) {
         for kind in 0..KINDS.len() {
             for scope in 0..SCOPES.len() {
                 let (error, counter) = (kind as u32, scope as u32);
@@ -192,33 +180,19 @@ impl Health {
                 });
                 // Without error correction there is nothing at any place either.
                 let Some(total) = total else { continue };
-                self.known_ecc.push((index, total as f64));
+                round.emit(self.ecc.get(index), total as f64);
                 for place in 0..PLACES.len() {
                     let index = ecc_index(kind, scope, place);
                     let count = memo.ask(round, ("memory errors", index as u32), || {
                         nvml.ecc_at(device, error, counter, place as u32)
                     });
-                    self.known_ecc.extend(count.map(|count| (index, count as f64)));
+                    round.emit_known(self.ecc.get(index), count.map(|count| count as f64));
                 }
             }
         }
     }
 
-    fn know(&mut self, series: Own, value: Option<f64>) {
-        self.known_own.extend(value.map(|value| (series, value)));
-    }
-
-    /// Tell what was last read.
-    pub(super) fn tell(&self, round: &mut Round) {
-        for (series, value) in &self.known_own {
-            round.emit(self.own.get(*series as usize), *value);
-        }
-        for (index, value) in &self.known_fields {
-            round.emit(self.fields.get(*index), *value);
-        }
-        for (index, value) in &self.known_ecc {
-            round.emit(self.ecc.get(*index), *value);
-        }
-        self.links.tell(round);
+    fn tell(&self, round: &mut Round, series: Own, value: Option<f64>) {
+        round.emit_known(self.own.get(series as usize), value);
     }
 }

@@ -26,18 +26,17 @@ struct Link {
     series: SeriesSet,
 }
 
-/// The links of one device, and what was last read of them.
+/// The links of one device.
 #[derive(Default)]
 pub(super) struct Links {
     links: Option<Vec<Link>>,
     /// Fields of single links that the device answers: position of the link, of the field.
     asked: Option<Vec<(usize, usize)>>,
-    known: Vec<(usize, usize, f64)>,
 }
 
 impl Links {
-    /// Read all links anew.
-    pub(super) fn refresh(
+    /// Read and tell all links.
+    pub(super) fn read(
         &mut self,
         (nvml, device): (&Nvml, Handle),
         (facts, node): (&Facts, &str),
@@ -45,16 +44,16 @@ impl Links {
         round: &mut Round,
     ) {
         let links = self.links.get_or_insert_with(|| list((nvml, device), (facts, node)));
-        self.known.clear();
-        for (at, link) in links.iter().enumerate() {
+        for link in links.iter() {
             let number = link.number;
             let up = memo.ask(round, ("link state", number), || nvml.link_state(device, number));
-            self.known.extend(up.map(|up| (at, 0, f64::from(u8::from(up == 1)))));
+            round.emit_known(link.series.get(0), up.map(|up| f64::from(u8::from(up == 1))));
             for kind in 0..COUNTERS.len() as u32 {
                 let count = memo.ask(round, ("link errors", number * 8 + kind), || {
                     nvml.link_errors(device, number, kind)
                 });
-                self.known.extend(count.map(|count| (at, 1 + kind as usize, count as f64)));
+                let series = link.series.get(1 + kind as usize);
+                round.emit_known(series, count.map(|count| count as f64));
             }
         }
         let all = || (0..links.len()).flat_map(|at| (0..LINK.len()).map(move |field| (at, field)));
@@ -77,19 +76,11 @@ impl Links {
         let answers: Vec<_> = asked.drain(..).zip(answers).collect();
         for ((at, field), answer) in answers {
             if let Ok(value) = answer {
-                self.known.push((at, 1 + COUNTERS.len() + field, value));
+                round.emit(links[at].series.get(1 + COUNTERS.len() + field), value);
             }
             if answer.is_ok_or_may_be() {
                 asked.push((at, field));
             }
-        }
-    }
-
-    /// Tell what was last read.
-    pub(super) fn tell(&self, round: &mut Round) {
-        let links = self.links.as_deref().unwrap_or_default();
-        for (at, index, value) in &self.known {
-            round.emit(links[*at].series.get(*index), *value);
         }
     }
 }

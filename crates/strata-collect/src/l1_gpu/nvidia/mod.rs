@@ -15,7 +15,8 @@ mod state;
 mod switch;
 mod xid;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use strata_model::{FaultCode, Layer};
 
@@ -36,8 +37,10 @@ const DEVICES_MAX: usize = 64;
 const RETRY_MS: i64 = 30_000;
 /// Identities are compared this often, and at once when the number of devices changes.
 const LIST_MS: i64 = 10_000;
-/// What changes rarely is read this often, one device a round so that rounds stay alike.
-const REFRESH_MS: i64 = 10_000;
+/// Whether a device is split is looked at this often, one device a round so that rounds stay alike.
+const SURVEY_MS: i64 = 10_000;
+/// What changes rarely is read this often.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
 /// A device that went away is told as failed for this long; then somebody meant it.
 const GONE_MS: i64 = 3_600_000;
 /// `nvmlEventTypeXidCriticalError`.
@@ -145,6 +148,37 @@ impl Nvidia {
                 self.failed = Some((at_ms, error.clone()));
                 Err(error)
             }
+        }
+    }
+
+    /// The library with at least one device, their list as it is now.
+    fn open(&mut self, round: &mut Round) -> Result<Session, CollectError> {
+        let now = round.at_ms;
+        let mut session = self.session(now)?;
+        let count = match session.nvml.device_count() {
+            Ok(count) => count,
+            Err(code) => return Err(self.end(session, "NVML does not list devices", code, now)),
+        };
+        let lost = self.devices.iter().any(|one| one.memo.lost.is_some());
+        let due = session.listed_ms.is_none_or(|at| (now - at).abs() >= LIST_MS);
+        if count != session.count || due || lost {
+            session.count = count;
+            if let Err(code) = self.list(&mut session, round) {
+                return Err(self.end(session, "NVML gives no device", code, now));
+            }
+        }
+        if self.devices.is_empty() {
+            self.session = Some(session);
+            let gpu = state::gpu_on_the_bus(&self.root, &mut self.reader);
+            return Err(state::no_devices(gpu.as_deref()));
+        }
+        Ok(session)
+    }
+
+    fn read_health(&mut self, session: &Session, round: &mut Round) {
+        let around = around(session, &self.options, &self.root, &self.node);
+        for device in &mut self.devices {
+            device.read_health(&around, round);
         }
     }
 
@@ -257,8 +291,8 @@ impl Nvidia {
     fn read_devices(&mut self, session: &Session, round: &mut Round) {
         let now = round.at_ms;
         // One a round, the one that waits longest; every one that was never read.
-        let due = |one: &Device| one.refreshed_ms.is_some_and(|at| (now - at).abs() >= REFRESH_MS);
-        let turn = self.devices.iter().filter(|one| due(one)).min_by_key(|one| one.refreshed_ms);
+        let due = |one: &Device| one.surveyed_ms.is_some_and(|at| (now - at).abs() >= SURVEY_MS);
+        let turn = self.devices.iter().filter(|one| due(one)).min_by_key(|one| one.surveyed_ms);
         let turn = turn.map(|one| one.facts.uuid.clone());
         let around = around(session, &self.options, &self.root, &self.node);
         for device in &mut self.devices {
@@ -267,9 +301,9 @@ impl Nvidia {
                 round.fault(FaultCode::Io, format!("{} is gone", device.facts.uuid));
                 continue;
             }
-            let refresh =
-                device.refreshed_ms.is_none() || turn.as_deref() == Some(&*device.facts.uuid);
-            device.read(&around, &mut self.reader, refresh, round);
+            let survey =
+                device.surveyed_ms.is_none() || turn.as_deref() == Some(&*device.facts.uuid);
+            device.read(&around, &mut self.reader, survey, round);
             if let Some(code) = device.memo.lost {
                 let message = format!("{} does not answer: {}", device.facts.uuid, code.name());
                 round.fault(FaultCode::Io, message);
@@ -305,7 +339,24 @@ fn listen(session: &Session, device: &mut Device) {
     device.faults.listening = tells && session.nvml.listen(handle, XID_EVENT, set).is_ok();
 }
 
-impl Part for Nvidia {
+/// What the two collectors of NVIDIA GPUs share; a call of one that hangs holds up the other too.
+#[derive(Clone)]
+pub(super) struct Shared(Arc<Mutex<Nvidia>>);
+
+impl Shared {
+    pub(super) fn new(nvidia: Nvidia) -> Self {
+        Self(Arc::new(Mutex::new(nvidia)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Nvidia> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads what changes every second.
+pub(super) struct Activity(pub(super) Shared);
+
+impl Part for Activity {
     fn id(&self) -> &'static str {
         "gpu/nvidia"
     }
@@ -315,32 +366,44 @@ impl Part for Nvidia {
     }
 
     fn sample(&mut self, round: &mut Round) -> Result<(), CollectError> {
-        let now = round.at_ms;
-        let mut session = self.session(now)?;
-        let count = match session.nvml.device_count() {
-            Ok(count) => count,
-            Err(code) => return Err(self.end(session, "NVML does not list devices", code, now)),
-        };
-        let lost = self.devices.iter().any(|one| one.memo.lost.is_some());
-        let due = session.listed_ms.is_none_or(|at| (now - at).abs() >= LIST_MS);
-        if count != session.count || due || lost {
-            session.count = count;
-            if let Err(code) = self.list(&mut session, round) {
-                return Err(self.end(session, "NVML gives no device", code, now));
-            }
-        }
-        if self.devices.is_empty() {
-            self.session = Some(session);
-            let gpu = state::gpu_on_the_bus(&self.root, &mut self.reader);
-            return Err(state::no_devices(gpu.as_deref()));
-        }
-        self.take_faults(&session, round);
-        self.read_devices(&session, round);
-        self.session = Some(session);
+        let mut nvidia = self.0.lock();
+        let session = nvidia.open(round)?;
+        nvidia.take_faults(&session, round);
+        nvidia.read_devices(&session, round);
+        nvidia.session = Some(session);
         Ok(())
     }
 
     /// The driver can hang while a GPU falls off the bus.
+    fn may_hang(&self) -> bool {
+        true
+    }
+}
+
+/// Reads what changes rarely.
+pub(super) struct Health(pub(super) Shared);
+
+impl Part for Health {
+    fn id(&self) -> &'static str {
+        "gpu/nvidia_health"
+    }
+
+    fn layer(&self) -> Layer {
+        Layer::L1Gpu
+    }
+
+    fn sample(&mut self, round: &mut Round) -> Result<(), CollectError> {
+        let mut nvidia = self.0.lock();
+        let session = nvidia.open(round)?;
+        nvidia.read_health(&session, round);
+        nvidia.session = Some(session);
+        Ok(())
+    }
+
+    fn interval_min(&self) -> Duration {
+        HEALTH_INTERVAL
+    }
+
     fn may_hang(&self) -> bool {
         true
     }

@@ -32,7 +32,8 @@ const H100: &str = "gpu GPU-1 util=93 memutil=41 power=643211 energy=7 reasons=1
 fn values_are_in_canonical_units() {
     let mut machine = Machine::new(H100);
     machine.lines();
-    let lines = machine.lines();
+    let mut lines = machine.lines();
+    lines.extend(machine.health());
     let check = |words: &[&str], expected: f64| assert_eq!(value(&lines, words), expected);
     check(&["hw_gpu_utilization_ratio", "general"], 0.93);
     check(&["gpu_memory_controller_utilization"], 0.41);
@@ -109,7 +110,8 @@ fn an_older_library_is_lived_with() {
     ];
     let mut machine = Machine::without(H100, &absent);
     machine.lines();
-    let lines = machine.lines();
+    let mut lines = machine.lines();
+    lines.extend(machine.health());
     assert_eq!(value(&lines, &["hw_temperature_celsius", "sensor_location=\"gpu\""]), 66.0);
     assert_eq!(value(&lines, &["hw_power_watts", "average"]), 643.211);
     assert_eq!(value(&lines, &["gpu_power_limit_watts", "enforced"]), 700.0);
@@ -126,10 +128,11 @@ fn what_is_not_supported_has_no_series_and_is_not_asked_again() {
     let first = machine.after(1).unwrap();
     assert_eq!(first.faults, [], "a device without a fan is no fault");
     assert_eq!(with(&lines(&first), &["hw_fan"]), Vec::<&str>::new());
-    assert_eq!(with(&lines(&first), &["hw_errors"]), Vec::<&str>::new());
+    assert_eq!(with(&machine.health(), &["hw_errors"]), Vec::<&str>::new());
     // It answers now, and nobody asks.
     machine.play("gpu GPU-1\n");
     assert_eq!(with(&machine.lines(), &["hw_fan"]), Vec::<&str>::new());
+    assert_eq!(with(&machine.health(), &["hw_errors"]), Vec::<&str>::new());
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn a_denied_call_is_told_once() {
 #[test]
 fn errors_are_told_by_kind_scope_and_place() {
     let script = "gpu GPU-1 ecc1.0=4 ecc1.0.2=3 ecc0.1.7=9\n";
-    let lines = Machine::new(script).lines();
+    let lines = Machine::new(script).health();
     let check = |words: &[&str], expected: f64| assert_eq!(value(&lines, words), expected);
     check(&["hw_errors_total", "uncorrected", "volatile", "dram"], 3.0);
     check(&["hw_errors_total", "\"corrected", "aggregate", "\"sram\""], 9.0);

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock};
 
-use super::super::nvidia::{Nvidia, Options};
+use super::super::nvidia::{Activity, Health, Nvidia, Options, Shared};
 use crate::collector::{CollectError, Harvest};
 use crate::l3_host::KernelEvents;
+use crate::l3_host::part::{Part, Round};
 use crate::l3_host::root::HostRoot;
 
 /// The built library; cargo answers at once when it is fresh.
@@ -32,7 +33,8 @@ fn built() -> &'static Path {
 /// A machine that is played, and the collector that looks at it.
 pub(super) struct Machine {
     folder: tempfile::TempDir,
-    nvidia: Nvidia,
+    activity: Activity,
+    health: Health,
     pub(super) kernel: KernelEvents,
     at_ms: i64,
 }
@@ -72,7 +74,9 @@ impl Machine {
         let kernel = KernelEvents::default();
         let root = HostRoot::new(folder.path());
         let nvidia = Nvidia::new(&root, &Arc::from("n1"), options, kernel.clone());
-        let machine = Self { folder, nvidia, kernel, at_ms: 1_000_000 };
+        let shared = Shared::new(nvidia);
+        let (activity, health) = (Activity(shared.clone()), Health(shared));
+        let machine = Self { folder, activity, health, kernel, at_ms: 1_000_000 };
         machine.play(script);
         machine
     }
@@ -98,7 +102,29 @@ impl Machine {
     /// One round, `seconds` after the one before.
     pub(super) fn after(&mut self, seconds: i64) -> Result<Harvest, CollectError> {
         self.at_ms += seconds * 1_000;
-        super::sample(&mut self.nvidia, self.at_ms)
+        super::sample(&mut self.activity, self.at_ms)
+    }
+
+    /// One round of what changes rarely, a second later.
+    pub(super) fn health(&mut self) -> Vec<String> {
+        self.at_ms += 1_000;
+        lines(&super::sample(&mut self.health, self.at_ms).unwrap())
+    }
+
+    /// One round of both as they run, unchecked: for measuring. Gives the number of samples.
+    pub(super) fn both(&mut self, with_health: bool) -> usize {
+        self.at_ms += 1_000;
+        let mut samples = 0;
+        let mut parts: Vec<&mut dyn Part> = vec![&mut self.activity];
+        if with_health {
+            parts.push(&mut self.health);
+        }
+        for part in parts {
+            let mut round = Round::new(&Arc::from(part.id()), self.at_ms);
+            part.sample(&mut round).unwrap();
+            samples += round.into_harvest().batch.samples.len();
+        }
+        samples
     }
 
     pub(super) fn now_ms(&self) -> i64 {
