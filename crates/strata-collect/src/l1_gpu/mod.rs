@@ -1,9 +1,11 @@
 //! Layer 1, the GPUs: read natively, through NVIDIA's management library or, for AMD, from the
 //! kernel's files. Series are written under the names the catalog derives.
 
+mod amd;
 mod names;
 mod nvidia;
 mod options;
+mod owner;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +19,7 @@ use crate::l3_host::KernelEvents;
 use crate::l3_host::part::{HostCollector, Part};
 use crate::l3_host::root::HostRoot;
 
-/// The collectors of the host's GPUs, one per vendor.
+/// The collectors of the host's GPUs, for each vendor its own.
 ///
 /// `host_root` is `/`, or where a container has the host's root mounted. Every series carries the
 /// label `node` with the value `node_name`. GPU faults of the kernel log are taken out of `events`.
@@ -40,6 +42,9 @@ pub fn collectors(
         let shared = nvidia::Shared::new(nvidia);
         parts.push(Box::new(nvidia::Activity(shared.clone())));
         parts.push(Box::new(nvidia::Health(shared)));
+    }
+    if settings.amd {
+        parts.push(Box::new(amd::Amd::new(&root, &node, settings.processes)));
     }
     let collector =
         |part| -> Box<dyn Collector> { Box::new(HostCollector::new(part, settings.interval)) };

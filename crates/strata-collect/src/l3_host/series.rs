@@ -70,6 +70,17 @@ impl SeriesSet {
         Self { bytes: bytes.into(), ends: ends.into() }
     }
 
+    /// Several sets as one, in order.
+    pub(crate) fn joined(sets: impl IntoIterator<Item = Self>) -> Self {
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        for set in sets {
+            let start = bytes.len() as u32;
+            bytes.extend_from_slice(&set.bytes);
+            ends.extend(set.ends.iter().map(|end| start + end));
+        }
+        Self { bytes: bytes.into(), ends: ends.into() }
+    }
+
     /// The canonical label bytes of the shape with this index.
     pub(crate) fn get(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };

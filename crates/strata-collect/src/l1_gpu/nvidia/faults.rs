@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::names;
+use super::super::owner::Whose;
 use super::facts::Facts;
-use super::process::Whose;
 use super::xid::meaning;
 use crate::l3_host::part::Round;
 use crate::l3_host::series::{SeriesSet, Shape, plain};

@@ -1,13 +1,12 @@
 //! Processes that use a device: their memory and share of it, and whose they are.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use super::super::names;
+use super::super::owner::Whose;
 use super::facts::Facts;
 use super::library::{Answer, Code, Handle, Nvml, PROCESSES_MAX, ProcessKind};
 use super::memo::Memo;
-use crate::l3_host::owner::Owner;
 use crate::l3_host::part::Round;
 use crate::l3_host::root::{FileReader, HostRoot};
 use crate::l3_host::series::{Seen, SeriesSet, Shape, plain};
@@ -20,25 +19,6 @@ struct Known {
     series: SeriesSet,
     info: SeriesSet,
     whose: Whose,
-}
-
-/// Name and owner of a process.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Whose {
-    /// The kernel's name for it; the command line may hold secrets and is not read.
-    pub(super) process: String,
-    pub(super) pod_uid: String,
-    pub(super) container_id: String,
-}
-
-impl Whose {
-    /// From `/proc`; empty where the process is gone or the file is refused.
-    pub(super) fn of(pid: u32, root: &HostRoot, reader: &mut FileReader) -> Self {
-        let file = |name: &str| -> PathBuf { root.path(&format!("proc/{pid}/{name}")) };
-        let process = reader.word(&file("comm")).unwrap_or_default();
-        let owner = reader.read(&file("cgroup")).map(Owner::of_process).unwrap_or_default();
-        Self { process, pod_uid: owner.pod_uid, container_id: owner.container_id }
-    }
 }
 
 /// One process in this round.

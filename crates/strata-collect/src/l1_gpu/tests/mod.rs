@@ -1,5 +1,6 @@
 //! The collectors against stand-ins for the driver, and small trees of files.
 
+mod amd;
 mod cost;
 mod nvidia;
 mod standin;
