@@ -281,6 +281,23 @@ pub(crate) extern "C" fn nvmlDeviceGetRetiredPages(
 }
 
 #[unsafe(no_mangle)]
+pub(crate) extern "C" fn nvmlDeviceGetRowRemapperHistogram(
+    device: Handle,
+    out: *mut raw::nvmlRowRemapperHistogramValues_t,
+) -> u32 {
+    answer("nvmlDeviceGetRowRemapperHistogram", device, out, |device, _| {
+        let banks = |key: &str, usual: u64| device.value(key, usual) as u32;
+        Ok(raw::nvmlRowRemapperHistogramValues_t {
+            max: banks("rowsmax", 640),
+            high: banks("rowshigh", 0),
+            partial: banks("rowspartial", 0),
+            low: banks("rowslow", 0),
+            none: banks("rowsnone", 0),
+        })
+    })
+}
+
+#[unsafe(no_mangle)]
 pub(crate) extern "C" fn nvmlDeviceGetNvLinkState(device: Handle, link: u32, out: *mut u32) -> u32 {
     answer("nvmlDeviceGetNvLinkState", device, out, |device, _| {
         if u64::from(link) >= device.value("links", 18) {

@@ -56,6 +56,7 @@ names! {
     ERRORS = "hw.errors";
     ROWS_REMAPPED = "gpu.rows.remapped";
     ROWS_PENDING = "gpu.rows.remap_pending";
+    ROWS_BANKS = "gpu.rows.banks";
     ROWS_FAILED = "gpu.rows.remap_failed";
     PAGES_RETIRED = "gpu.pages.retired";
     PAGES_PENDING = "gpu.pages.retire_pending";

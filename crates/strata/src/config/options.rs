@@ -104,8 +104,7 @@ impl Options {
                 (Some(host), Some(gpu)),
                 Some(discover),
                 Some(otlp),
-            ) if problems.is_empty() =>
-            {
+            ) if problems.is_empty() => {
                 // One knob each for both floors: the server's.
                 let query = QuerySettings {
                     max_concurrent: server.query_concurrency,

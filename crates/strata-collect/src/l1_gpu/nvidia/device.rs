@@ -376,7 +376,10 @@ impl Device {
                 continue;
             }
             match answer {
-                Ok(value) => round.emit(self.tables.fields.get(*at), value * field.scale),
+                Ok(answer) if field.needs_64_bits && answer.is_narrow => continue,
+                Ok(answer) => {
+                    round.emit(self.tables.fields.get(*at), answer.value * field.scale);
+                }
                 Err(code) if code.is_loss() => self.memo.lost = Some(*code),
                 Err(code) if code.is_missing() => continue,
                 Err(_) => {}

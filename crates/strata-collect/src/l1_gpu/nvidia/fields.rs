@@ -34,6 +34,8 @@ pub(super) struct Field {
     pub(super) scale: f64,
     /// Only asked while the field with this index has no answer.
     pub(super) unless: Option<usize>,
+    /// It grows so fast that 32 bits of it say nothing.
+    pub(super) needs_64_bits: bool,
 }
 
 impl Field {
@@ -47,15 +49,19 @@ impl Field {
 }
 
 const fn field(id: u32, scale: f64, shape: Shape) -> Field {
-    Field { ids: [id, id], scope: 0, shape, scale, unless: None }
+    Field { ids: [id, id], scope: 0, shape, scale, unless: None, needs_64_bits: false }
 }
 
 const fn all_links(id: u32, scale: f64, shape: Shape) -> Field {
-    Field { ids: [id, id], scope: ALL_LINKS, shape, scale, unless: None }
+    Field { ids: [id, id], scope: ALL_LINKS, shape, scale, unless: None, needs_64_bits: false }
 }
 
 const fn moved(before: u32, since: u32, scale: f64, shape: Shape) -> Field {
-    Field { ids: [before, since], scope: 0, shape, scale, unless: None }
+    Field { ids: [before, since], scope: 0, shape, scale, unless: None, needs_64_bits: false }
+}
+
+const fn wide(field: Field) -> Field {
+    Field { needs_64_bits: true, ..field }
 }
 
 const fn unless(index: usize, field: Field) -> Field {
@@ -77,8 +83,8 @@ pub(super) const FAST: [Field; 17] = [
     field(186, MILLI, shape(names::POWER, &[("sensor", "instant")])),
     // Since the driver was loaded.
     field(83, MILLI, plain(names::ENERGY)),
-    field(197, 1.0, shape(names::PCIE_IO, &[("direction", "transmit")])),
-    field(198, 1.0, shape(names::PCIE_IO, &[("direction", "receive")])),
+    wide(field(197, 1.0, shape(names::PCIE_IO, &[("direction", "transmit")]))),
+    wide(field(198, 1.0, shape(names::PCIE_IO, &[("direction", "receive")]))),
     field(94, 1.0, plain(names::PCIE_REPLAYS)),
     // Payload only, all links; a counter of KiB in spite of its name.
     all_links(138, KIB, shape(names::LINK_IO, &[("type", "nvlink"), ("direction", "transmit")])),

@@ -42,6 +42,11 @@ shapes! {
     MemoryMax = shape(names::TEMPERATURE_LIMIT, &[("limit_type", "throttled"), ("sensor_location", "memory")]);
     GenerationMax = shape(names::PCIE_GENERATION, &[("state", "max")]);
     WidthMax = shape(names::PCIE_WIDTH, &[("state", "max")]);
+    SpareAll = shape(names::ROWS_BANKS, &[("spare", "all")]);
+    SpareMany = shape(names::ROWS_BANKS, &[("spare", "many")]);
+    SpareSome = shape(names::ROWS_BANKS, &[("spare", "some")]);
+    SpareFew = shape(names::ROWS_BANKS, &[("spare", "few")]);
+    SpareNone = shape(names::ROWS_BANKS, &[("spare", "none")]);
     PagesSingle = shape(names::PAGES_RETIRED, &[("cause", "single_bit")]);
     PagesDouble = shape(names::PAGES_RETIRED, &[("cause", "double_bit")]);
     PagesPending = plain(names::PAGES_PENDING);
@@ -112,9 +117,9 @@ impl Health {
         let answers = memo.ask(round, ("fields", 1), || nvml.fields(device, &asks));
         for (index, answer) in wanted.into_iter().zip(answers.into_iter().flatten()) {
             match answer {
-                Ok(value) => {
+                Ok(answer) => {
                     has_limits |= index == 0;
-                    round.emit(self.fields.get(index), value * SLOW[index].scale);
+                    round.emit(self.fields.get(index), answer.value * SLOW[index].scale);
                 }
                 Err(code) => memo.note(round, ("slow field", index as u32), code),
             }
@@ -165,6 +170,11 @@ impl Health {
             let pages =
                 memo.ask(round, ("retired pages", cause), || nvml.pages_retired(device, cause));
             self.tell(round, series, pages.map(f64::from));
+        }
+        let spare = memo.ask(round, ("spare rows", 0), || nvml.spare_rows(device));
+        let series = [Own::SpareAll, Own::SpareMany, Own::SpareSome, Own::SpareFew, Own::SpareNone];
+        for (at, series) in series.into_iter().enumerate() {
+            self.tell(round, series, spare.map(|spare| f64::from(spare.banks[at])));
         }
         let pending = memo.ask(round, ("pages to retire", 0), || nvml.pages_pending(device));
         self.tell(round, Own::PagesPending, pending.map(f64::from));

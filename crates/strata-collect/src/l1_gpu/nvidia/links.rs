@@ -75,8 +75,8 @@ impl Links {
         };
         let answers: Vec<_> = asked.drain(..).zip(answers).collect();
         for ((at, field), answer) in answers {
-            if let Ok(value) = answer {
-                round.emit(links[at].series.get(1 + COUNTERS.len() + field), value);
+            if let Ok(answer) = answer {
+                round.emit(links[at].series.get(1 + COUNTERS.len() + field), answer.value);
             }
             if answer.is_ok_or_may_be() {
                 asked.push((at, field));

@@ -19,7 +19,7 @@ fn value(lines: &[String], words: &[&str]) -> f64 {
     found[0].rsplit_once(' ').unwrap().1.parse().unwrap()
 }
 
-const H100: &str = "gpu GPU-1 util=93 memutil=41 power=643211 energy=7 reasons=164 serial=123\n\
+const H100: &str = "gpu GPU-1 util=93 memutil=41 power=643211 energy=7 reasons=164 serial=123 rowsmax=637 rowsnone=3\n\
     field 82 value=71 type=1\nfield 83 value=5000 type=3\nfield 185 value=650000 type=1\n\
     field 186 value=612500 type=1\nfield 197 value=1000\nfield 198 value=2000\n\
     field 138 scope=4294967295 value=3\nfield 251 value=2500000000\nfield 75 value=9\n\
@@ -56,6 +56,8 @@ fn values_are_in_canonical_units() {
     check(&["gpu_throttle_time_seconds_total", "sw_thermal"], 2.5);
     check(&["gpu_rows_remapped", "uncorrectable"], 2.0);
     check(&["gpu_rows_remap_pending"], 1.0);
+    check(&["gpu_rows_banks", "spare=\"all\""], 637.0);
+    check(&["gpu_rows_banks", "spare=\"none\""], 3.0);
     check(&["gpu_recovery_action"], 1.0);
     check(&["gpu_interconnect_errors", "kind=\"receive\"", "link=\"3\""], 12.0);
     check(&["gpu_interconnect_up", "link=\"17\""], 1.0);
@@ -93,6 +95,14 @@ fn fields_are_read_by_the_numbers_of_the_driver() {
     check("570.86.15", 1.0);
     check("580.65.06", 1.0);
     check("580.82.07", 2.0);
+}
+
+#[test]
+fn a_count_of_bytes_in_32_bits_is_no_measurement() {
+    let script = "gpu GPU-1\nfield 197 value=5 type=1\nfield 198 value=6 type=3\n";
+    let lines = Machine::new(script).lines();
+    assert_eq!(with(&lines, &["hw_gpu_io", "transmit"]), Vec::<&str>::new());
+    assert_eq!(value(&lines, &["hw_gpu_io", "receive"]), 6.0);
 }
 
 #[test]

@@ -140,6 +140,13 @@ pub(super) enum ProcessKind {
     Mps,
 }
 
+/// Banks of memory by how many spare rows they have left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SpareRows {
+    /// All, many, some, few and none left, in this order.
+    pub(super) banks: [u32; 5],
+}
+
 /// Device memory in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Memory {
@@ -156,6 +163,14 @@ pub(super) struct FieldAsk {
     pub(super) id: u32,
     /// A link, or [`ALL_LINKS`]; 0 where it means nothing.
     pub(super) scope: u32,
+}
+
+/// What a field answered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct FieldValue {
+    pub(super) value: f64,
+    /// The library keeps it in 32 bits, where a count of bytes wraps several times a second.
+    pub(super) is_narrow: bool,
 }
 
 /// The scope of a link field that means all links together (nvml.h: `UINT_MAX`).

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use nvml_wrapper_sys::bindings as raw;
 
 use super::{
-    Answer, Code, Event, EventSet, FieldAsk, GpmSample, Handle, Memory, NO_INSTANCE, NOT_AVAILABLE,
-    Nvml, PROCESSES_MAX, Process, ProcessKind, ProcessShare, check,
+    Answer, Code, Event, EventSet, FieldAsk, FieldValue, GpmSample, Handle, Memory, NO_INSTANCE,
+    NOT_AVAILABLE, Nvml, PROCESSES_MAX, Process, ProcessKind, ProcessShare, SpareRows, check,
 };
 
 /// The library reads the size and version of a structure from one number
@@ -111,6 +111,14 @@ impl Nvml {
         }
     }
 
+    /// Banks of memory by the spare rows they have left for remapping.
+    pub(in super::super) fn spare_rows(&self, device: Handle) -> Answer<SpareRows> {
+        let mut value =
+            raw::nvmlRowRemapperHistogramValues_t { max: 0, high: 0, partial: 0, low: 0, none: 0 };
+        ask!(self, nvmlDeviceGetRowRemapperHistogram(device.0, &raw mut value))?;
+        Ok(SpareRows { banks: [value.max, value.high, value.partial, value.low, value.none] })
+    }
+
     /// Whether the device is split into instances.
     pub(in super::super) fn is_mig(&self, device: Handle) -> Answer<bool> {
         let (mut current, mut pending) = (0, 0);
@@ -147,7 +155,7 @@ impl Nvml {
         &self,
         device: Handle,
         asked: &[FieldAsk],
-    ) -> Answer<Vec<Answer<f64>>> {
+    ) -> Answer<Vec<Answer<FieldValue>>> {
         let empty = |ask: &FieldAsk| raw::nvmlFieldValue_t {
             fieldId: ask.id,
             scopeId: ask.scope,
@@ -348,9 +356,10 @@ impl Nvml {
 }
 
 /// The number in the form the library says it has (`nvmlValueType_t`).
-fn number(field: &raw::nvmlFieldValue_t) -> Answer<f64> {
+fn number(field: &raw::nvmlFieldValue_t) -> Answer<FieldValue> {
+    let is_narrow = matches!(field.valueType, 1 | 5 | 6);
     let value = field.value;
-    Ok(match field.valueType {
+    let value = match field.valueType {
         // SAFETY: the library says which member it has written; all are plain numbers in one word.
         0 => unsafe { value.dVal },
         // SAFETY: as above.
@@ -366,5 +375,6 @@ fn number(field: &raw::nvmlFieldValue_t) -> Answer<f64> {
         // SAFETY: as above.
         6 => f64::from(unsafe { value.usVal }),
         _ => return Err(Code::NOT_SUPPORTED),
-    })
+    };
+    Ok(FieldValue { value, is_narrow })
 }
