@@ -12,7 +12,7 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use options::{GpuOptions, GpuSettings};
+pub use options::{GpuOptions, GpuSettings, GpuVendor};
 
 use crate::collector::Collector;
 use crate::l3_host::KernelEvents;
@@ -32,19 +32,23 @@ pub fn collectors(
     let root = HostRoot::new(host_root);
     let node: Arc<str> = Arc::from(node_name);
     let mut parts: Vec<Box<dyn Part>> = Vec::new();
-    if settings.nvidia {
-        let options = nvidia::Options {
-            library: settings.nvidia_library.clone(),
-            profiling: settings.profiling,
-            processes: settings.processes,
-        };
-        let nvidia = nvidia::Nvidia::new(&root, &node, options, events.clone());
-        let shared = nvidia::Shared::new(nvidia);
-        parts.push(Box::new(nvidia::Activity(shared.clone())));
-        parts.push(Box::new(nvidia::Health(shared)));
-    }
-    if settings.amd {
-        parts.push(Box::new(amd::Amd::new(&root, &node, settings.processes)));
+    for vendor in &settings.vendors {
+        match vendor {
+            GpuVendor::Nvidia => {
+                let options = nvidia::Options {
+                    library: settings.nvidia_library.clone(),
+                    profiling: settings.profiling,
+                    processes: settings.processes,
+                };
+                let nvidia = nvidia::Nvidia::new(&root, &node, options, events.clone());
+                let shared = nvidia::Shared::new(nvidia);
+                parts.push(Box::new(nvidia::Activity(shared.clone())));
+                parts.push(Box::new(nvidia::Health(shared)));
+            }
+            GpuVendor::Amd => {
+                parts.push(Box::new(amd::Amd::new(&root, &node, settings.processes)));
+            }
+        }
     }
     let collector =
         |part| -> Box<dyn Collector> { Box::new(HostCollector::new(part, settings.interval)) };

@@ -10,15 +10,28 @@ use strata_model::text::parse_duration;
 /// The name under which NVIDIA installs its library; the linker knows where.
 const NVIDIA_LIBRARY: &str = "libnvidia-ml.so.1";
 
+/// Whose GPUs one collector reads.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum GpuVendor {
+    /// Through the driver's library.
+    Nvidia,
+    /// From the files of the kernel's driver.
+    Amd,
+}
+
 /// `[gpu]`: what is read of the GPUs of this host, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GpuOptions {
-    /// Read NVIDIA GPUs through the driver's library.
-    pub nvidia: bool,
-    /// Read AMD GPUs from the kernel's files.
-    pub amd: bool,
-    /// How often, at least "1s".
+    /// Read the GPUs of this host.
+    pub enabled: bool,
+    /// Whose GPUs are looked for.
+    pub vendors: Vec<GpuVendor>,
+    /// How often, at least "1s". What changes rarely (limits, memory errors, links) is read every 10
+    /// seconds when this is shorter.
     pub interval: String,
     /// NVIDIA's management library: a path, or a name for the dynamic linker.
     pub nvidia_library: String,
@@ -32,8 +45,8 @@ pub struct GpuOptions {
 impl Default for GpuOptions {
     fn default() -> Self {
         Self {
-            nvidia: true,
-            amd: true,
+            enabled: true,
+            vendors: vec![GpuVendor::Nvidia, GpuVendor::Amd],
             interval: "1s".to_owned(),
             nvidia_library: NVIDIA_LIBRARY.to_owned(),
             profiling: true,
@@ -45,8 +58,7 @@ impl Default for GpuOptions {
 /// [`GpuOptions`] that were found to make sense.
 #[derive(Debug, Clone)]
 pub struct GpuSettings {
-    pub(super) nvidia: bool,
-    pub(super) amd: bool,
+    pub(super) vendors: Vec<GpuVendor>,
     pub(super) interval: Duration,
     pub(super) nvidia_library: String,
     pub(super) profiling: bool,
@@ -78,9 +90,11 @@ impl GpuOptions {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let mut vendors = if self.enabled { self.vendors.clone() } else { Vec::new() };
+        vendors.sort_unstable();
+        vendors.dedup();
         Ok(GpuSettings {
-            nvidia: self.nvidia,
-            amd: self.amd,
+            vendors,
             interval,
             nvidia_library: self.nvidia_library.clone(),
             profiling: self.profiling,
@@ -97,6 +111,17 @@ mod tests {
     fn the_defaults_are_valid() {
         let settings = GpuOptions::default().validate().unwrap();
         assert_eq!(settings.interval, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn gpus_that_are_not_to_be_read_have_no_collector() {
+        let check = |options: GpuOptions, expected: &[GpuVendor]| {
+            assert_eq!(options.validate().unwrap().vendors, expected);
+        };
+        let off = GpuOptions { enabled: false, ..GpuOptions::default() };
+        check(off, &[]);
+        let twice = vec![GpuVendor::Amd, GpuVendor::Amd];
+        check(GpuOptions { vendors: twice, ..GpuOptions::default() }, &[GpuVendor::Amd]);
     }
 
     #[test]

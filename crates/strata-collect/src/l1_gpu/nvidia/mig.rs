@@ -78,7 +78,7 @@ fn profile(nvml: &Nvml, instance: Handle) -> String {
     if let Some((_, profile)) = name.rsplit_once(" MIG ") {
         return profile.to_owned();
     }
-    nvml.mig_size(instance).map(|size| profile_of_size(size)).unwrap_or_default()
+    nvml.mig_size(instance).map(profile_of_size).unwrap_or_default()
 }
 
 /// Slices of compute and of the instance, MiB. The names round up to whole GiB.

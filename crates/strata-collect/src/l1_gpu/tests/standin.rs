@@ -21,11 +21,11 @@ fn built() -> &'static Path {
             .unwrap();
         assert!(output.status.success(), "the stand-in is built");
         let text = String::from_utf8(output.stdout).unwrap();
-        let files = text.lines().filter(|line| line.contains("libstrata_nvml_standin"));
-        let message: serde_json::Value = serde_json::from_str(files.last().unwrap()).unwrap();
+        let mut files = text.lines().filter(|line| line.contains("libstrata_nvml_standin"));
+        let message: serde_json::Value = serde_json::from_str(files.next_back().unwrap()).unwrap();
         let files = message["filenames"].as_array().unwrap().iter();
-        let library = files.filter_map(|file| file.as_str()).find(|file| file.ends_with(".so"));
-        PathBuf::from(library.unwrap())
+        let mut files = files.filter_map(|file| file.as_str()).map(PathBuf::from);
+        files.find(|file| file.extension().is_some_and(|kind| kind == "so")).unwrap()
     });
     &BUILT
 }
