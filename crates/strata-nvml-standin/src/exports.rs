@@ -47,7 +47,6 @@ numbers! {
     nvmlDeviceGetTotalEccErrors(kind: u32, scope: u32) -> u64 = format!("ecc{kind}.{scope}"), 0;
     nvmlDeviceGetMemoryErrorCounter(kind: u32, scope: u32, place: u32) -> u64 = format!("ecc{kind}.{scope}.{place}"), 0;
     nvmlDeviceGetRetiredPagesPendingStatus() -> u32 = "pagespending", 0;
-    nvmlDeviceGetNumaNodeId() -> u32 = "numa", 0;
 }
 
 /// Functions that write the use of an engine and the period of the average.

@@ -201,8 +201,12 @@ impl Nvidia {
         let mut denied = 0;
         for index in 0..session.count.min(DEVICES_MAX as u32) {
             let found = session.nvml.device(index);
-            let found =
-                found.and_then(|handle| Ok((handle, Facts::read(&session.nvml, handle, index)?)));
+            let found = found.and_then(|handle| {
+                Ok((
+                    handle,
+                    Facts::read(&session.nvml, (handle, index), &self.root, &mut self.reader)?,
+                ))
+            });
             let (handle, facts) = match found {
                 Ok(found) => found,
                 Err(code) => {

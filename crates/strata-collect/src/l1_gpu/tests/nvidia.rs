@@ -31,6 +31,7 @@ const H100: &str = "gpu GPU-1 util=93 memutil=41 power=643211 energy=7 reasons=1
 #[test]
 fn values_are_in_canonical_units() {
     let mut machine = Machine::new(H100);
+    machine.file("sys/bus/pci/devices/0000:3b:00.0/numa_node", "1\n");
     machine.lines();
     let mut lines = machine.lines();
     lines.extend(machine.health());
@@ -66,7 +67,8 @@ fn values_are_in_canonical_units() {
     check(&["gpu_pcie_throughput_bytes_per_second", "transmit"], 2.0 * mib);
     check(&["gpu_interconnect_throughput", "receive"], 3.0 * mib);
     check(&["gpu_profiling_stuck"], 0.0);
-    check(&["gpu_device", "serial=\"123\"", "pci_address=\"0000:3b:00.0\""], 1.0);
+    let device = ["serial=\"123\"", "pci_address=\"0000:3b:00.0\"", "numa_node=\"1\""];
+    check(&[&["gpu_device_info"], &device[..]].concat(), 1.0);
     check(&["hw_status", "state=\"ok\""], 1.0);
     // Where the reasons are told apart, their sum is not told besides them.
     assert_eq!(with(&lines, &["gpu_throttle_time", "\"thermal\""]), Vec::<&str>::new());

@@ -310,7 +310,6 @@ impl Nvml {
         pages_pending = nvmlDeviceGetRetiredPagesPendingStatus() -> u32;
         mig_devices_max = nvmlDeviceGetMaxMigDeviceCount() -> u32;
         gpu_instance = nvmlDeviceGetGpuInstanceId() -> u32;
-        numa_node = nvmlDeviceGetNumaNodeId() -> u32;
         event_types = nvmlDeviceGetSupportedEventTypes() -> u64;
     }
 
