@@ -40,6 +40,7 @@ names! {
     PERFORMANCE_STATE = "gpu.performance_state";
 
     THROTTLE_ACTIVE = "gpu.throttle.active";
+    THROTTLE_RESIDENCY = "gpu.throttle.residency";
     THROTTLE_TIME = "gpu.throttle.time";
 
     PCIE_IO = "hw.gpu.io";

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::names;
+use super::table::Table;
 use crate::l3_host::fields::{fraction, lines, number, words};
 use crate::l3_host::listing;
 use crate::l3_host::part::Round;
@@ -37,7 +38,6 @@ shapes! {
     CapDefault = shape(names::POWER_LIMIT, &[("kind", "default")]);
     CapMin = shape(names::POWER_LIMIT, &[("kind", "min")]);
     CapMax = shape(names::POWER_LIMIT, &[("kind", "max")]);
-    Energy = plain(names::ENERGY);
     Fan = plain(names::FAN);
     Replays = plain(names::PCIE_REPLAYS);
     Generation = shape(names::PCIE_GENERATION, &[("state", "current")]);
@@ -56,15 +56,14 @@ const NUMBERS: [(&str, Own, f64); 3] = [
 const MICRO: f64 = 1e-6;
 const MILLI: f64 = 1e-3;
 
-/// The same among the sensors: microwatts, microjoules.
-const SENSOR_NUMBERS: [(&str, Own, f64); 7] = [
+/// The same among the sensors: microwatts.
+const SENSOR_NUMBERS: [(&str, Own, f64); 6] = [
     ("power1_average", Own::Average, MICRO),
     ("power1_input", Own::Instant, MICRO),
     ("power1_cap", Own::Cap, MICRO),
     ("power1_cap_default", Own::CapDefault, MICRO),
     ("power1_cap_min", Own::CapMin, MICRO),
     ("power1_cap_max", Own::CapMax, MICRO),
-    ("energy1_input", Own::Energy, MICRO),
 ];
 
 /// One place's temperature, its limit, or a clock.
@@ -91,6 +90,7 @@ pub(super) struct Card {
     own: SeriesSet,
     places: Vec<Sensor>,
     blocks: Vec<Block>,
+    table: Table,
     /// Sums over the blocks, in the same order.
     totals: SeriesSet,
 }
@@ -131,6 +131,7 @@ impl Card {
             own: own_series(node, &labels, &identity),
             places,
             blocks: blocks(&folder.join("ras"), node, &labels),
+            table: Table::new(node, &labels),
             totals: errors_of("", node, &labels),
             sensors,
             folder,
@@ -167,6 +168,9 @@ impl Card {
             round.emit_known(place.series.get(0), value.map(|value| value * place.scale));
         }
         self.read_errors(reader, round);
+        if let Ok(file) = reader.read_small(&self.folder.join("gpu_metrics")) {
+            self.table.tell(file, round);
+        }
     }
 
     fn number(

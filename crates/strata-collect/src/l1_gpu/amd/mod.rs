@@ -2,6 +2,7 @@
 
 mod card;
 mod process;
+pub(super) mod table;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -111,6 +111,32 @@ fn a_card_is_told_in_canonical_units() {
 }
 
 #[test]
+fn the_firmwares_table_is_read() {
+    let folder = card(&[]);
+    let path = folder.path().join("sys/bus/pci/devices/0000:30:00.0/gpu_metrics");
+    let table = |steps: u32, held: u32| {
+        let narrow = [(104, steps), (112, held), (116, 0)];
+        super::super::amd::table::tests::table((6, 384), &[(88, 65_536), (200, 2)], &narrow)
+    };
+    std::fs::write(&path, table(1_000, 10)).unwrap();
+    let mut amd = amd(folder.path());
+    super::sample(&mut amd, 1_000).unwrap();
+    std::fs::write(&path, table(2_000, 510)).unwrap();
+    let lines = lines(&super::sample(&mut amd, 2_000).unwrap());
+    let id = r#"gpu="0",gpu_uuid="GPU-3f2a91b0c4d5e6f7""#;
+    for expected in [
+        format!("hw_energy_joules_total{{{id}}} 1"),
+        format!(r#"gpu_interconnect_io_bytes_total{{direction="receive",{id},type="xgmi"}} 2048"#),
+        format!(r#"gpu_throttle_residency_ratio{{{id},reason="power"}} 0.5"#),
+        format!(r#"gpu_throttle_residency_ratio{{{id},reason="socket_thermal"}} 0"#),
+    ] {
+        assert!(lines.contains(&expected), "{expected} in {lines:#?}");
+    }
+    let hot = lines.iter().filter(|line| line.contains("processor_hot")).count();
+    assert_eq!(hot, 0, "what the firmware does not fill in has no series");
+}
+
+#[test]
 fn processes_are_told_with_their_memory() {
     let folder = card(&[]);
     let file = |path: &str, text: &str| {
