@@ -38,6 +38,11 @@ pub(crate) trait Part: Send + 'static {
     fn may_hang(&self) -> bool {
         false
     }
+
+    /// What a person can do when it hangs.
+    fn hang_hint(&self) -> &'static str {
+        "something in the kernel hangs: look for processes in state D and dead file servers"
+    }
 }
 
 /// What one round of a part brings home.
@@ -142,7 +147,8 @@ impl HostCollector {
         let source = Arc::from(id);
         let interval = interval.max(part.interval_min());
         let runner = if part.may_hang() {
-            Runner::Threaded(Worker { part: Some(part), link: None, waiting: None })
+            let hint = part.hang_hint();
+            Runner::Threaded(Worker { part: Some(part), link: None, waiting: None, hint })
         } else {
             Runner::Inline(part)
         };
@@ -195,6 +201,7 @@ struct Worker {
     link: Option<mpsc::Sender<(Round, oneshot::Sender<Reply>)>>,
     /// The round whose answer nobody waited for long enough.
     waiting: Option<oneshot::Receiver<Reply>>,
+    hint: &'static str,
 }
 
 impl Worker {
@@ -202,7 +209,7 @@ impl Worker {
         if let Some(earlier) = &mut self.waiting {
             // Its samples are too old to be worth sending; it only matters that it came back.
             if let Err(oneshot::error::TryRecvError::Empty) = earlier.try_recv() {
-                return Err(still_hanging(id));
+                return Err(still_hanging(id, self.hint));
             }
         }
         let (answer, waiting) = oneshot::channel();
@@ -243,13 +250,12 @@ fn serve(mut part: Box<dyn Part>, rounds: &mpsc::Receiver<(Round, oneshot::Sende
     }
 }
 
-fn still_hanging(id: &str) -> CollectError {
+fn still_hanging(id: &str, hint: &str) -> CollectError {
     let message = format!("{id}: the read of an earlier round has not come back");
     CollectError {
         fault: Fault::new(FaultCode::Timeout, message),
         state: SourceState::Failing,
-        hint: "something in the kernel hangs: look for processes in state D and dead file servers"
-            .to_owned(),
+        hint: hint.to_owned(),
     }
 }
 

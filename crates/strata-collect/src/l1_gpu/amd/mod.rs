@@ -125,4 +125,8 @@ impl Part for Amd {
     fn may_hang(&self) -> bool {
         true
     }
+
+    fn hang_hint(&self) -> &'static str {
+        "the driver does not answer: look at the kernel log for lines of amdgpu"
+    }
 }

@@ -1,5 +1,5 @@
 //! `gpu_metrics`: the table that the firmware keeps, in the versions of data center GPUs
-//! (drivers/gpu/drm/amd/include/kgd_pp_interface.h). Only what no other file tells is taken.
+//! (`drivers/gpu/drm/amd/include/kgd_pp_interface.h`). Only what no other file tells is taken.
 
 use super::super::names;
 use crate::l3_host::part::Round;

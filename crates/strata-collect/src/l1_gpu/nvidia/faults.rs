@@ -132,8 +132,9 @@ impl Faults {
         }
         for count in self.counts.values_mut() {
             // A series that begins with its first event would hide it from `increase`: say that it
-            // was zero at the round before, which is true.
-            if let Some(before) = self.last_round_ms.filter(|_| !count.told) {
+            // was zero before, which is true, since we watch from then on.
+            if !count.told {
+                let before = self.last_round_ms.unwrap_or(round.at_ms - 1);
                 round.emit_at(count.series.get(0), before, 0.0);
             }
             count.told = true;

@@ -48,6 +48,10 @@ const XID_EVENT: u64 = 0x8;
 /// Events taken in one round; a storm fills the driver's own queue, which drops the rest.
 const EVENTS_MAX: usize = 256;
 
+/// A GPU that starts without persistence mode takes seconds too, and is then waited for.
+const HANG_HINT: &str = "the driver does not answer: nvidia-smi would wait as well; without \
+    nvidia-persistenced it starts the GPUs first, else look at the kernel log for XIDs";
+
 /// How NVIDIA GPUs are read.
 #[derive(Debug, Clone)]
 pub(super) struct Options {
@@ -382,6 +386,10 @@ impl Part for Activity {
     fn may_hang(&self) -> bool {
         true
     }
+
+    fn hang_hint(&self) -> &'static str {
+        HANG_HINT
+    }
 }
 
 /// Reads what changes rarely.
@@ -410,5 +418,9 @@ impl Part for Health {
 
     fn may_hang(&self) -> bool {
         true
+    }
+
+    fn hang_hint(&self) -> &'static str {
+        HANG_HINT
     }
 }

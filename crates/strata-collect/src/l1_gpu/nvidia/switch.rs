@@ -41,7 +41,9 @@ impl Switches {
 
     pub(super) fn tell(&mut self, round: &mut Round) {
         for count in self.counts.values_mut() {
-            if let Some(before) = self.last_round_ms.filter(|_| !count.told) {
+            // As with the devices: it was zero before.
+            if !count.told {
+                let before = self.last_round_ms.unwrap_or(round.at_ms - 1);
                 round.emit_at(count.series.get(0), before, 0.0);
             }
             count.told = true;

@@ -269,6 +269,16 @@ fn faults_are_counted_from_zero_with_class_and_action() {
     assert_eq!(value(&found, &["gpu_xid_last"]), 79.0);
 }
 
+#[test]
+fn a_fault_of_the_first_round_is_an_increase() {
+    let mut machine = Machine::new("gpu GPU-1\nevent 79\n");
+    let harvest = machine.after(1).unwrap();
+    let fresh: Vec<_> =
+        harvest.batch.samples.iter().filter(|one| one.at_ms < machine.now_ms()).collect();
+    assert_eq!(fresh.len(), 1);
+    assert_eq!(fresh[0].value, 0.0);
+}
+
 fn xid(machine: &Machine, code: u32, pid: Option<u32>) -> KernelEvent {
     let pci_address = "0000:3b:00.0".to_owned();
     let process = pid.map(|_| "train".to_owned());
