@@ -10,6 +10,7 @@ pub mod collector;
 pub mod discover;
 pub mod exposition;
 pub mod fuzz;
+pub mod l1_gpu;
 pub mod l3_host;
 mod native;
 pub mod receive;

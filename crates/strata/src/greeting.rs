@@ -68,7 +68,8 @@ impl Greeting<'_> {
         let otlp: Vec<String> = otlp.into_iter().flatten().map(|a| a.to_string()).collect();
         let otlp = if otlp.is_empty() { "main port only".to_owned() } else { otlp.join(", ") };
         out.line(format!("  receives  remote write and OTLP/HTTP on the main port; OTLP: {otlp}"))?;
-        out.line(format!("  host      {}", self.host()))?;
+        out.line(format!("  host      {}", self.parts("host/")))?;
+        out.line(format!("  gpu       {}", self.parts("gpu/")))?;
         for source in &self.found.sources {
             // Only the program: arguments may hold keys.
             let command = source.command.as_deref().unwrap_or_default();
@@ -85,11 +86,11 @@ impl Greeting<'_> {
         Ok(())
     }
 
-    /// How the parts of the host do: `12 parts ok; unsupported: pressure, nfs`.
-    fn host(&self) -> String {
+    /// How the native parts below a prefix do: `ok: cpu, disk; unsupported: pressure, nfs`.
+    fn parts(&self, prefix: &str) -> String {
         let mut by_state: BTreeMap<SourceState, Vec<&str>> = BTreeMap::new();
         for source in self.sources {
-            if let Some(part) = source.id.strip_prefix("host/") {
+            if let Some(part) = source.id.strip_prefix(prefix) {
                 by_state.entry(source.state).or_default().push(part);
             }
         }

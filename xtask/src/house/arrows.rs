@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("strata-sim", &["strata-model"]),
     ("strata-nccl", &["strata-shm"]),
     ("strata-cuda", &["strata-shm"]),
+    ("strata-nvml-standin", &[]),
 ];
 
 /// Crates without I/O, async or a clock of their own, and what must not appear in them.

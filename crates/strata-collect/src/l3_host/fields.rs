@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 
 /// The lines of a file, the empty ones left out.
-pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty())
 }
 
 /// The words of a line.
-pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
 /// A decimal number; `None` when it is something else or beyond 64 bits.
-pub(super) fn number(word: &[u8]) -> Option<u64> {
+pub(crate) fn number(word: &[u8]) -> Option<u64> {
     if word.is_empty() {
         return None;
     }
@@ -27,19 +27,19 @@ pub(super) fn number(word: &[u8]) -> Option<u64> {
 }
 
 /// A decimal fraction such as `0.41`; `None` when it is no finite number.
-pub(super) fn fraction(word: &[u8]) -> Option<f64> {
+pub(crate) fn fraction(word: &[u8]) -> Option<f64> {
     let value: f64 = std::str::from_utf8(word).ok()?.parse().ok()?;
     value.is_finite().then_some(value)
 }
 
 /// Text for a label: what is not UTF-8 is replaced.
-pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
 /// The mount table writes space, tab, newline and backslash as three octal digits
 /// (`proc_pid_mounts(5)`).
-pub(super) fn unescape(word: &[u8]) -> String {
+pub(crate) fn unescape(word: &[u8]) -> String {
     let mut plain = Vec::with_capacity(word.len());
     let mut rest = word;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -58,7 +58,7 @@ pub(super) fn unescape(word: &[u8]) -> String {
 
 /// The first number after each key, for files whose lines are `key value` or `Key: value kB`.
 /// A key may be preceded by other words: `Node 0 MemFree: 12 kB`, skipped by `prefix_words`.
-pub(super) fn values_of<const N: usize>(
+pub(crate) fn values_of<const N: usize>(
     file: &[u8],
     prefix_words: usize,
     keys: &[&str; N],
@@ -77,7 +77,7 @@ pub(super) fn values_of<const N: usize>(
 
 /// Undoes the wrap-around of a counter that the kernel keeps in 32 bits.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Unwrap32 {
+pub(crate) struct Unwrap32 {
     last: u64,
     laps: u64,
 }
@@ -85,7 +85,7 @@ pub(super) struct Unwrap32 {
 impl Unwrap32 {
     /// The counter continued beyond 32 bits. A large step back is a wrap; a step back from a small
     /// value is a reset (device re-attached), which starts again from what is read.
-    pub(super) fn next(&mut self, raw: u64) -> u64 {
+    pub(crate) fn next(&mut self, raw: u64) -> u64 {
         const LAP: u64 = 1 << 32;
         if raw < self.last {
             let wrapped = self.last < LAP && self.last - raw > LAP / 2;

@@ -6,7 +6,7 @@
 use strata_model::catalog::Catalog;
 
 /// The name of the series of a metric of this table.
-pub(super) fn series_name(dotted: &str) -> &'static str {
+pub(crate) fn series_name(dotted: &str) -> &'static str {
     let metric = Catalog::builtin().metric(dotted);
     &metric.expect("a test holds this table against the catalog").prometheus
 }
@@ -134,4 +134,4 @@ names! {
 }
 
 /// The label that names the machine; every series of the host carries it.
-pub(super) const NODE: &str = "node";
+pub(crate) const NODE: &str = "node";

@@ -4,13 +4,13 @@ use super::fields::text;
 
 /// What a control group's path says about its owner; empty where it says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Owner {
+pub(crate) struct Owner {
     /// The path below the mount of the hierarchy, `/` for the root.
-    pub(super) cgroup: String,
+    pub(crate) cgroup: String,
     /// With dashes, whichever cgroup driver wrote the path.
-    pub(super) pod_uid: String,
+    pub(crate) pod_uid: String,
     /// 64 hexadecimal digits.
-    pub(super) container_id: String,
+    pub(crate) container_id: String,
 }
 
 /// A path longer than this is no label, and its owner stays empty: the kernel allows 4,096, runtimes write about 200.
@@ -22,7 +22,7 @@ const CONTAINER_ID_CHARS: usize = 64;
 impl Owner {
     /// Read a path such as
     /// `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod<uid>.slice/cri-containerd-<id>.scope`.
-    pub(super) fn of_path(path: &str) -> Self {
+    pub(crate) fn of_path(path: &str) -> Self {
         let mut owner = Self::default();
         if path.len() > PATH_BYTES_MAX {
             return owner;
@@ -42,7 +42,7 @@ impl Owner {
 
     /// Read `/proc/<pid>/cgroup`: the line of v2 (`0::path`), else that of the memory controller or
     /// of systemd's own hierarchy.
-    pub(super) fn of_process(file: &[u8]) -> Self {
+    pub(crate) fn of_process(file: &[u8]) -> Self {
         let mut best: Option<(u8, &[u8])> = None;
         for line in super::fields::lines(file) {
             let mut columns = line.splitn(3, |byte| *byte == b':');
@@ -66,7 +66,7 @@ impl Owner {
     }
 
     /// Pairs for a label set; empty ones are dropped there.
-    pub(super) fn labels(&self) -> [(&'static str, &str); 3] {
+    pub(crate) fn labels(&self) -> [(&'static str, &str); 3] {
         [("cgroup", &self.cgroup), ("pod_uid", &self.pod_uid), ("container_id", &self.container_id)]
     }
 }

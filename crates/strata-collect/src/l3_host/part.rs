@@ -16,12 +16,17 @@ use crate::collector::{CollectError, Collector, Harvest};
 const FAULTS_PER_ROUND_MAX: usize = 16;
 
 /// One area of the host that is read and can fail by itself.
-pub(super) trait Part: Send + 'static {
+pub(crate) trait Part: Send + 'static {
     /// The source's id: `host/cpu`.
     fn id(&self) -> &'static str;
 
     /// Read everything once. An error means that nothing useful was brought home.
     fn sample(&mut self, round: &mut Round) -> Result<(), CollectError>;
+
+    /// The room it fills.
+    fn layer(&self) -> Layer {
+        Layer::L3Host
+    }
 
     /// It is not worth reading more often than this.
     fn interval_min(&self) -> Duration {
@@ -33,59 +38,64 @@ pub(super) trait Part: Send + 'static {
     fn may_hang(&self) -> bool {
         false
     }
+
+    /// What a person can do when it hangs.
+    fn hang_hint(&self) -> &'static str {
+        "something in the kernel hangs: look for processes in state D and dead file servers"
+    }
 }
 
 /// What one round of a part brings home.
-pub(super) struct Round {
-    pub(super) at_ms: i64,
+pub(crate) struct Round {
+    pub(crate) at_ms: i64,
     harvest: Harvest,
 }
 
 impl Round {
-    pub(super) fn new(source: &Arc<str>, at_ms: i64) -> Self {
+    pub(crate) fn new(source: &Arc<str>, at_ms: i64) -> Self {
         let batch = Batch::new(Arc::clone(source));
         Self { at_ms, harvest: Harvest { batch, faults: Vec::new() } }
     }
 
     /// Add a sample of the series with these canonical label bytes.
-    pub(super) fn emit(&mut self, series: &[u8], value: f64) {
+    pub(crate) fn emit(&mut self, series: &[u8], value: f64) {
         self.emit_at(series, self.at_ms, value);
     }
 
     /// Add a sample of another moment.
-    pub(super) fn emit_at(&mut self, series: &[u8], at_ms: i64, value: f64) {
+    pub(crate) fn emit_at(&mut self, series: &[u8], at_ms: i64, value: f64) {
         let series = self.harvest.batch.series_of_encoded(series);
         self.harvest.batch.samples.push(Sample { series, at_ms, value });
     }
 
     /// Add a sample when there is a value; what is missing stays missing.
-    pub(super) fn emit_known(&mut self, series: &[u8], value: Option<f64>) {
+    pub(crate) fn emit_known(&mut self, series: &[u8], value: Option<f64>) {
         if let Some(value) = value {
             self.emit(series, value);
         }
     }
 
     /// Note that something went wrong.
-    pub(super) fn fault(&mut self, code: FaultCode, message: impl Into<String>) {
+    pub(crate) fn fault(&mut self, code: FaultCode, message: impl Into<String>) {
         self.fold(Fault::new(code, message));
     }
 
     /// Note a file that could not be read; one that is simply not there is no fault.
-    pub(super) fn unreadable(&mut self, error: &ReadError) {
+    pub(crate) fn unreadable(&mut self, error: &ReadError) {
         if !error.is_absent() {
             self.fold(error.fault());
         }
     }
 
     /// Note a line that does not say what its format promises.
-    pub(super) fn malformed(&mut self, file: &str, line: &[u8]) {
+    pub(crate) fn malformed(&mut self, file: &str, line: &[u8]) {
         const EXCERPT_BYTES: usize = 60;
         let excerpt = super::fields::text(&line[..line.len().min(EXCERPT_BYTES)]);
         self.fault(FaultCode::Malformed, format!("{file}: cannot make sense of {excerpt:?}"));
     }
 
     /// Note that things were left out because there are more than the limit.
-    pub(super) fn over_limit(&mut self, what: &str, limit: usize, refused: u64) {
+    pub(crate) fn over_limit(&mut self, what: &str, limit: usize, refused: u64) {
         if refused > 0 {
             let message = format!("more than {limit} {what}, the others are left out");
             self.fold(Fault { code: FaultCode::OverLimit, message, count: refused });
@@ -104,20 +114,21 @@ impl Round {
         }
     }
 
-    pub(super) fn into_harvest(self) -> Harvest {
+    pub(crate) fn into_harvest(self) -> Harvest {
         self.harvest
     }
 }
 
 /// The kernel does not offer this here, or there is nothing of the kind.
-pub(super) fn absent(state: SourceState, message: &str, hint: &str) -> CollectError {
+pub(crate) fn absent(state: SourceState, message: &str, hint: &str) -> CollectError {
     let fault = Fault::new(FaultCode::Unsupported, message);
     CollectError { fault, state, hint: hint.to_owned() }
 }
 
 /// A part with the interval it is read at.
-pub(super) struct HostCollector {
+pub(crate) struct HostCollector {
     id: &'static str,
+    layer: Layer,
     source: Arc<str>,
     interval: Duration,
     runner: Runner,
@@ -130,16 +141,18 @@ enum Runner {
 }
 
 impl HostCollector {
-    pub(super) fn new(part: Box<dyn Part>, interval: Duration) -> Self {
+    pub(crate) fn new(part: Box<dyn Part>, interval: Duration) -> Self {
         let id = part.id();
+        let layer = part.layer();
         let source = Arc::from(id);
         let interval = interval.max(part.interval_min());
         let runner = if part.may_hang() {
-            Runner::Threaded(Worker { part: Some(part), link: None, waiting: None })
+            let hint = part.hang_hint();
+            Runner::Threaded(Worker { part: Some(part), link: None, waiting: None, hint })
         } else {
             Runner::Inline(part)
         };
-        Self { id, source, interval, runner }
+        Self { id, layer, source, interval, runner }
     }
 }
 
@@ -153,7 +166,7 @@ impl Collector for HostCollector {
     }
 
     fn layer(&self) -> Option<Layer> {
-        Some(Layer::L3Host)
+        Some(self.layer)
     }
 
     fn interval(&self) -> Duration {
@@ -188,6 +201,7 @@ struct Worker {
     link: Option<mpsc::Sender<(Round, oneshot::Sender<Reply>)>>,
     /// The round whose answer nobody waited for long enough.
     waiting: Option<oneshot::Receiver<Reply>>,
+    hint: &'static str,
 }
 
 impl Worker {
@@ -195,7 +209,7 @@ impl Worker {
         if let Some(earlier) = &mut self.waiting {
             // Its samples are too old to be worth sending; it only matters that it came back.
             if let Err(oneshot::error::TryRecvError::Empty) = earlier.try_recv() {
-                return Err(still_hanging(id));
+                return Err(still_hanging(id, self.hint));
             }
         }
         let (answer, waiting) = oneshot::channel();
@@ -236,13 +250,12 @@ fn serve(mut part: Box<dyn Part>, rounds: &mpsc::Receiver<(Round, oneshot::Sende
     }
 }
 
-fn still_hanging(id: &str) -> CollectError {
+fn still_hanging(id: &str, hint: &str) -> CollectError {
     let message = format!("{id}: the read of an earlier round has not come back");
     CollectError {
         fault: Fault::new(FaultCode::Timeout, message),
         state: SourceState::Failing,
-        hint: "something in the kernel hangs: look for processes in state D and dead file servers"
-            .to_owned(),
+        hint: hint.to_owned(),
     }
 }
 

@@ -18,7 +18,7 @@ const FIRST_READ_BYTES: usize = 16 << 10;
 /// The prefix under which the host's `/proc`, `/sys` and `/dev` are found: `/`, or where a container
 /// has the host mounted.
 #[derive(Debug, Clone)]
-pub(super) struct HostRoot {
+pub(crate) struct HostRoot {
     root: PathBuf,
     /// `/proc/net` and `/proc/mounts` show the reader's own namespaces. When we look at the host from
     /// inside a container, those of process 1 are the host's.
@@ -26,35 +26,35 @@ pub(super) struct HostRoot {
 }
 
 impl HostRoot {
-    pub(super) fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         let own = root == Path::new("/");
         Self { root: root.to_owned(), namespace_of: if own { "self" } else { "1" } }
     }
 
     /// `below` is written without a leading slash: `proc/stat`.
-    pub(super) fn path(&self, below: &str) -> PathBuf {
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.root.join(below)
     }
 
     /// A path inside the host as its mount table writes it.
-    pub(super) fn inside(&self, absolute: &str) -> PathBuf {
+    pub(crate) fn inside(&self, absolute: &str) -> PathBuf {
         self.root.join(absolute.trim_start_matches('/'))
     }
 
     /// A file of the host's network or mount namespace: `net/dev`, `mounts`, `mountstats`.
-    pub(super) fn namespaced(&self, below: &str) -> PathBuf {
+    pub(crate) fn namespaced(&self, below: &str) -> PathBuf {
         self.root.join("proc").join(self.namespace_of).join(below)
     }
 
     /// Whether this is the root of the process itself.
-    pub(super) fn is_own(&self) -> bool {
+    pub(crate) fn is_own(&self) -> bool {
         self.namespace_of == "self"
     }
 }
 
 /// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
+pub(crate) enum ReadError {
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
     #[error("{path} is larger than {FILE_BYTES_MAX} bytes")]
@@ -63,12 +63,12 @@ pub(super) enum ReadError {
 
 impl ReadError {
     /// The file is not there, or the kernel was built or started without it.
-    pub(super) fn is_absent(&self) -> bool {
+    pub(crate) fn is_absent(&self) -> bool {
         matches!(self.state(), SourceState::Unsupported)
     }
 
     /// The kernel refused it to this user.
-    pub(super) fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         matches!(self.state(), SourceState::Denied)
     }
 
@@ -86,7 +86,7 @@ impl ReadError {
     }
 
     /// The fault, with the operating system's reason in the message.
-    pub(super) fn fault(&self) -> Fault {
+    pub(crate) fn fault(&self) -> Fault {
         let message = match self {
             Self::Read { source, .. } => format!("{self}: {source}"),
             Self::TooLarge { .. } => self.to_string(),
@@ -101,7 +101,7 @@ impl ReadError {
     }
 
     /// The whole part cannot work because of it. `hint` is what helps when the file is absent.
-    pub(super) fn fatal(&self, hint: &str) -> CollectError {
+    pub(crate) fn fatal(&self, hint: &str) -> CollectError {
         let state = self.state();
         let hint = match state {
             SourceState::Denied => {
@@ -116,13 +116,13 @@ impl ReadError {
 
 /// Reads files into one buffer that is kept from round to round.
 #[derive(Debug, Default)]
-pub(super) struct FileReader {
+pub(crate) struct FileReader {
     buffer: Vec<u8>,
 }
 
 impl FileReader {
     /// The whole file, which procfs may hand out in several pieces.
-    pub(super) fn read(&mut self, path: &Path) -> Result<&[u8], ReadError> {
+    pub(crate) fn read(&mut self, path: &Path) -> Result<&[u8], ReadError> {
         let error = |source| ReadError::Read { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(error)?;
         let mut filled = 0;
@@ -144,7 +144,7 @@ impl FileReader {
 
     /// A file that the kernel always hands out in one piece: an attribute of sysfs (one page at most),
     /// or a file of one record.
-    pub(super) fn read_small(&mut self, path: &Path) -> Result<&[u8], ReadError> {
+    pub(crate) fn read_small(&mut self, path: &Path) -> Result<&[u8], ReadError> {
         if self.buffer.is_empty() {
             self.buffer.resize(FIRST_READ_BYTES, 0);
         }
@@ -156,12 +156,12 @@ impl FileReader {
     }
 
     /// An attribute of sysfs that holds one number; `None` when it is absent or says something else.
-    pub(super) fn number(&mut self, path: &Path) -> Option<u64> {
+    pub(crate) fn number(&mut self, path: &Path) -> Option<u64> {
         super::fields::number(self.read_small(path).ok()?.trim_ascii())
     }
 
     /// An attribute of sysfs that holds one word or line; `None` when it is absent or empty.
-    pub(super) fn word(&mut self, path: &Path) -> Option<String> {
+    pub(crate) fn word(&mut self, path: &Path) -> Option<String> {
         let text = super::fields::text(self.read_small(path).ok()?.trim_ascii());
         if text.is_empty() { None } else { Some(text.into_owned()) }
     }

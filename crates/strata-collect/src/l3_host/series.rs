@@ -8,18 +8,18 @@ use super::names::{NODE, series_name};
 
 /// A series of one kind of thing: its metric's dotted name, and the labels that tell it from its
 /// siblings.
-pub(super) struct Shape {
-    pub(super) metric: &'static str,
-    pub(super) labels: &'static [(&'static str, &'static str)],
+pub(crate) struct Shape {
+    pub(crate) metric: &'static str,
+    pub(crate) labels: &'static [(&'static str, &'static str)],
 }
 
 /// A [`Shape`] without labels of its own.
-pub(super) const fn plain(metric: &'static str) -> Shape {
+pub(crate) const fn plain(metric: &'static str) -> Shape {
     Shape { metric, labels: &[] }
 }
 
 /// A [`Shape`] with labels of its own.
-pub(super) const fn shape(
+pub(crate) const fn shape(
     metric: &'static str,
     labels: &'static [(&'static str, &'static str)],
 ) -> Shape {
@@ -28,14 +28,14 @@ pub(super) const fn shape(
 
 /// The encoded label sets of one thing (a disk, a processor), one per shape, in one allocation.
 #[derive(Debug, Default, Clone)]
-pub(super) struct SeriesSet {
+pub(crate) struct SeriesSet {
     bytes: Box<[u8]>,
     ends: Box<[u32]>,
 }
 
 impl SeriesSet {
     /// One label set per shape; `identity` holds the labels all of them carry besides the node.
-    pub(super) fn new<'a>(
+    pub(crate) fn new<'a>(
         shapes: impl IntoIterator<Item = &'a Shape>,
         node: &str,
         identity: &[(&str, &str)],
@@ -52,8 +52,37 @@ impl SeriesSet {
         Self { bytes: bytes.into(), ends: ends.into() }
     }
 
+    /// Label sets of one metric that differ in labels known only at run time, or too many to write.
+    pub(crate) fn with_labels<const N: usize>(
+        metric: &'static str,
+        node: &str,
+        identity: &[(&str, &str)],
+        each: &[[(&str, &str); N]],
+    ) -> Self {
+        let mut bytes = Vec::new();
+        let mut ends = Vec::new();
+        let fixed = [(strata_model::METRIC_NAME, series_name(metric)), (NODE, node)];
+        for own in each {
+            let pairs = fixed.iter().chain(own).chain(identity).copied();
+            bytes.extend_from_slice(Labels::from_pairs(pairs).encoded());
+            ends.push(bytes.len() as u32);
+        }
+        Self { bytes: bytes.into(), ends: ends.into() }
+    }
+
+    /// Several sets as one, in order.
+    pub(crate) fn joined(sets: impl IntoIterator<Item = Self>) -> Self {
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        for set in sets {
+            let start = bytes.len() as u32;
+            bytes.extend_from_slice(&set.bytes);
+            ends.extend(set.ends.iter().map(|end| start + end));
+        }
+        Self { bytes: bytes.into(), ends: ends.into() }
+    }
+
     /// The canonical label bytes of the shape with this index.
-    pub(super) fn get(&self, index: usize) -> &[u8] {
+    pub(crate) fn get(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
         &self.bytes[start..self.ends[index] as usize]
     }
@@ -61,7 +90,7 @@ impl SeriesSet {
 
 /// What is kept about each thing seen, by its key; what is no longer seen is forgotten.
 #[derive(Debug)]
-pub(super) struct Seen<T> {
+pub(crate) struct Seen<T> {
     things: BTreeMap<Box<[u8]>, (u64, T)>,
     round: u64,
     limit: usize,
@@ -70,12 +99,12 @@ pub(super) struct Seen<T> {
 
 impl<T> Seen<T> {
     /// Keeps at most `limit` things at a time.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { things: BTreeMap::new(), round: 0, limit, refused: 0 }
     }
 
     /// What is kept under `key`, made when it is new. `None`, and counted, beyond the limit.
-    pub(super) fn entry(&mut self, key: &[u8], make: impl FnOnce() -> T) -> Option<&mut T> {
+    pub(crate) fn entry(&mut self, key: &[u8], make: impl FnOnce() -> T) -> Option<&mut T> {
         if !self.things.contains_key(key) {
             if self.things.len() >= self.limit {
                 self.refused += 1;
@@ -89,7 +118,7 @@ impl<T> Seen<T> {
     }
 
     /// Forget what was not asked for since the last call; returns how many were refused.
-    pub(super) fn end_round(&mut self) -> u64 {
+    pub(crate) fn end_round(&mut self) -> u64 {
         let current = self.round;
         self.things.retain(|_, (round, _)| *round == current);
         self.round += 1;
@@ -97,7 +126,7 @@ impl<T> Seen<T> {
     }
 
     /// Everything kept, in order of key.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut T)> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut T)> {
         self.things.iter_mut().map(|(key, (_, thing))| (&**key, thing))
     }
 }

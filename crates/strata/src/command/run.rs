@@ -11,7 +11,7 @@ use strata_collect::receive::otlp::OtlpReceiver;
 use strata_collect::scrape::{
     Environment, Job, JobRunner, ModelOf, ModelQuestions, Sentinel, SourceRules,
 };
-use strata_collect::{Scheduler, SourceBook, l3_host};
+use strata_collect::{Scheduler, SourceBook, l1_gpu, l3_host};
 use strata_model::catalog::{Catalog, SourceDef};
 use strata_model::meter::Meter;
 use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
@@ -194,7 +194,8 @@ impl House {
     fn start_collectors(&self, settings: &Settings) -> Result<Vec<JobRunner>> {
         let events = l3_host::KernelEvents::default();
         let host = l3_host::collectors(&settings.host, &settings.host_root, &self.node, &events);
-        for collector in host {
+        let gpu = l1_gpu::collectors(&settings.gpu, &settings.host_root, &self.node, &events);
+        for collector in host.into_iter().chain(gpu) {
             self.scheduler.add(collector);
         }
         let own = OwnMetrics::new(self.meter.clone(), &self.node, OWN_INTERVAL);

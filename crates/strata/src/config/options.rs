@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strata_collect::discover::{DiscoverOptions, DiscoverSettings};
+use strata_collect::l1_gpu::{GpuOptions, GpuSettings};
 use strata_collect::l3_host::{HostOptions, HostSettings};
 use strata_collect::receive::ReceiveLimits;
 use strata_collect::receive::otlp::{OtlpOptions, OtlpSettings};
@@ -37,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) metrics: RemoteOptions,
     /// Native collection of this host.
     pub(crate) host: HostOptions,
+    /// Native collection of the GPUs of this host.
+    pub(crate) gpu: GpuOptions,
     /// Finding engines and exporters that listen on this host.
     pub(crate) discover: DiscoverOptions,
     /// Reception of OpenTelemetry metrics.
@@ -59,6 +62,7 @@ pub(crate) struct Settings {
     pub(crate) query: QuerySettings,
     pub(crate) metrics: Option<RemoteSettings>,
     pub(crate) host: HostSettings,
+    pub(crate) gpu: GpuSettings,
     pub(crate) discover: DiscoverSettings,
     pub(crate) otlp: OtlpSettings,
     pub(crate) cost: CostSettings,
@@ -87,6 +91,7 @@ impl Options {
         let query = keep(&mut problems, "query", self.query.validate());
         let metrics = keep(&mut problems, "metrics", self.metrics.validate()).flatten();
         let host = keep(&mut problems, "host", self.host.validate());
+        let gpu = keep(&mut problems, "gpu", self.gpu.validate());
         let discover = keep(&mut problems, "discover", self.discover.validate());
         let otlp = keep(&mut problems, "otlp", self.otlp.validate(&limits));
         let cost = keep(&mut problems, "cost", self.cost.validate());
@@ -97,12 +102,12 @@ impl Options {
             (None, Some(name)) => TokenSource::Env(name.clone()),
             (None, None) => TokenSource::None,
         };
-        match (server, store, query, host, discover, otlp, cost) {
+        match (server, store, query, (host, gpu), discover, otlp, cost) {
             (
                 Some(server),
                 Some(store),
                 Some(query),
-                Some(host),
+                (Some(host), Some(gpu)),
                 Some(discover),
                 Some(otlp),
                 Some(cost),
@@ -122,6 +127,7 @@ impl Options {
                     query,
                     metrics,
                     host,
+                    gpu,
                     discover,
                     otlp,
                     cost,

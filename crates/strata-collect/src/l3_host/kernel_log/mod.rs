@@ -81,7 +81,20 @@ impl KernelEvents {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
     }
 
-    fn push(&self, event: KernelEvent) {
+    /// Take the events whose fact is wanted, oldest first, and leave the others.
+    pub(crate) fn take(&self, wanted: impl Fn(&KernelFact) -> bool) -> Vec<KernelEvent> {
+        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !events.iter().any(|event| wanted(&event.fact)) {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut *events);
+        let (taken, left): (VecDeque<_>, VecDeque<_>) =
+            all.into_iter().partition(|event| wanted(&event.fact));
+        *events = left;
+        taken.into()
+    }
+
+    pub(crate) fn push(&self, event: KernelEvent) {
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if events.len() >= EVENTS_MAX {
             events.pop_front();

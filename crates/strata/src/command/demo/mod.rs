@@ -115,6 +115,7 @@ fn settings(dir: &Path, arguments: &DemoArgs) -> Result<Settings> {
         ..Options::default()
     };
     options.host.enabled = false;
+    options.gpu.enabled = false;
     options.discover.enabled = false;
     options.server.otlp_grpc_listen = Some(String::new());
     options.server.otlp_http_listen = Some(String::new());

@@ -1,0 +1,56 @@
+//! Layer 1, the GPUs: read natively, through NVIDIA's management library or, for AMD, from the
+//! kernel's files. Series are written under the names the catalog derives.
+
+mod amd;
+mod names;
+mod nvidia;
+mod options;
+mod owner;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use options::{GpuOptions, GpuSettings, GpuVendor};
+
+use crate::collector::Collector;
+use crate::l3_host::KernelEvents;
+use crate::l3_host::part::{HostCollector, Part};
+use crate::l3_host::root::HostRoot;
+
+/// The collectors of the host's GPUs, for each vendor its own.
+///
+/// `host_root` is `/`, or where a container has the host's root mounted. Every series carries the
+/// label `node` with the value `node_name`. GPU faults of the kernel log are taken out of `events`.
+pub fn collectors(
+    settings: &GpuSettings,
+    host_root: &Path,
+    node_name: &str,
+    events: &KernelEvents,
+) -> Vec<Box<dyn Collector>> {
+    let root = HostRoot::new(host_root);
+    let node: Arc<str> = Arc::from(node_name);
+    let mut parts: Vec<Box<dyn Part>> = Vec::new();
+    for vendor in &settings.vendors {
+        match vendor {
+            GpuVendor::Nvidia => {
+                let options = nvidia::Options {
+                    library: settings.nvidia_library.clone(),
+                    profiling: settings.profiling,
+                    processes: settings.processes,
+                };
+                let nvidia = nvidia::Nvidia::new(&root, &node, options, events.clone());
+                let shared = nvidia::Shared::new(nvidia);
+                parts.push(Box::new(nvidia::Activity(shared.clone())));
+                parts.push(Box::new(nvidia::Health(shared)));
+            }
+            GpuVendor::Amd => {
+                parts.push(Box::new(amd::Amd::new(&root, &node, settings.processes)));
+            }
+        }
+    }
+    let collector =
+        |part| -> Box<dyn Collector> { Box::new(HostCollector::new(part, settings.interval)) };
+    parts.into_iter().map(collector).collect()
+}
