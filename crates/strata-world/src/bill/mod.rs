@@ -90,3 +90,48 @@ pub struct BillReplica {
     /// buckets that lie wholly within it, so never too many.
     pub within_slo: Option<f64>,
 }
+
+impl BillWorld {
+    /// The same from the first step on in which anything was seen: before that nobody watched, and
+    /// no bill can be written of it.
+    pub fn from_first_sight(mut self, period: Period) -> (Period, Self) {
+        let seen = self.gpus.iter().map(|gpu| &gpu.seen);
+        let seen = seen.filter_map(|steps| steps.iter().position(|seen| *seen));
+        let Some(first) = seen.min().filter(|first| *first > 0) else { return (period, self) };
+        for gpu in &mut self.gpus {
+            cut(&mut gpu.seen, first);
+            cut(&mut gpu.utilization, first);
+            cut(&mut gpu.energy_j, first);
+            for hold in &mut gpu.holds {
+                hold.first = hold.first.saturating_sub(first);
+                hold.end = hold.end.saturating_sub(first);
+            }
+            gpu.holds.retain(|hold| hold.end > hold.first);
+        }
+        for one in &mut self.replicas {
+            cut(&mut one.up, first);
+            let columns = [
+                &mut one.prompt,
+                &mut one.cached,
+                &mut one.generated,
+                &mut one.requests,
+                &mut one.aborted,
+                &mut one.recomputed,
+                &mut one.preemptions,
+                &mut one.rejected_drafts,
+                &mut one.prefill_s,
+                &mut one.decode_s,
+            ];
+            for column in columns {
+                cut(column, first);
+            }
+        }
+        let start_ms = period.start_ms + period.step_ms * i64::try_from(first).unwrap_or(0);
+        (Period { start_ms, steps: period.steps - first, ..period }, self)
+    }
+}
+
+/// Drop the first values of a column, where it has any.
+fn cut<T>(column: &mut Vec<T>, first: usize) {
+    column.drain(..first.min(column.len()));
+}

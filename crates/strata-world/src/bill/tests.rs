@@ -111,3 +111,15 @@ fn a_replica_is_counted_by_steps() {
     let within = replica.within_slo.unwrap();
     assert!((within - 0.5).abs() < 1e-9, "{within}");
 }
+
+#[test]
+fn nothing_is_billed_before_anything_was_seen() {
+    let mut source = MemorySource::new();
+    push(&mut source, &dcgm("DCGM_FI_DEV_GPU_UTIL", "web-1"), |at| (at > 120_000).then_some(50.0));
+    let (period, world) = world(source).from_first_sight(PERIOD);
+    assert_eq!((period.start_ms, period.steps), (120_000, 3));
+    assert_eq!(period.end_ms(), PERIOD.end_ms());
+    let gpu = &world.gpus[0];
+    assert_eq!((gpu.seen.len(), gpu.utilization.len(), gpu.energy_j.len()), (3, 3, 3));
+    assert_eq!((gpu.holds[0].first, gpu.holds[0].end), (0, 3));
+}

@@ -34,6 +34,8 @@ const OWN_INTERVAL: Duration = Duration::from_secs(15);
 /// The greeting waits this long for the first look around.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The default page of a demo shows an hour.
+const DEMO_PAST_MINUTES: i64 = 60;
 /// A token file is one line.
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 
@@ -284,7 +286,9 @@ impl House {
         }
         let (engine, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
         let service = Arc::new(LedgerService::new(engine, settings.cost.clone(), clock)?);
-        self.scheduler.add(Box::new(LedgerCollector::new(Arc::clone(&service))));
+        let past = if self.simulated.is_some() { DEMO_PAST_MINUTES } else { 0 };
+        let collector = LedgerCollector::new(Arc::clone(&service)).with_past(past);
+        self.scheduler.add(Box::new(collector));
         Ok(Some(Arc::new(LedgerReports(service))))
     }
 

@@ -32,22 +32,44 @@ pub(crate) struct LedgerCollector {
     /// The end of the last minute that was counted.
     counted_ms: Option<i64>,
     totals: BTreeMap<Labels, f64>,
+    /// Minutes before the first round that it tells too.
+    past: i64,
 }
 
 impl LedgerCollector {
     /// A collector over the service's engine.
     pub(crate) fn new(service: Arc<LedgerService>) -> Self {
         let source = Arc::from("strata/ledger");
-        Self { service, source, counted_ms: None, totals: BTreeMap::new() }
+        Self { service, source, counted_ms: None, totals: BTreeMap::new(), past: 0 }
+    }
+
+    /// Begin with the last `minutes` minutes: a simulated cluster has a past.
+    pub(crate) fn with_past(mut self, minutes: i64) -> Self {
+        self.past = minutes;
+        self
     }
 
     async fn read(&mut self, at_ms: i64) -> Result<Harvest, CollectError> {
-        let end_ms = (at_ms - LAG_MS).div_euclid(STEP_MS) * STEP_MS;
-        let hour = self.service.account(before(end_ms, HOUR_STEPS)).await;
+        let mut batch = Batch::new(Arc::clone(&self.source));
+        for back in (1..=std::mem::take(&mut self.past)).rev() {
+            drop(self.moment(at_ms - back * STEP_MS, &mut batch).await);
+        }
+        let hour = self.moment(at_ms, &mut batch).await;
         if hour.ledger.gpus.is_empty() {
             return Err(nothing(&hour));
         }
-        let mut batch = Batch::new(Arc::clone(&self.source));
+        let faults = hour.notes.iter().take(3);
+        let faults = faults.map(|note| Fault::new(FaultCode::Malformed, note.clone())).collect();
+        Ok(Harvest { batch, faults })
+    }
+
+    /// What is to be said at one moment; the account of its last hour.
+    async fn moment(&mut self, at_ms: i64, batch: &mut Batch) -> Account {
+        let end_ms = (at_ms - LAG_MS).div_euclid(STEP_MS) * STEP_MS;
+        let hour = self.service.account(before(end_ms, HOUR_STEPS)).await;
+        if hour.ledger.gpus.is_empty() {
+            return hour;
+        }
         for point in self.points(&hour.ledger) {
             if !is_counter(point.metric)
                 && let Some(labels) = labels(&point)
@@ -71,9 +93,7 @@ impl LedgerCollector {
         for (labels, total) in &self.totals {
             batch.push(labels, at_ms, *total);
         }
-        let faults = hour.notes.iter().take(3);
-        let faults = faults.map(|note| Fault::new(FaultCode::Malformed, note.clone())).collect();
-        Ok(Harvest { batch, faults })
+        hour
     }
 
     /// Everything that a ledger says.

@@ -90,7 +90,7 @@ impl LedgerService {
 
     /// The ledger of a period.
     pub(crate) async fn account(&self, period: Period) -> Account {
-        let world = self.world(&period).await;
+        let (period, world) = self.world(&period).await.from_first_sight(period);
         let facts = Facts::from_bill(&period, &world, &self.settings.terms);
         let (book, options) = (self.book.clone(), self.settings.ledger.clone());
         let built =
