@@ -53,6 +53,8 @@ pub fn scale(unit: &str, magnitude: f64) -> Scale {
             (1.0, String::new())
         }
         "{rate}" => (1.0, String::new()),
+        // Sold by the hour, so written in hours however many they are.
+        "h" => (1.0, "h".to_owned()),
         _ if money(unit).is_some() => {
             let (code, per) = money(unit).unwrap_or_default();
             match per {
@@ -68,7 +70,13 @@ pub fn scale(unit: &str, magnitude: f64) -> Scale {
             (divisor, format!("{prefix}{}", symbol(unit)).trim().to_owned())
         }
     };
-    Scale { unit: unit.to_owned(), divisor, symbol, digits: digits(size / divisor) }
+    let shown = size / divisor;
+    // Prices of a token differ by orders of magnitude, and none of them is nothing.
+    let digits = match money(unit) {
+        Some(_) if shown > 0.0 && shown < 0.1 => (1.0 - shown.log10().floor()).min(8.0) as u8,
+        _ => digits(shown),
+    };
+    Scale { unit: unit.to_owned(), divisor, symbol, digits }
 }
 
 /// A value with its unit: `91 %`, `4.2 M tok`, `unknown`.
@@ -169,6 +177,8 @@ mod tests {
         };
         check(0.000_001_83, "USD/{token}", "1.83 USD/M tok");
         check(0.013_11, "EUR/s", "47.2 EUR/h");
+        check(0.000_000_003_58, "USD/{token}", "0.0036 USD/M tok");
+        check(0.8, "h", "0.80 h");
         check(1234.0, "USD", "1234 USD");
         check(0.912, "1", "91.2 %");
         check(1.0, "1", "100 %");

@@ -26,6 +26,8 @@ use strata_world::{
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::ledger::LedgerService;
+
 /// Longest time the queries of one page may take. A reader who waits longer has gone.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Queries of one page under way at once: two for each of the evaluator's threads.
@@ -61,6 +63,8 @@ pub(crate) struct PageParts {
     pub(crate) sources: Sources,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) meter: Meter,
+    /// Makes the ledger of the cost page.
+    pub(crate) ledger: Option<Arc<LedgerService>>,
     /// ISO 4217 code of the ledger's currency.
     pub(crate) currency: String,
     pub(crate) simulated: bool,
@@ -105,7 +109,13 @@ impl PageService {
             (PageId::Explore, Some(query)) => Some(self.explore(query.clone(), window).await),
             _ => None,
         };
-        let context = Context { simulated: self.parts.simulated, explored };
+        let books = match (request.page, &self.parts.ledger) {
+            (PageId::Cost, Some(ledger)) => {
+                Some(ledger.books(window.start_ms, window.end_ms).await)
+            }
+            _ => None,
+        };
+        let context = Context { simulated: self.parts.simulated, explored, books };
         let page = rooms::page(&request, &world, &context)?;
         let took = self.parts.clock.monotonic().saturating_sub(begun);
         let labels = [("page", request.page.name())];

@@ -1,10 +1,10 @@
-//! L8: what is spent, as far as it is known without prices.
+//! L8: what is spent, on whom, and how much of it was useful.
 
 use strata_model::Layer;
 use strata_world::{Want, World};
 
 use super::pieces::{chart, numbers, section};
-use super::{overview, tracks};
+use super::{Context, books, overview, tracks};
 use crate::page::block::{Block, Section};
 
 const WHOLE: [(&str, &str); 8] = [
@@ -18,7 +18,10 @@ const WHOLE: [(&str, &str); 8] = [
     ("energy per token", "l8.joules_per_token"),
 ];
 
-const CHARTS: [(&str, &[(&str, &str)]); 2] = [
+const CHARTS: [(&str, &[(&str, &str)]); 5] = [
+    ("Cost of a useful token", &[("all models", "l8.cost_per_useful_token")]),
+    ("Spend and waste", &[("spend", "l8.cost_rate"), ("waste", "l8.waste_rate")]),
+    ("Goodput", &[("useful GPU seconds", "l8.goodput")]),
     ("Power", &[("drawn", "l8.power")]),
     ("Tokens per joule", &[("all engines", "l8.tokens_per_joule")]),
 ];
@@ -29,15 +32,17 @@ pub(super) fn wants() -> Vec<Want> {
     wants
 }
 
-pub(super) fn sections(world: &World) -> Vec<Section> {
+pub(super) fn sections(world: &World, context: &Context) -> Vec<Section> {
     let charts = CHARTS.map(|(title, lines)| chart(world, title, lines, None)).to_vec();
-    vec![
+    let mut sections = vec![
         section(
             "now",
             "",
-            "Energy is measured; money needs prices.",
+            "Energy is measured, time is counted, prices are in the book below.",
             vec![overview::line(world, Layer::L8Cost), numbers(world, &WHOLE, None)],
         ),
         section("time", "Over time", "", vec![Block::Multiples { charts }]),
-    ]
+    ];
+    sections.extend(context.books.iter().flat_map(books::sections));
+    sections
 }

@@ -3,6 +3,7 @@
 //! A page is a pair of pure functions, [`ask`] and [`page`]. What they share, from a signal to a
 //! number with its explanation, is in `pieces`.
 
+mod books;
 mod communication;
 mod cost;
 mod doctor;
@@ -19,6 +20,7 @@ mod suggest;
 mod topology;
 mod training;
 
+pub use books::Books;
 use strata_diagnose::verdict_wants;
 use strata_model::Layer;
 use strata_world::{Ask, EntityId, Grain, Scope, Want, Window, World};
@@ -50,6 +52,8 @@ pub struct Context {
     pub simulated: bool,
     /// The answer to the reader's own query on the Explore page, or why there is none.
     pub explored: Option<Result<Explored, String>>,
+    /// The ledger, on the cost page, where one is kept.
+    pub books: Option<Books>,
 }
 
 /// A range answer of PromQL, on an axis of its own.
@@ -134,7 +138,7 @@ pub fn page(request: &PageRequest, world: &World, context: &Context) -> Result<P
         PageId::Training => training::sections(world),
         PageId::Engines => engines::sections(world),
         PageId::Requests => requests::sections(world),
-        PageId::Cost => cost::sections(world),
+        PageId::Cost => cost::sections(world, context),
         PageId::Doctor => doctor::sections(world),
         PageId::Explore => explore::sections(request, world, context),
         PageId::Topology => topology::sections(world),

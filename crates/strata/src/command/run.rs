@@ -280,7 +280,7 @@ impl House {
         &self,
         engine: &Arc<dyn MetricsEngine>,
         settings: &Settings,
-    ) -> Result<Option<Arc<dyn ReportSource>>> {
+    ) -> Result<Option<Arc<LedgerService>>> {
         if !settings.cost.enabled {
             return Ok(None);
         }
@@ -289,7 +289,7 @@ impl House {
         let past = if self.simulated.is_some() { DEMO_PAST_MINUTES } else { 0 };
         let collector = LedgerCollector::new(Arc::clone(&service)).with_past(past);
         self.scheduler.add(Box::new(collector));
-        Ok(Some(Arc::new(LedgerReports(service))))
+        Ok(Some(service))
     }
 
     /// What the server needs of the rest.
@@ -300,7 +300,10 @@ impl House {
         let ready_store = self.store.clone();
         let status_store = self.store.clone();
         let engine: Arc<dyn MetricsEngine> = Arc::new(engine);
-        let reports = self.ledger(&engine, settings)?;
+        let ledger = self.ledger(&engine, settings)?;
+        let reports = ledger
+            .clone()
+            .map(|ledger| -> Arc<dyn ReportSource> { Arc::new(LedgerReports(ledger)) });
         let pages = PageService::new(PageParts {
             engine: Arc::clone(&engine),
             names: self.stored_names(),
@@ -314,6 +317,7 @@ impl House {
             },
             clock: Arc::clone(&self.clock),
             meter: self.meter.clone(),
+            ledger,
             currency: settings.cost.ledger.currency.clone(),
             simulated: self.simulated.is_some(),
         });

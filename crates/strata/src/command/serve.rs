@@ -115,6 +115,14 @@ fn parts_of(
     let (ready, status, address) = (engine.clone(), engine.clone(), address.to_owned());
     let sink = Refusing { reason: format!("write to {address} itself") };
     let names = engine.clone();
+    let ledger = if settings.cost.enabled {
+        let (engine, cost) = (Arc::new(engine.clone()), settings.cost.clone());
+        Some(Arc::new(LedgerService::new(engine, cost, Arc::clone(&clock))?))
+    } else {
+        None
+    };
+    let reports =
+        ledger.clone().map(|ledger| -> Arc<dyn ReportSource> { Arc::new(LedgerReports(ledger)) });
     let pages = PageService::new(PageParts {
         engine: Arc::new(engine.clone()),
         names: Arc::new(move |start_ms, end_ms| {
@@ -128,16 +136,10 @@ fn parts_of(
         sources: Arc::new(Vec::new),
         clock: Arc::clone(&clock),
         meter: meter.clone(),
+        ledger,
         currency: settings.cost.ledger.currency.clone(),
         simulated: false,
     });
-    let reports: Option<Arc<dyn ReportSource>> = if settings.cost.enabled {
-        let cost = settings.cost.clone();
-        let service = LedgerService::new(Arc::new(engine.clone()), cost, Arc::clone(&clock))?;
-        Some(Arc::new(LedgerReports(Arc::new(service))))
-    } else {
-        None
-    };
     Ok(Parts {
         engine: Arc::new(engine.clone()),
         pages: Some(Arc::new(pages)),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use strata_cost::change::explain;
 use strata_cost::facts::Facts;
 use strata_cost::ledger::Ledger;
 use strata_cost::price::PriceBook;
@@ -16,6 +17,7 @@ use strata_model::Clock;
 use strata_query::{
     Answer, InstantQuery, KeptEngine, MetricsEngine, QueryError, QueryErrorKind, RangeQuery,
 };
+use strata_view::rooms::Books;
 use strata_world::Planned;
 use strata_world::bill::{BillWorld, Period, bill, bill_plan};
 use tokio::task::JoinSet;
@@ -102,6 +104,19 @@ impl LedgerService {
         });
         notes.extend(ledger.problems.iter().map(ToString::to_string));
         Account { ledger, notes }
+    }
+
+    /// The ledger of a window and why it differs from the one before.
+    pub(crate) async fn books(&self, start_ms: i64, end_ms: i64) -> Books {
+        let now = self.account(Self::period(start_ms, end_ms)).await;
+        let before = self.account(Self::period(start_ms - (end_ms - start_ms), start_ms)).await;
+        let change = if before.ledger.gpus.is_empty() {
+            Err("nothing was seen in the window before this one".to_owned())
+        } else {
+            explain(&before.ledger, &now.ledger).map_err(|error| error.to_string())
+        };
+        let Account { ledger, notes } = now;
+        Books { ledger, energy: self.settings.energy, change, notes, now_ms: self.now_ms() }
     }
 
     async fn world(&self, period: &Period) -> BillWorld {
