@@ -11,6 +11,7 @@ pub mod discover;
 pub mod exposition;
 pub mod fuzz;
 pub mod l3_host;
+pub mod l4_sched;
 mod native;
 pub mod receive;
 pub mod schedule;
