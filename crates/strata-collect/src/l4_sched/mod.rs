@@ -7,6 +7,7 @@
 mod device;
 mod gather;
 pub mod kubelet;
+pub mod kubernetes;
 mod names;
 mod pod_book;
 

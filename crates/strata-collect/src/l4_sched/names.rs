@@ -24,6 +24,31 @@ macro_rules! names {
 names! {
     ALLOCATION = "gpu.allocation";
     OWNER = "gpu.owner";
+    GPU_REQUESTED = "gpu.requested";
+    NODE_GPU_CAPACITY = "gpu.node.capacity";
+    NODE_GPU_ALLOCATABLE = "gpu.node.allocatable";
+
+    POD_PHASE = "k8s.pod.phase";
+    POD = "k8s.pod";
+    POD_OWNER = "k8s.pod.owner";
+    POD_WORKLOAD = "k8s.pod.workload";
+    POD_SCHEDULED = "k8s.pod.scheduled";
+    POD_PENDING = "k8s.pod.pending";
+    POD_CREATED = "k8s.pod.created";
+    POD_STARTED = "k8s.pod.started";
+    POD_REQUEST = "k8s.pod.resource.request";
+    POD_LIMIT = "k8s.pod.resource.limit";
+    CONTAINER_RESTARTS = "k8s.container.restart.count";
+    CONTAINER_READY = "k8s.container.ready";
+    CONTAINER_WAITING = "k8s.container.waiting_reason";
+    CONTAINER_TERMINATED = "k8s.container.terminated_reason";
+    CONTAINER = "k8s.container";
+    NODE = "k8s.node";
+    NODE_TOPOLOGY = "k8s.node.topology";
+    NODE_CONDITION = "k8s.node.condition";
+    NODE_UNSCHEDULABLE = "k8s.node.unschedulable";
+    NODE_CAPACITY = "k8s.node.resource.capacity";
+    NODE_ALLOCATABLE = "k8s.node.resource.allocatable";
 }
 
 #[cfg(test)]
