@@ -10,5 +10,6 @@ pub mod kubelet;
 pub mod kubernetes;
 mod names;
 mod pod_book;
+pub mod slurm;
 
 pub use pod_book::PodBook;

@@ -49,6 +49,17 @@ names! {
     NODE_UNSCHEDULABLE = "k8s.node.unschedulable";
     NODE_CAPACITY = "k8s.node.resource.capacity";
     NODE_ALLOCATABLE = "k8s.node.resource.allocatable";
+
+    QUEUE_PENDING = "sched.queue.pending";
+    QUEUE_ADMITTED = "sched.queue.admitted";
+    QUEUE_WANTED = "sched.queue.resource.pending";
+    QUEUE_USAGE = "sched.queue.resource.usage";
+
+    SLURM_JOB = "slurm.job";
+    SLURM_JOB_GPUS = "slurm.job.gpus";
+    SLURM_JOB_WAIT = "slurm.job.wait_time";
+    SLURM_PROCESS = "slurm.job.process";
+    SLURM_NODE = "slurm.node";
 }
 
 #[cfg(test)]
