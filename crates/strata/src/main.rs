@@ -14,6 +14,7 @@ mod own;
 mod pages;
 mod refusals;
 mod remote_pages;
+mod scheduling;
 mod signals;
 
 use std::path::{Path, PathBuf};
@@ -92,6 +93,7 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
         Command::Demo(arguments) => command::demo::run(arguments, out).await,
         Command::Query(arguments) => command::query::run(arguments, out, &clock).await,
         Command::Top(arguments) => command::top::run(arguments, out).await,
+        Command::Who(arguments) => command::who::run(arguments, out).await,
         Command::Sources(arguments) => command::sources::run(&arguments, out, &clock).await,
         Command::Check(arguments) => {
             let (settings, file) = config(arguments.config.as_deref())?;

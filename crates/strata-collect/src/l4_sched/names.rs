@@ -58,6 +58,7 @@ names! {
     SLURM_JOB = "slurm.job";
     SLURM_JOB_GPUS = "slurm.job.gpus";
     SLURM_JOB_WAIT = "slurm.job.wait_time";
+    SLURM_DEVICE = "slurm.job.device";
     SLURM_PROCESS = "slurm.job.process";
     SLURM_NODE = "slurm.node";
 }

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strata_collect::discover::{DiscoverOptions, DiscoverSettings};
 use strata_collect::l3_host::{HostOptions, HostSettings};
+use strata_collect::l4_sched::kubernetes::{KubernetesOptions, KubernetesSettings};
+use strata_collect::l4_sched::slurm::{SlurmOptions, SlurmSettings};
 use strata_collect::receive::ReceiveLimits;
 use strata_collect::receive::otlp::{OtlpOptions, OtlpSettings};
 use strata_collect::scrape::{ScrapeOptions, ScrapeSettings};
@@ -35,6 +37,10 @@ pub(crate) struct Options {
     pub(crate) metrics: RemoteOptions,
     /// Native collection of this host.
     pub(crate) host: HostOptions,
+    /// Who holds the GPUs: the kubelet of this node and the Kubernetes API server.
+    pub(crate) kubernetes: KubernetesOptions,
+    /// Who holds the GPUs: Slurm.
+    pub(crate) slurm: SlurmOptions,
     /// Finding engines and exporters that listen on this host.
     pub(crate) discover: DiscoverOptions,
     /// Reception of OpenTelemetry metrics.
@@ -55,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) query: QuerySettings,
     pub(crate) metrics: Option<RemoteSettings>,
     pub(crate) host: HostSettings,
+    pub(crate) kubernetes: KubernetesSettings,
+    pub(crate) slurm: SlurmSettings,
     pub(crate) discover: DiscoverSettings,
     pub(crate) otlp: OtlpSettings,
     pub(crate) scrape: Vec<ScrapeSettings>,
@@ -82,6 +90,8 @@ impl Options {
         let query = keep(&mut problems, "query", self.query.validate());
         let metrics = keep(&mut problems, "metrics", self.metrics.validate()).flatten();
         let host = keep(&mut problems, "host", self.host.validate());
+        let kubernetes = keep(&mut problems, "kubernetes", self.kubernetes.validate());
+        let slurm = keep(&mut problems, "slurm", self.slurm.validate());
         let discover = keep(&mut problems, "discover", self.discover.validate());
         let otlp = keep(&mut problems, "otlp", self.otlp.validate(&limits));
         let scrape = self.validate_scrape(&mut problems);
@@ -91,10 +101,14 @@ impl Options {
             (None, Some(name)) => TokenSource::Env(name.clone()),
             (None, None) => TokenSource::None,
         };
-        match (server, store, query, host, discover, otlp) {
-            (Some(server), Some(store), Some(query), Some(host), Some(discover), Some(otlp))
-                if problems.is_empty() =>
-            {
+        let sources = (host, kubernetes, slurm, discover, otlp);
+        match (server, store, query, sources) {
+            (
+                Some(server),
+                Some(store),
+                Some(query),
+                (Some(host), Some(kubernetes), Some(slurm), Some(discover), Some(otlp)),
+            ) if problems.is_empty() => {
                 // One knob each for both floors: the server's.
                 let query = QuerySettings {
                     max_concurrent: server.query_concurrency,
@@ -110,6 +124,8 @@ impl Options {
                     query,
                     metrics,
                     host,
+                    kubernetes,
+                    slurm,
                     discover,
                     otlp,
                     scrape,

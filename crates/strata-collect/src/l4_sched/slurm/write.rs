@@ -75,12 +75,10 @@ pub(super) fn job(job: &Job, gather: &mut Gather) {
     }
     for devices in job.devices.iter().filter(|_| job.holds()) {
         for index in &devices.indices {
+            // No allocation: the agent on that node writes it, with the UUID, which is not known here.
             let index = index.to_string();
-            // The agent on that node knows the UUID; here only the node's own number is known.
-            edge(
-                &Edge { job, node: &devices.node, index: &index, uuid: "", sure: "medium" },
-                gather,
-            );
+            let labels = [("slurm_job_id", &*job.id), ("node", &*devices.node), ("gpu", &*index)];
+            gather.info(names::SLURM_DEVICE, &labels);
         }
     }
 }
