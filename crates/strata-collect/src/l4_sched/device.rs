@@ -50,7 +50,7 @@ impl Device {
         let mut device = Self::default();
         if let Some(rest) = id.strip_prefix("MIG-GPU-") {
             // Before driver 470: MIG-GPU-<uuid>/<instance>/<compute instance>.
-            device.mig_uuid = id.to_owned();
+            id.clone_into(&mut device.mig_uuid);
             device.gpu_uuid = uuid(rest).map(|(uuid, _)| format!("GPU-{uuid}")).unwrap_or_default();
             device.sharing = "mig";
         } else if let Some(rest) = id.strip_prefix("MIG-") {
@@ -64,7 +64,7 @@ impl Device {
             let share = after.strip_prefix('-').is_some_and(is_number);
             device.sharing = if share { "hami" } else { "exclusive" };
         } else if let Some((minor, shares)) = gke(id) {
-            device.minor = minor.to_owned();
+            minor.clone_into(&mut device.minor);
             device.sharing = shares;
         } else {
             device.sharing = "exclusive";

@@ -167,8 +167,7 @@ pub(super) fn that_still_stand(
             && place.book.name_of(&one.pod_uid).is_none();
         !ended && !known_gone
     });
-    let mut holders: BTreeMap<(String, String), BTreeSet<(String, String, String)>> =
-        BTreeMap::new();
+    let mut holders: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for one in allocations.iter().filter(|one| one.device.sharing != "replica") {
         let pod = (one.namespace.clone(), one.pod.clone(), one.pod_uid.clone());
         let key = (one.resource.clone(), one.device_id.clone());

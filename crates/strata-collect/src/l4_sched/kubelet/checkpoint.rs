@@ -95,7 +95,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_file_is_survived(file: Vec<u8>) {
-            let _ = parse(&file);
+            drop(parse(&file));
         }
     }
 }

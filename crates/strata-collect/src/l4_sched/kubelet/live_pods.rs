@@ -24,12 +24,11 @@ pub(super) fn uids(host_root: &Path) -> BTreeSet<String> {
             let root = host_root.join(hierarchy).join(root);
             for name in folders(&root) {
                 // Guaranteed pods stand here, the others one level below their class.
-                match pod_of_cgroup(&name) {
-                    Some(uid) => drop(found.insert(uid)),
-                    None => {
-                        let below = folders(&root.join(&name));
-                        found.extend(below.iter().filter_map(|name| pod_of_cgroup(name)));
-                    }
+                if let Some(uid) = pod_of_cgroup(&name) {
+                    found.insert(uid);
+                } else {
+                    let below = folders(&root.join(&name));
+                    found.extend(below.iter().filter_map(|name| pod_of_cgroup(name)));
                 }
             }
         }

@@ -46,6 +46,7 @@ pub(super) struct ContainerDevices {
 
 /// Devices that a claim gave.
 #[derive(Clone, PartialEq, prost::Message)]
+#[expect(clippy::struct_field_names, reason = "the names of the API")]
 pub(super) struct DynamicResource {
     #[prost(string, tag = "2")]
     pub(super) claim_name: String,

@@ -55,7 +55,7 @@ pub fn collectors(
     let of_node = |field: &str| node.map(|node| format!("{field}={node}"));
     let rules = Arc::new(settings.rules.clone());
     let pods = Pods {
-        pods: Watch::new(core("Pod", "pods"), of_node("spec.nodeName"), {
+        watch: Watch::new(core("Pod", "pods"), of_node("spec.nodeName"), {
             let rules = Arc::clone(&rules);
             Arc::new(move |object| Some(Pod::read(object, &rules)))
         }),
@@ -71,7 +71,7 @@ pub fn collectors(
         }),
         owners: Owners::new(settings.rules.clone()),
         rules,
-        pods_max: settings.pods_max,
+        most: settings.pods_max,
         book: book.clone(),
     };
     let nodes = Nodes {
@@ -87,7 +87,7 @@ pub fn collectors(
             of_node("spec.nodeName"),
             Arc::new(claims::slice),
         ),
-        claims: Watch::new(dra("ResourceClaim", "resourceclaims"), None, Arc::new(claims::claim)),
+        given: Watch::new(dra("ResourceClaim", "resourceclaims"), None, Arc::new(claims::claim)),
         whole_cluster: node.is_none(),
         book: book.clone(),
     };
@@ -217,11 +217,11 @@ impl<T: Send + 'static> Watch<T> {
 }
 
 struct Pods {
-    pods: Watch<Pod>,
+    watch: Watch<Pod>,
     namespaces: Option<Watch<Marks>>,
     owners: Owners,
     rules: Arc<RuleSet>,
-    pods_max: usize,
+    most: usize,
     book: PodBook,
 }
 
@@ -232,8 +232,8 @@ impl Pods {
         patience: Duration,
         gather: &mut Gather,
     ) -> Result<(), CollectError> {
-        let most = self.pods_max;
-        let pods = self.pods.look(access, patience, gather, |pods| chosen(pods, most)).await?;
+        let most = self.most;
+        let pods = self.watch.look(access, patience, gather, |pods| chosen(pods, most)).await?;
         let (pods, left_out) = pods;
         if left_out > 0 {
             let message = format!("more than {most} pods, those without GPUs are left out first");
@@ -338,7 +338,7 @@ impl Part for Nodes {
 
 struct Claims {
     slices: Watch<Vec<(claims::DeviceKey, claims::Published)>>,
-    claims: Watch<claims::Claim>,
+    given: Watch<claims::Claim>,
     /// Else the kubelet's collector tells of this node's claims, with containers.
     whole_cluster: bool,
     book: PodBook,
@@ -354,7 +354,7 @@ impl Part for Claims {
         Box::pin(async move {
             let slices = self.slices.look(access, patience, gather, Clone::clone).await?;
             let given = if self.whole_cluster {
-                self.claims.look(access, patience / 2, gather, Clone::clone).await?
+                self.given.look(access, patience / 2, gather, Clone::clone).await?
             } else {
                 BTreeMap::new()
             };

@@ -1,4 +1,4 @@
-//! Who is at the top of a chain of owners: pod, ReplicaSet, Deployment; pod, Job, CronJob; and any
+//! Who is at the top of a chain of owners: pod, `ReplicaSet`, `Deployment`; pod, `Job`, `CronJob`; and any
 //! custom resource, without knowing its kind beforehand.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::pods::{OwnerRef, controller, owner_refs};
 use super::rules::{Marks, RuleSet};
 use crate::l4_sched::gather::Gather;
 
-/// Deployment, ReplicaSet and pod are three; an inference service on Knative has seven.
+/// Deployment, replica set and pod are three; an inference service on Knative has seven.
 const DEPTH_MAX: usize = 10;
 /// Owners remembered.
 const OWNERS_MAX: usize = 20_000;
@@ -100,13 +100,11 @@ impl Owners {
             let Some(known) = self.known.get_mut(&at.uid) else { return top };
             known.round = self.round;
             top.marks.push(known.marks.clone());
-            match &known.parent {
-                Some(parent) => at = parent.clone(),
-                None => {
-                    top.whole = true;
-                    return top;
-                }
-            }
+            let Some(parent) = &known.parent else {
+                top.whole = true;
+                return top;
+            };
+            at = parent.clone();
         }
         top
     }
@@ -195,12 +193,11 @@ impl Owners {
         let plural = KNOWN
             .iter()
             .find(|(version, kind, _)| *version == owner.api_version && *kind == owner.kind);
-        let resource = match plural {
-            Some((_, _, plural)) => ApiResource::from_gvk_with_plural(&gvk, plural),
-            None => {
-                let found = kube::discovery::pinned_kind(client, &gvk).await;
-                found.map_err(|error| super::connect::chain(&error))?.0
-            }
+        let resource = if let Some((_, _, plural)) = plural {
+            ApiResource::from_gvk_with_plural(&gvk, plural)
+        } else {
+            let found = kube::discovery::pinned_kind(client, &gvk).await;
+            found.map_err(|error| super::connect::chain(&error))?.0
         };
         self.kinds.insert(key, resource.clone());
         Ok(resource)

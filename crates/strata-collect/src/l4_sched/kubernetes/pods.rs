@@ -54,7 +54,7 @@ pub(super) struct Pod {
 pub(super) struct Container {
     pub(super) name: String,
     pub(super) image: String,
-    pub(super) container_id: String,
+    pub(super) runtime_id: String,
     /// Resource as Kubernetes spells it, and amount in the resource's own unit.
     pub(super) requests: Vec<(String, f64)>,
     pub(super) limits: Vec<(String, f64)>,
@@ -178,7 +178,7 @@ fn containers(spec: &Json, status: &Json) -> Vec<Container> {
         let last = ended("lastState");
         found.push(Container {
             image: text(&container["image"]),
-            container_id: text(&state["containerID"])
+            runtime_id: text(&state["containerID"])
                 .rsplit("//")
                 .next()
                 .unwrap_or_default()

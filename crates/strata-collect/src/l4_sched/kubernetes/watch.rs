@@ -26,7 +26,7 @@ const PAGE: u32 = 500;
 /// The watcher tries again after 30 s at most; a failure that is older has not come back.
 const TRIED_AGAIN: Duration = Duration::from_secs(90);
 /// What was listed stands for so long while the server cannot be reached.
-const STALE_AFTER: Duration = Duration::from_secs(300);
+const STALE_AFTER: Duration = Duration::from_mins(5);
 
 /// Namespace (empty for kinds without one) and name.
 pub(super) type Key = (String, String);

@@ -120,7 +120,7 @@ fn container(
     if !pod.has_gpu {
         return;
     }
-    let image = [("image", &*container.image), ("container_id", &*container.container_id)];
+    let image = [("image", &*container.image), ("container_id", &*container.runtime_id)];
     write(names::CONTAINER, &image, 1.0, gather);
     if let Some(ready) = container.ready {
         write(names::CONTAINER_READY, &[], f64::from(u8::from(ready)), gather);

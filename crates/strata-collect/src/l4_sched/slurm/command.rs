@@ -84,7 +84,7 @@ async fn bounded(from: Option<impl AsyncRead + Unpin>, most: usize) -> std::io::
     if let Some(mut from) = from {
         (&mut from).take(most as u64 + 1).read_to_end(&mut bytes).await?;
         // What comes beyond is read and dropped, so that the program can end.
-        let mut rest = [0; 8192];
+        let mut rest = vec![0; 8192];
         while from.read(&mut rest).await? > 0 {}
     }
     Ok(bytes)
