@@ -27,6 +27,8 @@ names! {
     GPU_REQUESTED = "gpu.requested";
     NODE_GPU_CAPACITY = "gpu.node.capacity";
     NODE_GPU_ALLOCATABLE = "gpu.node.allocatable";
+    VGPU_MEMORY = "gpu.vgpu.memory.allocated";
+    VGPU_CORES = "gpu.vgpu.core.allocated";
 
     POD_PHASE = "k8s.pod.phase";
     POD = "k8s.pod";

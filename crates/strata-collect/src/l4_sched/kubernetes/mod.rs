@@ -6,6 +6,7 @@
 
 mod claims;
 mod connect;
+mod hami;
 mod nodes;
 mod options;
 mod owners;
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 use kube::api::{ApiResource, GroupVersionKind};
 use strata_model::sink::BoxFuture;
-use strata_model::{Fault, FaultCode, Layer, SourceKind};
+use strata_model::{Fault, FaultCode, Layer, SourceKind, SourceState};
 
 pub use connect::Entrance;
 pub use options::{KubernetesOptions, KubernetesScope, KubernetesSettings};
@@ -83,11 +84,16 @@ pub fn collectors(
     };
     let claims = Claims {
         slices: Watch::new(
-            dra("ResourceSlice", "resourceslices"),
+            dra("ResourceSlice", "resourceslices", DRA_VERSIONS[0]),
             of_node("spec.nodeName"),
             Arc::new(claims::slice),
         ),
-        given: Watch::new(dra("ResourceClaim", "resourceclaims"), None, Arc::new(claims::claim)),
+        given: Watch::new(
+            dra("ResourceClaim", "resourceclaims", DRA_VERSIONS[0]),
+            None,
+            Arc::new(claims::claim),
+        ),
+        version: 0,
         whole_cluster: node.is_none(),
         book: book.clone(),
     };
@@ -108,8 +114,10 @@ fn core(kind: &str, plural: &str) -> ApiResource {
 }
 
 /// Stable since Kubernetes 1.34; the beta versions before it are off by default.
-fn dra(kind: &str, plural: &str) -> ApiResource {
-    let gvk = GroupVersionKind::gvk("resource.k8s.io", "v1", kind);
+const DRA_VERSIONS: [&str; 3] = ["v1", "v1beta2", "v1beta1"];
+
+fn dra(kind: &str, plural: &str, version: &str) -> ApiResource {
+    let gvk = GroupVersionKind::gvk("resource.k8s.io", version, kind);
     ApiResource::from_gvk_with_plural(&gvk, plural)
 }
 
@@ -171,6 +179,12 @@ struct Watch<T> {
 impl<T: Send + 'static> Watch<T> {
     fn new(resource: ApiResource, field_selector: Option<String>, keep: Keep<T>) -> Self {
         Self { wanted: Wanted { resource, field_selector, keep }, running: None }
+    }
+
+    /// Watch another resource from now on.
+    fn want(&mut self, resource: ApiResource) {
+        self.wanted.resource = resource;
+        self.running = None;
     }
 
     /// The running watch, after its first list where there was time for it.
@@ -339,9 +353,37 @@ impl Part for Nodes {
 struct Claims {
     slices: Watch<Vec<(claims::DeviceKey, claims::Published)>>,
     given: Watch<claims::Claim>,
+    /// Which of the versions is asked for.
+    version: usize,
     /// Else the kubelet's collector tells of this node's claims, with containers.
     whole_cluster: bool,
     book: PodBook,
+}
+
+impl Claims {
+    async fn sample(
+        &mut self,
+        access: &Access,
+        patience: Duration,
+        gather: &mut Gather,
+    ) -> Result<(), CollectError> {
+        let slices = self.slices.look(access, patience, gather, Clone::clone).await?;
+        let given = if self.whole_cluster {
+            self.given.look(access, patience / 2, gather, Clone::clone).await?
+        } else {
+            BTreeMap::new()
+        };
+        self.book.set_claimed(claims::write(&slices, &given, gather));
+        Ok(())
+    }
+
+    /// Ask for the next version, in the round to come.
+    fn try_next_version(&mut self) {
+        self.version = (self.version + 1) % DRA_VERSIONS.len();
+        let version = DRA_VERSIONS[self.version];
+        self.slices.want(dra("ResourceSlice", "resourceslices", version));
+        self.given.want(dra("ResourceClaim", "resourceclaims", version));
+    }
 }
 
 impl Part for Claims {
@@ -352,14 +394,11 @@ impl Part for Claims {
         gather: &'a mut Gather,
     ) -> BoxFuture<'a, Result<(), CollectError>> {
         Box::pin(async move {
-            let slices = self.slices.look(access, patience, gather, Clone::clone).await?;
-            let given = if self.whole_cluster {
-                self.given.look(access, patience / 2, gather, Clone::clone).await?
-            } else {
-                BTreeMap::new()
-            };
-            self.book.set_claimed(claims::write(&slices, &given, gather));
-            Ok(())
+            let outcome = self.sample(access, patience, gather).await;
+            if outcome.as_ref().is_err_and(|error| error.state == SourceState::Unsupported) {
+                self.try_next_version();
+            }
+            outcome
         })
     }
 }

@@ -3,6 +3,7 @@
 use kube::api::DynamicObject;
 use serde_json::Value as Json;
 
+use super::hami::{self, Share};
 use super::pending::{self, Waiting};
 use super::quantity;
 use super::rules::{Marks, RuleSet};
@@ -15,8 +16,7 @@ const QUEUE_LABELS: [&str; 4] =
     ["kueue.x-k8s.io/queue-name", "volcano.sh/queue-name", "kai.scheduler/queue", "runai/queue"];
 const QUEUE_ANNOTATION: &str = "scheduling.volcano.sh/queue-name";
 /// Annotations of KAI and HAMi by which a pod has a share of a device without asking for the resource.
-const SHARE_ANNOTATIONS: [&str; 3] =
-    ["gpu-fraction", "gpu-memory", "hami.io/vgpu-devices-allocated"];
+const SHARE_ANNOTATIONS: [&str; 3] = ["gpu-fraction", "gpu-memory", hami::ALLOCATED];
 
 /// A reference to the owner of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +45,8 @@ pub(super) struct Pod {
     pub(super) owners: Vec<OwnerRef>,
     pub(super) marks: Marks,
     pub(super) containers: Vec<Container>,
+    /// Parts of devices that HAMi gave to its containers.
+    pub(super) shares: Vec<Share>,
     /// It asks for a device, claims one or was given a share of one.
     pub(super) has_gpu: bool,
 }
@@ -110,6 +112,7 @@ impl Pod {
             waiting,
             owners: owners(object),
             marks: rules.marks(labels, annotations, &arguments(spec)),
+            shares: annotated(hami::ALLOCATED).map(|text| hami::read(text)).unwrap_or_default(),
             containers,
             has_gpu,
         }

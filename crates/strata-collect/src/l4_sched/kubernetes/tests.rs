@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value as Json, json};
-use strata_model::SourceState;
 
 use super::*;
 
@@ -256,6 +255,23 @@ async fn pods_are_listed_in_pages_and_followed_to_the_top_of_their_owners() {
 }
 
 #[tokio::test]
+async fn a_share_that_hami_gave_is_an_allocation() {
+    let mut play = cluster();
+    let pods = play.answers.get_mut("/api/v1/pods").unwrap();
+    pods["items"][0]["metadata"]["annotations"] =
+        json!({ "hami.io/vgpu-devices-allocated": "GPU-a,NVIDIA,1024,30:;" });
+    let (_server, url) = serve(play).await;
+    let mut asked = inside(&url, None);
+    let found = asked.ask_until("kubernetes/pods", |lines| !lines.is_empty()).await;
+    let edge = only(&found, "gpu_allocation_info", "GPU-a");
+    for part in ["container=\"trainer\"", "sharing=\"hami\"", "method=\"annotation\""] {
+        assert!(edge[0].contains(part), "{edge:?}");
+    }
+    let memory = only(&found, "gpu_vgpu_memory_allocated_bytes", "GPU-a");
+    assert!(memory[0].ends_with(" 1073741824"), "{memory:?}");
+}
+
+#[tokio::test]
 async fn a_watch_adds_and_removes_pods() {
     let mut play = cluster();
     // The captured watch begins with what the list has; only what comes after it is new.
@@ -358,6 +374,24 @@ async fn claimed_devices_have_owners_without_any_agent_on_the_node() {
     assert!(part[0].contains("gpu_uuid=\"GPU-c\""), "the GPU of the instance: {part:?}");
     let key = ["gpu.nvidia.com", "n1", "gpu-0"];
     assert_eq!(asked.book.uuid_of(key[0], key[1], key[2]).as_deref(), Some("GPU-a"));
+}
+
+#[tokio::test]
+async fn claims_of_an_older_cluster_are_found_under_its_version() {
+    let mut play = cluster();
+    for plural in ["resourceslices", "resourceclaims"] {
+        play.answers.insert(
+            format!("/apis/resource.k8s.io/v1beta1/{plural}"),
+            json!({ "metadata": { "resourceVersion": "1" }, "items": [] }),
+        );
+    }
+    let (_server, url) = serve(play).await;
+    let mut asked = inside(&url, None);
+    for _version in ["v1", "v1beta2"] {
+        let error = asked.ask("kubernetes/claims").await.unwrap_err();
+        assert_eq!(error.state, SourceState::Unsupported);
+    }
+    asked.ask("kubernetes/claims").await.unwrap();
 }
 
 #[tokio::test]

@@ -71,6 +71,19 @@ pub(super) fn pod(key: &Key, pod: &Pod, behind: &Behind, gather: &mut Gather) {
     for container in &pod.containers {
         self::container(&this, pod, container, gather);
     }
+    for share in pod.shares.iter().filter(|_| !pod.is_ended()) {
+        let container = pod.containers.get(share.container).map_or("", |one| &*one.name);
+        let at = [("gpu_uuid", &*share.gpu_uuid), ("node", &*pod.node), ("container", container)];
+        let how = [("sharing", "hami"), ("method", "annotation"), ("confidence", "high")];
+        let edge: Vec<_> = at.iter().chain(&how).copied().collect();
+        with(&edge, names::ALLOCATION, 1.0, gather);
+        let amounts = [(names::VGPU_MEMORY, share.memory), (names::VGPU_CORES, share.cores)];
+        for (metric, amount) in amounts {
+            if let Some(amount) = amount {
+                with(&at, metric, amount, gather);
+            }
+        }
+    }
 }
 
 fn workload<'a>(pod: &'a Pod, behind: &'a Behind) -> [(&'static str, &'a str); 9] {
