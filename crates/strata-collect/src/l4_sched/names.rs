@@ -45,6 +45,7 @@ names! {
     CONTAINER_WAITING = "k8s.container.waiting_reason";
     CONTAINER_TERMINATED = "k8s.container.terminated_reason";
     CONTAINER = "k8s.container";
+    EVENTS = "k8s.events";
     NODE = "k8s.node";
     NODE_TOPOLOGY = "k8s.node.topology";
     NODE_CONDITION = "k8s.node.condition";

@@ -6,6 +6,7 @@
 
 mod claims;
 mod connect;
+mod events;
 mod hami;
 mod nodes;
 mod options;
@@ -42,7 +43,7 @@ use rules::{Marks, RuleSet, Subject};
 use watch::{Keep, Key, Wanted, Watched};
 use write::Behind;
 
-/// The collectors of the API server: pods, nodes and claims.
+/// The collectors of the API server: pods, nodes, claims and, of a whole cluster, events.
 ///
 /// `node` is this node's name in the cluster; with it only this node's pods and its own object are
 /// asked for. What the pods say is put into `book`.
@@ -97,11 +98,17 @@ pub fn collectors(
         whole_cluster: node.is_none(),
         book: book.clone(),
     };
-    let parts: [(&str, Box<dyn Part>); 3] = [
+    let mut parts: Vec<(&str, Box<dyn Part>)> = vec![
         ("kubernetes/pods", Box::new(pods)),
         ("kubernetes/nodes", Box::new(nodes)),
         ("kubernetes/claims", Box::new(claims)),
     ];
+    if node.is_none() {
+        // Events do not say on which node, so an agent on each would write all of them.
+        let warnings = Some("type=Warning".to_owned());
+        let watch = Watch::new(core("Event", "events"), warnings, Arc::new(events::read));
+        parts.push(("kubernetes/events", Box::new(Events { watch })));
+    }
     let collector = |(id, part): (&str, Box<dyn Part>)| -> Box<dyn Collector> {
         let (access, interval) = (access.clone(), settings.interval);
         Box::new(KubernetesCollector { source: Arc::from(id), access, interval, part })
@@ -344,6 +351,29 @@ impl Part for Nodes {
             let nodes = self.nodes.look(access, patience, gather, Clone::clone).await?;
             for ((_, name), node) in &nodes {
                 node.write(name, gather);
+            }
+            Ok(())
+        })
+    }
+}
+
+struct Events {
+    watch: Watch<events::Warned>,
+}
+
+impl Part for Events {
+    fn round<'a>(
+        &'a mut self,
+        access: &'a Access,
+        patience: Duration,
+        gather: &'a mut Gather,
+    ) -> BoxFuture<'a, Result<(), CollectError>> {
+        Box::pin(async move {
+            let events = self.watch.look(access, patience, gather, Clone::clone).await?;
+            let count = events::write(&events, gather);
+            if count > 0 {
+                let message = "more objects with warnings than are written".to_owned();
+                gather.fold(Fault { code: FaultCode::OverLimit, message, count });
             }
             Ok(())
         })

@@ -337,6 +337,21 @@ async fn a_node_tells_its_product_room_and_conditions() {
 }
 
 #[tokio::test]
+async fn warnings_are_counted_by_object_and_reason() {
+    let mut play = cluster();
+    let events = serde_json::from_str(fixture!("events-list-v1.20.2.json")).unwrap();
+    play.answers.insert("/api/v1/events".to_owned(), events);
+    let (server, url) = serve(play).await;
+    let found = lines(&inside(&url, None).ask("kubernetes/events").await.unwrap());
+    assert!(found.iter().all(|line| line.contains("reason=\"FailedScheduling\"")), "{found:#?}");
+    let first = only(&found, "k8s_events", "pod=\"pretrain-2zsvd\"");
+    assert!(first[0].ends_with(" 2"), "{first:?}");
+    assert!(server.lock().unwrap().asked[0].contains("fieldSelector=type%3DWarning"));
+    let on_a_node = inside(&url, Some("n1")).collectors;
+    assert!(on_a_node.iter().all(|one| one.id() != "kubernetes/events"));
+}
+
+#[tokio::test]
 async fn claimed_devices_have_owners_without_any_agent_on_the_node() {
     let mut play = cluster();
     let list = |items: Json| json!({ "metadata": { "resourceVersion": "1" }, "items": items });

@@ -68,6 +68,7 @@ pub(super) struct Holder {
 
 /// A device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the words that labels and pages have for them")]
 pub(super) struct Gpu {
     pub(super) gpu_uuid: String,
     pub(super) gpu: String,
