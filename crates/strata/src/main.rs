@@ -71,7 +71,8 @@ fn start_log() {
     let filter = EnvFilter::builder()
         .with_env_var("STRATA_LOG")
         .try_from_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn"));
+        // Each try of the client of Kubernetes would be an error of its own; `strata sources` has them.
+        .unwrap_or_else(|_| EnvFilter::new("warn,kube_client=off"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -67,6 +67,8 @@ impl Entrance {
         };
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         config.read_timeout = Some(READ_TIMEOUT);
+        // The watcher tries again by itself, with longer and longer pauses.
+        config.default_retry = false;
         Ok(config)
     }
 }
@@ -126,6 +128,16 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// What went wrong with a question, in as many words as are of use.
+pub(super) fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => {
+            format!("{} {}: {}", status.code, status.reason, status.message)
+        }
+        other => chain(other),
+    }
+}
+
 /// Whether our own credentials could not be read or were not taken.
 pub(super) fn is_credentials(error: &kube::Error) -> bool {
     match error {
@@ -139,7 +151,7 @@ pub(super) fn is_credentials(error: &kube::Error) -> bool {
 /// What a refusal of the API server means, and what to do about it. `what` is the plural that was
 /// asked for.
 pub(super) fn refusal(error: &kube::Error, what: &str) -> CollectError {
-    let message = format!("cannot read {what} of the API server: {}", chain(error));
+    let message = format!("cannot read {what} of the API server: {}", words(error));
     match error {
         kube::Error::Api(status) => match status.code {
             401 => failed(
@@ -172,6 +184,12 @@ pub(super) fn refusal(error: &kube::Error, what: &str) -> CollectError {
         kube::Error::LinesCodecMaxLineLengthExceeded => {
             failed(SourceState::Failing, FaultCode::TooLarge, message, "")
         }
+        _ if message.contains("certificate") => failed(
+            SourceState::Failing,
+            FaultCode::Tls,
+            message,
+            "the server's certificate is not of the authority that the kubeconfig or service account names",
+        ),
         _ => failed(
             SourceState::Failing,
             FaultCode::Unreachable,

@@ -166,7 +166,7 @@ impl Owners {
         let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource);
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, api.get_metadata_opt(&owner.name));
         let answer = answer.await.map_err(slow)?;
-        let answer = answer.map_err(|error| said(super::connect::chain(&error)))?;
+        let answer = answer.map_err(|error| said(super::connect::words(&error)))?;
         let mut known = Known { marks: Marks::default(), parent: None, round: self.round };
         // One that is gone, or another of the same name, is where the chain ends.
         if let Some(object) = answer
@@ -197,7 +197,7 @@ impl Owners {
             ApiResource::from_gvk_with_plural(&gvk, plural)
         } else {
             let found = kube::discovery::pinned_kind(client, &gvk).await;
-            found.map_err(|error| super::connect::chain(&error))?.0
+            found.map_err(|error| super::connect::words(&error))?.0
         };
         self.kinds.insert(key, resource.clone());
         Ok(resource)
