@@ -69,6 +69,9 @@ impl Greeting<'_> {
         let otlp = if otlp.is_empty() { "main port only".to_owned() } else { otlp.join(", ") };
         out.line(format!("  receives  remote write and OTLP/HTTP on the main port; OTLP: {otlp}"))?;
         out.line(format!("  host      {}", self.host()))?;
+        if let Some(owners) = self.owners() {
+            out.line(format!("  owners    {owners}"))?;
+        }
         for source in &self.found.sources {
             // Only the program: arguments may hold keys.
             let command = source.command.as_deref().unwrap_or_default();
@@ -85,6 +88,26 @@ impl Greeting<'_> {
         Ok(())
     }
 
+    /// Who is asked whose the GPUs are: `ok: kubernetes/kubelet, kubernetes/pods`; `None` where that is
+    /// not wanted.
+    fn owners(&self) -> Option<String> {
+        let is_asked = |source: &&SourceStatus| {
+            source.id.starts_with("kubernetes/") || source.id.starts_with("slurm/")
+        };
+        let mut by_state: BTreeMap<SourceState, Vec<&str>> = BTreeMap::new();
+        for source in self.sources.iter().filter(is_asked) {
+            by_state.entry(source.state).or_default().push(&source.id);
+        }
+        if by_state.is_empty() {
+            return None;
+        }
+        by_state.remove(&SourceState::Absent);
+        if by_state.is_empty() {
+            return Some("neither Kubernetes nor Slurm here".to_owned());
+        }
+        Some(words(by_state))
+    }
+
     /// How the parts of the host do: `12 parts ok; unsupported: pressure, nfs`.
     fn host(&self) -> String {
         let mut by_state: BTreeMap<SourceState, Vec<&str>> = BTreeMap::new();
@@ -96,10 +119,15 @@ impl Greeting<'_> {
         if by_state.is_empty() {
             return "not collected".to_owned();
         }
-        let words = by_state.into_iter().map(|(state, parts)| {
-            let word = serde_json::to_value(state).unwrap_or_default();
-            format!("{}: {}", word.as_str().unwrap_or("unknown"), parts.join(", "))
-        });
-        words.collect::<Vec<_>>().join("; ")
+        words(by_state)
     }
+}
+
+/// Each state with those that are in it.
+fn words(by_state: BTreeMap<SourceState, Vec<&str>>) -> String {
+    let words = by_state.into_iter().map(|(state, parts)| {
+        let word = serde_json::to_value(state).unwrap_or_default();
+        format!("{}: {}", word.as_str().unwrap_or("unknown"), parts.join(", "))
+    });
+    words.collect::<Vec<_>>().join("; ")
 }

@@ -146,7 +146,10 @@ fn write(allocation: &Allocation, place: &Place<'_>, gather: &mut Gather) {
     ];
     gather.info(super::names::ALLOCATION, &edge);
     let Some(facts) = place.book.facts(&allocation.namespace, &allocation.pod) else { return };
-    let named = |kind: &str| if facts.workload_kind == kind { &*facts.workload } else { "" };
+    let kind = &*facts.workload_kind;
+    let named = |is: bool| if is { &*facts.workload } else { "" };
+    // Job, CronJob, RayJob, PyTorchJob, TrainJob, JobSet, Workflow.
+    let is_job = kind.ends_with("Job") || matches!(kind, "JobSet" | "Workflow");
     let owner = [
         ("gpu_uuid", &*device.gpu_uuid),
         ("gpu", &device.minor),
@@ -154,9 +157,9 @@ fn write(allocation: &Allocation, place: &Place<'_>, gather: &mut Gather) {
         ("namespace", &allocation.namespace),
         ("pod", &allocation.pod),
         ("container", &allocation.container),
-        ("deployment", named("Deployment")),
-        ("job", if facts.workload_kind == "Deployment" { "" } else { &facts.workload }),
-        ("workload_kind", &facts.workload_kind),
+        ("deployment", named(kind == "Deployment")),
+        ("job", named(is_job)),
+        ("workload_kind", kind),
         ("workload", &facts.workload),
         ("queue", &facts.queue),
         ("team", &facts.team),
