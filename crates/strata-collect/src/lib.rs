@@ -12,6 +12,7 @@ pub mod exposition;
 pub mod fuzz;
 pub mod l1_gpu;
 pub mod l3_host;
+pub mod l4_sched;
 mod native;
 pub mod receive;
 pub mod schedule;

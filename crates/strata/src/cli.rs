@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Top(TopArgs),
     /// Show what was spent on whom, by state and token class; why it changed; export it.
     Cost(CostArgs),
+    /// Say who holds each GPU and whether they use it, or who holds most.
+    Who(WhoArgs),
     /// List every source of data: its state, last success, samples, faults, and what to do.
     Sources(ServerArgs),
     /// Validate the configuration, then try every connection it names.
@@ -155,6 +157,21 @@ pub(crate) struct TopArgs {
     /// Columns of --once [default: those of the terminal, 80 without one].
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(20..=1000))]
     pub(crate) width: Option<u16>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhoArgs {
+    /// Add up by team, namespace, model or workload, the most first.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) by: Option<crate::command::who::By>,
+    /// Only devices whose UUID contains this.
+    #[arg(long, value_name = "UUID")]
+    pub(crate) gpu: Option<String>,
+    /// Only devices of this node.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

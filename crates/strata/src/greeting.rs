@@ -70,6 +70,9 @@ impl Greeting<'_> {
         out.line(format!("  receives  remote write and OTLP/HTTP on the main port; OTLP: {otlp}"))?;
         out.line(format!("  host      {}", self.parts("host/")))?;
         out.line(format!("  gpu       {}", self.parts("gpu/")))?;
+        if let Some(owners) = self.owners() {
+            out.line(format!("  owners    {owners}"))?;
+        }
         for source in &self.found.sources {
             // Only the program: arguments may hold keys.
             let command = source.command.as_deref().unwrap_or_default();
@@ -86,6 +89,26 @@ impl Greeting<'_> {
         Ok(())
     }
 
+    /// Who is asked whose the GPUs are: `ok: kubernetes/kubelet, kubernetes/pods`; `None` where that is
+    /// not wanted.
+    fn owners(&self) -> Option<String> {
+        let is_asked = |source: &&SourceStatus| {
+            source.id.starts_with("kubernetes/") || source.id.starts_with("slurm/")
+        };
+        let mut by_state: BTreeMap<SourceState, Vec<&str>> = BTreeMap::new();
+        for source in self.sources.iter().filter(is_asked) {
+            by_state.entry(source.state).or_default().push(&source.id);
+        }
+        if by_state.is_empty() {
+            return None;
+        }
+        by_state.remove(&SourceState::Absent);
+        if by_state.is_empty() {
+            return Some("neither Kubernetes nor Slurm here".to_owned());
+        }
+        Some(words(by_state))
+    }
+
     /// How the native parts below a prefix do: `ok: cpu, disk; unsupported: pressure, nfs`.
     fn parts(&self, prefix: &str) -> String {
         let mut by_state: BTreeMap<SourceState, Vec<&str>> = BTreeMap::new();
@@ -97,10 +120,15 @@ impl Greeting<'_> {
         if by_state.is_empty() {
             return "not collected".to_owned();
         }
-        let words = by_state.into_iter().map(|(state, parts)| {
-            let word = serde_json::to_value(state).unwrap_or_default();
-            format!("{}: {}", word.as_str().unwrap_or("unknown"), parts.join(", "))
-        });
-        words.collect::<Vec<_>>().join("; ")
+        words(by_state)
     }
+}
+
+/// Each state with those that are in it.
+fn words(by_state: BTreeMap<SourceState, Vec<&str>>) -> String {
+    let words = by_state.into_iter().map(|(state, parts)| {
+        let word = serde_json::to_value(state).unwrap_or_default();
+        format!("{}: {}", word.as_str().unwrap_or("unknown"), parts.join(", "))
+    });
+    words.collect::<Vec<_>>().join("; ")
 }

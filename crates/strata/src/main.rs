@@ -15,6 +15,7 @@ mod own;
 mod pages;
 mod refusals;
 mod remote_pages;
+mod scheduling;
 mod signals;
 
 use std::path::{Path, PathBuf};
@@ -71,7 +72,8 @@ fn start_log() {
     let filter = EnvFilter::builder()
         .with_env_var("STRATA_LOG")
         .try_from_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn"));
+        // Each try of the client of Kubernetes would be an error of its own; `strata sources` has them.
+        .unwrap_or_else(|_| EnvFilter::new("warn,kube_client=off"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -94,6 +96,7 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
         Command::Query(arguments) => command::query::run(arguments, out, &clock).await,
         Command::Top(arguments) => command::top::run(arguments, out).await,
         Command::Cost(arguments) => command::cost::run(arguments, out).await,
+        Command::Who(arguments) => command::who::run(arguments, out).await,
         Command::Sources(arguments) => command::sources::run(&arguments, out, &clock).await,
         Command::Check(arguments) => {
             let (settings, file) = config(arguments.config.as_deref())?;

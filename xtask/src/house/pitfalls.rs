@@ -78,6 +78,35 @@ const HARDWARE: &[(&str, &[&str])] = &[
     ("sums beside their parts", &["totals_of_pods_are_not_added_to_their_containers"]),
 ];
 
+/// What can go wrong with ownership.
+const SCHEDULING: &[(&str, &[&str])] = &[
+    (
+        "a device guessed from an order",
+        &[
+            "a_device_is_never_guessed_from_an_order",
+            "the_driver_says_which_minor_is_which_uuid",
+            "jobs_of_both_versions_are_found_with_their_devices",
+        ],
+    ),
+    ("spellings of a device", &["every_spelling_of_a_device_is_read"]),
+    ("pods that have ended", &["uids_come_from_the_checkpoint_and_pods_that_ended_hold_nothing"]),
+    ("drivers of control groups", &["both_drivers_and_both_versions_are_read"]),
+    ("a folder by SLUID", &["a_folder_named_by_sluid_is_no_job_id"]),
+    (
+        "an API server that forgets, or takes another token",
+        &[
+            "pods_are_listed_in_pages_and_followed_to_the_top_of_their_owners",
+            "a_rotated_token_is_read_again",
+        ],
+    ),
+    ("rights that are missing", &["what_may_not_be_read_is_told_and_the_rest_goes_on"]),
+    ("allocated is not used", &["use_and_allocation_are_put_together"]),
+    (
+        "memory guessed between holders",
+        &["memory_is_the_processes_own_and_never_guessed_between_holders"],
+    ),
+];
+
 #[test]
 fn every_known_pitfall_has_its_test() {
     let root = crate::check::root().join("crates");
@@ -86,11 +115,15 @@ fn every_known_pitfall_has_its_test() {
     let missing: Vec<String> = INFERENCE
         .iter()
         .chain(HARDWARE)
+        .chain(SCHEDULING)
         .flat_map(|(trap, tests)| tests.iter().map(move |test| (trap, test)))
         .filter(|(_, test)| {
             let found = text.split_once(&format!("fn {test}("));
             // The attribute stands right before it.
-            !found.is_some_and(|(before, _)| before.trim_end().ends_with(']'))
+            !found.is_some_and(|(before, _)| {
+                let before = before.trim_end();
+                before.strip_suffix("async").unwrap_or(before).trim_end().ends_with(']')
+            })
         })
         .map(|(trap, test)| format!("{trap}: there is no test {test}"))
         .collect();

@@ -36,6 +36,7 @@ use std::sync::Arc;
 
 pub use kernel_log::{AerSeverity, KernelEvent, KernelEvents, KernelFact};
 pub use options::{HostOptions, HostPart, HostSettings, ProcessOptions};
+pub(crate) use owner::pod_uid as pod_of_cgroup;
 
 use crate::collector::Collector;
 use part::{HostCollector, Part};

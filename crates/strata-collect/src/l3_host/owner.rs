@@ -73,7 +73,7 @@ impl Owner {
 
 /// `pod<uid>` of the cgroupfs driver, `kubepods-burstable-pod<uid>.slice` of systemd's, which writes
 /// the dashes as underscores. Static pods have an MD5 sum of 32 digits as their UID.
-fn pod_uid(segment: &str) -> Option<String> {
+pub(crate) fn pod_uid(segment: &str) -> Option<String> {
     let segment = segment.strip_suffix(".slice").unwrap_or(segment);
     let (before, uid) = segment.rsplit_once("pod")?;
     if !before.is_empty() && !before.ends_with('-') {

@@ -10,3 +10,4 @@ pub(crate) mod serve;
 pub(crate) mod sources;
 pub(crate) mod store;
 pub(crate) mod top;
+pub(crate) mod who;

@@ -27,6 +27,7 @@ use crate::ledger::{LedgerCollector, LedgerReports, LedgerService};
 use crate::out::Out;
 use crate::own::OwnMetrics;
 use crate::pages::{Names, PageParts, PageService};
+use crate::scheduling::{Scheduling, node_of_environment};
 use crate::{greeting, refusals, signals};
 
 /// How often the program's own numbers are stored.
@@ -188,7 +189,8 @@ impl House {
         let sink: Arc<dyn Sink> = Arc::new(store.clone());
         let scheduler =
             Scheduler::new(Arc::clone(&sink), book.clone(), meter.clone(), Arc::clone(&clock));
-        let node = settings.node.clone().unwrap_or_else(|| host_name(&settings.host_root));
+        let node = settings.node.clone().or_else(|| node_of_environment(&settings.kubernetes));
+        let node = node.unwrap_or_else(|| host_name(&settings.host_root));
         Ok(Self { store, meter, book, scheduler, clock, node, simulated })
     }
 
@@ -202,6 +204,15 @@ impl House {
         }
         let own = OwnMetrics::new(self.meter.clone(), &self.node, OWN_INTERVAL);
         self.scheduler.add(Box::new(own));
+        let scheduling = Scheduling {
+            scheduler: &self.scheduler,
+            book: &self.book,
+            clock: &self.clock,
+            host_root: &settings.host_root,
+            node: &self.node,
+        };
+        scheduling.kubernetes(&settings.kubernetes);
+        scheduling.slurm(&settings.slurm);
         let mut jobs = Vec::new();
         for scrape in &settings.scrape {
             let name = scrape.job.clone();

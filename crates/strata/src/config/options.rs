@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use strata_collect::discover::{DiscoverOptions, DiscoverSettings};
 use strata_collect::l1_gpu::{GpuOptions, GpuSettings};
 use strata_collect::l3_host::{HostOptions, HostSettings};
+use strata_collect::l4_sched::kubernetes::{KubernetesOptions, KubernetesSettings};
+use strata_collect::l4_sched::slurm::{SlurmOptions, SlurmSettings};
 use strata_collect::receive::ReceiveLimits;
 use strata_collect::receive::otlp::{OtlpOptions, OtlpSettings};
 use strata_collect::scrape::{ScrapeOptions, ScrapeSettings};
@@ -40,6 +42,10 @@ pub(crate) struct Options {
     pub(crate) host: HostOptions,
     /// Native collection of the GPUs of this host.
     pub(crate) gpu: GpuOptions,
+    /// Who holds the GPUs: the kubelet of this node and the Kubernetes API server.
+    pub(crate) kubernetes: KubernetesOptions,
+    /// Who holds the GPUs: Slurm.
+    pub(crate) slurm: SlurmOptions,
     /// Finding engines and exporters that listen on this host.
     pub(crate) discover: DiscoverOptions,
     /// Reception of OpenTelemetry metrics.
@@ -63,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) metrics: Option<RemoteSettings>,
     pub(crate) host: HostSettings,
     pub(crate) gpu: GpuSettings,
+    pub(crate) kubernetes: KubernetesSettings,
+    pub(crate) slurm: SlurmSettings,
     pub(crate) discover: DiscoverSettings,
     pub(crate) otlp: OtlpSettings,
     pub(crate) cost: CostSettings,
@@ -92,6 +100,8 @@ impl Options {
         let metrics = keep(&mut problems, "metrics", self.metrics.validate()).flatten();
         let host = keep(&mut problems, "host", self.host.validate());
         let gpu = keep(&mut problems, "gpu", self.gpu.validate());
+        let kubernetes = keep(&mut problems, "kubernetes", self.kubernetes.validate());
+        let slurm = keep(&mut problems, "slurm", self.slurm.validate());
         let discover = keep(&mut problems, "discover", self.discover.validate());
         let otlp = keep(&mut problems, "otlp", self.otlp.validate(&limits));
         let cost = keep(&mut problems, "cost", self.cost.validate());
@@ -102,14 +112,13 @@ impl Options {
             (None, Some(name)) => TokenSource::Env(name.clone()),
             (None, None) => TokenSource::None,
         };
-        match (server, store, query, (host, gpu), discover, otlp, cost) {
+        let sources = (host, gpu, kubernetes, slurm, discover, otlp);
+        match (server, store, query, sources, cost) {
             (
                 Some(server),
                 Some(store),
                 Some(query),
-                (Some(host), Some(gpu)),
-                Some(discover),
-                Some(otlp),
+                (Some(host), Some(gpu), Some(kubernetes), Some(slurm), Some(discover), Some(otlp)),
                 Some(cost),
             ) if problems.is_empty() => {
                 // One knob each for both floors: the server's.
@@ -128,6 +137,8 @@ impl Options {
                     metrics,
                     host,
                     gpu,
+                    kubernetes,
+                    slurm,
                     discover,
                     otlp,
                     cost,

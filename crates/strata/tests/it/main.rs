@@ -21,6 +21,7 @@ mod scrape;
 mod serve;
 mod store;
 mod terminal;
+mod who;
 mod wire;
 
 use std::path::PathBuf;

@@ -25,6 +25,10 @@ otlp_http_listen = "127.0.0.1:0"
 enabled = false
 [host]
 enabled = false
+[kubernetes]
+enabled = false
+[slurm]
+enabled = false
 "#;
 
 /// Fixtures are older than any usual retention.

@@ -117,6 +117,8 @@ fn settings(dir: &Path, arguments: &DemoArgs) -> Result<Settings> {
     options.host.enabled = false;
     options.gpu.enabled = false;
     options.discover.enabled = false;
+    options.kubernetes.enabled = false;
+    options.slurm.enabled = false;
     options.server.otlp_grpc_listen = Some(String::new());
     options.server.otlp_http_listen = Some(String::new());
     if let Some(listen) = arguments.listen {

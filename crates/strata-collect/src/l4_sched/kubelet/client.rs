@@ -1,0 +1,126 @@
+//! Asking the kubelet over its socket.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use strata_model::{FaultCode, SourceState};
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use tonic_prost::ProstCodec;
+
+use super::proto::{ListRequest, ListResponse};
+use crate::collector::CollectError;
+use crate::l4_sched::gather::failed;
+
+/// 1,000 pods with 16 devices each are about 2 MB; the client's own limit of 4 MB was too small for
+/// others on large nodes.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// The kubelet answers from memory.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+const SERVICE: &str = "/v1.PodResourcesLister/List";
+
+/// One connection, kept from round to round.
+pub(super) struct PodResourcesClient {
+    socket: PathBuf,
+    channel: Option<Channel>,
+}
+
+impl PodResourcesClient {
+    pub(super) fn new(socket: &Path) -> Self {
+        Self { socket: socket.to_owned(), channel: None }
+    }
+
+    /// Everything on this node. A connection that failed is opened anew in the next round.
+    pub(super) async fn list(&mut self) -> Result<ListResponse, CollectError> {
+        let channel = match &self.channel {
+            Some(channel) => channel.clone(),
+            None => self.connect().await?,
+        };
+        let mut client = Grpc::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let ask = async {
+            client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+            let codec = ProstCodec::<ListRequest, ListResponse>::default();
+            let path = PathAndQuery::from_static(SERVICE);
+            client.unary(Request::new(ListRequest {}), path, codec).await
+        };
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, ask).await;
+        let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer")));
+        match answer {
+            Ok(answer) => {
+                self.channel = Some(channel);
+                Ok(answer.into_inner())
+            }
+            Err(status) => {
+                self.channel = None;
+                Err(self.refused(&status))
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Channel, CollectError> {
+        // The socket is opened once before: what the system says of it is lost in the client's error.
+        if let Err(error) = tokio::net::UnixStream::connect(&self.socket).await {
+            return Err(self.unreachable(&error));
+        }
+        let address = format!("unix://{}", self.socket.display());
+        let endpoint =
+            Endpoint::from_shared(address).map(|one| one.connect_timeout(ANSWER_TIMEOUT));
+        let channel = match endpoint {
+            Ok(endpoint) => endpoint.connect().await,
+            Err(error) => Err(error),
+        };
+        channel.map_err(|error| {
+            let message = format!("cannot connect to {}: {error}", self.socket.display());
+            failed(SourceState::Failing, FaultCode::Unreachable, message, "")
+        })
+    }
+
+    fn unreachable(&self, error: &std::io::Error) -> CollectError {
+        let message = format!("cannot open {}: {error}", self.socket.display());
+        match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => failed(
+                SourceState::Absent,
+                FaultCode::Unsupported,
+                message,
+                "no kubelet here, or its folder is not mounted: mount /var/lib/kubelet/pod-resources",
+            ),
+            std::io::ErrorKind::PermissionDenied => failed(
+                SourceState::Denied,
+                FaultCode::Denied,
+                message,
+                "the kubelet's socket is root's: run strata as root",
+            ),
+            _ => failed(
+                SourceState::Failing,
+                FaultCode::Unreachable,
+                message,
+                "nobody listens on the kubelet's socket: is the kubelet up?",
+            ),
+        }
+    }
+
+    fn refused(&self, status: &Status) -> CollectError {
+        let message =
+            format!("{} answered {:?}: {}", self.socket.display(), status.code(), status.message());
+        match status.code() {
+            Code::DeadlineExceeded => failed(SourceState::Failing, FaultCode::Timeout, message, ""),
+            Code::Unimplemented => failed(
+                SourceState::Unsupported,
+                FaultCode::Unsupported,
+                message,
+                "PodResources v1 came with Kubernetes 1.20",
+            ),
+            Code::ResourceExhausted => failed(
+                SourceState::Failing,
+                FaultCode::OverLimit,
+                message,
+                "the kubelet limits how often it is asked: raise [kubernetes] interval",
+            ),
+            Code::OutOfRange => failed(SourceState::Failing, FaultCode::TooLarge, message, ""),
+            _ => failed(SourceState::Failing, FaultCode::Io, message, ""),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Each state of a device, from the series that make it.
+
+use super::*;
+
+fn row(labels: &[(&str, &str)], value: f64) -> Row {
+    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Row { labels: labels.collect(), value }
+}
+
+/// One device `g` of node `n`, given to pod `a`; pods `a` and `b` exist on the node.
+fn given() -> Answers {
+    let device = [("gpu_uuid", "g"), ("node", "n"), ("gpu", "0"), ("gpu_model", "H100")];
+    let pod = |name: &str| {
+        row(&[("namespace", "ml"), ("pod", name), ("pod_uid", name), ("node", "n")], 1.0)
+    };
+    let mut owned = pod("a");
+    for (label, value) in [("workload", "chat"), ("workload_kind", "Deployment"), ("team", "t")] {
+        owned.labels.insert(label.to_owned(), value.to_owned());
+    }
+    Answers {
+        memory: vec![row(&device, 100.0)],
+        allocations: vec![row(
+            &[
+                ("gpu_uuid", "g"),
+                ("node", "n"),
+                ("namespace", "ml"),
+                ("pod", "a"),
+                ("pod_uid", "a"),
+                ("container", "c"),
+                ("method", "pod_resources"),
+                ("confidence", "high"),
+            ],
+            1.0,
+        )],
+        workloads: vec![owned, pod("b")],
+        ..Answers::default()
+    }
+}
+
+fn process(pod_uid: &str, bytes: f64) -> Row {
+    row(&[("gpu_uuid", "g"), ("node", "n"), ("pid", "7"), ("pod_uid", pod_uid)], bytes)
+}
+
+fn peak(value: f64) -> Row {
+    row(&[("gpu_uuid", "g"), ("node", "n"), ("gpu", "0")], value)
+}
+
+#[test]
+fn use_and_allocation_are_put_together() {
+    let check = |what: &str, answers: Answers, state: State, evidence: &str| {
+        let gpus = read(&answers);
+        assert_eq!(gpus.len(), 1, "{what}: {gpus:#?}");
+        assert_eq!((gpus[0].state, gpus[0].evidence), (state, evidence), "{what}: {gpus:#?}");
+    };
+    let with = |processes: &[Row]| Answers { processes: processes.to_vec(), ..given() };
+    check("its owner", with(&[process("a", 5.0)]), State::UsedByOwner, "processes");
+    check("another", with(&[process("b", 5.0)]), State::UsedByOtherPod, "processes");
+    let both = with(&[process("a", 5.0), process("b", 5.0)]);
+    check("the owner and another", both, State::UsedByOtherPod, "processes");
+    check("nobody's process", with(&[process("", 5.0)]), State::UsedOutsidePods, "processes");
+    check("a pod that is gone", with(&[process("z", 5.0)]), State::Orphan, "processes");
+    let unknown = Answers { workloads: Vec::new(), ..with(&[process("z", 5.0)]) };
+    check("pods are not known", unknown, State::UsedByOtherPod, "processes");
+    // The node tells of processes, and this device has none.
+    let elsewhere = row(&[("gpu_uuid", "h"), ("node", "n"), ("pid", "9")], 1.0);
+    check("no process", with(std::slice::from_ref(&elsewhere)), State::AllocatedIdle, "processes");
+    let free = Answers { allocations: Vec::new(), ..with(&[elsewhere]) };
+    check("neither", free, State::Free, "processes");
+    let context = Answers { peak: vec![peak(0.0)], ..with(&[process("a", 5.0)]) };
+    check("a context and no work", context, State::AllocatedIdle, "processes");
+    // Without processes the load tells.
+    check("nothing known", given(), State::Unknown, "none");
+    let load = |value: f64| Answers { peak: vec![peak(value)], ..given() };
+    check("load", load(0.7), State::UsedByOwner, "utilization");
+    check("no load", load(0.001), State::AllocatedIdle, "utilization");
+    let load = |value: f64| Answers { allocations: Vec::new(), ..load(value) };
+    check("no load, nobody's", load(0.0), State::Free, "utilization");
+    check("load of nobody", load(0.5), State::Unknown, "utilization");
+}
+
+#[test]
+fn memory_is_the_processes_own_and_never_guessed_between_holders() {
+    let answers = Answers {
+        processes: vec![process("a", 30.0), process("a", 5.0), process("b", 7.0)],
+        ..given()
+    };
+    let gpu = &read(&answers)[0];
+    assert_eq!(gpu.holders[0].memory_bytes, Some(35));
+    assert_eq!(gpu.strangers[0].memory_bytes, Some(7));
+    assert_eq!(gpu.memory_bytes, Some(100));
+    let mut two = given();
+    let mut other = two.allocations[0].clone();
+    other.labels.insert("pod".to_owned(), "b".to_owned());
+    other.labels.insert("pod_uid".to_owned(), "b".to_owned());
+    two.allocations.push(other);
+    two.peak.push(peak(0.5));
+    let gpu = &read(&two)[0];
+    assert_eq!(gpu.holders.iter().map(|one| one.memory_bytes).collect::<Vec<_>>(), [None, None]);
+}
+
+#[test]
+fn exporters_and_slurm_tell_where_no_agent_does() {
+    let exported = row(
+        &[("gpu_uuid", "g"), ("node", "n"), ("namespace", "ml"), ("pod", "b"), ("container", "x")],
+        1.0,
+    );
+    let both = Answers { exported: vec![exported], ..given() };
+    let gpu = &read(&both)[0];
+    assert_eq!(gpu.holders.len(), 1, "the kubelet's word is not doubled");
+    assert_eq!((&*gpu.holders[0].workload, &*gpu.holders[0].team), ("chat", "t"));
+    let only = Answers { allocations: Vec::new(), ..both };
+    let gpu = &read(&only)[0];
+    assert_eq!((&*gpu.holders[0].pod, &*gpu.holders[0].method), ("b", "exporter"));
+    let slurm = Answers {
+        memory: given().memory,
+        slurm_devices: vec![row(&[("node", "n"), ("gpu", "0"), ("slurm_job_id", "5")], 1.0)],
+        jobs: vec![row(&[("slurm_job_id", "5"), ("job_name", "train"), ("account", "nlp")], 1.0)],
+        slurm_processes: vec![row(&[("node", "n"), ("pid", "7"), ("slurm_job_id", "5")], 1.0)],
+        processes: vec![process("", 9.0)],
+        ..Answers::default()
+    };
+    let gpu = &read(&slurm)[0];
+    let holder = &gpu.holders[0];
+    assert_eq!(gpu.state, State::UsedByOwner, "{gpu:#?}");
+    assert_eq!((&*holder.workload, &*holder.team), ("train", "nlp"));
+    assert_eq!(holder.memory_bytes, Some(9));
+}

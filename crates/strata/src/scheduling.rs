@@ -1,0 +1,107 @@
+//! Layer 4 of `strata run`: starts what there is of Kubernetes and Slurm, and says of the rest why not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use strata_collect::book::Outcome;
+use strata_collect::l4_sched::kubelet::KubeletCollector;
+use strata_collect::l4_sched::kubernetes::{Entrance, KubernetesScope, KubernetesSettings};
+use strata_collect::l4_sched::slurm::{
+    self, SlurmJobsCollector, SlurmQueue, SlurmQueueCollector, SlurmSettings,
+};
+use strata_collect::l4_sched::{PodBook, kubernetes};
+use strata_collect::{Scheduler, SourceBook};
+use strata_model::{Clock, Layer, SourceKind, SourceState};
+
+use crate::command::run::{environment, environment_lookup};
+
+/// Where collectors of this layer go.
+pub(crate) struct Scheduling<'a> {
+    pub(crate) scheduler: &'a Scheduler,
+    pub(crate) book: &'a SourceBook,
+    pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) host_root: &'a Path,
+    pub(crate) node: &'a str,
+}
+
+/// The name of this node as the cluster has it, when the environment says so.
+pub(crate) fn node_of_environment(settings: &KubernetesSettings) -> Option<String> {
+    let name = settings.enabled.then(|| environment(&settings.node_env)).flatten();
+    name.filter(|name| !name.is_empty())
+}
+
+impl Scheduling<'_> {
+    /// Ask the kubelet of this node and the API server.
+    pub(crate) fn kubernetes(&self, settings: &KubernetesSettings) {
+        if !settings.enabled {
+            return;
+        }
+        let book = PodBook::default();
+        let kubelet =
+            KubeletCollector::new(self.host_root, self.node, settings.interval, book.clone());
+        self.scheduler.add(Box::new(kubelet));
+        let entrance = Entrance::find(
+            settings.kubeconfig.as_deref(),
+            settings.context.as_deref(),
+            &environment_lookup(),
+        );
+        let Some(entrance) = entrance else {
+            let hint = "not inside of a cluster: name a kubeconfig under [kubernetes] to ask an API \
+                        server from outside";
+            self.absent("kubernetes/api", hint);
+            return;
+        };
+        let of_node = match settings.scope {
+            KubernetesScope::Node => true,
+            KubernetesScope::Cluster => false,
+            KubernetesScope::Auto => KubeletCollector::is_here(self.host_root),
+        };
+        let named = node_of_environment(settings).unwrap_or_else(|| self.node.to_owned());
+        let node = of_node.then_some(&*named);
+        for collector in kubernetes::collectors(settings, entrance, node, &book) {
+            self.scheduler.add(collector);
+        }
+    }
+
+    /// Read the jobs of this node, and the queue where that is wanted.
+    pub(crate) fn slurm(&self, settings: &SlurmSettings) {
+        if !settings.enabled {
+            return;
+        }
+        let jobs = SlurmJobsCollector::new(settings, self.host_root, self.node);
+        self.scheduler.add(Box::new(jobs));
+        let path = environment("PATH");
+        let find = |program| slurm::find(program, settings.bin_dir.as_deref(), path.as_deref());
+        let wanted = match settings.queue {
+            SlurmQueue::Off => return,
+            SlurmQueue::On => true,
+            SlurmQueue::Auto => slurm::may_ask_queue(self.host_root),
+        };
+        match find("squeue") {
+            None => self.absent("slurm/queue", "no squeue on the PATH"),
+            Some(_) if !wanted => {
+                let hint = "a compute node does not ask the controller: set queue = \"on\" under \
+                            [slurm] on one host of the cluster";
+                self.absent("slurm/queue", hint);
+            }
+            Some(squeue) => {
+                let collector = SlurmQueueCollector::new(settings, squeue, find("scontrol"));
+                self.scheduler.add(Box::new(collector));
+            }
+        }
+    }
+
+    /// Enter a source that is not there.
+    fn absent(&self, id: &str, hint: &str) {
+        self.book.register(id, SourceKind::Native, Some(Layer::L4Sched));
+        let outcome = Outcome {
+            state: SourceState::Absent,
+            at_ms: self.clock.now_ms(),
+            duration_seconds: 0.0,
+            samples: None,
+            faults: Vec::new(),
+            hint: hint.to_owned(),
+        };
+        self.book.record(id, outcome);
+    }
+}
