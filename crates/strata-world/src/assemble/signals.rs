@@ -101,8 +101,8 @@ impl Maker<'_> {
     /// The lowest edge of the histogram that a quantile is of: the first of its alternatives that
     /// is there.
     fn floor(&self, recipe: &Recipe) -> Option<f64> {
-        let metrics = template::quantiles_of(recipe.each).into_iter();
-        metrics.filter_map(|metric| self.floors.get(metric)).next().copied()
+        let mut metrics = template::quantiles_of(recipe.each).into_iter();
+        metrics.find_map(|metric| self.floors.get(metric)).copied()
     }
 
     fn measure(&self, row: &Row<'_>, range: bool) -> Measured {

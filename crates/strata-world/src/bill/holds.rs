@@ -6,10 +6,19 @@ use super::Hold;
 use crate::assemble::rows::{Row, on_grid};
 use crate::window::Window;
 
-/// Pods that are named for one GPU: (namespace, pod) to (method, team, whether in each step).
+/// Pods that are named for one GPU, by namespace and name.
 #[derive(Debug, Default)]
 pub(super) struct Named {
-    pods: BTreeMap<(String, String), (String, Option<String>, Vec<bool>)>,
+    pods: BTreeMap<(String, String), Naming>,
+}
+
+/// How a pod is named.
+#[derive(Debug)]
+struct Naming {
+    method: String,
+    team: Option<String>,
+    /// Whether in each step.
+    steps: Vec<bool>,
 }
 
 impl Named {
@@ -21,11 +30,12 @@ impl Named {
             return;
         }
         let steps = vec![false; window.len()];
-        let entry = self.pods.entry(key).or_insert_with(|| (method.to_owned(), None, steps));
+        let naming = || Naming { method: method.to_owned(), team: None, steps };
+        let entry = self.pods.entry(key).or_insert_with(naming);
         if let Some(team) = row.labels.get("team").filter(|team| !team.is_empty()) {
-            entry.1 = Some(team.to_owned());
+            entry.team = Some(team.to_owned());
         }
-        for (seen, value) in entry.2.iter_mut().zip(on_grid(window, &row.points)) {
+        for (seen, value) in entry.steps.iter_mut().zip(on_grid(window, &row.points)) {
             *seen |= value.is_some();
         }
     }
@@ -33,7 +43,7 @@ impl Named {
     /// The runs, in order of time.
     pub(super) fn holds(&self) -> Vec<Hold> {
         let mut holds = Vec::new();
-        for ((namespace, pod), (method, team, steps)) in &self.pods {
+        for ((namespace, pod), Naming { method, team, steps }) in &self.pods {
             let mut first = None;
             for (step, seen) in steps.iter().copied().chain([false]).enumerate() {
                 match (first, seen) {

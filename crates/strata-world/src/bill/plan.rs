@@ -66,6 +66,13 @@ pub fn bill_plan(period: &Period) -> Vec<Planned> {
     let whole = format!("{}ms", period.end_ms() - period.start_ms);
     let mut queries = gpu_queries(&step);
     queries.extend(hold_queries(&step));
+    let workload = name("k8s.pod.workload", "");
+    queries.push(at_end(
+        "teams",
+        format!(
+            "count by (namespace, pod, team) (last_over_time({workload}{{team!=\"\"}}[{whole}]))"
+        ),
+    ));
     queries.extend(replica_queries(&step, &whole));
     queries
 }

@@ -84,6 +84,7 @@ impl<'a> Reader<'a> {
         let (energy, power) = (self.by_gpu("energy"), self.by_gpu("power"));
         let places = self.places();
         let (named, naming) = self.named();
+        let teams = self.teams();
         for gpu in gpus.values_mut() {
             gpu.utilization = utilization.get(&gpu.id).cloned().unwrap_or_default();
             gpu.energy_j = self.energy(energy.get(&gpu.id), power.get(&gpu.id));
@@ -91,6 +92,9 @@ impl<'a> Reader<'a> {
                 (gpu.region, gpu.instance_type) = (region.clone(), kind.clone());
             }
             gpu.holds = named.get(&gpu.id).map(Named::holds).unwrap_or_default();
+            for hold in gpu.holds.iter_mut().filter(|hold| hold.team.is_none()) {
+                hold.team = teams.get(&(hold.namespace.clone(), hold.pod.clone())).cloned();
+            }
             gpu.names_holders = naming;
         }
         gpus.into_values().collect()
@@ -116,6 +120,16 @@ impl<'a> Reader<'a> {
         let rows = self.rows("topology");
         let found = rows.iter().filter_map(|row| {
             Some((text(row, "node")?, (text(row, "region"), text(row, "instance_type"))))
+        });
+        found.collect()
+    }
+
+    /// Team of each pod, by its labels.
+    fn teams(&self) -> BTreeMap<(String, String), String> {
+        let rows = self.rows("teams");
+        let found = rows.iter().filter_map(|row| {
+            let namespace = text(row, "namespace").unwrap_or_default();
+            Some(((namespace, text(row, "pod")?), text(row, "team")?))
         });
         found.collect()
     }

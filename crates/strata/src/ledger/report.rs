@@ -50,12 +50,12 @@ impl ReportSource for LedgerReports {
                 "/inferenceCost/total" => {
                     let account = self.account(&asked).await;
                     let units = models(&account.ledger, &self.0.settings.energy);
-                    json(&inference_total(&account.ledger, &units, CostBasis::Allocation))
+                    Ok(json(&inference_total(&account.ledger, &units, CostBasis::Allocation)))
                 }
                 _ => {
                     let account = self.account(&asked).await;
                     let by = asked.by.first().map_or(Dimension::Namespace, |(_, by)| *by);
-                    json(&allocation(&account.ledger, by))
+                    Ok(json(&allocation(&account.ledger, by)))
                 }
             }
         })
@@ -120,8 +120,8 @@ impl Asked {
     }
 }
 
-fn json(value: &Json) -> Result<Report, PageError> {
-    Ok(Report { content_type: "application/json", body: value.to_string() })
+fn json(value: &Json) -> Report {
+    Report { content_type: "application/json", body: value.to_string() }
 }
 
 fn period(ledger: &Ledger) -> Json {
@@ -241,7 +241,7 @@ impl LedgerReports {
             })
         });
         let checked = ledger.reconciliation();
-        json(&json!({
+        Ok(json(&json!({
             "period": period(&ledger),
             "currency": ledger.options.currency,
             "total": line(&[], &ledger.total()),
@@ -257,7 +257,7 @@ impl LedgerReports {
             "waste": wasted.collect::<Vec<_>>(),
             "prices": prices(&ledger, self.0.now_ms()),
             "notes": notes,
-        }))
+        })))
     }
 
     async fn why(&self, asked: &Asked) -> Result<Report, PageError> {
@@ -274,13 +274,13 @@ impl LedgerReports {
         let terms = change.terms.iter();
         let terms =
             terms.map(|(factor, money)| json!({ "factor": factor.name(), "amount": money }));
-        json(&json!({
+        Ok(json(&json!({
             "currency": after.options.currency,
             "before": { "period": period(&before), "amount": change.before },
             "after": { "period": period(&after), "amount": change.after },
             "terms": terms.collect::<Vec<_>>(),
             "residual": change.residual(),
-        }))
+        })))
     }
 
     async fn focus(&self, asked: &Asked) -> Result<Report, PageError> {

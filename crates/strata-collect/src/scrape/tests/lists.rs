@@ -196,9 +196,6 @@ fn what_is_no_list_in_yaml_is_told_in_one_line() {
     check("- targets: [a:1\n", "line");
     check("\tkey: x\n", "line 1");
     // A bomb: each line doubles what the one before it holds.
-    let mut bomb = String::from("a0: &a0 [x, x]\n");
-    for level in 1..40 {
-        bomb.push_str(&format!("a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1));
-    }
-    check(&bomb, "");
+    let levels = (1..40).map(|level| format!("a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1));
+    check(&std::iter::once("a0: &a0 [x, x]\n".to_owned()).chain(levels).collect::<String>(), "");
 }

@@ -75,14 +75,11 @@ fn at_step(rows: &[Row], place: usize) -> Vec<Row> {
 /// which are those of the query. The aggregations around a histogram decide at which edges its
 /// buckets meet, so they belong to it.
 fn key_of(expr: &Expr, lookback_ms: i64, around: &[Grouping]) -> Option<String> {
-    let mut text = format!("{lookback_ms} {expr}");
+    let text = format!("{lookback_ms} {expr}");
     if text.contains('@') {
         return None;
     }
-    if text.contains("_bucket") {
-        text.push_str(&format!(" in {around:?}"));
-    }
-    Some(text)
+    Some(if text.contains("_bucket") { format!("{text} in {around:?}") } else { text })
 }
 
 /// Functions below which a histogram is read without its buckets ([`crate::promql::prepare`]): the
