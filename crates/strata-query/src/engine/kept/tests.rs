@@ -92,8 +92,11 @@ impl House {
         let clock = Arc::new(FixedClock::at(START));
         let shared: Arc<dyn Clock> = Arc::<FixedClock>::clone(&clock);
         let settings = QuerySettings::default();
-        let plain =
-            Arc::new(EmbeddedEngine::new(Arc::<Growing>::clone(&source), shared.clone(), settings));
+        let plain = Arc::new(EmbeddedEngine::new(
+            Arc::<Growing>::clone(&source),
+            Arc::clone(&shared),
+            settings,
+        ));
         let kept = KeptEngine::new(Arc::<EmbeddedEngine>::clone(&plain), shared);
         Self { source, clock, plain, kept }
     }
