@@ -22,6 +22,7 @@ fn world(signals: &[(&str, [Option<f64>; 3])]) -> World {
             query: String::new(),
             inputs: Vec::new(),
             newest_ms: None,
+            at_most: false,
             outlier: false,
         })
         .collect();
@@ -34,6 +35,7 @@ fn world(signals: &[(&str, [Option<f64>; 3])]) -> World {
         signals,
         spreads: Vec::new(),
         coverage: Coverage::default(),
+        currency: String::new(),
         notes: Vec::new(),
     }
 }

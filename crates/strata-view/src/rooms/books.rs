@@ -1,6 +1,7 @@
 //! The ledger on the cost page: the bill by state and by holder, what tokens cost, what was wasted,
 //! which prices that rests on, and why it changed.
 
+use strata_cost::budget::Standing;
 use strata_cost::change::Change;
 use strata_cost::ledger::{Dimension, Ledger, Line, State};
 use strata_cost::time::{day, rfc3339};
@@ -9,6 +10,7 @@ use strata_cost::unit::{Energy, Units, models, waste};
 use super::pieces::section;
 use crate::page::block::{Block, Section};
 use crate::page::number::{Explanation, Number};
+use crate::page::status::Status;
 use crate::page::table::{Cell, Column, Row, Table};
 use crate::words;
 
@@ -20,10 +22,24 @@ pub struct Books {
     pub energy: Energy,
     /// Why this window cost more or less than the one before it, or why nobody can say.
     pub change: Result<Change, String>,
+    /// The operator's budgets.
+    pub budgets: Vec<BudgetLine>,
     /// What must be said of how the ledger came about.
     pub notes: Vec<String>,
     /// The moment it was made, for the age of prices.
     pub now_ms: i64,
+}
+
+/// A budget and how it stands.
+#[derive(Debug, Clone)]
+pub struct BudgetLine {
+    pub name: String,
+    /// Money for the period.
+    pub amount: f64,
+    /// `day`, `week`, `month`.
+    pub period: String,
+    /// None while nothing of the period is known.
+    pub standing: Option<Standing>,
 }
 
 const ROWS_MAX: usize = 100;
@@ -52,6 +68,7 @@ pub(super) fn sections(books: &Books) -> Vec<Section> {
             "Against the window before this one, as terms that add up to the difference.",
             vec![changed(books)],
         ),
+        section("budgets", "Budgets", "", vec![Block::Table(budgets(books))]),
         section("prices", "Prices", "", vec![Block::Table(prices(books))]),
     ]
 }
@@ -317,6 +334,59 @@ fn changed(books: &Books) -> Block {
         rows.chain(terms).collect(),
         "",
     ))
+}
+
+fn budgets(books: &Books) -> Table {
+    let currency = &books.ledger.options.currency;
+    let rows = books.budgets.iter().map(|budget| {
+        let standing = budget.standing.as_ref();
+        let used = standing.map(|one| one.used);
+        let status = match standing {
+            None => Status::Blind,
+            Some(one) if one.used >= 1.0 => Status::Broken,
+            Some(one) if one.exhausted_ms.is_some() || !one.burning.is_empty() => Status::Watch,
+            Some(_) => Status::Ok,
+        };
+        let lasts = match standing.map(|one| one.exhausted_ms) {
+            None => "not known yet".to_owned(),
+            Some(None) => "it lasts".to_owned(),
+            Some(Some(at_ms)) => format!("used up on {}", rfc3339(at_ms)),
+        };
+        let spent = "Spent so far. Whole hours that the ledger has counted.";
+        vec![
+            text(budget.name.clone()),
+            told(
+                Some(budget.amount),
+                currency,
+                "Budget. Money for the whole period.",
+                "as configured",
+            ),
+            text(budget.period.clone()),
+            told(standing.map(|one| one.spent), currency, spent, "sum of cost.amount"),
+            told(used, "1", "Share of the budget that is spent.", "spent / budget"),
+            told(
+                standing.and_then(|one| one.forecast),
+                currency,
+                "Money at the end of the period. If it goes on like the last week.",
+                "spent + rate of each hour of the week x time left",
+            ),
+            Cell::Status { status, text: lasts },
+        ]
+    });
+    table(
+        "What may be spent",
+        &[
+            ("budget", false),
+            ("amount", true),
+            ("period", false),
+            ("spent", true),
+            ("used", true),
+            ("forecast", true),
+            ("lasts", false),
+        ],
+        rows.collect(),
+        "no budget is set: [[cost.budget]] in the configuration",
+    )
 }
 
 fn prices(books: &Books) -> Table {

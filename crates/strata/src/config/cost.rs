@@ -39,6 +39,50 @@ pub(crate) struct CostOptions {
     pub(crate) pue: Option<f64>,
     /// Grams of CO2 for a kilowatt-hour of the grid.
     pub(crate) grams_per_kwh: Option<f64>,
+    /// What may be spent.
+    pub(crate) budget: Vec<BudgetOptions>,
+}
+
+/// Money for a period of the calendar, in UTC.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BudgetOptions {
+    /// Whose it is, or what for.
+    pub(crate) name: String,
+    /// Money for the whole period, in the ledger's currency.
+    pub(crate) amount: f64,
+    /// `day`, `week` (from Monday) or `month`.
+    #[serde(default)]
+    pub(crate) period: BudgetPeriod,
+    /// Only what is spent on this namespace; on everything when left out.
+    #[serde(default)]
+    pub(crate) namespace: Option<String>,
+    /// Only what is spent on this model.
+    #[serde(default)]
+    pub(crate) model: Option<String>,
+}
+
+/// [`BudgetOptions`] checked.
+pub(crate) type BudgetSettings = BudgetOptions;
+
+/// A period of the calendar.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BudgetPeriod {
+    Day,
+    Week,
+    #[default]
+    Month,
+}
+
+impl BudgetPeriod {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
 }
 
 impl Default for CostOptions {
@@ -55,6 +99,7 @@ impl Default for CostOptions {
             node_over_gpus: None,
             pue: None,
             grams_per_kwh: None,
+            budget: Vec::new(),
         }
     }
 }
@@ -68,6 +113,7 @@ pub(crate) struct CostSettings {
     pub(crate) ledger: ledger::Options,
     pub(crate) ttft_objective: Duration,
     pub(crate) energy: Energy,
+    pub(crate) budgets: Vec<BudgetSettings>,
 }
 
 /// Words for the levels that an engine's counters can tell.
@@ -122,6 +168,20 @@ impl CostOptions {
         if self.grams_per_kwh.is_some_and(|grams| !(0.0..=5000.0).contains(&grams)) {
             problems.push(Problem::new("grams_per_kwh", "must be from 0 to 5000"));
         }
+        for (at, budget) in self.budget.iter().enumerate() {
+            let mut wrong = |field: &str, message: &str| {
+                problems.push(Problem::new(format!("budget[{at}].{field}"), message));
+            };
+            if budget.name.is_empty() {
+                wrong("name", "give the budget a name");
+            }
+            if self.budget.iter().take(at).any(|other| other.name == budget.name) {
+                wrong("name", "another budget has this name");
+            }
+            if !(budget.amount.is_finite() && budget.amount > 0.0) {
+                wrong("amount", "must be above 0");
+            }
+        }
         let Some(level) = level.filter(|_| problems.is_empty()) else { return Err(problems) };
         Ok(CostSettings {
             enabled: self.enabled,
@@ -134,6 +194,7 @@ impl CostOptions {
                 pue: self.pue,
                 grams_per_kwh: self.grams_per_kwh,
             },
+            budgets: self.budget.clone(),
         })
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 
-pub(crate) use cost::CostSettings;
+pub(crate) use cost::{BudgetPeriod, BudgetSettings, CostSettings};
 pub(crate) use document::Located;
 pub(crate) use options::{Options, Settings, TokenSource};
 pub(crate) use reference::markdown;

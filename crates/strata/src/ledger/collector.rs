@@ -58,6 +58,21 @@ impl LedgerCollector {
         if hour.ledger.gpus.is_empty() {
             return Err(nothing(&hour));
         }
+        for budget in self.service.budgets().await {
+            let Some(standing) = budget.standing else { continue };
+            let point = Point {
+                metric: "cost.budget.used",
+                attributes: vec![
+                    ("budget", budget.name),
+                    ("period", budget.period),
+                    ("currency", self.service.settings.ledger.currency.clone()),
+                ],
+                value: standing.used,
+            };
+            if let Some(labels) = labels(&point) {
+                batch.push(&labels, at_ms, point.value);
+            }
+        }
         let faults = hour.notes.iter().take(3);
         let faults = faults.map(|note| Fault::new(FaultCode::Malformed, note.clone())).collect();
         Ok(Harvest { batch, faults })

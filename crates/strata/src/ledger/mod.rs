@@ -1,6 +1,7 @@
 //! The ledger in the running program: asked for a period, it asks the engine, prices what it is
 //! told, and answers.
 
+mod budgets;
 mod collector;
 mod report;
 
@@ -115,8 +116,16 @@ impl LedgerService {
         } else {
             explain(&before.ledger, &now.ledger).map_err(|error| error.to_string())
         };
+        let budgets = self.budgets().await;
         let Account { ledger, notes } = now;
-        Books { ledger, energy: self.settings.energy, change, notes, now_ms: self.now_ms() }
+        Books {
+            ledger,
+            energy: self.settings.energy,
+            change,
+            budgets,
+            notes,
+            now_ms: self.now_ms(),
+        }
     }
 
     async fn world(&self, period: &Period) -> BillWorld {

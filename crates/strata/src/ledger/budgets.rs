@@ -1,0 +1,133 @@
+//! How the budgets of the configuration stand, by the ledger's own series.
+
+use std::time::Duration;
+
+use strata_cost::budget::{Budget, Spending, Standing};
+use strata_query::engine::Value;
+use strata_query::{QueryValue, RangeQuery};
+use strata_view::rooms::BudgetLine;
+
+use super::LedgerService;
+use crate::config::{BudgetPeriod, BudgetSettings};
+
+const HOUR_MS: i64 = 3_600_000;
+const DEADLINE: Duration = Duration::from_secs(10);
+
+impl LedgerService {
+    /// Every budget and how it stands. A budget of which nothing is known yet has no standing.
+    pub(crate) async fn budgets(&self) -> Vec<BudgetLine> {
+        let mut lines = Vec::new();
+        for budget in &self.settings.budgets {
+            let standing = self.standing(budget).await;
+            lines.push(BudgetLine {
+                name: budget.name.clone(),
+                amount: budget.amount,
+                period: budget.period.name().to_owned(),
+                standing,
+            });
+        }
+        lines
+    }
+
+    async fn standing(&self, settings: &BudgetSettings) -> Option<Standing> {
+        let now_ms = self.now_ms();
+        let (start_ms, end_ms) = span(settings.period, now_ms)?;
+        let budget =
+            Budget { owner: settings.name.clone(), amount: settings.amount, start_ms, end_ms };
+        // The last step is the hour that goes on: the money of it so far is a part of an hour.
+        let hours = usize::try_from((now_ms - start_ms) / HOUR_MS).ok()?;
+        let whole_ms = start_ms + HOUR_MS * i64::try_from(hours).ok()?;
+        let mut steps = vec![f64::NAN; hours];
+        let text = spent(settings, "1h");
+        let query = RangeQuery {
+            text,
+            start_ms: start_ms + HOUR_MS,
+            end_ms: whole_ms,
+            step_ms: HOUR_MS,
+            timeout: DEADLINE,
+            lookback_ms: None,
+        };
+        if hours > 0
+            && let Ok(answer) = self.engine.range(query).await
+            && let QueryValue::Matrix(series) = answer.value
+        {
+            for (at_ms, value) in series.iter().flat_map(|one| &one.points) {
+                let place = usize::try_from((at_ms - start_ms) / HOUR_MS - 1).ok();
+                if let (Some(step), Value::Float(value)) =
+                    (place.and_then(|place| steps.get_mut(place)), value)
+                {
+                    *step = *value;
+                }
+            }
+        }
+        // Hours before the first that was counted were not the ledger's to count.
+        let first = steps.iter().position(|money| money.is_finite())?;
+        let known = steps.get(first..)?;
+        let start_ms = start_ms + HOUR_MS * i64::try_from(first).ok()?;
+        budget.standing(Spending { start_ms, step_ms: HOUR_MS, steps: known })
+    }
+}
+
+/// The query for the money of a budget within a time.
+fn spent(settings: &BudgetSettings, within: &str) -> String {
+    let quoted = |name: &str, value: &Option<String>| {
+        let value = value.as_ref()?;
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+        Some(format!("{name}=\"{value}\""))
+    };
+    let matchers = [quoted("namespace", &settings.namespace), quoted("model", &settings.model)];
+    let matchers: Vec<String> = matchers.into_iter().flatten().collect();
+    format!("sum(increase(cost_amount_total{{{}}}[{within}]))", matchers.join(","))
+}
+
+/// The period of a budget that a moment lies in, in UTC.
+fn span(period: BudgetPeriod, now_ms: i64) -> Option<(i64, i64)> {
+    use jiff::{ToSpan as _, Unit};
+    let now = jiff::Timestamp::from_millisecond(now_ms).ok()?.to_zoned(jiff::tz::TimeZone::UTC);
+    let day = now.round(jiff::ZonedRound::new().smallest(Unit::Day).mode(jiff::RoundMode::Trunc));
+    let day = day.ok()?;
+    let (start, length) = match period {
+        BudgetPeriod::Day => (day, 1.day()),
+        BudgetPeriod::Week => {
+            let back = i64::from(day.weekday().to_monday_zero_offset());
+            (day.checked_sub(back.days()).ok()?, 7.days())
+        }
+        BudgetPeriod::Month => (day.first_of_month().ok()?, 1.month()),
+    };
+    let end = start.checked_add(length).ok()?;
+    Some((start.timestamp().as_millisecond(), end.timestamp().as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_are_those_of_the_calendar() {
+        let check = |period, now: &str, expected: [&str; 2]| {
+            let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+            assert_eq!(span(period, at(now)), Some((at(expected[0]), at(expected[1]))), "{now}");
+        };
+        let leap = "2028-02-29T13:00:00Z";
+        check(BudgetPeriod::Month, leap, ["2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z"]);
+        check(BudgetPeriod::Day, leap, ["2028-02-29T00:00:00Z", "2028-03-01T00:00:00Z"]);
+        // A Thursday.
+        let thursday = "2026-11-26T20:00:00Z";
+        check(BudgetPeriod::Week, thursday, ["2026-11-23T00:00:00Z", "2026-11-30T00:00:00Z"]);
+    }
+
+    #[test]
+    fn names_are_quoted() {
+        let settings = BudgetSettings {
+            name: "b".to_owned(),
+            amount: 1.0,
+            period: BudgetPeriod::Day,
+            namespace: Some("a\"b".to_owned()),
+            model: None,
+        };
+        assert_eq!(
+            spent(&settings, "1h"),
+            r#"sum(increase(cost_amount_total{namespace="a\"b"}[1h]))"#
+        );
+    }
+}
