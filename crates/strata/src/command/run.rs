@@ -11,7 +11,7 @@ use strata_collect::receive::otlp::OtlpReceiver;
 use strata_collect::scrape::{
     Environment, Job, JobRunner, ModelOf, ModelQuestions, Sentinel, SourceRules,
 };
-use strata_collect::{Scheduler, SourceBook, l1_gpu, l3_host};
+use strata_collect::{Collector as _, Scheduler, SourceBook, l1_gpu, l3_host};
 use strata_model::catalog::{Catalog, SourceDef};
 use strata_model::meter::Meter;
 use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
@@ -297,9 +297,23 @@ impl House {
         }
         let (engine, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
         let service = Arc::new(LedgerService::new(engine, settings.cost.clone(), clock)?);
-        let past = if self.simulated.is_some() { DEMO_PAST_MINUTES } else { 0 };
-        let collector = LedgerCollector::new(Arc::clone(&service)).with_past(past);
-        self.scheduler.add(Box::new(collector));
+        let mut collector = LedgerCollector::new(Arc::clone(&service));
+        if self.simulated.is_none() {
+            self.scheduler.add(Box::new(collector));
+            return Ok(Some(service));
+        }
+        // A simulated cluster has a past, and its visitor should not wait for the first minute.
+        let (scheduler, store) = (self.scheduler.clone(), self.store.clone());
+        let now_ms = self.clock.now_ms();
+        tokio::spawn(async move {
+            collector = collector.with_past(DEMO_PAST_MINUTES);
+            if let Ok(harvest) = collector.collect(now_ms).await
+                && let Err(error) = store.append(harvest.batch).await
+            {
+                tracing::warn!(%error, "cannot store what the past cost");
+            }
+            scheduler.add(Box::new(collector));
+        });
         Ok(Some(service))
     }
 
