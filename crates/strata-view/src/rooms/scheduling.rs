@@ -1,9 +1,11 @@
 //! L4: who owns the GPUs, and what waits.
 
 use strata_model::Layer;
-use strata_world::{EntityKind, Relation, Want, World};
+use strata_world::{EntityId, EntityKind, Relation, Want, World};
 
-use super::pieces::{ROWS_MAX, Show, chart, link_to, name, number, numbers, section, table};
+use super::pieces::{
+    ROWS_MAX, Show, chart, fact_of, link_to, name, number, numbers, section, table,
+};
 use super::{each, overview, topology, tracks};
 use crate::page::block::{Block, Section};
 use crate::page::table::{Cell, Column, Row, Table};
@@ -115,6 +117,8 @@ fn owners(world: &World) -> Table {
         cells: vec![
             Cell::Text { text: name(world, &edge.from) },
             Cell::Text { text: name(world, &edge.to) },
+            fact(world, &edge.from, "workload"),
+            fact(world, &edge.from, "team"),
             Cell::Number(Box::new(number(world, "utilization", "l1.utilization", Some(&edge.to)))),
             Cell::Number(Box::new(number(world, "memory", "l1.memory_used", Some(&edge.to)))),
             Cell::Text { text: topology::method(edge.method).to_owned() },
@@ -128,6 +132,8 @@ fn owners(world: &World) -> Table {
         columns: vec![
             column("pod", false, 0),
             column("GPU", false, 0),
+            column("workload", false, 2),
+            column("team", false, 1),
             column("utilization", true, 0),
             column("memory used", true, 1),
             column("known by", false, 1),
@@ -139,4 +145,10 @@ fn owners(world: &World) -> Table {
                 (dcgm-exporter with Kubernetes mapping) would tell"
             .to_owned(),
     }
+}
+
+/// A fact of a thing; empty when it is not known.
+fn fact(world: &World, id: &EntityId, name: &str) -> Cell {
+    let text = world.entity(id).map_or("", |entity| fact_of(entity, name));
+    Cell::Text { text: text.to_owned() }
 }

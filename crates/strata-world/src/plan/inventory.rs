@@ -100,6 +100,17 @@ pub(crate) const INVENTORY: &[Inventory] = &[
          or count by (namespace, pod) (<hw.gpu.memory.usage|pod!=\"\">) \
          or count by (namespace, pod) (<inference.requests.running|pod!=\"\">))",
     ),
+    // Who a pod belongs to: workload at the top, team, model, by the operator's rules.
+    still(
+        "entity/pod_workload",
+        EntityKind::Pod,
+        "count by (namespace, pod, workload_kind, workload, team, model, cost_center, queue) \
+         (<k8s.pod.workload>) \
+         and on (namespace, pod) (count by (namespace, pod) (<gpu.requested>) \
+         or count by (namespace, pod) (<gpu.allocation>) \
+         or count by (namespace, pod) (<hw.gpu.memory.usage|pod!=\"\">) \
+         or count by (namespace, pod) (<inference.requests.running|pod!=\"\">))",
+    ),
     still(
         "entity/run",
         EntityKind::Run,

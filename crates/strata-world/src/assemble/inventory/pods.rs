@@ -11,6 +11,9 @@ pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
     for row in found.rows("entity/pod") {
         pod(&row, registry);
     }
+    for row in found.rows("entity/pod_workload") {
+        belongs(&row, registry);
+    }
     for row in found.rows("entity/queue") {
         if let Some(queue) = identity(EntityKind::Queue, row.labels) {
             registry.see(&queue);
@@ -47,6 +50,25 @@ fn pod(row: &Row<'_>, registry: &mut Registry) {
         registry.join(&pod, &workload, Relation::PartOf, evidence);
         for (gpu, evidence) in registry.targets(&pod, Relation::Owns) {
             registry.join(&workload, &gpu, Relation::Owns, evidence);
+        }
+    }
+}
+
+/// Who a pod belongs to: the workload at the top of its owners, the team, the model it serves.
+fn belongs(row: &Row<'_>, registry: &mut Registry) {
+    let Some(pod) = identity(EntityKind::Pod, row.labels) else { return };
+    registry.see(&pod);
+    registry.learn(&pod, row.labels, &["team", "model", "cost_center", "workload", "queue"]);
+    let label = |name: &str| row.labels.get(name).filter(|value| !value.is_empty());
+    if let Some(name) = label("pod") {
+        registry.call(&pod, name.to_owned());
+    }
+    let evidence = by_info(&row.points);
+    if let Some(team) = label("team") {
+        let team = EntityId::new(EntityKind::Team, team);
+        registry.join(&pod, &team, Relation::PartOf, evidence);
+        for (gpu, evidence) in registry.targets(&pod, Relation::Owns) {
+            registry.join(&team, &gpu, Relation::Owns, evidence);
         }
     }
 }
