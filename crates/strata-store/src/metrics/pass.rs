@@ -77,7 +77,7 @@ impl Pass<'_> {
         // The head first: a seal that ends in between moves samples to where they are looked for
         // next, and what is seen in both places is one sample. All of it at once, so that series
         // that belong together, as the buckets of a histogram, are seen at one moment.
-        let mut slices = self.shared.head_slices(ids).into_iter();
+        let mut slices = self.shared.head_slices(ids, self.range.0).into_iter();
         for part in parts(ids, days) {
             let slices = slices.by_ref().take(part.len());
             let wants_more = self.read_part(&ids[part], slices, days, &mut cache, take)?;

@@ -155,7 +155,7 @@ impl Shared {
         let range = (selection.start_ms, selection.end_ms);
         // The head first: a seal that ends in between moves samples to where they are looked for
         // next, and what is seen in both places is one sample.
-        let slices = self.head_slices(ids);
+        let slices = self.head_slices(ids, range.0);
         let mut gathers: Vec<Gather> = ids.iter().map(|_| Gather::default()).collect();
         let mut cache = TimeCache::default();
         let limit = self.settings.select_samples_limit;
@@ -194,9 +194,9 @@ impl Shared {
         Err(self.too_many_samples())
     }
 
-    pub(super) fn head_slices(&self, ids: &[u32]) -> Vec<Option<HeadSlice>> {
+    pub(super) fn head_slices(&self, ids: &[u32], from_ms: i64) -> Vec<Option<HeadSlice>> {
         let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
-        ids.iter().map(|&id| head.slice(id)).collect()
+        ids.iter().map(|&id| head.slice(id, from_ms)).collect()
     }
 
     pub(super) fn too_many_samples(&self) -> SelectError {

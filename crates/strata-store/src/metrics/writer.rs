@@ -325,7 +325,7 @@ impl Writer {
         let mut members: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
         let (mut times, mut bits) = (Vec::new(), Vec::new());
         for id in ids {
-            let Some(slice) = head.slice(id) else { continue };
+            let Some(slice) = head.slice(id, i64::MIN) else { continue };
             times.clear();
             bits.clear();
             slice.floats(&mut times, &mut bits, |bits| bits);

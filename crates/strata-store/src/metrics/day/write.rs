@@ -351,7 +351,7 @@ impl Pass {
     fn load(&mut self, head: &RwLock<Head>, id: u32, day: i64) -> bool {
         self.times.clear();
         self.bits.clear();
-        let slice = head.read().unwrap_or_else(PoisonError::into_inner).slice(id);
+        let slice = head.read().unwrap_or_else(PoisonError::into_inner).slice(id, i64::MIN);
         let Some(slice) = slice else { return false };
         slice.floats(&mut self.times, &mut self.bits, |bits| bits);
         let start = self.times.partition_point(|&time| day_of(time) < day);

@@ -105,9 +105,10 @@ fn take_xor(reader: &mut Reader<'_>) -> Option<u64> {
     Some(u64::from_be_bytes(bytes))
 }
 
-/// Unpack a whole stream of about `count` samples, values by their bits or as what `value` makes
-/// of these.
+/// Unpack a stream of about `count` samples that goes on from `state`, values by their bits or as
+/// what `value` makes of these.
 pub(crate) fn decode_all<V>(
+    mut state: State,
     bytes: &[u8],
     count: usize,
     times: &mut Vec<i64>,
@@ -117,7 +118,6 @@ pub(crate) fn decode_all<V>(
     times.reserve(count);
     values.reserve(count);
     let mut rest = bytes;
-    let mut state = State::default();
     loop {
         // By far the commonest tokens: on time, and a value delta of one byte or two.
         let (token, tail) = match *rest {
@@ -165,13 +165,13 @@ mod tests {
                 state.encode(time, bits, &mut bytes);
             }
             let (mut times, mut values) = (Vec::new(), Vec::new());
-            decode_all(&bytes, samples.len(), &mut times, &mut values, |bits| bits);
+            decode_all(State::default(), &bytes, samples.len(), &mut times, &mut values, |bits| bits);
             prop_assert_eq!(times.into_iter().zip(values).collect::<Vec<_>>(), samples);
         }
 
         #[test]
         fn any_bytes_are_refused_quietly(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            decode_all(&bytes, 0, &mut Vec::new(), &mut Vec::new(), f64::from_bits);
+            decode_all(State::default(), &bytes, 0, &mut Vec::new(), &mut Vec::new(), f64::from_bits);
         }
     }
 

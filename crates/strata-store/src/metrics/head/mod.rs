@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 
 use self::chunk::State;
-use self::pool::{Chain, Pool};
+use self::pool::{Chain, Place, Pool};
 use super::day::calendar::{DAY_MS, day_of};
 
 /// What the head says to one sample.
@@ -23,11 +23,26 @@ pub(crate) enum Verdict {
     AskDisk,
 }
 
-/// What the head knows of one series. 72 bytes.
+/// Samples between two places from which a series can be unpacked. A page of the last hour wants
+/// ten minutes of it, forty samples at a scrape every 15 s.
+const RESTART: u32 = 64;
+
+/// A place in the chain of a series from which it can be unpacked; the default is its beginning.
+#[derive(Debug, Clone, Copy, Default)]
+struct Restart {
+    state: State,
+    place: Place,
+    /// Samples before it.
+    count: u32,
+}
+
+/// What the head knows of one series. 184 bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HeadSeries {
     state: State,
     chain: Chain,
+    /// Two places to unpack from, the older one first.
+    restarts: [Restart; 2],
     /// Newest time that was sealed to disk, `i64::MIN` when nothing was.
     pub(crate) sealed_until: i64,
     /// Whether `sealed_until` is that time itself; after a start it is only known by day.
@@ -43,6 +58,7 @@ impl Default for HeadSeries {
         Self {
             state: State::default(),
             chain: Chain::default(),
+            restarts: [Restart::default(); 2],
             sealed_until: i64::MIN,
             sealed_exactly: true,
             count: 0,
@@ -57,6 +73,8 @@ pub(crate) type PackedHistogram = (i64, Box<[u8]>);
 /// Everything of one series that is in the head, packed; unpacked outside the lock.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct HeadSlice {
+    /// What the chain goes on from.
+    state: State,
     chain: Vec<u8>,
     /// Samples in the chain.
     count: usize,
@@ -75,7 +93,7 @@ impl HeadSlice {
     ) {
         let start = times.len();
         let start_of_values = values.len();
-        chunk::decode_all(&self.chain, self.count, times, values, &value);
+        chunk::decode_all(self.state, &self.chain, self.count, times, values, &value);
         if self.late.is_empty() {
             return;
         }
@@ -251,6 +269,10 @@ impl Head {
             self.active += 1;
         }
         series.count += 1;
+        if series.count % RESTART == 0 {
+            let (state, place, count) = (series.state, series.chain.end(), series.count);
+            series.restarts = [series.restarts[1], Restart { state, place, count }];
+        }
         self.note(time);
     }
 
@@ -294,8 +316,9 @@ impl Head {
         }
         let (mut times, mut bits) = (Vec::new(), Vec::new());
         let mut packed = Vec::new();
-        self.pool.read(series.chain, &mut packed);
-        chunk::decode_all(&packed, series.count as usize, &mut times, &mut bits, |bits| bits);
+        self.pool.read(series.chain, Place::default(), &mut packed);
+        let (start, count) = (State::default(), series.count as usize);
+        chunk::decode_all(start, &packed, count, &mut times, &mut bits, |bits| bits);
         times.binary_search(&time).ok().map(|at| bits[at])
     }
 
@@ -325,21 +348,25 @@ impl Head {
         float.max(late.filter(|_| !ended)).max(histogram.map(|sample| sample.0))
     }
 
-    /// A packed copy of the series, or `None` when the head holds nothing of it.
-    pub(crate) fn slice(&self, id: u32) -> Option<HeadSlice> {
+    /// A packed copy of the series from about `from_ms` on, never later; `None` when the head holds
+    /// nothing of it.
+    pub(crate) fn slice(&self, id: u32, from_ms: i64) -> Option<HeadSlice> {
         let series = self.series.get(id as usize)?;
         let late = self.late.get(&id);
         let histograms = self.histograms.get(&id);
         if series.count == 0 && late.is_none() && histograms.is_none() {
             return None;
         }
+        let before = |restart: &&Restart| restart.count > 0 && restart.state.last_time < from_ms;
+        let restart = series.restarts.iter().rev().find(before).copied().unwrap_or_default();
         let mut slice = HeadSlice {
+            state: restart.state,
             chain: Vec::new(),
-            count: series.count as usize,
+            count: (series.count - restart.count) as usize,
             late: late.cloned().unwrap_or_default(),
             histograms: histograms.cloned().unwrap_or_default(),
         };
-        self.pool.read(series.chain, &mut slice.chain);
+        self.pool.read(series.chain, restart.place, &mut slice.chain);
         Some(slice)
     }
 
@@ -398,6 +425,7 @@ impl Head {
             series.sealed_until = newest;
             series.state = State::default();
             series.chain = Chain::default();
+            series.restarts = [Restart::default(); 2];
             series.count = 0;
             // Labels that were noted for a record the log never took must be noted again.
             series.defined_in = 0;
@@ -451,6 +479,38 @@ const LATE_SAMPLE: usize = 2 * size_of::<(i64, u64)>();
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slice_holds_every_sample_from_its_time_on() {
+        let mut head = Head::default();
+        head.grow(1);
+        let mut random = fastrand::Rng::with_seed(3);
+        let mut samples = Vec::new();
+        let mut time = 1_000;
+        for _ in 0..500 {
+            time += random.i64(1..40_000);
+            // Whole numbers, decimals and noise: each kind of token.
+            let value = match random.u8(0..3) {
+                0 => random.i64(0..1_000) as f64,
+                1 => random.i64(0..1_000) as f64 / 100.0,
+                _ => random.f64(),
+            };
+            assert_eq!(head.append(0, time, value.to_bits(), DAY_MS), Verdict::Appended);
+            samples.push((time, value.to_bits()));
+            for _ in 0..4 {
+                let from = random.i64(0..time + 50_000);
+                let slice = head.slice(0, from).unwrap();
+                let (mut times, mut bits) = (Vec::new(), Vec::new());
+                slice.floats(&mut times, &mut bits, |bits| bits);
+                let found: Vec<_> = times.into_iter().zip(bits).collect();
+                assert!(samples.ends_with(&found), "from {from}");
+                let wanted = samples.iter().filter(|(at, _)| *at >= from).count();
+                assert!(found.len() >= wanted, "from {from}: {} of {wanted}", found.len());
+            }
+        }
+        let tail = head.slice(0, time).unwrap();
+        assert!(tail.count <= 2 * RESTART as usize, "{}", tail.count);
+    }
 
     #[test]
     fn late_samples_count_towards_the_memory_of_the_head() {

@@ -29,6 +29,21 @@ impl Default for Chain {
     }
 }
 
+/// An end that a chain once had; the default is its beginning.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    segment: u32,
+    /// Payload bytes before it.
+    bytes: u32,
+}
+
+impl Chain {
+    /// Where the chain ends now.
+    pub(crate) fn end(&self) -> Place {
+        Place { segment: self.last, bytes: self.bytes }
+    }
+}
+
 /// All segments of the head.
 #[derive(Default)]
 pub(crate) struct Pool {
@@ -54,16 +69,21 @@ impl Pool {
         }
     }
 
-    /// Copy the chain's bytes to the end of `out`.
-    pub(crate) fn read(&self, chain: Chain, out: &mut Vec<u8>) {
-        let mut left = chain.bytes as usize;
-        let mut at = chain.first;
+    /// Copy the chain's bytes to the end of `out`, from where it ended at `from`.
+    pub(crate) fn read(&self, chain: Chain, from: Place, out: &mut Vec<u8>) {
+        let mut left = (chain.bytes - from.bytes) as usize;
+        let (mut at, mut skip) = match from.bytes {
+            0 => (chain.first, 0),
+            // A segment that was full then has its next one by now, if there is anything to read.
+            bytes => (from.segment, (bytes as usize - 1) % PAYLOAD + 1),
+        };
         out.reserve(left);
         while left > 0 {
             let segment = &self.pages[at as usize / PAGE][at as usize % PAGE];
-            let take = left.min(PAYLOAD);
-            out.extend_from_slice(&segment[LINK..LINK + take]);
+            let take = left.min(PAYLOAD - skip);
+            out.extend_from_slice(&segment[LINK + skip..LINK + skip + take]);
             left -= take;
+            skip = 0;
             let mut link = [0; LINK];
             link.copy_from_slice(&segment[..LINK]);
             at = u32::from_le_bytes(link);
@@ -115,14 +135,21 @@ mod tests {
             let mut pool = Pool::default();
             let mut chains = [Chain::default(); 3];
             let mut model = [Vec::new(), Vec::new(), Vec::new()];
+            let mut ends = Vec::new();
             for (to, data) in &writes {
                 pool.append(&mut chains[*to], data);
                 model[*to].extend_from_slice(data);
+                ends.push((*to, chains[*to].end(), model[*to].len()));
             }
             for (chain, expected) in chains.iter().zip(&model) {
                 let mut out = Vec::new();
-                pool.read(*chain, &mut out);
+                pool.read(*chain, Place::default(), &mut out);
                 prop_assert_eq!(&out, expected);
+            }
+            for (of, place, bytes) in ends {
+                let mut out = Vec::new();
+                pool.read(chains[of], place, &mut out);
+                prop_assert_eq!(&out, &model[of][bytes..]);
             }
         }
     }
