@@ -9,7 +9,7 @@ use super::tokens::TokenBuckets;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
-    /// Our own proxy.
+    /// A proxy or gateway in front of the engine: ours, or one that sends server spans.
     Proxy,
     /// A span of the program that called the model.
     Client,
