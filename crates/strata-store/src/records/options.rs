@@ -78,7 +78,7 @@ impl RecordOptions {
             least
         };
         let (hour, year) = (Duration::from_hours(1), Duration::from_hours(24 * 366));
-        let retention = duration("retention", &self.retention, hour, year * 10);
+        let retention = duration("retention", &self.retention, hour, year * 100);
         let sql_timeout =
             duration("sql_timeout", &self.sql_timeout, Duration::from_millis(100), hour);
         let disk_bytes = parse_bytes(&self.disk).unwrap_or_else(|message| {

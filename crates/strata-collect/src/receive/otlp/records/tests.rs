@@ -52,7 +52,7 @@ fn real_clients_are_understood() {
         assert_eq!(decoded.rejected, 0);
     };
     check(
-        include_bytes!("../../../../tests/otlp/openai-v2-old.traces.bin"),
+        include_bytes!("../../../../../../fixtures/otlp/genai/openai-v2-old.traces.bin"),
         &[
             "chatcmpl-8afd042e50d9031b tiny-llama 31 12 t1 ok",
             "chatcmpl-a48fe495eccfba36 tiny-llama 16 24 t2 ok",
@@ -60,7 +60,7 @@ fn real_clients_are_understood() {
         ],
     );
     check(
-        include_bytes!("../../../../tests/otlp/openai-v2-new.traces.bin"),
+        include_bytes!("../../../../../../fixtures/otlp/genai/openai-v2-new.traces.bin"),
         &[
             "chatcmpl-b7a32851329c75b1 tiny-llama 31 12 t1 ok",
             "chatcmpl-919af4e621ff21f6 tiny-llama 16 24 t2 ok",
@@ -69,7 +69,7 @@ fn real_clients_are_understood() {
         ],
     );
     check(
-        include_bytes!("../../../../tests/otlp/openinference.traces.bin"),
+        include_bytes!("../../../../../../fixtures/otlp/genai/openinference.traces.bin"),
         &[
             "chatcmpl-90ba3f16fc997c72 tiny-llama 31 12 t1 ok",
             "chatcmpl-bffad71cc298ce87 tiny-llama 16 24 t2 ok",
@@ -83,7 +83,7 @@ fn real_clients_are_understood() {
 
 #[test]
 fn the_owner_and_the_first_token_are_found() {
-    let decoded = traces_of(include_bytes!("../../../../tests/otlp/openinference.traces.bin"));
+    let decoded = traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/openinference.traces.bin"));
     let streamed = &decoded.batch.requests[1];
     assert_eq!(streamed.ttft_us, Some(1_795_343_711_899_506 - 1_795_343_711_794_917));
     assert_eq!(streamed.team.as_deref(), Some("search"));
@@ -97,7 +97,7 @@ fn the_owner_and_the_first_token_are_found() {
 
 #[test]
 fn the_engine_s_spans_are_of_the_engine() {
-    let decoded = traces_of(include_bytes!("../../../../tests/otlp/vllm.traces.bin"));
+    let decoded = traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/vllm.traces.bin"));
     let one = &decoded.batch.requests[1];
     assert_eq!(row(one), "cmpl-9e350b965ef21759 - 3 8 - ok");
     assert_eq!(one.door, Door::Engine);
@@ -109,8 +109,8 @@ fn the_engine_s_spans_are_of_the_engine() {
 
 #[test]
 fn client_and_engine_have_keys_in_common() {
-    let client = traces_of(include_bytes!("../../../../tests/otlp/linked-client.traces.bin"));
-    let engine = traces_of(include_bytes!("../../../../tests/otlp/linked-vllm.traces.bin"));
+    let client = traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/linked-client.traces.bin"));
+    let engine = traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/linked-vllm.traces.bin"));
     let of_client: Vec<_> = client.batch.requests.iter().flat_map(RequestRecord::keys).collect();
     let linked = engine.batch.requests.iter();
     let linked: Vec<_> =
@@ -121,7 +121,7 @@ fn client_and_engine_have_keys_in_common() {
 
 #[test]
 fn what_was_said_in_events_is_left_out() {
-    let body = include_bytes!("../../../../tests/otlp/openai-v2-old.logs.bin");
+    let body = include_bytes!("../../../../../../fixtures/otlp/genai/openai-v2-old.logs.bin");
     let request = decode_logs(body, false, &ReceiveLimits::default()).unwrap();
     let decoded = logs(&request, RULES);
     assert!(decoded.batch.is_empty());
@@ -291,7 +291,7 @@ fn json_says_the_same_and_judgements_are_read() {
 #[test]
 fn broken_bodies_are_refused() {
     let limits = ReceiveLimits::default();
-    let body = include_bytes!("../../../../tests/otlp/openai-v2-new.traces.bin");
+    let body = include_bytes!("../../../../../../fixtures/otlp/genai/openai-v2-new.traces.bin");
     for end in 1..body.len() {
         // Whether it is refused or a shorter message, nothing panics.
         if let Ok(request) = decode_traces(&body[..end], false, &limits) {
