@@ -16,6 +16,8 @@ use crate::metrics::day::calendar::{DAY_MS, day_of, digits, from_digits};
 const FORMAT: i64 = 1;
 /// Microseconds of a day.
 pub(super) const DAY_US: i64 = DAY_MS * 1_000;
+/// Sightings of one request that begin so close to midnight may lie on both sides of it.
+pub(super) const MIDNIGHT_US: i64 = 600_000_000;
 /// Readers kept open; a page asks for weeks of rollups again and again.
 const READERS_KEPT: usize = 64;
 
@@ -92,8 +94,15 @@ impl Files {
         self.days.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&day)
     }
 
-    /// Days with files that overlap a time, newest first.
+    /// Days whose files may hold records of a time, newest first: those that overlap it, and the
+    /// day beyond a midnight that is near.
     pub(super) fn days(&self, range_us: &Range<i64>) -> Vec<i64> {
+        let start = range_us.start.saturating_sub(MIDNIGHT_US);
+        self.overlapping(&(start..range_us.end.saturating_add(MIDNIGHT_US)))
+    }
+
+    /// Days with files that overlap a time, newest first.
+    pub(super) fn overlapping(&self, range_us: &Range<i64>) -> Vec<i64> {
         let days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
         let (first, last) = (day_of_us(range_us.start), day_of_us(range_us.end.saturating_sub(1)));
         if first > last {

@@ -28,7 +28,7 @@ pub(super) fn answer(
     text: &str,
     range_us: &Range<i64>,
 ) -> Result<SqlAnswer, RecordError> {
-    let days = files.days(range_us);
+    let days = files.overlapping(range_us);
     if days.is_empty() {
         return Err(RecordError::BadQuery("there are no records of this time".to_owned()));
     }

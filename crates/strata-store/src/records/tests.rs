@@ -191,6 +191,43 @@ fn sums_equal_the_requests_by_any_dimension() {
     }));
 }
 
+#[test]
+fn whole_days_and_their_hours_have_the_same_sums() {
+    let bench = Bench::new();
+    let midnight = NOW_US.div_euclid(DAY) * DAY;
+    let mut requests = Vec::new();
+    for n in 0..300_i64 {
+        let mut one = seen(Door::Client, &format!("s{n}"), None, SECOND);
+        one.start_us = midnight - 2 * DAY + n * 700 * SECOND;
+        one.end_us = Some(one.start_us + n * SECOND);
+        requests.push(one);
+    }
+    // Beyond midnight, in the file of the day before.
+    let mut client = seen(Door::Client, "a", None, SECOND);
+    client.start_us = midnight - 1_000;
+    let mut proxy = seen(Door::Proxy, "b", Some("a"), SECOND);
+    proxy.start_us = midnight + 1_000;
+    requests.extend([client, proxy]);
+    bench.requests(requests);
+    let ask = |range_us: Range<i64>, by: Vec<RollupDimension>| {
+        let query = RollupQuery { range_us, by, filters: Vec::new(), limit: 1_000 };
+        let mut totals = Totals::default();
+        bench.store.rollup(&query).unwrap().iter().for_each(|row| totals.merge(&row.totals));
+        totals
+    };
+    for range in [midnight - 2 * DAY..midnight + DAY, midnight - DAY..midnight, midnight..NOW_US] {
+        let days = ask(range.clone(), Vec::new());
+        assert_eq!(days, ask(range.clone(), vec![RollupDimension::Hour]));
+        let query = RecordQuery {
+            range_us: range,
+            filters: Vec::new(),
+            order: Order::Newest,
+            limit: 1_000,
+        };
+        assert_eq!(days.requests, bench.store.requests(&query).unwrap().len() as i64);
+    }
+}
+
 fn judged(target: FeedbackTarget, key: Option<&str>) -> RecordBatch {
     let one = Feedback {
         at_us: NOW_US,

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::day::{self, Put};
 use super::error::RecordStoreError;
 use super::feedback::{self, Open};
-use super::files::{DAY_US, Files, day_of_us};
+use super::files::{DAY_US, Files, MIDNIGHT_US, day_of_us};
 use super::rollup::{self, Deltas};
 
 /// Batches that wait.
@@ -26,8 +26,6 @@ const TOGETHER: usize = 64;
 const OPEN_FILES: usize = 4;
 /// Clocks of senders differ; further in the future nothing is taken.
 const FUTURE_US: i64 = 600_000_000;
-/// Sightings of one request that begin so close to midnight may lie on both sides of it.
-const MIDNIGHT_US: i64 = 600_000_000;
 
 type Answer = Result<RecordReceipt, SinkError>;
 type Job = (RecordBatch, usize, oneshot::Sender<Answer>);
@@ -272,7 +270,7 @@ impl Pen {
                 Put::Joined(_) => receipt.joined += 1,
             }
         }
-        rollup::apply(&transaction, deltas).map_err(fail)?;
+        rollup::apply(&transaction, number, deltas).map_err(fail)?;
         for (index, one) in work.spans {
             let Some(receipt) = receipts.get_mut(index) else { continue };
             if day.spans >= max {
