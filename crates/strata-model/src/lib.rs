@@ -13,6 +13,7 @@ pub mod labels;
 pub mod layer;
 pub mod meter;
 pub mod problem;
+pub mod record;
 pub mod sample;
 pub mod selector;
 pub mod series;

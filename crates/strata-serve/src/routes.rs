@@ -16,6 +16,7 @@ use crate::own::{exposition, health, strata};
 use crate::pack::pack;
 use crate::pages::{self, assets};
 use crate::prometheus;
+use crate::records;
 use crate::reports;
 use crate::state::App;
 use strata_view::PageId;
@@ -62,12 +63,18 @@ pub(crate) fn main_router(app: &Arc<App>, rules: Guard, packed: bool) -> Router 
         .route("/otlp/v1/metrics", on("otlp_http", post(otlp_http::metrics)))
         .nest("/strata", strata::routes(app))
         .merge(pages::routes(app))
+        .route("/requests", on("requests", get(records::requests)))
+        .route("/requests/sums", on("requests", get(records::sums)))
+        .route("/sql", on("sql", get(records::sql)))
         .merge(reports::routes(app, &reports::REPORTS))
         .fallback(prometheus::unknown);
     let router = Router::new()
         .nest("/api/v1", api)
         .merge(reports::routes(app, &reports::OPENCOST))
         .route("/v1/metrics", on("otlp_http", post(otlp_http::metrics)))
+        .route("/v1/traces", on("otlp_http", post(otlp_http::traces)))
+        .route("/v1/logs", on("otlp_http", post(otlp_http::logs)))
+        .route("/v1/feedback", on("feedback", post(records::feedback)))
         .route("/", on("web", get(assets::index)))
         .route("/web/{*path}", on("web", get(assets::file)))
         .route("/metrics", on("metrics", get(exposition::metrics)))
@@ -87,6 +94,8 @@ pub(crate) fn main_router(app: &Arc<App>, rules: Guard, packed: bool) -> Router 
 pub(crate) fn otlp_http_router(app: &Arc<App>, rules: Guard) -> Router {
     Router::new()
         .route("/v1/metrics", counted(app, "otlp_http", post(otlp_http::metrics)))
+        .route("/v1/traces", counted(app, "otlp_http", post(otlp_http::traces)))
+        .route("/v1/logs", counted(app, "otlp_http", post(otlp_http::logs)))
         .fallback(strata::unknown)
         .layer(from_fn_with_state(rules, guard))
         .with_state(Arc::clone(app))
@@ -95,7 +104,9 @@ pub(crate) fn otlp_http_router(app: &Arc<App>, rules: Guard) -> Router {
 /// OTLP over gRPC on its own port.
 pub(crate) fn otlp_grpc_router(app: &Arc<App>, rules: Guard) -> Router {
     Router::new()
-        .route(otlp_grpc::EXPORT_PATH, counted(app, "otlp_grpc", post(otlp_grpc::metrics)))
+        .route(otlp_grpc::METRICS_PATH, counted(app, "otlp_grpc", post(otlp_grpc::metrics)))
+        .route(otlp_grpc::TRACES_PATH, counted(app, "otlp_grpc", post(otlp_grpc::traces)))
+        .route(otlp_grpc::LOGS_PATH, counted(app, "otlp_grpc", post(otlp_grpc::logs)))
         .fallback(otlp_grpc::unknown)
         .layer(from_fn_with_state(rules, guard))
         .with_state(Arc::clone(app))

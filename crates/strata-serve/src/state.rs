@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::ingest::Pool;
 use crate::options::ServeSettings;
+use crate::records::Records;
 use crate::reports::ReportSource;
 
 /// The Prometheus name and help text of one of our own metrics, from the catalog.
@@ -33,6 +34,8 @@ pub struct Parts {
     pub pages: Option<Arc<dyn PageSource>>,
     /// Makes the documents of the ledger.
     pub reports: Option<Arc<dyn ReportSource>>,
+    /// Single requests, spans and feedback; without it their doors are closed.
+    pub records: Option<Records>,
     pub sink: Arc<dyn Sink>,
     pub sources: SourceBook,
     pub meter: Meter,

@@ -36,6 +36,10 @@ pub(crate) enum Command {
     Cost(CostArgs),
     /// Say who holds each GPU and whether they use it, or who holds most.
     Who(WhoArgs),
+    /// Single requests to models, the slowest first.
+    Requests(RequestsArgs),
+    /// Ask the records of requests, spans and feedback in SQL.
+    Sql(SqlArgs),
     /// List every source of data: its state, last success, samples, faults, and what to do.
     Sources(ServerArgs),
     /// Validate the configuration, then try every connection it names.
@@ -198,6 +202,49 @@ pub(crate) struct ServerArgs {
     /// File with the bearer token, when the server wants one.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+}
+
+/// What `strata requests` takes.
+#[derive(Debug, Args)]
+pub(crate) struct RequestsArgs {
+    /// Requests that began within this long until now.
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub(crate) since: String,
+    /// Only requests of this tenant.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// Only requests of this team.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) team: Option<String>,
+    /// Only requests to this model.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// A condition, such as `outcome!=ok`, `ttft>=500ms`, `trace_id=..`; may be repeated.
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) conditions: Vec<String>,
+    /// Which come first: slowest, ttft (the slowest first token), newest.
+    #[arg(long, value_name = "ORDER", default_value = "slowest")]
+    pub(crate) order: String,
+    /// Requests at most.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    pub(crate) limit: u32,
+    /// Sums instead of single requests, by tenant, team, app, model, hour; several with commas.
+    #[arg(long, value_name = "DIMENSIONS", conflicts_with_all = ["order", "limit"])]
+    pub(crate) by: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// What `strata sql` takes.
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// One SELECT over the tables request, span, feedback and rollup.
+    pub(crate) query: String,
+    /// Read the days that overlap this long until now; ten days at most.
+    #[arg(long, value_name = "DURATION", default_value = "1d")]
+    pub(crate) since: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]

@@ -95,6 +95,8 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
         Command::Demo(arguments) => command::demo::run(arguments, out).await,
         Command::Query(arguments) => command::query::run(arguments, out, &clock).await,
         Command::Top(arguments) => command::top::run(arguments, out).await,
+        Command::Requests(arguments) => command::requests::run(arguments, out, &clock).await,
+        Command::Sql(arguments) => command::sql::run(&arguments, out, &clock).await,
         Command::Cost(arguments) => command::cost::run(arguments, out).await,
         Command::Who(arguments) => command::who::run(arguments, out).await,
         Command::Sources(arguments) => command::sources::run(&arguments, out, &clock).await,

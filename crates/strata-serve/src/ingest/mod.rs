@@ -10,4 +10,4 @@ pub(crate) mod remote_write;
 mod store;
 
 pub(crate) use memory::Pool;
-pub(crate) use store::text;
+pub(crate) use store::{Arrival, ArrivalError, refusal_of_body, sink_refusal, text};

@@ -1,37 +1,137 @@
-//! OTLP metrics whatever the transport: from a request to what its sender is told.
+//! OTLP whatever the transport and signal: from a body to what its sender is told.
 
-use opentelemetry_proto::tonic::collector::metrics::v1::{
-    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-};
+use axum::body::Bytes;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use strata_collect::receive::DecodeError;
+use strata_collect::receive::otlp::OtlpReceiver;
+use strata_collect::receive::otlp::records::{self, DecodedRecords};
 use strata_model::{Fault, FaultCode, SinkError};
 
-use super::decode::fault_of;
+use super::decode::{decode_off_thread, fault_of, receive_limits};
 use super::push::Push;
 use super::store::{append_all, refused_fault};
 use crate::state::App;
 
-/// Its row in the book of sources.
-pub(super) const SOURCE: &str = "receive/otlp";
+/// What is pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Metrics,
+    Traces,
+    Logs,
+}
+
+impl Signal {
+    /// Its row in the book of sources.
+    pub(super) fn source(self) -> &'static str {
+        match self {
+            Self::Metrics => "receive/otlp",
+            Self::Traces => "receive/otlp-traces",
+            Self::Logs => "receive/otlp-logs",
+        }
+    }
+
+    /// The field of OTLP/JSON that says how much was refused.
+    pub(super) fn rejected(self) -> &'static str {
+        match self {
+            Self::Metrics => "rejectedDataPoints",
+            Self::Traces => "rejectedSpans",
+            Self::Logs => "rejectedLogRecords",
+        }
+    }
+}
+
+/// What of a body could not be kept. The messages of the three signals are alike on the wire.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Partial {
+    #[prost(int64, tag = "1")]
+    pub(super) rejected: i64,
+    #[prost(string, tag = "2")]
+    pub(super) error_message: String,
+}
+
+/// The answer to a body that was taken in.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Done {
+    #[prost(message, optional, tag = "1")]
+    pub(super) partial_success: Option<Partial>,
+}
 
 /// Why nothing of a request was kept.
 #[derive(Debug)]
 pub(super) enum Refusal {
     Undecodable(DecodeError),
     Sink(SinkError),
+    /// There is no store for this signal.
+    Closed,
 }
 
-/// Store a decoded request. What could not be kept is told by `partial_success`.
-pub(super) async fn export(
+/// Decode and store a body.
+pub(super) async fn take(
     app: &App,
     push: &Push<'_>,
-    request: Result<ExportMetricsServiceRequest, DecodeError>,
-) -> Result<ExportMetricsServiceResponse, Refusal> {
-    let request = request.map_err(|error| {
+    signal: Signal,
+    (body, json): (Bytes, bool),
+) -> Result<Done, Refusal> {
+    let limits = receive_limits(app);
+    let length = body.len();
+    let undecodable = |error| {
         push.failed(fault_of(&error));
         Refusal::Undecodable(error)
+    };
+    if signal == Signal::Metrics {
+        let request = decode_off_thread(length, move || {
+            if json {
+                OtlpReceiver::decode_json(&body, &limits)
+            } else {
+                OtlpReceiver::decode_protobuf(&body, &limits)
+            }
+        });
+        return export(app, push, request.await.map_err(undecodable)?).await;
+    }
+    let rules = app.parts.records.as_ref().ok_or(Refusal::Closed)?.rules;
+    let decoded = decode_off_thread(length, move || {
+        if signal == Signal::Traces {
+            records::decode_traces(&body, json, &limits).map(|all| records::traces(&all, rules))
+        } else {
+            records::decode_logs(&body, json, &limits).map(|all| records::logs(&all, rules))
+        }
+    });
+    keep(app, push, decoded.await.map_err(undecodable)?).await
+}
+
+/// Store records. What could not be kept is told by `partial_success`.
+async fn keep(app: &App, push: &Push<'_>, decoded: DecodedRecords) -> Result<Done, Refusal> {
+    let sink = &app.parts.records.as_ref().ok_or(Refusal::Closed)?.sink;
+    let receipt = sink.append(decoded.batch).await.map_err(|error| {
+        push.failed(Fault::new(FaultCode::Io, error.to_string()));
+        Refusal::Sink(error)
     })?;
+    let mut faults = decoded.faults;
+    let reasons = [
+        (receipt.too_old, "older than the retention"),
+        (receipt.too_new, "too far in the future"),
+        (receipt.over_limit, "beyond the bound of a day"),
+    ];
+    for (count, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
+        let message = format!("{count} records {reason}");
+        faults.push(Fault { code: FaultCode::OverLimit, message, count });
+    }
+    let rejected = decoded.rejected + receipt.refused();
+    let told: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+    let error_message = told.join("; ");
+    let rejected = i64::try_from(rejected).unwrap_or(i64::MAX);
+    let partial_success = (rejected > 0).then_some(Partial { rejected, error_message });
+    push.kept(receipt.stored + receipt.joined, decoded.content_dropped, faults);
+    Ok(Done { partial_success })
+}
+
+/// Store decoded metrics. What could not be kept is told by `partial_success`.
+async fn export(
+    app: &App,
+    push: &Push<'_>,
+    request: ExportMetricsServiceRequest,
+) -> Result<Done, Refusal> {
     let points = data_points(&request);
     let decoded = app.parts.otlp.metrics(request);
     let mut faults = decoded.faults.clone();
@@ -46,15 +146,12 @@ pub(super) async fn export(
     faults.extend(refused);
     push.stored(&receipt, dropped, faults);
     if told.is_empty() {
-        return Ok(ExportMetricsServiceResponse { partial_success: None });
+        return Ok(Done { partial_success: None });
     }
     // The sink counts samples, of which a histogram point has several.
     let rejected = (dropped + receipt.refused()).min(points);
-    let partial_success = Some(ExportMetricsPartialSuccess {
-        rejected_data_points: i64::try_from(rejected).unwrap_or(i64::MAX),
-        error_message: told.join("; "),
-    });
-    Ok(ExportMetricsServiceResponse { partial_success })
+    let rejected = i64::try_from(rejected).unwrap_or(i64::MAX);
+    Ok(Done { partial_success: Some(Partial { rejected, error_message: told.join("; ") }) })
 }
 
 fn data_points(request: &ExportMetricsServiceRequest) -> u64 {

@@ -1,4 +1,4 @@
-//! OTLP metrics over gRPC: `MetricsService/Export`.
+//! OTLP over gRPC: `Export` of the services for metrics, traces and logs.
 //!
 //! The message is taken as bytes and decoded by the same decoder as over HTTP, which bounds what a
 //! small body may become.
@@ -11,46 +11,62 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::{Buf, BufMut};
 use prost::Message;
-use strata_collect::receive::otlp::OtlpReceiver;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::BoxFuture;
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
 
-use super::decode::{decode_off_thread, receive_limits};
-use super::otlp::{Refusal, SOURCE, export};
+use super::otlp::{Refusal, Signal, take};
 use super::push::Push;
 use crate::state::App;
 
-/// The path of the one method.
-pub(crate) const EXPORT_PATH: &str =
+/// The paths of the methods.
+pub(crate) const METRICS_PATH: &str =
     "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+pub(crate) const TRACES_PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+pub(crate) const LOGS_PATH: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
 /// Reserved while a request is coming in: a usual message. A larger one is accounted for when it
 /// is there; until then the windows of HTTP/2 bound what is held.
 const RESERVED_BYTES: usize = 256 << 10;
 
-/// `Export`
+/// `MetricsService/Export`
 pub(crate) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
+    receive(&app, request, Signal::Metrics).await
+}
+
+/// `TraceService/Export`
+pub(crate) async fn traces(State(app): State<Arc<App>>, request: Request) -> Response {
+    receive(&app, request, Signal::Traces).await
+}
+
+/// `LogsService/Export`
+pub(crate) async fn logs(State(app): State<Arc<App>>, request: Request) -> Response {
+    receive(&app, request, Signal::Logs).await
+}
+
+async fn receive(app: &Arc<App>, request: Request, signal: Signal) -> Response {
     let mut memory = app.memory.share();
     if !memory.grow_to(RESERVED_BYTES).await {
-        return refuse(&app, Status::unavailable(NO_MEMORY));
+        return refuse(app, signal, Status::unavailable(NO_MEMORY));
     }
     let mut grpc = Grpc::new(BytesCodec)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(app.settings.body_bytes_max);
     let limit = app.settings.body_timeout + APPEND_TIME;
-    let answer = grpc.unary(Export { app: Arc::clone(&app) }, request);
+    let answer = grpc.unary(Export { app: Arc::clone(app), signal }, request);
     match tokio::time::timeout(limit, answer).await {
         Ok(response) => response.map(Body::new),
-        Err(_elapsed) => refuse(&app, Status::deadline_exceeded("the request took too long")),
+        Err(_elapsed) => {
+            refuse(app, signal, Status::deadline_exceeded("the request took too long"))
+        }
     }
 }
 
 /// Any other method.
 pub(crate) async fn unknown() -> Response {
-    Status::unimplemented("only metrics are received here").into_http::<Body>()
+    Status::unimplemented("metrics, traces and logs are received here").into_http::<Body>()
 }
 
 const NO_MEMORY: &str = "too many requests are being received";
@@ -58,13 +74,14 @@ const NO_MEMORY: &str = "too many requests are being received";
 /// What storing may take on top of receiving.
 const APPEND_TIME: Duration = Duration::from_secs(30);
 
-fn refuse(app: &App, status: Status) -> Response {
-    Push::begin(app, "otlp_grpc", SOURCE).answered(code_word(status.code()));
+fn refuse(app: &App, signal: Signal, status: Status) -> Response {
+    Push::begin(app, "otlp_grpc", signal.source()).answered(code_word(status.code()));
     status.into_http::<Body>()
 }
 
 struct Export {
     app: Arc<App>,
+    signal: Signal,
 }
 
 impl UnaryService<Bytes> for Export {
@@ -72,10 +89,10 @@ impl UnaryService<Bytes> for Export {
     type Future = BoxFuture<tonic::Response<Bytes>, Status>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let app = Arc::clone(&self.app);
+        let (app, signal) = (Arc::clone(&self.app), self.signal);
         Box::pin(async move {
-            let push = Push::begin(&app, "otlp_grpc", SOURCE);
-            let answer = take_in(&app, &push, request.into_inner()).await;
+            let push = Push::begin(&app, "otlp_grpc", signal.source());
+            let answer = take_in(&app, &push, signal, request.into_inner()).await;
             let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
             push.answered(code_word(code));
             answer.map(tonic::Response::new)
@@ -83,18 +100,16 @@ impl UnaryService<Bytes> for Export {
     }
 }
 
-async fn take_in(app: &App, push: &Push<'_>, body: Bytes) -> Result<Bytes, Status> {
+async fn take_in(app: &App, push: &Push<'_>, signal: Signal, body: Bytes) -> Result<Bytes, Status> {
     push.received(body.len());
     let mut memory = app.memory.share();
     if !memory.grow_to(body.len().saturating_sub(RESERVED_BYTES)).await {
         return Err(Status::unavailable(NO_MEMORY));
     }
-    let limits = receive_limits(app);
-    let request =
-        decode_off_thread(body.len(), move || OtlpReceiver::decode_protobuf(&body, &limits));
-    match export(app, push, request.await).await {
+    match take(app, push, signal, (body, false)).await {
         Ok(done) => Ok(done.encode_to_vec().into()),
         Err(Refusal::Undecodable(error)) => Err(Status::invalid_argument(error.to_string())),
+        Err(Refusal::Closed) => Err(Status::unimplemented("records are switched off")),
         // The one code after which senders try again without being told when.
         Err(Refusal::Sink(error)) => Err(Status::unavailable(error.to_string())),
     }

@@ -1,4 +1,5 @@
-//! OTLP metrics over HTTP: `/v1/metrics` and Prometheus's `/api/v1/otlp/v1/metrics`.
+//! OTLP over HTTP: `/v1/metrics`, `/v1/traces`, `/v1/logs`, and Prometheus's
+//! `/api/v1/otlp/v1/metrics`.
 //!
 //! Protocol: <https://opentelemetry.io/docs/specs/otlp/#otlphttp>. The answer, also the one that
 //! refuses, is in the encoding of the request.
@@ -9,13 +10,11 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
 use strata_collect::receive::DecodeError;
-use strata_collect::receive::otlp::OtlpReceiver;
 
-use super::decode::{decode_off_thread, fault_of, receive_limits, status_of};
-use super::otlp::{Refusal, SOURCE, export};
+use super::decode::{fault_of, status_of};
+use super::otlp::{Done, Refusal, Signal, take};
 use super::push::Push;
 use super::store::{Arrival, ArrivalError, RETRY_AFTER_SECONDS, text};
 use crate::body::{BodyError, gunzip};
@@ -68,19 +67,38 @@ struct RpcStatus {
 
 /// `POST /v1/metrics`
 pub(crate) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
-    let push = Push::begin(&app, "otlp_http", SOURCE);
+    receive(&app, request, Signal::Metrics).await
+}
+
+/// `POST /v1/traces`
+pub(crate) async fn traces(State(app): State<Arc<App>>, request: Request) -> Response {
+    receive(&app, request, Signal::Traces).await
+}
+
+/// `POST /v1/logs`
+pub(crate) async fn logs(State(app): State<Arc<App>>, request: Request) -> Response {
+    receive(&app, request, Signal::Logs).await
+}
+
+async fn receive(app: &App, request: Request, signal: Signal) -> Response {
+    let push = Push::begin(app, "otlp_http", signal.source());
     let response = match Encoding::of(request.headers()) {
         None => text(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "send OTLP as application/x-protobuf or application/json".to_owned(),
         ),
-        Some(encoding) => take_in(&app, &push, encoding, request).await,
+        Some(encoding) => take_in(app, &push, (encoding, signal), request).await,
     };
     push.answered(response.status().as_str());
     response
 }
 
-async fn take_in(app: &App, push: &Push<'_>, encoding: Encoding, request: Request) -> Response {
+async fn take_in(
+    app: &App,
+    push: &Push<'_>,
+    (encoding, signal): (Encoding, Signal),
+    request: Request,
+) -> Response {
     let packing = request.headers().get(header::CONTENT_ENCODING).cloned();
     let arrival = match Arrival::receive(app, request).await {
         Ok(arrival) => arrival,
@@ -97,13 +115,12 @@ async fn take_in(app: &App, push: &Push<'_>, encoding: Encoding, request: Reques
             return refuse_body(encoding, &error);
         }
     };
-    let limits = receive_limits(app);
-    let request = decode_off_thread(body.len(), move || match encoding {
-        Encoding::Protobuf => OtlpReceiver::decode_protobuf(&body, &limits),
-        Encoding::Json => OtlpReceiver::decode_json(&body, &limits),
-    });
-    match export(app, push, request.await).await {
-        Ok(done) => encoding.response(StatusCode::OK, encode(encoding, &done)),
+    match take(app, push, signal, (body, encoding == Encoding::Json)).await {
+        Ok(done) => encoding.response(StatusCode::OK, encode(encoding, signal, &done)),
+        Err(Refusal::Closed) => {
+            let message = "records are switched off, see [records] in the configuration".to_owned();
+            refuse(encoding, StatusCode::NOT_FOUND, tonic::Code::Unimplemented, message)
+        }
         Err(Refusal::Undecodable(error)) => {
             refuse(encoding, status_of(&error), tonic::Code::InvalidArgument, error.to_string())
         }
@@ -124,14 +141,14 @@ async fn unpack(app: &App, packing: Option<&HeaderValue>, body: Bytes) -> Result
     }
 }
 
-fn encode(encoding: Encoding, done: &ExportMetricsServiceResponse) -> Vec<u8> {
+fn encode(encoding: Encoding, signal: Signal, done: &Done) -> Vec<u8> {
     match (encoding, &done.partial_success) {
         (Encoding::Protobuf, _) => done.encode_to_vec(),
         (Encoding::Json, None) => b"{}".to_vec(),
         // A 64-bit integer is a string in protobuf's JSON.
         (Encoding::Json, Some(partial)) => serde_json::json!({
             "partialSuccess": {
-                "rejectedDataPoints": partial.rejected_data_points.to_string(),
+                signal.rejected(): partial.rejected.to_string(),
                 "errorMessage": partial.error_message,
             }
         })

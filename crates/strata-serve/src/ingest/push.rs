@@ -50,6 +50,13 @@ impl<'a> Push<'a> {
         self.record(Some(samples), faults);
     }
 
+    /// Records of it are stored.
+    pub(crate) fn kept(&self, records: u64, content_dropped: u64, faults: Vec<Fault>) {
+        self.counter("strata.receive.records").add(records);
+        self.counter("strata.receive.content_dropped").add(content_dropped);
+        self.record(Some(records), faults);
+    }
+
     /// The body was not taken in. A web page that was refused is no source, and one that is told
     /// to come back has not failed yet.
     pub(crate) fn turned_away(&self, error: &ArrivalError) {

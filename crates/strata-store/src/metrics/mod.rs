@@ -8,7 +8,7 @@
 mod admit;
 mod backup;
 mod codec;
-mod day;
+pub(crate) mod day;
 mod error;
 #[doc(hidden)]
 pub mod fuzz;

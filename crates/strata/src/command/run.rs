@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use strata_collect::discover::{Discovery, DiscoveryRunner, Found, Identified};
 use strata_collect::receive::otlp::OtlpReceiver;
+use strata_collect::receive::otlp::records::RecordRules;
 use strata_collect::scrape::{
     Environment, Job, JobRunner, ModelOf, ModelQuestions, Sentinel, SourceRules,
 };
@@ -17,12 +18,12 @@ use strata_model::meter::Meter;
 use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
 use strata_query::canonical::CanonicalSource;
 use strata_query::{EmbeddedEngine, MetricsEngine};
-use strata_serve::{Addresses, Bound, Parts, ReportSource, Secret};
-use strata_store::MetricStore;
+use strata_serve::{Addresses, Bound, Parts, Records, ReportSource, Secret};
+use strata_store::{MetricStore, RecordStore};
 
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
-use crate::config::{Settings, TokenSource};
+use crate::config::{RECORDS_DIR, Settings, TokenSource};
 use crate::ledger::{LedgerCollector, LedgerReports, LedgerService};
 use crate::out::Out;
 use crate::own::OwnMetrics;
@@ -43,6 +44,8 @@ const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 /// Everything that runs.
 pub(super) struct House {
     pub(super) store: MetricStore,
+    /// `None` when they are switched off.
+    records: Option<RecordStore>,
     meter: Meter,
     book: SourceBook,
     scheduler: Scheduler,
@@ -111,8 +114,12 @@ pub(super) async fn live(
     drop((jobs, discovery));
     serving.await.context("the server ended badly")?;
     house.scheduler.stop().await;
-    let store = house.store.clone();
-    tokio::task::spawn_blocking(move || store.close()).await??;
+    let (store, records) = (house.store.clone(), house.records.clone());
+    tokio::task::spawn_blocking(move || {
+        records.inspect(RecordStore::close);
+        store.close()
+    })
+    .await??;
     Ok(())
 }
 
@@ -184,6 +191,7 @@ impl House {
             .with_context(|| {
                 format!("cannot open the store in {}", settings.store.dir.display())
             })?;
+        let records = records(settings, &clock, &meter)?;
         let book = SourceBook::default();
         book.complete_with(refusals::addendum(&store, &settings.store.dir, &clock));
         let sink: Arc<dyn Sink> = Arc::new(store.clone());
@@ -191,7 +199,7 @@ impl House {
             Scheduler::new(Arc::clone(&sink), book.clone(), meter.clone(), Arc::clone(&clock));
         let node = settings.node.clone().or_else(|| node_of_environment(&settings.kubernetes));
         let node = node.unwrap_or_else(|| host_name(&settings.host_root));
-        Ok(Self { store, meter, book, scheduler, clock, node, simulated })
+        Ok(Self { store, records, meter, book, scheduler, clock, node, simulated })
     }
 
     /// Start the native collectors and the configured jobs.
@@ -350,6 +358,14 @@ impl House {
             engine,
             pages: Some(Arc::new(pages)),
             reports,
+            records: self.records.clone().map(|store| Records {
+                sink: Arc::new(store.clone()),
+                source: Arc::new(store),
+                rules: RecordRules {
+                    spans: settings.records.spans,
+                    comments: settings.records.feedback_comments,
+                },
+            }),
             otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&self.clock))),
             sink: Arc::new(self.store.clone()),
             sources: self.book.clone(),
@@ -380,6 +396,22 @@ impl House {
             version: env!("CARGO_PKG_VERSION"),
         })
     }
+}
+
+/// Open the records, beside the series: the data directory may come from a flag.
+fn records(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    meter: &Meter,
+) -> Result<Option<RecordStore>> {
+    let mut records = settings.records.clone();
+    if !records.enabled {
+        return Ok(None);
+    }
+    records.dir = settings.store.dir.join(RECORDS_DIR);
+    let dir = records.dir.display().to_string();
+    let store = RecordStore::open(records, Arc::clone(clock), meter);
+    store.map(Some).with_context(|| format!("cannot open the records in {dir}"))
 }
 
 /// What program a page comes from, by the catalog.

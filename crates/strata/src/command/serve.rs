@@ -144,6 +144,7 @@ fn parts_of(
         engine: Arc::new(engine.clone()),
         pages: Some(Arc::new(pages)),
         reports,
+        records: None,
         otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&clock))),
         sink: Arc::new(sink),
         sources: SourceBook::default(),

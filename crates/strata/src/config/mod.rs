@@ -12,7 +12,7 @@ use toml::de::DeTable;
 
 pub(crate) use cost::{BudgetPeriod, BudgetSettings, CostSettings};
 pub(crate) use document::Located;
-pub(crate) use options::{Options, Settings, TokenSource};
+pub(crate) use options::{Options, RECORDS_DIR, Settings, TokenSource};
 pub(crate) use reference::markdown;
 
 /// The file looked for when none is named.

@@ -15,7 +15,7 @@ use strata_collect::scrape::{ScrapeOptions, ScrapeSettings};
 use strata_model::Problem;
 use strata_query::{QueryOptions, QuerySettings, RemoteOptions, RemoteSettings};
 use strata_serve::{ServeOptions, ServeSettings};
-use strata_store::{StoreOptions, StoreSettings};
+use strata_store::{RecordOptions, RecordSettings, StoreOptions, StoreSettings};
 
 use super::cost::{CostOptions, CostSettings};
 
@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) server: ServeOptions,
     /// The embedded store.
     pub(crate) store: StoreOptions,
+    /// Records of single requests, spans and feedback.
+    pub(crate) records: RecordOptions,
     /// Limits of queries.
     pub(crate) query: QueryOptions,
     /// The engine that holds the metrics, for `strata serve`; `strata run` keeps its own.
@@ -65,6 +67,7 @@ pub(crate) struct Settings {
     /// Where the bearer token comes from, if clients must present one.
     pub(crate) token: TokenSource,
     pub(crate) store: StoreSettings,
+    pub(crate) records: RecordSettings,
     pub(crate) query: QuerySettings,
     pub(crate) metrics: Option<RemoteSettings>,
     pub(crate) host: HostSettings,
@@ -88,6 +91,9 @@ pub(crate) enum TokenSource {
 /// The data directory when neither flag nor file names one.
 pub(crate) const DATA_DIR: &str = "strata-data";
 
+/// Where records are stored, below the data directory.
+pub(crate) const RECORDS_DIR: &str = "records";
+
 impl Options {
     /// Check every section and gather every problem.
     pub(crate) fn validate(&self) -> Result<Settings, Vec<Problem>> {
@@ -96,6 +102,8 @@ impl Options {
         let limits = ReceiveLimits::default();
         let server = keep(&mut problems, "server", self.server.validate());
         let store = keep(&mut problems, "store", self.store.validate(&data_dir));
+        let records = self.records.validate(&data_dir.join(RECORDS_DIR));
+        let records = keep(&mut problems, "records", records);
         let query = keep(&mut problems, "query", self.query.validate());
         let metrics = keep(&mut problems, "metrics", self.metrics.validate()).flatten();
         let host = keep(&mut problems, "host", self.host.validate());
@@ -113,10 +121,10 @@ impl Options {
             (None, None) => TokenSource::None,
         };
         let sources = (host, gpu, kubernetes, slurm, discover, otlp);
-        match (server, store, query, sources, cost) {
+        match (server, (store, records), query, sources, cost) {
             (
                 Some(server),
-                Some(store),
+                (Some(store), Some(records)),
                 Some(query),
                 (Some(host), Some(gpu), Some(kubernetes), Some(slurm), Some(discover), Some(otlp)),
                 Some(cost),
@@ -133,6 +141,7 @@ impl Options {
                     server,
                     token,
                     store,
+                    records,
                     query,
                     metrics,
                     host,

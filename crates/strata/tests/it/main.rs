@@ -16,6 +16,7 @@ mod http;
 mod otlp;
 mod overload;
 mod program;
+mod records;
 mod remote_write;
 mod scrape;
 mod serve;

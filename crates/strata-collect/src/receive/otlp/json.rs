@@ -32,6 +32,19 @@ pub(super) fn decode(
     body: &[u8],
     limits: &ReceiveLimits,
 ) -> Result<ExportMetricsServiceRequest, DecodeError> {
+    read_body(body, limits, |request| {
+        Ok(ExportMetricsServiceRequest {
+            resource_metrics: request.list("resourceMetrics", resource_metrics)?,
+        })
+    })
+}
+
+/// Read a body whose message `read` knows.
+pub(super) fn read_body<T>(
+    body: &[u8],
+    limits: &ReceiveLimits,
+    read: impl Fn(Object<'_>) -> Read<T>,
+) -> Result<T, DecodeError> {
     // Every value but the first follows one of these. Text may hold them too: the bound is ample.
     let values = memchr::memchr3_iter(b',', b'[', b'{', body).count();
     bound("JSON values", values, VALUES_MAX.min(limits.samples))?;
@@ -40,28 +53,24 @@ pub(super) fn decode(
     let Value::Object(request) = &json else {
         return Err(DecodeError::Malformed("JSON: the body is not an object".to_owned()));
     };
-    let read = || -> Read<ExportMetricsServiceRequest> {
-        Ok(ExportMetricsServiceRequest {
-            resource_metrics: Object(request).list("resourceMetrics", resource_metrics)?,
-        })
-    };
-    read().map_err(|field| DecodeError::Malformed(format!("JSON: {field} has another type")))
+    read(Object(request))
+        .map_err(|field| DecodeError::Malformed(format!("JSON: {field} has another type")))
 }
 
 /// The error is the name of the field whose value does not fit.
-type Read<T> = Result<T, &'static str>;
+pub(super) type Read<T> = Result<T, &'static str>;
 
 /// A JSON object seen as a message. Fields are named in camel case, as the specification wants.
 #[derive(Clone, Copy)]
-struct Object<'a>(&'a Map<String, Value>);
+pub(super) struct Object<'a>(&'a Map<String, Value>);
 
 impl<'a> Object<'a> {
-    fn get(self, name: &'static str) -> Option<&'a Value> {
+    pub(super) fn get(self, name: &'static str) -> Option<&'a Value> {
         let value = self.0.get(name).or_else(|| self.0.get(&snake(name)));
         value.filter(|value| !value.is_null())
     }
 
-    fn text(self, name: &'static str) -> Read<String> {
+    pub(super) fn text(self, name: &'static str) -> Read<String> {
         match self.get(name) {
             None => Ok(String::new()),
             Some(Value::String(text)) => Ok(text.clone()),
@@ -73,7 +82,7 @@ impl<'a> Object<'a> {
         self.get(name).map_or(Ok(false), |value| value.as_bool().ok_or(name))
     }
 
-    fn unsigned(self, name: &'static str) -> Read<u64> {
+    pub(super) fn unsigned(self, name: &'static str) -> Read<u64> {
         self.get(name).map_or(Ok(0), |value| unsigned(value).ok_or(name))
     }
 
@@ -81,7 +90,7 @@ impl<'a> Object<'a> {
         self.get(name).map_or(Ok(0), |value| signed(value).ok_or(name))
     }
 
-    fn small(self, name: &'static str) -> Read<i32> {
+    pub(super) fn small(self, name: &'static str) -> Read<i32> {
         i32::try_from(self.signed(name)?).or(Err(name))
     }
 
@@ -89,7 +98,7 @@ impl<'a> Object<'a> {
         self.get(name).map(|value| float(value).ok_or(name)).transpose()
     }
 
-    fn message<T>(
+    pub(super) fn message<T>(
         self,
         name: &'static str,
         read: impl Fn(Object<'a>) -> Read<T>,
@@ -101,7 +110,11 @@ impl<'a> Object<'a> {
         }
     }
 
-    fn list<T>(self, name: &'static str, read: impl Fn(Object<'a>) -> Read<T>) -> Read<Vec<T>> {
+    pub(super) fn list<T>(
+        self,
+        name: &'static str,
+        read: impl Fn(Object<'a>) -> Read<T>,
+    ) -> Read<Vec<T>> {
         self.values(name)?.iter().map(|item| read(Object(item.as_object().ok_or(name)?))).collect()
     }
 
@@ -322,7 +335,7 @@ fn exemplar(object: Object<'_>) -> Read<Exemplar> {
     })
 }
 
-fn key_value(object: Object<'_>) -> Read<KeyValue> {
+pub(super) fn key_value(object: Object<'_>) -> Read<KeyValue> {
     Ok(KeyValue {
         key: object.text("key")?,
         value: object.message("value", any_value)?,
@@ -330,7 +343,7 @@ fn key_value(object: Object<'_>) -> Read<KeyValue> {
     })
 }
 
-fn any_value(object: Object<'_>) -> Read<AnyValue> {
+pub(super) fn any_value(object: Object<'_>) -> Read<AnyValue> {
     let value = if let Some(value) = object.get("stringValue") {
         Some(Any::StringValue(value.as_str().ok_or("stringValue")?.to_owned()))
     } else if object.get("boolValue").is_some() {

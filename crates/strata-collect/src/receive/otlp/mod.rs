@@ -10,6 +10,7 @@ mod json;
 mod names;
 mod options;
 mod output;
+pub mod records;
 mod translate;
 mod values;
 mod weight;
@@ -53,7 +54,7 @@ impl OtlpReceiver {
         limits: &ReceiveLimits,
     ) -> Result<ExportMetricsServiceRequest, DecodeError> {
         bound("decompressed bytes", body.len(), limits.decoded_bytes)?;
-        weight::check(body, limits.decoded_bytes)?;
+        weight::check(body, weight::Message::Request, limits.decoded_bytes)?;
         ExportMetricsServiceRequest::decode(body)
             .map_err(|error| DecodeError::Malformed(error.to_string()))
     }

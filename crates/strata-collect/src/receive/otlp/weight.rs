@@ -4,8 +4,10 @@
 //! body alone bounds nothing.
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, EntityRef, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::logs::v1 as logs;
 use opentelemetry_proto::tonic::metrics::v1 as metrics;
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1 as trace;
 
 use crate::receive::wire::{Fields, Value};
 use crate::receive::{DecodeError, bound};
@@ -15,8 +17,20 @@ const DEPTH_MAX: usize = 100;
 
 /// The messages of a request, as far as they hold others or lists.
 #[derive(Debug, Clone, Copy)]
-enum Message {
+pub(super) enum Message {
+    /// Of metrics.
     Request,
+    TraceRequest,
+    ResourceSpans,
+    ScopeSpans,
+    Span,
+    Event,
+    Link,
+    Status,
+    LogRequest,
+    ResourceLogs,
+    ScopeLogs,
+    LogRecord,
     ResourceMetrics,
     Resource,
     EntityRef,
@@ -45,7 +59,18 @@ impl Message {
     fn child(self, number: u32) -> Option<Self> {
         Some(match (self, number) {
             (Self::Request, 1) => Self::ResourceMetrics,
-            (Self::ResourceMetrics, 1) => Self::Resource,
+            (Self::TraceRequest, 1) => Self::ResourceSpans,
+            (Self::LogRequest, 1) => Self::ResourceLogs,
+            (Self::ResourceMetrics | Self::ResourceSpans | Self::ResourceLogs, 1) => Self::Resource,
+            (Self::ResourceSpans, 2) => Self::ScopeSpans,
+            (Self::ScopeSpans | Self::ScopeLogs, 1) => Self::Scope,
+            (Self::ScopeSpans, 2) => Self::Span,
+            (Self::Span, 11) => Self::Event,
+            (Self::Span, 13) => Self::Link,
+            (Self::Span, 15) => Self::Status,
+            (Self::ResourceLogs, 2) => Self::ScopeLogs,
+            (Self::ScopeLogs, 2) => Self::LogRecord,
+            (Self::LogRecord, 5) => Self::AnyValue,
             (Self::ResourceMetrics, 2) => Self::ScopeMetrics,
             (Self::Resource, 3) => Self::EntityRef,
             (Self::ScopeMetrics, 1) => Self::Scope,
@@ -65,7 +90,10 @@ impl Message {
             | (Self::Scope, 3)
             | (Self::Metric, 12)
             | (Self::Number | Self::Summary | Self::Exemplar, 7)
-            | (Self::Classic, 9) => Self::KeyValue,
+            | (Self::Classic | Self::Span, 9)
+            | (Self::Event, 3)
+            | (Self::Link, 4)
+            | (Self::LogRecord, 6) => Self::KeyValue,
             (Self::KeyValue, 2) | (Self::List, 1) => Self::AnyValue,
             (Self::AnyValue, 5) => Self::List,
             (Self::AnyValue, 6) => Self::Map,
@@ -77,6 +105,15 @@ impl Message {
     fn size(self) -> usize {
         match self {
             Self::ResourceMetrics => size_of::<metrics::ResourceMetrics>(),
+            Self::ResourceSpans => size_of::<trace::ResourceSpans>(),
+            Self::ScopeSpans => size_of::<trace::ScopeSpans>(),
+            Self::Span => size_of::<trace::Span>(),
+            Self::Event => size_of::<trace::span::Event>(),
+            Self::Link => size_of::<trace::span::Link>(),
+            Self::Status => size_of::<trace::Status>(),
+            Self::ResourceLogs => size_of::<logs::ResourceLogs>(),
+            Self::ScopeLogs => size_of::<logs::ScopeLogs>(),
+            Self::LogRecord => size_of::<logs::LogRecord>(),
             Self::Resource => size_of::<Resource>(),
             Self::EntityRef => size_of::<EntityRef>(),
             Self::ScopeMetrics => size_of::<metrics::ScopeMetrics>(),
@@ -92,6 +129,8 @@ impl Message {
             Self::Quantile => size_of::<metrics::summary_data_point::ValueAtQuantile>(),
             // Held inside their parents.
             Self::Request
+            | Self::TraceRequest
+            | Self::LogRequest
             | Self::Numbers
             | Self::Classics
             | Self::Exponentials
@@ -114,9 +153,9 @@ impl Message {
 }
 
 /// Refuse a request that would take more than `bytes_max`, or that is not protobuf.
-pub(super) fn check(body: &[u8], bytes_max: usize) -> Result<(), DecodeError> {
+pub(super) fn check(body: &[u8], message: Message, bytes_max: usize) -> Result<(), DecodeError> {
     let mut bytes = 0;
-    weigh(body, Message::Request, 0, &mut |more| {
+    weigh(body, message, 0, &mut |more| {
         bytes += more;
         bound("bytes in memory", bytes, bytes_max)
     })

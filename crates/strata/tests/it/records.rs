@@ -1,0 +1,158 @@
+//! Requests through every door, asked for on every way, as real clients and a real engine sent them.
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use prost::Message;
+use serde_json::Value as Json;
+
+use crate::fixture;
+use crate::http;
+use crate::program::{House, Server, stderr, stdout};
+
+const LONG: &str = "[records]\nretention = \"36500d\"\n";
+const PROTOBUF: (&str, &str) = ("Content-Type", "application/x-protobuf");
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+/// The hour of the captures.
+const RANGE: [(&str, &str); 2] = [("start", "1795343400"), ("end", "1795343999")];
+
+fn push(server: &Server, path: &str, file: &str) {
+    let url = format!("{}{path}", server.otlp_http());
+    let answer = http::post(&url, &[PROTOBUF], &fixture(&format!("otlp/genai/{file}")));
+    assert_eq!(answer.status, 200, "{file}: {}", answer.text());
+    assert!(answer.body.is_empty(), "{file}: nothing was refused");
+}
+
+fn ask(server: &Server, path: &str, more: &[(&str, &str)]) -> Json {
+    let parameters: Vec<_> = RANGE.iter().chain(more).copied().collect();
+    let answer = server.get(path, &parameters);
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    answer.json()
+}
+
+fn requests(server: &Server, conditions: &[&str]) -> Vec<Json> {
+    let conditions: Vec<_> = conditions.iter().map(|text| ("where", *text)).collect();
+    ask(server, "/api/v1/requests", &conditions)["requests"].as_array().unwrap().clone()
+}
+
+#[test]
+fn client_and_engine_are_one_request_also_after_a_restart() {
+    let house = House::new(LONG);
+    let server = house.start();
+    push(&server, "/v1/traces", "linked-vllm.traces.bin");
+    let engine = requests(&server, &["response_id=chatcmpl-8e99bcf366246268"]);
+    assert_eq!(engine[0]["doors"], serde_json::json!(["engine"]));
+    push(&server, "/v1/traces", "linked-client.traces.bin");
+    // A sender that did not get its answer sends again.
+    push(&server, "/v1/traces", "linked-client.traces.bin");
+    let check = |server: &Server| {
+        let found = requests(server, &["response_id=chatcmpl-8e99bcf366246268"]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let one = &found[0];
+        assert_eq!(one["doors"], serde_json::json!(["client", "engine"]));
+        assert_eq!((&one["team"], &one["tenant"]), (&"search".into(), &"t1".into()));
+        assert_eq!(one["count_source"], "usage");
+        assert!(one["queue_us"].as_i64().unwrap() > 0 && one["ttft_us"].is_i64(), "{one}");
+        assert_eq!(requests(server, &["team=search", "duration>=1h"]), Vec::<Json>::new());
+    };
+    check(&server);
+    server.kill();
+    let server = house.start();
+    check(&server);
+    let kept = ask(&server, "/api/v1/sql", &[("query", "SELECT * FROM request, span")]);
+    for content in ["terse", "count to ten", "Valid aliases"] {
+        assert!(!kept.to_string().contains(content), "{content:?} was stored");
+    }
+}
+
+#[test]
+fn grpc_stores_the_same_and_sums_agree_with_the_list() {
+    let house = House::new(LONG);
+    let server = house.start();
+    let body = fixture("otlp/genai/openai-v2-new.traces.bin");
+    let request = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
+    let address = server.otlp_grpc();
+    http::block_on(async {
+        let mut client = TraceServiceClient::connect(address).await.unwrap();
+        let answer = client.export(request).await.unwrap().into_inner();
+        assert_eq!(answer.partial_success, None);
+    });
+    push(&server, "/v1/logs", "openai-v2-old.logs.bin");
+    let list = requests(&server, &["outcome=ok"]);
+    assert_eq!(list.len(), 2);
+    let sums = ask(&server, "/api/v1/requests/sums", &[("by", "team,model")]);
+    let sums = sums["sums"].as_array().unwrap().clone();
+    let tiny = sums.iter().find(|row| row["keys"]["model"] == "tiny-llama").unwrap();
+    assert_eq!(tiny["keys"]["team"], "search");
+    assert_eq!(tiny["outcomes"]["ok"], 2);
+    assert_eq!(tiny["tokens"]["fresh_input"]["sum"], 31 + 16);
+    assert_eq!(tiny["tokens"]["output_text"]["sum"], 12 + 24);
+    assert_eq!(tiny["tokens"].get("cache_read"), None);
+    let row = server.source("receive/otlp-traces").unwrap();
+    assert_eq!(row["state"], "ok", "{row}");
+    assert!(server.own("strata_receive_content_dropped_total").unwrap() > 0.0);
+}
+
+#[test]
+fn feedback_finds_its_request_and_comments_are_not_kept() {
+    let house = House::new(LONG);
+    let server = house.start();
+    let url = format!("{}/v1/feedback", server.url);
+    let body = br#"{"target":{"response_id":"chatcmpl-8e99bcf366246268"},"value":true,
+        "comment":"my name is Ada","idempotency_key":"k1"}"#;
+    let first = http::post(&url, &[JSON], body);
+    assert_eq!(first.status, 200, "{}", first.text());
+    assert_eq!(first.json()["replaced"], false);
+    assert_eq!(http::post(&url, &[JSON], body).json()["replaced"], true);
+    push(&server, "/v1/traces", "linked-client.traces.bin");
+    let now = [("query", "SELECT request, model, team, value, comment FROM feedback")];
+    let answer = server.get("/api/v1/sql", &now).json();
+    let rows = answer["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0][0].as_str().map(|uid| uid.starts_with("20261122-")), Some(true), "{answer}");
+    assert_eq!(
+        rows[0].as_array().unwrap()[1..],
+        ["tiny-llama".into(), "search".into(), 1.0.into(), Json::Null]
+    );
+    assert_eq!(http::post(&url, &[JSON], br#"{"target":{}}"#).status, 400);
+    let foreign = [JSON, ("Origin", "http://evil.example")];
+    assert_eq!(http::post(&url, &foreign, body).status, 403);
+}
+
+#[test]
+fn the_commands_print_what_the_server_has() {
+    let house = House::new(LONG);
+    let server = house.start();
+    push(&server, "/v1/traces", "linked-client.traces.bin");
+    push(&server, "/v1/traces", "linked-vllm.traces.bin");
+    let url = server.url.as_str();
+    let since = ["--since", "36000d", "--url", url];
+    let run = |arguments: &[&str]| {
+        let all: Vec<_> = arguments.iter().chain(&since).copied().collect();
+        let output = house.run(&all);
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        stdout(&output)
+    };
+    let list = run(&["requests", "--team", "search", "--where", "tenant=t1"]);
+    assert!(list.contains("client+engine") && list.lines().count() == 2, "{list}");
+    let sums = run(&["requests", "--by", "model"]);
+    assert!(sums.contains("tiny-llama"), "{sums}");
+    let json = run(&["requests", "--json", "--order", "newest", "--limit", "1"]);
+    let json: Json = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["requests"].as_array().unwrap().len(), 1);
+    let table = run(&["sql", "SELECT count(*) AS n FROM request WHERE team = 'search'"]);
+    assert_eq!(table.split_whitespace().next(), Some("n"), "{table}");
+    let bad = house.run(&["sql", "DROP TABLE request", "--url", url, "--since", "36000d"]);
+    assert!(!bad.status.success());
+    assert!(stderr(&bad).contains("not authorized"), "{}", stderr(&bad));
+}
+
+#[test]
+fn without_records_their_doors_are_closed() {
+    let house = House::new("[records]\nenabled = false\n");
+    let server = house.start();
+    let body = fixture("otlp/genai/linked-client.traces.bin");
+    let url = format!("{}/v1/traces", server.otlp_http());
+    assert_eq!(http::post(&url, &[PROTOBUF], &body).status, 404);
+    assert_eq!(server.get("/api/v1/requests", &[]).status, 404);
+    assert!(!house.data.join("records").exists());
+}
