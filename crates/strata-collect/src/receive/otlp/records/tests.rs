@@ -83,7 +83,8 @@ fn real_clients_are_understood() {
 
 #[test]
 fn the_owner_and_the_first_token_are_found() {
-    let decoded = traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/openinference.traces.bin"));
+    let decoded =
+        traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/openinference.traces.bin"));
     let streamed = &decoded.batch.requests[1];
     assert_eq!(streamed.ttft_us, Some(1_795_343_711_899_506 - 1_795_343_711_794_917));
     assert_eq!(streamed.team.as_deref(), Some("search"));
@@ -97,7 +98,8 @@ fn the_owner_and_the_first_token_are_found() {
 
 #[test]
 fn the_engine_s_spans_are_of_the_engine() {
-    let decoded = traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/vllm.traces.bin"));
+    let decoded =
+        traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/vllm.traces.bin"));
     let one = &decoded.batch.requests[1];
     assert_eq!(row(one), "cmpl-9e350b965ef21759 - 3 8 - ok");
     assert_eq!(one.door, Door::Engine);
@@ -109,8 +111,10 @@ fn the_engine_s_spans_are_of_the_engine() {
 
 #[test]
 fn client_and_engine_have_keys_in_common() {
-    let client = traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/linked-client.traces.bin"));
-    let engine = traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/linked-vllm.traces.bin"));
+    let client =
+        traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/linked-client.traces.bin"));
+    let engine =
+        traces_of(include_bytes!("../../../../../../fixtures/otlp/genai/linked-vllm.traces.bin"));
     let of_client: Vec<_> = client.batch.requests.iter().flat_map(RequestRecord::keys).collect();
     let linked = engine.batch.requests.iter();
     let linked: Vec<_> =
