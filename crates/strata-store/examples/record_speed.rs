@@ -51,6 +51,7 @@ fn request(random: &mut fastrand::Rng, n: u64, days: i64) -> RequestRecord {
     one
 }
 
+#[expect(clippy::print_stdout, reason = "an example tells its figures")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let requests: u64 = arguments.next().map_or(Ok(100_000), |text| text.parse())?;
@@ -78,7 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             runtime.block_on(store.append(RecordBatch { requests, ..RecordBatch::default() }))?;
         }
     }
-    let took = (Standing.monotonic() - begun).as_secs_f64();
+    let took = Standing.monotonic().saturating_sub(begun).as_secs_f64();
     let bytes: u64 = std::fs::read_dir(dir.path())?
         .filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()))
         .sum();
@@ -103,10 +104,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for round in ["first", "second", "third"] {
         let begun = Standing.monotonic();
         let found = store.requests(&slowest)?.len();
-        let slow = Standing.monotonic() - begun;
+        let slow = Standing.monotonic().saturating_sub(begun);
         let begun = Standing.monotonic();
         let groups = store.rollup(&sums)?.len();
-        let summed = Standing.monotonic() - begun;
+        let summed = Standing.monotonic().saturating_sub(begun);
         println!(
             "{round:<10} slowest {found} in {slow:?}, {groups} sums of {days} days in {summed:?}"
         );

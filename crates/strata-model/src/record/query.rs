@@ -164,7 +164,7 @@ impl Filter {
         let value = match field.kind() {
             FieldKind::Text => SqlValue::Text(value.to_owned()),
             FieldKind::Count => {
-                SqlValue::Integer(value.parse().or_else(|_error| Err(number("a whole number")))?)
+                SqlValue::Integer(value.parse().map_err(|_error| number("a whole number"))?)
             }
             FieldKind::Microseconds => {
                 let plain = value.parse().ok();

@@ -130,8 +130,12 @@ proptest! {
     #[test]
     fn taking_out_what_was_added_leaves_nothing(records in prop::collection::vec(sighting(), 0..6)) {
         let mut totals = Totals::default();
-        records.iter().for_each(|record| totals.add(record, 1));
-        records.iter().for_each(|record| totals.add(record, -1));
+        for record in &records {
+            totals.add(record, 1);
+        }
+        for record in &records {
+            totals.add(record, -1);
+        }
         prop_assert_eq!(totals, Totals::default());
     }
 }

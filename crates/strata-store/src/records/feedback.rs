@@ -41,7 +41,9 @@ impl Open {
                 ))?;
                 rows.query_map([], |row| row.get(0))?.collect()
             })?;
-            keys.into_iter().for_each(|key| open.add(key, day));
+            for key in keys {
+                open.add(key, day);
+            }
         }
         Ok(open)
     }

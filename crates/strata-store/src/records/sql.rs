@@ -89,7 +89,7 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
 
 fn run(connection: &Connection, text: &str, rows_max: usize) -> rusqlite::Result<SqlAnswer> {
     let mut statement = connection.prepare(text)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut answer = SqlAnswer { columns, ..SqlAnswer::default() };
     let mut bytes = 0;
     let mut rows = statement.query([])?;

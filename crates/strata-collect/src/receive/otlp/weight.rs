@@ -63,17 +63,15 @@ impl Message {
             (Self::LogRequest, 1) => Self::ResourceLogs,
             (Self::ResourceMetrics | Self::ResourceSpans | Self::ResourceLogs, 1) => Self::Resource,
             (Self::ResourceSpans, 2) => Self::ScopeSpans,
-            (Self::ScopeSpans | Self::ScopeLogs, 1) => Self::Scope,
             (Self::ScopeSpans, 2) => Self::Span,
             (Self::Span, 11) => Self::Event,
             (Self::Span, 13) => Self::Link,
             (Self::Span, 15) => Self::Status,
             (Self::ResourceLogs, 2) => Self::ScopeLogs,
             (Self::ScopeLogs, 2) => Self::LogRecord,
-            (Self::LogRecord, 5) => Self::AnyValue,
             (Self::ResourceMetrics, 2) => Self::ScopeMetrics,
             (Self::Resource, 3) => Self::EntityRef,
-            (Self::ScopeMetrics, 1) => Self::Scope,
+            (Self::ScopeMetrics | Self::ScopeSpans | Self::ScopeLogs, 1) => Self::Scope,
             (Self::ScopeMetrics, 2) => Self::Metric,
             (Self::Metric, 5 | 7) => Self::Numbers,
             (Self::Metric, 9) => Self::Classics,
@@ -87,14 +85,13 @@ impl Message {
             (Self::Summary, 6) => Self::Quantile,
             (Self::Number, 5) | (Self::Classic, 8) | (Self::Exponential, 11) => Self::Exemplar,
             (Self::Resource | Self::Exponential | Self::Map, 1)
-            | (Self::Scope, 3)
+            | (Self::Scope | Self::Event, 3)
             | (Self::Metric, 12)
             | (Self::Number | Self::Summary | Self::Exemplar, 7)
             | (Self::Classic | Self::Span, 9)
-            | (Self::Event, 3)
             | (Self::Link, 4)
             | (Self::LogRecord, 6) => Self::KeyValue,
-            (Self::KeyValue, 2) | (Self::List, 1) => Self::AnyValue,
+            (Self::KeyValue, 2) | (Self::List, 1) | (Self::LogRecord, 5) => Self::AnyValue,
             (Self::AnyValue, 5) => Self::List,
             (Self::AnyValue, 6) => Self::Map,
             _ => return None,

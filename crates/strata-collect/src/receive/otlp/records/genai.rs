@@ -1,5 +1,5 @@
 //! From a span to a request: the dialects of OpenTelemetry's GenAI conventions old and new,
-//! OpenInference, OpenLLMetry, Langfuse, the Vercel AI SDK, and vLLM's own spans.
+//! `OpenInference`, `OpenLLMetry`, Langfuse, the Vercel AI SDK, and vLLM's own spans.
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -266,7 +266,7 @@ struct Answer {
     id: Option<String>,
 }
 
-/// OpenInference has no attribute for the id of the answer, only the answer.
+/// `OpenInference` has no attribute for the id of the answer, only the answer.
 fn answer(own: Attributes<'_>) -> Option<Answer> {
     let text = long_text(own, "output.value")?;
     let answer: Answer = serde_json::from_str(text).ok()?;
@@ -313,7 +313,7 @@ pub(super) fn us(nanos: u64) -> Option<i64> {
 }
 
 fn seconds_us(seconds: f64) -> Option<i64> {
-    (seconds >= 0.0 && seconds < 1e9).then_some((seconds * 1e6).round() as i64)
+    (0.0..1e9).contains(&seconds).then_some((seconds * 1e6).round() as i64)
 }
 
 /// An id of `bytes` bytes as hexadecimal digits; `None` for another length or all zeros.
