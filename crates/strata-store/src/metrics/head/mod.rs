@@ -269,7 +269,7 @@ impl Head {
             self.active += 1;
         }
         series.count += 1;
-        if series.count % RESTART == 0 {
+        if series.count.is_multiple_of(RESTART) {
             let (state, place, count) = (series.state, series.chain.end(), series.count);
             series.restarts = [series.restarts[1], Restart { state, place, count }];
         }
