@@ -268,6 +268,26 @@ fn feedback_waits_for_its_request() {
 }
 
 #[test]
+fn feedback_and_request_of_one_day_meet_in_either_order() {
+    let target =
+        FeedbackTarget { response_id: Some("chatcmpl-1".to_owned()), ..FeedbackTarget::default() };
+    let request = RecordBatch { requests: vec![doors()[1].clone()], ..RecordBatch::default() };
+    let both = RecordBatch { requests: request.requests.clone(), ..judged(target.clone(), None) };
+    for batches in [
+        vec![judged(target.clone(), None), request.clone()],
+        vec![request, judged(target, None)],
+        vec![both],
+    ] {
+        let bench = Bench::new();
+        for batch in batches {
+            bench.put(batch);
+        }
+        let found = bench.store.feedback(NOW_US - DAY..NOW_US + DAY, 10).unwrap();
+        assert_eq!(found[0].request.as_deref(), Some("20261126-1"));
+    }
+}
+
+#[test]
 fn what_was_acknowledged_is_there_after_a_crash() {
     let bench = Bench::new();
     bench.requests(doors().to_vec());
