@@ -366,3 +366,32 @@ fn sql_reads_and_does_nothing_else() {
     let cut = bench.sql(&format!("{endless} SELECT i FROM n")).unwrap();
     assert_eq!((cut.rows.len(), cut.cut), (10_000, true));
 }
+
+/// A clock that goes on by a second whenever it is looked at.
+#[derive(Default)]
+struct Ticking(std::sync::atomic::AtomicU64);
+
+impl Clock for Ticking {
+    fn now_ms(&self) -> i64 {
+        NOW_MS
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        let ticks = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        std::time::Duration::from_secs(ticks)
+    }
+}
+
+#[test]
+fn sql_that_does_not_end_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = RecordOptions::default().validate(dir.path()).unwrap();
+    let clock = Arc::new(Ticking::default());
+    let store = RecordStore::open(settings, clock, &Meter::default()).unwrap();
+    let requests = doors().to_vec();
+    append(&store, RecordBatch { requests, ..RecordBatch::default() }).unwrap();
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+                   SELECT count(*) FROM n";
+    let answer = store.sql(endless, NOW_US - DAY..NOW_US);
+    assert_eq!(answer, Err(RecordError::Timeout { seconds: 10 }));
+}
