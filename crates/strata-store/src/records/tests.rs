@@ -268,6 +268,26 @@ fn feedback_waits_for_its_request() {
 }
 
 #[test]
+fn feedback_and_request_of_one_day_meet_in_either_order() {
+    let target =
+        FeedbackTarget { response_id: Some("chatcmpl-1".to_owned()), ..FeedbackTarget::default() };
+    let request = RecordBatch { requests: vec![doors()[1].clone()], ..RecordBatch::default() };
+    let both = RecordBatch { requests: request.requests.clone(), ..judged(target.clone(), None) };
+    for batches in [
+        vec![judged(target.clone(), None), request.clone()],
+        vec![request, judged(target, None)],
+        vec![both],
+    ] {
+        let bench = Bench::new();
+        for batch in batches {
+            bench.put(batch);
+        }
+        let found = bench.store.feedback(NOW_US - DAY..NOW_US + DAY, 10).unwrap();
+        assert_eq!(found[0].request.as_deref(), Some("20261126-1"));
+    }
+}
+
+#[test]
 fn what_was_acknowledged_is_there_after_a_crash() {
     let bench = Bench::new();
     bench.requests(doors().to_vec());
@@ -345,4 +365,33 @@ fn sql_reads_and_does_nothing_else() {
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) ";
     let cut = bench.sql(&format!("{endless} SELECT i FROM n")).unwrap();
     assert_eq!((cut.rows.len(), cut.cut), (10_000, true));
+}
+
+/// A clock that goes on by a second whenever it is looked at.
+#[derive(Default)]
+struct Ticking(std::sync::atomic::AtomicU64);
+
+impl Clock for Ticking {
+    fn now_ms(&self) -> i64 {
+        NOW_MS
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        let ticks = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        std::time::Duration::from_secs(ticks)
+    }
+}
+
+#[test]
+fn sql_that_does_not_end_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = RecordOptions::default().validate(dir.path()).unwrap();
+    let clock = Arc::new(Ticking::default());
+    let store = RecordStore::open(settings, clock, &Meter::default()).unwrap();
+    let requests = doors().to_vec();
+    append(&store, RecordBatch { requests, ..RecordBatch::default() }).unwrap();
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+                   SELECT count(*) FROM n";
+    let answer = store.sql(endless, NOW_US - DAY..NOW_US);
+    assert_eq!(answer, Err(RecordError::Timeout { seconds: 10 }));
 }

@@ -271,6 +271,10 @@ impl Pen {
             }
         }
         rollup::apply(&transaction, number, deltas).map_err(fail)?;
+        // Judgements of the same file are joined in the same transaction, others after it.
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(feedback_day, _)| *feedback_day == number);
+        join_here(&transaction, number, &here).map_err(fail)?;
         for (index, one) in work.spans {
             let Some(receipt) = receipts.get_mut(index) else { continue };
             if day.spans >= max {
@@ -299,7 +303,10 @@ impl Pen {
             day.feedback += u64::from(new);
         }
         transaction.commit().map_err(fail)?;
-        for (feedback_day, key) in waiting {
+        for (_, key) in here {
+            self.open.joined(key, number);
+        }
+        for (feedback_day, key) in elsewhere {
             self.tell(number, feedback_day, key)?;
         }
         Ok(())
@@ -329,6 +336,16 @@ impl Pen {
         self.open.joined(key, feedback_day);
         Ok(())
     }
+}
+
+/// Tell judgements what they are about, in the transaction that brought it.
+fn join_here(connection: &Connection, day: i64, here: &[(i64, i64)]) -> rusqlite::Result<()> {
+    for (_, key) in here {
+        if let Some(about) = feedback::about(connection, day, *key)? {
+            feedback::join(connection, *key, &about)?;
+        }
+    }
+    Ok(())
 }
 
 fn failed(files: &Files, day: i64, source: rusqlite::Error) -> RecordStoreError {
