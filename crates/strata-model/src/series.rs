@@ -140,9 +140,10 @@ pub trait SeriesSource: Send + Sync {
         Ok(())
     }
 
-    /// Another number than before once samples were written that were [`SETTLED_MS`] old on arrival.
-    fn history_version(&self) -> u64 {
-        0
+    /// Another number than before once samples were written that were [`SETTLED_MS`] old on arrival;
+    /// `None` where nobody notices.
+    fn history_version(&self) -> Option<u64> {
+        None
     }
 
     /// Label sets of the series that match any of `sets` in the range; all series when empty.

@@ -137,7 +137,7 @@ impl CanonicalSource {
 }
 
 impl SeriesSource for CanonicalSource {
-    fn history_version(&self) -> u64 {
+    fn history_version(&self) -> Option<u64> {
         self.inner.history_version()
     }
 

@@ -238,7 +238,7 @@ fn limited<T>(mut values: Vec<T>, limit: usize) -> Vec<T> {
 }
 
 impl MetricsEngine for EmbeddedEngine {
-    fn history_version(&self) -> u64 {
+    fn history_version(&self) -> Option<u64> {
         self.source.history_version()
     }
 

@@ -142,9 +142,9 @@ pub trait MetricsEngine: Send + Sync + 'static {
     fn for_one_moment(&self) -> Option<Arc<dyn MetricsEngine>> {
         None
     }
-    /// Another number than before once samples older than [`strata_model::series::SETTLED_MS`] were written: what
-    /// was answered about the past may no longer hold. Always the same where nobody can say.
-    fn history_version(&self) -> u64 {
-        0
+    /// Another number than before once samples older than [`strata_model::series::SETTLED_MS`] were
+    /// written: what was answered about the past may no longer hold. `None` where nobody can say.
+    fn history_version(&self) -> Option<u64> {
+        None
     }
 }

@@ -124,7 +124,8 @@ impl Admission {
         for ask in &asked {
             ask_disk(shared, batch, ask, bounds.window, record, segment, &mut receipt);
         }
-        let settled = now.saturating_sub(SETTLED_MS);
+        // Now, and not when the batch came: a slow disk may have been asked in between.
+        let settled = shared.clock.now_ms().saturating_sub(SETTLED_MS);
         let times = batch.samples.iter().map(|sample| sample.at_ms);
         let mut times = times.chain(batch.histograms.iter().map(|sample| sample.at_ms));
         // After everything is in the head: whoever saw the number before has not seen the samples.

@@ -17,8 +17,8 @@ use super::pass::{HeadRoom, Pass};
 use super::tiers::{Tier, TierQuery};
 
 impl SeriesSource for super::MetricStore {
-    fn history_version(&self) -> u64 {
-        self.shared.history.load(Ordering::Acquire)
+    fn history_version(&self) -> Option<u64> {
+        Some(self.shared.history.load(Ordering::Acquire))
     }
 
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {

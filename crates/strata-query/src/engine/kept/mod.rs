@@ -4,7 +4,8 @@
 //! A point of a range query depends on samples up to its own time, so a point over samples that no
 //! longer change stays what it is. The newest points are always asked for anew: samples arrive up
 //! to [`SETTLED_MS`] late without anybody noticing, as in `VictoriaMetrics`' result cache. Where
-//! older samples were written meanwhile ([`MetricsEngine::history_version`]), nothing is reused.
+//! older samples were written meanwhile ([`MetricsEngine::history_version`]), nothing is reused; where
+//! the engine cannot say, nothing older than [`UNTOLD_MS`] is.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,9 +16,14 @@ use strata_model::{Clock, Labels, Metadata};
 
 use super::{
     Annotations, Answer, AnswerSeries, InstantQuery, MetricsEngine, QueryError, QueryValue,
-    RangeQuery, SeriesQuery,
+    RangeQuery, SeriesQuery, Value,
 };
 
+/// How long an answer is gone on from where nobody tells of samples that arrive late, in
+/// milliseconds: what a sender delivers after an outage is then seen after this time.
+pub const UNTOLD_MS: i64 = 5 * 60_000;
+/// What a native histogram weighs, in points: some dozen buckets.
+const HISTOGRAM_POINTS: usize = 64;
 /// Points kept at most over all answers: about 64 MB.
 const POINTS_MAX: usize = 2_000_000;
 /// Answers kept at most.
@@ -38,7 +44,9 @@ struct Kept {
     start_ms: i64,
     /// The last step that was settled; the next one is asked for.
     end_ms: i64,
-    version: u64,
+    version: Option<u64>,
+    /// When the oldest part of it was asked for, in milliseconds.
+    asked_ms: i64,
     series: Arc<Vec<AnswerSeries>>,
     annotations: Annotations,
     points: usize,
@@ -78,29 +86,48 @@ impl Shelf {
     }
 }
 
+/// What is known of the past at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    now_ms: i64,
+    version: Option<u64>,
+}
+
+impl Moment {
+    /// Whether what was asked for still holds now.
+    fn trusts(self, kept: &Kept) -> bool {
+        let age_ms = self.now_ms.saturating_sub(kept.asked_ms);
+        kept.version == self.version && (self.version.is_some() || age_ms <= UNTOLD_MS)
+    }
+}
+
 /// An engine that keeps the settled part of what range queries answered.
 pub struct KeptEngine {
     inner: Arc<dyn MetricsEngine>,
     clock: Arc<dyn Clock>,
     shelf: Arc<Mutex<Shelf>>,
+    /// The moment whose queries this is for: what they share was evaluated with what was known then.
+    moment: Option<Moment>,
 }
 
 impl KeptEngine {
     /// Keep what `inner` answers.
     pub fn new(inner: Arc<dyn MetricsEngine>, clock: Arc<dyn Clock>) -> Self {
-        Self { inner, clock, shelf: Arc::default() }
+        Self { inner, clock, shelf: Arc::default(), moment: None }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now_ms: self.clock.now_ms(), version: self.inner.history_version() }
     }
 
     async fn resume(&self, query: RangeQuery) -> Result<Answer, QueryError> {
         let Some(key) = key_of(&query) else { return self.inner.range(query).await };
         // Before the question: what is written while it is answered counts as unseen.
-        let version = self.inner.history_version();
-        let settled_ms = self.clock.now_ms().saturating_sub(SETTLED_MS);
+        let moment = self.moment.unwrap_or_else(|| self.moment());
+        let settled_ms = moment.now_ms.saturating_sub(SETTLED_MS);
         let kept = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).take(&key);
         let kept = kept.filter(|kept| {
-            kept.version == version
-                && kept.start_ms <= query.start_ms
-                && kept.end_ms >= query.start_ms
+            moment.trusts(kept) && kept.start_ms <= query.start_ms && kept.end_ms >= query.start_ms
         });
         let (start_ms, end_ms, step_ms) = (query.start_ms, query.end_ms, query.step_ms);
         let answer = match &kept {
@@ -115,6 +142,7 @@ impl KeptEngine {
             None => self.inner.range(query).await?,
         };
         let QueryValue::Matrix(new) = answer.value else { return Ok(answer) };
+        let asked_ms = kept.as_ref().map_or(moment.now_ms, |kept| kept.asked_ms);
         let (series, annotations) = match kept {
             Some(kept) => joined(&kept, new, (start_ms, end_ms), answer.annotations),
             None => (new, answer.annotations),
@@ -122,7 +150,13 @@ impl KeptEngine {
         let last = settled_ms.min(end_ms);
         if last >= start_ms {
             let end_ms = last - (last - start_ms).rem_euclid(step_ms);
-            self.keep(key, version, (start_ms, end_ms), &series, &annotations);
+            self.keep(
+                key,
+                Moment { now_ms: asked_ms, ..moment },
+                (start_ms, end_ms),
+                &series,
+                &annotations,
+            );
         }
         Ok(Answer { value: QueryValue::Matrix(series), annotations })
     }
@@ -130,7 +164,7 @@ impl KeptEngine {
     fn keep(
         &self,
         key: Key,
-        version: u64,
+        asked: Moment,
         (start_ms, end_ms): (i64, i64),
         series: &[AnswerSeries],
         annotations: &Annotations,
@@ -142,22 +176,35 @@ impl KeptEngine {
         });
         let series: Vec<_> = settled.collect();
         // A series weighs something without its points too.
-        let points = series.iter().map(|one| one.points.len() + 8).sum::<usize>() + 8;
+        let points = series.iter().map(weight).sum::<usize>() + 8;
         if points > POINTS_MAX / 4 {
             return;
         }
         let series = Arc::new(series);
         let annotations = annotations.clone();
-        let kept = Kept { start_ms, end_ms, version, series, annotations, points, used: 0 };
+        let (version, asked_ms) = (asked.version, asked.now_ms);
+        let kept =
+            Kept { start_ms, end_ms, version, asked_ms, series, annotations, points, used: 0 };
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner).put(key, kept);
     }
+}
+
+/// What a series weighs in points, its labels included.
+fn weight(series: &AnswerSeries) -> usize {
+    let points = series.points.iter().map(|(_, value)| match value {
+        Value::Float(_) => 1,
+        Value::Histogram(_) => HISTOGRAM_POINTS,
+    });
+    points.sum::<usize>() + 8
 }
 
 /// `None` where a point may depend on more than the samples up to its time, or on the range it is
 /// asked in: modifiers that move the time, and durations computed from the range.
 fn key_of(query: &RangeQuery) -> Option<Key> {
     let text = &query.text;
-    let moves = ["@", "offset", "range("].iter().any(|word| text.contains(word));
+    // Keywords may be written in capitals. `smoothed` reads beyond its step.
+    let lower = text.to_ascii_lowercase();
+    let moves = ["@", "offset", "range(", "smoothed"].iter().any(|word| lower.contains(word));
     (!moves && query.step_ms > 0 && query.start_ms <= query.end_ms).then(|| Key {
         text: text.clone(),
         step_ms: query.step_ms,
@@ -237,12 +284,14 @@ impl MetricsEngine for KeptEngine {
     }
 
     fn for_one_moment(&self) -> Option<Arc<dyn MetricsEngine>> {
+        // The moment before the engine for it: what is written in between counts as unseen.
+        let moment = self.moment();
         let inner = self.inner.for_one_moment()?;
         let (clock, shelf) = (Arc::clone(&self.clock), Arc::clone(&self.shelf));
-        Some(Arc::new(Self { inner, clock, shelf }))
+        Some(Arc::new(Self { inner, clock, shelf, moment: Some(moment) }))
     }
 
-    fn history_version(&self) -> u64 {
+    fn history_version(&self) -> Option<u64> {
         self.inner.history_version()
     }
 }

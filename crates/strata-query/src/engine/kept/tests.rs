@@ -1,6 +1,6 @@
 //! What is kept is what would be answered, whatever was asked before and written since.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use strata_model::clock::FixedClock;
 use strata_model::series::SETTLED_MS;
 use strata_model::{Clock, Labels, Matcher, SelectError, Selection, Series, SeriesSource};
 
-use super::KeptEngine;
+use super::{KeptEngine, UNTOLD_MS};
 use crate::engine::{
     Answer, EmbeddedEngine, MetricsEngine, QuerySettings, QueryValue, RangeQuery, Value,
 };
@@ -22,6 +22,8 @@ const STEP: i64 = 60_000;
 struct Growing {
     data: RwLock<MemorySource>,
     version: AtomicU64,
+    /// Whether late samples are told.
+    tells: AtomicBool,
     asked: Mutex<Vec<(i64, i64)>>,
 }
 
@@ -36,8 +38,8 @@ impl Growing {
 }
 
 impl SeriesSource for Growing {
-    fn history_version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
+    fn history_version(&self) -> Option<u64> {
+        self.tells.load(Ordering::Relaxed).then(|| self.version.load(Ordering::Acquire))
     }
 
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
@@ -89,6 +91,7 @@ struct House {
 impl House {
     fn new() -> Self {
         let source = Arc::new(Growing::default());
+        source.tells.store(true, Ordering::Relaxed);
         let clock = Arc::new(FixedClock::at(START));
         let shared: Arc<dyn Clock> = Arc::<FixedClock>::clone(&clock);
         let settings = QuerySettings::default();
@@ -174,6 +177,53 @@ async fn late_samples_are_seen() {
 }
 
 #[tokio::test]
+async fn where_nobody_tells_of_late_samples_nothing_is_kept_for_long() {
+    let house = House::new();
+    house.source.tells.store(false, Ordering::Relaxed);
+    let mut now = START + 3_600_000;
+    house.clock.set(now);
+    for at in (START..=now + UNTOLD_MS + STEP).step_by(60_000) {
+        house.source.push("x", at, 1.0, at);
+    }
+    house.both("count(x)", START, now).await;
+    let (_, read) = house.both("count(x)", START, now).await;
+    assert!(read.is_some_and(|read| read > START), "it is gone on from");
+    // What a sender could not deliver before is seen once the answer is too old.
+    let late = Labels::from_pairs([("__name__", "x"), ("a", "late")]);
+    house.source.data.write().unwrap().push_float(&late, START + 600_000, 1.0);
+    now += UNTOLD_MS + STEP;
+    house.clock.set(now);
+    let (_, read) = house.both("count(x)", START, now).await;
+    assert!(read.is_some_and(|read| read <= START));
+}
+
+#[tokio::test]
+async fn the_queries_of_a_moment_keep_what_was_known_then() {
+    let house = House::new();
+    let now = START + 3_600_000;
+    house.clock.set(now);
+    for at in (START..=now).step_by(60_000) {
+        house.source.push("x", at, 1.0, at);
+    }
+    let ask = |text: &str| RangeQuery {
+        text: text.to_owned(),
+        start_ms: START,
+        end_ms: now,
+        step_ms: STEP,
+        timeout: Duration::from_secs(5),
+        lookback_ms: None,
+    };
+    let moment = house.kept.for_one_moment().unwrap();
+    moment.range(ask("max(count by (job) (x))")).await.unwrap();
+    // A late sample between two queries of one page: the second shares what the first evaluated.
+    let late = Labels::from_pairs([("__name__", "x"), ("a", "late")]);
+    house.source.data.write().unwrap().push_float(&late, START + 600_000, 1.0);
+    house.source.version.fetch_add(1, Ordering::Release);
+    moment.range(ask("min(count by (job) (x))")).await.unwrap();
+    house.both("min(count by (job) (x))", START, now).await;
+}
+
+#[tokio::test]
 async fn what_looks_elsewhere_in_time_is_always_asked_whole() {
     let house = House::new();
     let now = START + 3_600_000;
@@ -181,7 +231,14 @@ async fn what_looks_elsewhere_in_time_is_always_asked_whole() {
     for at in (START..=now).step_by(60_000) {
         house.source.push("x", at, 1.0, at);
     }
-    for text in ["x @ end()", "x offset -1m", "sum_over_time(x[1m] @ start())"] {
+    let texts = [
+        "x @ end()",
+        "x offset -1m",
+        "x OFFSET -1m",
+        "sum_over_time(x[1m] @ start())",
+        "rate(x[2m] smoothed)",
+    ];
+    for text in texts {
         house.both(text, START, now).await;
         let (_, read) = house.both(text, START, now).await;
         assert!(read.is_some(), "{text}");
