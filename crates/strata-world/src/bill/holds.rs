@@ -6,10 +6,25 @@ use super::Hold;
 use crate::assemble::rows::{Row, on_grid};
 use crate::window::Window;
 
-/// Pods that are named for one GPU, by namespace and name.
+/// What stands for the namespace of a holder that is a job of Slurm.
+const SLURM: &str = "slurm";
+
+/// Pods or jobs that are named for one GPU, by namespace and name.
 #[derive(Debug, Default)]
 pub(super) struct Named {
     pods: BTreeMap<(String, String), Naming>,
+}
+
+/// Who a row names: namespace and pod, or [`SLURM`] and the id of a job.
+fn holder(row: &Row<'_>) -> Option<(String, String)> {
+    let label = |name: &str| row.labels.get(name).filter(|value| !value.is_empty());
+    if let Some(pod) = label("pod") {
+        return Some((label("namespace").unwrap_or("").to_owned(), pod.to_owned()));
+    }
+    // `job` is the id of Slurm's job only where the row says that it is one's.
+    let of_slurm = || label("job").filter(|_| label("workload_kind") == Some("SlurmJob"));
+    let job = label("slurm_job_id").or_else(of_slurm)?;
+    Some((SLURM.to_owned(), job.to_owned()))
 }
 
 /// How a pod is named.
@@ -24,11 +39,7 @@ struct Naming {
 impl Named {
     /// Take a row that names a pod; of two methods the first that was added counts.
     pub(super) fn add(&mut self, row: &Row<'_>, method: &str, window: Window) {
-        let label = |name: &str| row.labels.get(name).unwrap_or("").to_owned();
-        let key = (label("namespace"), label("pod"));
-        if key.1.is_empty() {
-            return;
-        }
+        let Some(key) = holder(row) else { return };
         let steps = vec![false; window.len()];
         let naming = || Naming { method: method.to_owned(), team: None, steps };
         let entry = self.pods.entry(key).or_insert_with(naming);
@@ -38,6 +49,11 @@ impl Named {
         for (seen, value) in entry.steps.iter_mut().zip(on_grid(window, &row.points)) {
             *seen |= value.is_some();
         }
+    }
+
+    /// Whether anybody is named at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pods.is_empty()
     }
 
     /// The runs, in order of time.

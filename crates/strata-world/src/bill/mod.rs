@@ -44,7 +44,7 @@ pub struct BillGpu {
     pub energy_j: Vec<Option<f64>>,
     /// Who held it, in order of time. None with `seen`: somebody would be named if there were one.
     pub holds: Vec<Hold>,
-    /// Whether anything in its telemetry names pods at all: without that, nobody knows who holds it.
+    /// Whether a holder would be named if there were one: without that, nobody knows who holds it.
     pub names_holders: bool,
 }
 
@@ -53,7 +53,9 @@ pub struct BillGpu {
 pub struct Hold {
     pub first: usize,
     pub end: usize,
+    /// Of a pod; `slurm` for a job of Slurm.
     pub namespace: String,
+    /// The pod, or the id of the job.
     pub pod: String,
     pub team: Option<String>,
     /// `podresources`, `checkpoint`, .. or `exporter` where the GPU's own series name the pod.

@@ -64,8 +64,17 @@ pub(super) const COUNTERS: [(&str, &str); 10] = [
 pub fn bill_plan(period: &Period) -> Vec<Planned> {
     let step = format!("{}ms", period.step_ms);
     let whole = format!("{}ms", period.end_ms() - period.start_ms);
-    let mut queries = gpu_queries(&step);
+    let mut queries = gpu_queries(&step, &whole);
     queries.extend(hold_queries(&step));
+    // Nodes that somebody hands out: there a GPU that nobody is named for is held by nobody.
+    let (capacity, slurm) = (name("gpu.node.capacity", ""), name("slurm.node", ""));
+    queries.push(at_end(
+        "managed",
+        format!(
+            "count by (node) (last_over_time({capacity}[{whole}]) > 0) \
+             or count by (node) (last_over_time({slurm}[{whole}]))"
+        ),
+    ));
     let workload = name("k8s.pod.workload", "");
     queries.push(at_end(
         "teams",
@@ -85,7 +94,7 @@ fn at_end(key: &str, text: String) -> Planned {
     Planned { key: format!("bill/{key}"), text, range: false }
 }
 
-fn gpu_queries(step: &str) -> Vec<Planned> {
+fn gpu_queries(step: &str, whole: &str) -> Vec<Planned> {
     let utilization = name("hw.gpu.utilization", "");
     let memory = name("hw.gpu.memory.usage", "");
     let energy = name("hw.energy", "");
@@ -106,7 +115,8 @@ fn gpu_queries(step: &str) -> Vec<Planned> {
         ),
         at_end(
             "topology",
-            format!("count by (node, region, instance_type) (last_over_time({topology}[{step}]))"),
+            // Of nodes that are gone by now too.
+            format!("count by (node, region, instance_type) (last_over_time({topology}[{whole}]))"),
         ),
     ]
 }
@@ -123,12 +133,16 @@ fn hold_queries(step: &str) -> Vec<Planned> {
         range(
             "allocation",
             format!(
-                "count by ({GPU}, namespace, pod, method) (last_over_time({allocation}[{step}]))"
+                "count by ({GPU}, namespace, pod, slurm_job_id, method) \
+                 (last_over_time({allocation}[{step}]))"
             ),
         ),
         range(
             "owner",
-            format!("count by ({GPU}, namespace, pod, team) (last_over_time({owner}[{step}]))"),
+            format!(
+                "count by ({GPU}, namespace, pod, workload_kind, job, team) \
+                 (last_over_time({owner}[{step}]))"
+            ),
         ),
         range("holder", format!("{} or {}", named(&memory), named(&utilization))),
     ]

@@ -1,6 +1,7 @@
 //! The answers of a period, read.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strata_query::promql::syntax::parse_number;
 use strata_query::{Answer, QueryError};
@@ -12,6 +13,10 @@ use crate::assemble::identity::identity;
 use crate::assemble::rows::{Row, answer_rows, on_grid};
 use crate::entity::EntityKind;
 use crate::window::Window;
+
+/// Questions for holders, the most certain first, with the method where a row names none.
+const HOLDERS: [(&str, &str); 3] =
+    [("allocation", "allocation"), ("owner", "owner"), ("holder", "exporter")];
 
 /// Answers by key.
 type Found = BTreeMap<String, Result<Answer, QueryError>>;
@@ -58,11 +63,24 @@ impl<'a> Reader<'a> {
     /// Tracks by GPU.
     fn by_gpu(&self, key: &str) -> BTreeMap<String, Vec<Option<f64>>> {
         let rows = self.rows(key);
-        let found = rows.iter().filter_map(|row| {
-            let id = identity(EntityKind::Gpu, row.labels)?;
-            Some((id.key.to_string(), self.track(row)))
-        });
-        found.collect()
+        let mut found: BTreeMap<String, Vec<Option<f64>>> = BTreeMap::new();
+        for row in &rows {
+            let Some(id) = identity(EntityKind::Gpu, row.labels) else { continue };
+            let track = self.track(row);
+            // Two programs tell of one GPU, or its node was renamed: the greater value.
+            match found.entry(id.key.to_string()) {
+                Entry::Vacant(place) => drop(place.insert(track)),
+                Entry::Occupied(mut place) => {
+                    for (known, value) in place.get_mut().iter_mut().zip(track) {
+                        *known = match (*known, value) {
+                            (Some(a), Some(b)) => Some(a.max(b)),
+                            (a, b) => a.or(b),
+                        };
+                    }
+                }
+            }
+        }
+        found
     }
 
     fn gpus(&self) -> Vec<BillGpu> {
@@ -83,7 +101,8 @@ impl<'a> Reader<'a> {
         let utilization = self.by_gpu("utilization");
         let (energy, power) = (self.by_gpu("energy"), self.by_gpu("power"));
         let places = self.places();
-        let (named, naming) = self.named();
+        let named = self.named();
+        let (heard, managed) = (self.heard_of_holders(), self.managed());
         let teams = self.teams();
         for gpu in gpus.values_mut() {
             gpu.utilization = utilization.get(&gpu.id).cloned().unwrap_or_default();
@@ -95,7 +114,14 @@ impl<'a> Reader<'a> {
             for hold in gpu.holds.iter_mut().filter(|hold| hold.team.is_none()) {
                 hold.team = teams.get(&(hold.namespace.clone(), hold.pod.clone())).cloned();
             }
-            gpu.names_holders = naming;
+        }
+        // A node on which anybody is named, and one of a cluster whose holders are named elsewhere.
+        let naming: BTreeSet<Option<String>> =
+            gpus.values().filter(|gpu| !gpu.holds.is_empty()).map(|gpu| gpu.node.clone()).collect();
+        for gpu in gpus.values_mut() {
+            let is_managed = gpu.node.as_ref().is_some_and(|node| managed.contains(node));
+            let named = naming.contains(&gpu.node) || (is_managed && !naming.is_empty());
+            gpu.names_holders = heard && named;
         }
         gpus.into_values().collect()
     }
@@ -134,20 +160,29 @@ impl<'a> Reader<'a> {
         found.collect()
     }
 
-    /// Pods named for each GPU, and whether anything names pods at all.
-    fn named(&self) -> (BTreeMap<String, Named>, bool) {
+    /// Who is named for each GPU.
+    fn named(&self) -> BTreeMap<String, Named> {
         let mut named: BTreeMap<String, Named> = BTreeMap::new();
-        for (key, method) in
-            [("allocation", "allocation"), ("owner", "owner"), ("holder", "exporter")]
-        {
+        for (key, method) in HOLDERS {
             for row in self.rows(key) {
                 let Some(id) = identity(EntityKind::Gpu, row.labels) else { continue };
                 let method = text(&row, "method").unwrap_or_else(|| method.to_owned());
                 named.entry(id.key.to_string()).or_default().add(&row, &method, self.window);
             }
         }
-        let naming = !named.is_empty();
-        (named, naming)
+        named.retain(|_, named| !named.is_empty());
+        named
+    }
+
+    /// Whether every question for holders was answered: else nobody named is not nobody there.
+    fn heard_of_holders(&self) -> bool {
+        let answered = |key: &str| matches!(self.answers.get(&format!("bill/{key}")), Some(Ok(_)));
+        HOLDERS.iter().all(|(key, _)| answered(key)) && answered("managed")
+    }
+
+    /// Nodes whose GPUs are handed out by somebody who would be named.
+    fn managed(&self) -> BTreeSet<String> {
+        self.rows("managed").iter().filter_map(|row| text(row, "node")).collect()
     }
 
     fn replicas(&self, ttft_objective_s: Option<f64>) -> Vec<BillReplica> {

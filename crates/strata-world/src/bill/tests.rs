@@ -123,3 +123,51 @@ fn nothing_is_billed_before_anything_was_seen() {
     assert_eq!((gpu.seen.len(), gpu.utilization.len(), gpu.energy_j.len()), (3, 3, 3));
     assert_eq!((gpu.holds[0].first, gpu.holds[0].end), (0, 3));
 }
+
+#[test]
+fn a_job_of_slurm_holds_and_a_node_that_names_nobody_is_not_free() {
+    let mut source = MemorySource::new();
+    let used = |uuid: &'static str, node: &'static str| {
+        [
+            ("__name__", "hw_gpu_memory_usage_bytes"),
+            ("gpu_uuid", uuid),
+            ("gpu", "0"),
+            ("node", node),
+        ]
+    };
+    for (uuid, node) in [("GPU-1", "s1"), ("GPU-2", "s1"), ("GPU-3", "s2"), ("GPU-4", "bare")] {
+        push(&mut source, &used(uuid, node), |_| Some(1e9));
+    }
+    let allocation = [
+        ("__name__", "gpu_allocation_info"),
+        ("gpu_uuid", "GPU-1"),
+        ("gpu", "0"),
+        ("node", "s1"),
+        ("job", "42"),
+        ("slurm_job_id", "42"),
+        ("method", "slurm"),
+    ];
+    push(&mut source, &allocation, |_| Some(1.0));
+    for node in ["s1", "s2"] {
+        push(&mut source, &[("__name__", "slurm_node_info"), ("node", node)], |_| Some(1.0));
+    }
+    let world = world(source);
+    let told: Vec<_> = world.gpus.iter().map(|gpu| (gpu.names_holders, gpu.holds.len())).collect();
+    // Held, free beside it, free on another node of the cluster, and nobody knows.
+    assert_eq!(told, [(true, 1), (true, 0), (true, 0), (false, 0)]);
+    let hold = &world.gpus[0].holds[0];
+    assert_eq!((hold.namespace.as_str(), hold.pod.as_str()), ("slurm", "42"));
+    assert_eq!((hold.first, hold.end, hold.method.as_str()), (0, 5, "slurm"));
+}
+
+#[test]
+fn two_series_of_one_gpu_are_one_track() {
+    let mut source = MemorySource::new();
+    let mut other = dcgm("DCGM_FI_DEV_GPU_UTIL", "");
+    other[2] = ("gpu", "7");
+    push(&mut source, &dcgm("DCGM_FI_DEV_GPU_UTIL", ""), |at| (at < 150_000).then_some(50.0));
+    push(&mut source, &other, |at| (at >= 150_000).then_some(30.0));
+    let world = world(source);
+    assert_eq!(world.gpus.len(), 1);
+    assert!(world.gpus[0].utilization.iter().all(Option::is_some), "{:?}", world.gpus[0]);
+}
