@@ -98,7 +98,8 @@ fn replica(one: &BillReplica) -> Replica {
     // it does not tell, so its requests are taken to be as long as the others.
     let delivered = |step: usize| {
         let all = at(&one.requests, step)?;
-        let aborted: f64 = if one.aborted.is_empty() { 0.0 } else { at(&one.aborted, step)? };
+        // A reason that did not occur yet has no series yet.
+        let aborted = at(&one.aborted, step).unwrap_or(0.0);
         Some(if all > 0.0 { (1.0 - aborted / all).clamp(0.0, 1.0) } else { 1.0 })
     };
     let recomputed = (0..one.generated.len()).map(|step| {
@@ -137,40 +138,49 @@ fn replica(one: &BillReplica) -> Replica {
 struct Owners {
     list: Vec<Owner>,
     known: BTreeMap<(String, String, Option<String>), usize>,
-    /// Place of the replica in each pod.
-    in_pod: BTreeMap<(String, String), usize>,
+    /// Places of the replicas in each pod.
+    in_pod: BTreeMap<(String, String), Vec<usize>>,
 }
 
 impl Owners {
     fn new(replicas: &[BillReplica]) -> Self {
-        let in_pod = replicas.iter().enumerate().filter_map(|(at, one)| {
-            let pod = one.pod.clone()?;
-            Some(((one.namespace.clone().unwrap_or_default(), pod), at))
-        });
-        Self { list: Vec::new(), known: BTreeMap::new(), in_pod: in_pod.collect() }
+        let mut in_pod: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (at, one) in replicas.iter().enumerate() {
+            if let Some(pod) = one.pod.clone() {
+                let key = (one.namespace.clone().unwrap_or_default(), pod);
+                in_pod.entry(key).or_default().push(at);
+            }
+        }
+        Self { list: Vec::new(), known: BTreeMap::new(), in_pod }
     }
 
     fn claim(&mut self, hold: &Hold, replicas: &[BillReplica]) -> Claim {
         let pod = (hold.namespace.clone(), hold.pod.clone());
-        let replica = self.in_pod.get(&pod).copied();
+        let places = self.in_pod.get(&pod).cloned().unwrap_or_default();
+        let here: Vec<&BillReplica> = places.iter().filter_map(|at| replicas.get(*at)).collect();
         let key = (pod.0, pod.1, hold.team.clone());
         let next = self.list.len();
         let owner = *self.known.entry(key).or_insert(next);
         if owner == next {
-            let model = replica.and_then(|at| replicas.get(at)).and_then(|one| one.model.clone());
+            // What each of several models in one pod has of its GPUs, nothing tells: the money is
+            // of them together, and none of them has a price.
+            let models: Vec<_> = here.iter().filter_map(|one| one.model.clone()).collect();
             self.list.push(Owner {
                 namespace: Some(hold.namespace.clone()).filter(|name| !name.is_empty()),
                 pod: Some(hold.pod.clone()),
                 team: hold.team.clone(),
-                model,
-                replica,
+                model: (!models.is_empty()).then(|| models.join(" + ")),
+                replica: if let [only] = places.as_slice() { Some(*only) } else { None },
                 ..Owner::default()
             });
         }
-        let loaded = match replica.and_then(|at| replicas.get(at)) {
+        let loaded = if here.is_empty() {
+            Column::Constant(1.0)
+        } else {
             // Its page is there once the model is loaded and the engine answers.
-            Some(one) => Column::of(one.up.iter().map(|up| Some(f64::from(u8::from(*up))))),
-            None => Column::Constant(1.0),
+            let steps = here.iter().map(|one| one.up.len()).max().unwrap_or_default();
+            let up = |step: usize| here.iter().any(|one| one.up.get(step) == Some(&true));
+            Column::of((0..steps).map(|step| Some(f64::from(u8::from(up(step))))))
         };
         Claim {
             owner,
@@ -260,5 +270,41 @@ mod tests {
         let tokens = |level: usize| useful[level].map(|counted| counted.value.round());
         assert_eq!((tokens(0), tokens(1), tokens(2)), (Some(800.0), Some(720.0), Some(360.0)));
         assert_eq!((tokens(3), tokens(4)), (None, None), "nobody knows");
+    }
+
+    fn engine(instance: &str, model: &str) -> BillReplica {
+        BillReplica {
+            instance: instance.to_owned(),
+            namespace: Some("n".to_owned()),
+            pod: Some("both".to_owned()),
+            model: Some(model.to_owned()),
+            up: vec![true; 10],
+            generated: vec![Some(100.0); 10],
+            requests: vec![Some(10.0); 10],
+            // The first client gives up in the sixth minute; before, the reason has no series.
+            aborted: [vec![None; 5], vec![Some(1.0); 5]].concat(),
+            ..BillReplica::default()
+        }
+    }
+
+    #[test]
+    fn an_abort_says_nothing_of_the_time_before_the_first_one() {
+        let mut one = engine("a", "m");
+        one.pod = Some("engine".to_owned());
+        let gpus = vec![gpu("a", vec![hold("engine", 0, 10)], Some(0.5))];
+        let ledger = ledger(&BillWorld { gpus, replicas: vec![one], notes: Vec::new() });
+        let delivered = ledger.replicas[0].useful[1].unwrap();
+        assert!((delivered.value - 950.0).abs() < 1e-9 && delivered.covered > 0.999);
+    }
+
+    #[test]
+    fn several_models_in_one_pod_are_priced_together_or_not_at_all() {
+        let gpus = vec![gpu("a", vec![hold("both", 0, 10)], Some(0.5))];
+        let replicas = vec![engine("a", "chat"), engine("b", "embed")];
+        let ledger = ledger(&BillWorld { gpus, replicas, notes: Vec::new() });
+        assert_eq!(ledger.owners[0].model.as_deref(), Some("chat + embed"));
+        let units = crate::unit::models(&ledger, &crate::unit::Energy::default());
+        assert!(units.iter().all(|one| one.per_useful_token[0].is_none()), "no token is free");
+        assert_eq!(crate::unit::fleet(&ledger, &units)[0], None);
     }
 }

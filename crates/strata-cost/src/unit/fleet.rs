@@ -10,7 +10,9 @@ use crate::useful::{LEVELS, Level};
 /// tokens at the level: what it serves would be missing below and its money is above.
 pub fn fleet(ledger: &Ledger, units: &[Units]) -> [Option<UnitCost>; LEVELS] {
     let others = ledger.cells.iter().filter(|cell| {
-        ledger.owner(cell).is_some_and(|owner| owner.replica.is_none() && owner.pod.is_some())
+        ledger.owner(cell).is_some_and(|owner| {
+            owner.replica.is_none() && owner.model.is_none() && owner.pod.is_some()
+        })
     });
     let elsewhere = sum(others.map(crate::ledger::Cell::amount));
     Level::ALL.map(|level| {

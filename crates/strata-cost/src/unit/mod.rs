@@ -188,7 +188,8 @@ fn count(
     of: impl Fn(&ReplicaTotals) -> Option<Counted<f64>>,
 ) -> Option<Found> {
     let mut found: Option<Found> = None;
-    for (replica, line) in parts {
+    // A replica that no GPU is known of has tokens and no money: they are not free, and not counted.
+    for (replica, line) in parts.iter().filter(|(_, line)| line.gpu_s() > 0.0) {
         let Some(counted) = of(replica) else { continue };
         let all = found.get_or_insert(Found { count: 0.0, money: 0.0 });
         all.count += counted.value;

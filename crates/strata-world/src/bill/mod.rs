@@ -5,6 +5,7 @@
 //! answers. Steps are whole: the value of step `i` is about `(start + i * step, start + (i + 1) *
 //! step]`, so that every second belongs to one step. What nobody measured is `None`.
 
+mod gather;
 mod holds;
 mod plan;
 mod read;
@@ -93,6 +94,24 @@ pub struct BillReplica {
     pub within_slo: Option<f64>,
 }
 
+impl BillReplica {
+    /// Everything that is counted, in the order of the fields.
+    fn columns(&mut self) -> [&mut Vec<Option<f64>>; 10] {
+        [
+            &mut self.prompt,
+            &mut self.cached,
+            &mut self.generated,
+            &mut self.requests,
+            &mut self.aborted,
+            &mut self.recomputed,
+            &mut self.preemptions,
+            &mut self.rejected_drafts,
+            &mut self.prefill_s,
+            &mut self.decode_s,
+        ]
+    }
+}
+
 impl BillWorld {
     /// The same from the first step on in which anything was seen: before that nobody watched, and
     /// no bill can be written of it.
@@ -112,19 +131,7 @@ impl BillWorld {
         }
         for one in &mut self.replicas {
             cut(&mut one.up, first);
-            let columns = [
-                &mut one.prompt,
-                &mut one.cached,
-                &mut one.generated,
-                &mut one.requests,
-                &mut one.aborted,
-                &mut one.recomputed,
-                &mut one.preemptions,
-                &mut one.rejected_drafts,
-                &mut one.prefill_s,
-                &mut one.decode_s,
-            ];
-            for column in columns {
+            for column in one.columns() {
                 cut(column, first);
             }
         }

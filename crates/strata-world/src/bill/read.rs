@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strata_query::promql::syntax::parse_number;
 use strata_query::{Answer, QueryError};
 
+use super::gather::gathered;
 use super::holds::Named;
 use super::plan::{COUNTERS, Period, bill_plan};
 use super::{BillGpu, BillReplica, BillWorld};
@@ -213,7 +214,7 @@ impl<'a> Reader<'a> {
         for (instance, replica) in &mut replicas {
             replica.within_slo = within.get(instance).copied();
         }
-        replicas.into_values().collect()
+        gathered(replicas.into_values().collect())
     }
 
     /// Tracks by instance.
