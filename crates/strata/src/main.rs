@@ -3,6 +3,7 @@
 //! The composition root: the only place that reads arguments, environment and exit codes, and that
 //! knows all floors of the house.
 
+mod ask;
 mod cli;
 mod client;
 mod clock;

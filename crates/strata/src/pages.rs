@@ -12,10 +12,7 @@ use strata_model::meter::Meter;
 use strata_model::sink::BoxFuture;
 use strata_model::{Clock, Labels, SourceStatus};
 use strata_query::engine::Value;
-use strata_query::{
-    Answer, InstantQuery, KeptEngine, MetricsEngine, QueryError, QueryErrorKind, QueryValue,
-    RangeQuery,
-};
+use strata_query::{Answer, KeptEngine, MetricsEngine, QueryError, QueryValue, RangeQuery};
 use strata_view::page::chart::TimeAxis;
 use strata_view::rooms::{self, Context, Explored};
 use strata_view::source::PageFuture;
@@ -24,14 +21,14 @@ use strata_world::{
     Answers, Ask, Plan, Planned, Scope, Sizes, Window, World, assemble, plan_sized,
 };
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
+use crate::ask::{Asking, ask_all};
 use crate::ledger::LedgerService;
 
 /// Longest time the queries of one page may take. A reader who waits longer has gone.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Queries of one page under way at once: two for each of the evaluator's threads.
-const QUERIES_AT_ONCE: usize = 8;
+/// Two queries of a page under way for each of the evaluator's threads.
+const ASKING: Asking = Asking { at_once: 8, deadline: DEADLINE };
 /// Pages being made at once; more wait for their turn.
 const PAGES_AT_ONCE: usize = 4;
 /// How long a page serves further readers. Collection is slower than that.
@@ -194,40 +191,12 @@ impl PageService {
         planned: &[Planned],
         window: Window,
     ) -> BTreeMap<String, Result<Answer, QueryError>> {
-        let mut found = BTreeMap::new();
-        let mut running: JoinSet<(String, Result<Answer, QueryError>)> = JoinSet::new();
-        // Tracks first: what is asked of their last step is read off them.
-        let (tracks, moments): (Vec<_>, Vec<_>) = planned.iter().partition(|one| one.range);
-        let mut rest = tracks.into_iter().chain(moments);
-        let engine = self.parts.engine.for_one_moment();
-        let engine = engine.unwrap_or_else(|| Arc::clone(&self.parts.engine));
-        let all = async {
-            loop {
-                while running.len() < QUERIES_AT_ONCE {
-                    let Some(one) = rest.next() else { break };
-                    let clock = Arc::clone(&self.parts.clock);
-                    let asked = ask_one(Arc::clone(&engine), one.clone(), window);
-                    running.spawn(async move {
-                        let begun = clock.monotonic();
-                        let (key, answer) = asked.await;
-                        let micros = clock.monotonic().saturating_sub(begun).as_micros() as u64;
-                        tracing::debug!(key, micros, "a query of a page is answered");
-                        (key, answer)
-                    });
-                }
-                match running.join_next().await {
-                    Some(Ok((key, answer))) => found.insert(key, answer),
-                    Some(Err(_panicked)) => None,
-                    None => return,
-                };
-            }
-        };
-        // What has no answer by then counts as failed; dropping a query cancels it.
-        drop(tokio::time::timeout(DEADLINE, all).await);
+        let PageParts { engine, clock, meter, .. } = &self.parts;
+        let found = ask_all(engine, planned, window, ASKING, clock).await;
         let failed = found.values().filter(|answer| answer.is_err()).count() as u64;
-        self.parts.meter.counter("strata.pages.queries", &[]).add(planned.len() as u64);
+        meter.counter("strata.pages.queries", &[]).add(planned.len() as u64);
         let missing = (planned.len() - found.len()) as u64;
-        self.parts.meter.counter("strata.pages.failed_queries", &[]).add(failed + missing);
+        meter.counter("strata.pages.failed_queries", &[]).add(failed + missing);
         found
     }
 
@@ -263,35 +232,6 @@ impl PageService {
         });
         Ok(Explored { axis, lines: lines.collect(), total })
     }
-}
-
-async fn ask_one(
-    engine: Arc<dyn MetricsEngine>,
-    planned: Planned,
-    window: Window,
-) -> (String, Result<Answer, QueryError>) {
-    let Planned { key, text, range } = planned;
-    let answer = if range {
-        let query = RangeQuery {
-            text,
-            start_ms: window.start_ms,
-            end_ms: window.end_ms,
-            step_ms: window.step_ms,
-            timeout: DEADLINE,
-            lookback_ms: None,
-        };
-        engine.range(query).await
-    } else {
-        let query =
-            InstantQuery { text, at_ms: window.end_ms, timeout: DEADLINE, lookback_ms: None };
-        engine.instant(query).await
-    };
-    if let Err(error) = &answer
-        && error.kind == QueryErrorKind::BadData
-    {
-        tracing::error!(key, error = %error.message, "a query of our own was refused");
-    }
-    (key, answer)
 }
 
 /// A series in Prometheus notation.

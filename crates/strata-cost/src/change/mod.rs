@@ -91,8 +91,6 @@ pub struct Change {
     pub terms: Vec<(Factor, f64)>,
     /// What volume is counted in.
     pub volume: VolumeUnit,
-    /// Whether the periods are of one length; where not, more time is more volume and idle time.
-    pub same_length: bool,
 }
 
 impl Change {
@@ -108,6 +106,17 @@ pub enum ChangeError {
     /// The ledgers are in two currencies.
     #[error("the periods are in {0} and {1}; currencies are never mixed")]
     Currencies(String, String),
+    /// More time would pass for more volume and more idleness.
+    #[error(
+        "the first period is {before_s} s long and the second {after_s} s; only periods of one \
+         length compare"
+    )]
+    Lengths {
+        /// Seconds of the first.
+        before_s: i64,
+        /// Seconds of the second.
+        after_s: i64,
+    },
     /// A part of a period has no price.
     #[error(
         "{unpriced_s} GPU seconds of the {period} period have no price, so its cost is unknown"
@@ -126,6 +135,11 @@ pub fn explain(before: &Ledger, after: &Ledger) -> Result<Change, ChangeError> {
     if from != to {
         return Err(ChangeError::Currencies(from.clone(), to.clone()));
     }
+    let [before_s, after_s] =
+        [before, after].map(|ledger| ledger.step_ms * ledger.steps as i64 / 1000);
+    if before_s != after_s {
+        return Err(ChangeError::Lengths { before_s, after_s });
+    }
     for (period, ledger) in [("first", before), ("second", after)] {
         if ledger.bill.unpriced_s > 0.0 {
             let unpriced_s = ledger.bill.unpriced_s;
@@ -139,6 +153,5 @@ pub fn explain(before: &Ledger, after: &Ledger) -> Result<Change, ChangeError> {
         after: after.bill.money,
         terms: Factor::ALL.into_iter().zip(terms).collect(),
         volume,
-        same_length: before.step_ms * before.steps as i64 == after.step_ms * after.steps as i64,
     })
 }

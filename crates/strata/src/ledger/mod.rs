@@ -5,7 +5,6 @@ mod budgets;
 mod collector;
 mod report;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,25 +14,22 @@ use strata_cost::facts::Facts;
 use strata_cost::ledger::Ledger;
 use strata_cost::price::PriceBook;
 use strata_model::Clock;
-use strata_query::{
-    Answer, InstantQuery, KeptEngine, MetricsEngine, QueryError, QueryErrorKind, RangeQuery,
-};
+use strata_query::{KeptEngine, MetricsEngine};
 use strata_view::rooms::Books;
-use strata_world::Planned;
 use strata_world::bill::{BillWorld, Period, bill, bill_plan};
-use tokio::task::JoinSet;
 
 pub(crate) use collector::LedgerCollector;
 pub(crate) use report::LedgerReports;
 
+use crate::ask::{Asking, ask_all};
 use crate::config::CostSettings;
 
-/// Queries of one ledger under way at once.
-const QUERIES_AT_ONCE: usize = 4;
-/// Longest time the queries of one ledger may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// How the queries of one ledger are asked.
+const ASKING: Asking = Asking { at_once: 4, deadline: Duration::from_secs(30) };
 /// Steps of a report at most: enough to see when something changed.
-const REPORT_STEPS: i64 = 120;
+const REPORT_STEPS: u64 = 120;
+/// A step this many times the shortest possible is taken if it divides the period evenly.
+const STEP_SLACK: u64 = 3;
 /// Shortest step: what is scraped every 15 s has four samples in it.
 pub(super) const STEP_MS: i64 = 60_000;
 /// A file of prices is a few kB.
@@ -82,13 +78,26 @@ impl LedgerService {
         self.clock.now_ms()
     }
 
-    /// The period between two moments in whole steps, at most [`REPORT_STEPS`] of them.
+    /// The period between two moments: it ends in the minute asked for and begins there too where
+    /// some step divides its length into [`REPORT_STEPS`] or fewer; else the first step begins
+    /// before it.
     pub(super) fn period(start_ms: i64, end_ms: i64) -> Period {
-        let wanted = (end_ms - start_ms).max(STEP_MS);
-        let step_ms = (wanted / REPORT_STEPS).max(STEP_MS) / STEP_MS * STEP_MS;
-        let end_ms = end_ms.div_euclid(step_ms) * step_ms;
-        let steps = usize::try_from(wanted / step_ms).unwrap_or(1).max(1);
-        Period { start_ms: end_ms - step_ms * steps as i64, step_ms, steps }
+        let end_ms = end_ms.div_euclid(STEP_MS) * STEP_MS;
+        let length_ms = u64::try_from(end_ms - start_ms).unwrap_or(0);
+        let minutes = length_ms.div_ceil(STEP_MS as u64).max(1);
+        let least = minutes.div_ceil(REPORT_STEPS);
+        let divides = (least..=least * STEP_SLACK).find(|step| minutes.is_multiple_of(*step));
+        let step = divides.unwrap_or(least);
+        let steps = minutes.div_ceil(step);
+        let (step_ms, length_ms) = (step as i64 * STEP_MS, (step * steps) as i64 * STEP_MS);
+        let steps = usize::try_from(steps).unwrap_or(1);
+        Period { start_ms: end_ms - length_ms, step_ms, steps }
+    }
+
+    /// As long a period up to the beginning of this one: no minute is in both or in neither.
+    pub(super) fn before(period: &Period) -> Period {
+        let length_ms = period.end_ms() - period.start_ms;
+        Self::period(period.start_ms - length_ms, period.start_ms)
     }
 
     /// The ledger of a period.
@@ -109,8 +118,9 @@ impl LedgerService {
 
     /// The ledger of a window and why it differs from the one before.
     pub(crate) async fn books(&self, start_ms: i64, end_ms: i64) -> Books {
-        let now = self.account(Self::period(start_ms, end_ms)).await;
-        let before = self.account(Self::period(start_ms - (end_ms - start_ms), start_ms)).await;
+        let period = Self::period(start_ms, end_ms);
+        let before = self.account(Self::before(&period)).await;
+        let now = self.account(period).await;
         let change = if before.ledger.gpus.is_empty() {
             Err("nothing was seen in the window before this one".to_owned())
         } else {
@@ -129,53 +139,45 @@ impl LedgerService {
     }
 
     async fn world(&self, period: &Period) -> BillWorld {
-        let engine = self.engine.for_one_moment();
-        let engine = engine.unwrap_or_else(|| Arc::clone(&self.engine));
-        let mut answers = BTreeMap::new();
-        let mut running = JoinSet::new();
-        let mut rest = bill_plan(period).into_iter();
-        let all = async {
-            loop {
-                while running.len() < QUERIES_AT_ONCE {
-                    let Some(planned) = rest.next() else { break };
-                    running.spawn(ask(Arc::clone(&engine), planned, *period));
-                }
-                match running.join_next().await {
-                    Some(Ok((key, answer))) => drop(answers.insert(key, answer)),
-                    Some(Err(_panicked)) => {}
-                    None => return,
-                }
-            }
-        };
-        // What has no answer by then is told in the notes.
-        drop(tokio::time::timeout(DEADLINE, all).await);
+        // A step may be longer than the look-back; what ended within it is seen by its own range.
+        let plan = bill_plan(period);
+        let answers = ask_all(&self.engine, &plan, period.window(), ASKING, &self.clock).await;
         bill(period, &answers, Some(self.settings.ttft_objective.as_secs_f64()))
     }
 }
 
-async fn ask(
-    engine: Arc<dyn MetricsEngine>,
-    planned: Planned,
-    period: Period,
-) -> (String, Result<Answer, QueryError>) {
-    let window = period.window();
-    let Planned { key, text, range } = planned;
-    // A step may be longer than the look-back; what ended within it is seen by its own range.
-    let answer = if range {
-        let query = RangeQuery {
-            text,
-            start_ms: window.start_ms,
-            end_ms: window.end_ms,
-            step_ms: window.step_ms,
-            timeout: DEADLINE,
-            lookback_ms: None,
-        };
-        engine.range(query).await
-    } else {
-        let at_ms = window.end_ms;
-        engine.instant(InstantQuery { text, at_ms, timeout: DEADLINE, lookback_ms: None }).await
-    };
-    // Metrics that nobody writes are an empty answer, not a fault.
-    let answer = answer.map_err(|error| QueryError::new(QueryErrorKind::Execution, error.message));
-    (key, answer)
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MINUTE: i64 = STEP_MS;
+
+    #[test]
+    fn a_month_is_that_month() {
+        for days in [28, 29, 30, 31] {
+            let length = days * 1440 * MINUTE;
+            let end_ms = 20_000 * 1440 * MINUTE;
+            let period = LedgerService::period(end_ms - length, end_ms);
+            assert_eq!(period.start_ms, end_ms - length, "{days} days");
+            assert_eq!(period.end_ms(), end_ms, "{days} days");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_period_ends_where_asked_and_holds_all_that_was_asked(
+            end_ms in 1_700_000_000_000_i64..1_800_000_000_000,
+            length_ms in 0_i64..400 * 86_400_000,
+        ) {
+            let period = LedgerService::period(end_ms - length_ms, end_ms);
+            prop_assert!(period.steps <= REPORT_STEPS as usize);
+            prop_assert_eq!(period.step_ms % MINUTE, 0);
+            prop_assert!((0..MINUTE).contains(&(end_ms - period.end_ms())));
+            // Where no step divides the length, the first one begins earlier.
+            let over_ms = end_ms - length_ms - period.start_ms;
+            prop_assert!((-MINUTE..period.step_ms).contains(&over_ms), "{}", over_ms);
+        }
+    }
 }

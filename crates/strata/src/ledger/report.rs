@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use strata_cost::change::explain;
+use strata_cost::change::{ChangeError, explain};
 use strata_cost::focus::{FocusOptions, export, to_csv, validate};
 use strata_cost::ledger::{Dimension, Ledger, Line, State};
 use strata_cost::opencost::{CostBasis, allocation, inference_total};
@@ -261,15 +261,23 @@ impl LedgerReports {
     }
 
     async fn why(&self, asked: &Asked) -> Result<Report, PageError> {
-        let length = asked.end_ms - asked.start_ms;
         let now = asked.period();
-        let before = LedgerService::period(asked.start_ms - length, asked.start_ms);
+        let before = LedgerService::before(&now);
         let (before, after) =
             (self.0.account(before).await.ledger, self.0.account(now).await.ledger);
         let change = explain(&before, &after).map_err(|error| PageError {
+            hint: match error {
+                ChangeError::Lengths { .. } => {
+                    "take a shorter --since: this one begins before \
+                                                the first GPU was seen"
+                }
+                ChangeError::Currencies(..) | ChangeError::Unpriced { .. } => {
+                    "strata cost shows what has no price"
+                }
+            }
+            .to_owned(),
             code: PageErrorCode::TooMuch,
             message: error.to_string(),
-            hint: "strata cost shows what has no price".to_owned(),
         })?;
         let terms = change.terms.iter();
         let terms =
