@@ -36,6 +36,12 @@ enum Chore {
         /// Which figures; all when none is named.
         figures: Vec<bench::Figure>,
         /// Scratch folder, made and removed.
+        /// Hours of history under the pages.
+        #[arg(long, default_value_t = 24)]
+        hours: u32,
+        /// After the pages, keep their server and its newest samples until ended, for a profiler.
+        #[arg(long)]
+        hold: bool,
         #[arg(long, default_value = "target/bench")]
         scratch: std::path::PathBuf,
     },
@@ -90,7 +96,9 @@ fn main() -> Result<()> {
     drop(rustls::crypto::ring::default_provider().install_default());
     match arguments.chore {
         Chore::Check { tests_only } => check::check(tests_only),
-        Chore::Bench { figures, scratch } => bench::run(&figures, &scratch),
+        Chore::Bench { figures, hours, hold, scratch } => {
+            bench::run(&figures, bench::History { hours, hold }, &scratch)
+        }
         Chore::Browser { debug, shots, scratch } => browser::run(debug, shots.as_deref(), &scratch),
         Chore::Conformance(arguments) => conformance::run(&arguments),
         Chore::Crash { rounds, seed, scratch } => crash::run(rounds, seed, &scratch),

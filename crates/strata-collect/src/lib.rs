@@ -17,6 +17,7 @@ mod native;
 pub mod receive;
 pub mod schedule;
 pub mod scrape;
+mod table;
 
 pub use book::SourceBook;
 pub use collector::{CollectError, Collector, Harvest, PageCounts};

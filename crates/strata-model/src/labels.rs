@@ -59,6 +59,12 @@ impl Labels {
         Some(Self(Arc::from(bytes)))
     }
 
+    /// Take bytes of which it is known that they are in the canonical encoding, because they were
+    /// taken out of a [`Labels`]. Others end the set where they stop making sense.
+    pub fn from_canonical(bytes: &[u8]) -> Self {
+        Self(Arc::from(bytes))
+    }
+
     /// The canonical bytes.
     pub fn encoded(&self) -> &[u8] {
         &self.0
@@ -76,7 +82,15 @@ impl Labels {
 
     /// The value of `name`, or `None` when the set has no such label.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+        // By bytes: only the value that is wanted is worth a look at its characters.
+        let mut rest = &*self.0;
+        while !rest.is_empty() {
+            let (found, value) = (take_bytes(&mut rest)?, take_bytes(&mut rest)?);
+            if found == name.as_bytes() {
+                return std::str::from_utf8(value).ok();
+            }
+        }
+        None
     }
 
     /// The metric's name, or the empty string when there is none.
@@ -107,8 +121,11 @@ impl Labels {
     /// The set with only the pairs whose name passes `keep`.
     pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
         let mut bytes = Vec::with_capacity(self.0.len());
-        for (name, value) in self.iter().filter(|(name, _)| keep(name)) {
-            push_pair(&mut bytes, name, value);
+        let mut rest = &*self.0;
+        while let Some((pair, name)) = take_raw_pair(&mut rest) {
+            if keep(name) {
+                bytes.extend_from_slice(pair);
+            }
         }
         Self(Arc::from(bytes))
     }
@@ -142,6 +159,14 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) {
 
 fn take_pair<'a>(rest: &mut &'a [u8]) -> Option<(&'a str, &'a str)> {
     Some((take_text(rest)?, take_text(rest)?))
+}
+
+/// The next pair as it stands, and its name.
+fn take_raw_pair<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a str)> {
+    let before = *rest;
+    let name = take_text(rest)?;
+    take_bytes(rest)?;
+    Some((before.get(..before.len() - rest.len())?, name))
 }
 
 fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
@@ -280,6 +305,13 @@ mod tests {
             let labels = Labels::from_pairs(&pairs);
             let back: Vec<_> = labels.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
             prop_assert_eq!(back, pairs.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(Labels::from_canonical(labels.encoded()), labels.clone());
+            for (name, value) in labels.iter() {
+                prop_assert_eq!(labels.get(name), Some(value));
+                let rest = labels.iter().filter(|(other, _)| *other != name);
+                prop_assert_eq!(labels.filtered(|other| other != name), Labels::from_pairs(rest));
+            }
+            prop_assert_eq!(labels.get("~"), None);
             prop_assert_eq!(Labels::from_encoded(labels.encoded()), Some(labels));
         }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::mix::Mix;
 use super::process::{Kind, Server};
-use super::{Figure, Row, load};
+use super::{Figure, History, Row, load};
 
 const STEP_MS: i64 = 15_000;
 /// Our server for the bench: nothing but what it is sent.
@@ -28,15 +28,15 @@ fn quiet(kind: Kind) -> &'static str {
 }
 
 /// Measure one figure below `scratch`.
-pub(crate) async fn measure(figure: Figure, scratch: &Path) -> Result<Vec<Row>> {
+pub(crate) async fn measure(figure: Figure, history: History, scratch: &Path) -> Result<Vec<Row>> {
     match figure {
         Figure::Ingest => ingest(scratch).await,
         Figure::Query => query(scratch).await,
         Figure::Scrape => scrape(scratch).await,
         Figure::Memory => memory(scratch).await,
         Figure::Agent => agent(scratch).await,
-        Figure::Pages => super::pages::measure(scratch, 1_000).await,
-        Figure::PagesLarge => super::pages::measure(scratch, 10_000).await,
+        Figure::Pages => super::pages::measure(scratch, 1_000, history).await,
+        Figure::PagesLarge => super::pages::measure(scratch, 10_000, history).await,
     }
 }
 

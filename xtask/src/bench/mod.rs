@@ -37,6 +37,15 @@ pub(crate) enum Figure {
     PagesLarge,
 }
 
+/// What the pages are measured over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct History {
+    /// How far back the samples reach.
+    pub(crate) hours: u32,
+    /// Whether the server stays when its pages are measured.
+    pub(crate) hold: bool,
+}
+
 /// One row of the table.
 pub(crate) struct Row {
     pub(crate) what: &'static str,
@@ -50,7 +59,7 @@ pub(crate) struct Row {
 }
 
 /// Measure `figures`, all when empty, and print a Markdown table.
-pub(crate) fn run(figures: &[Figure], scratch: &Path) -> Result<()> {
+pub(crate) fn run(figures: &[Figure], history: History, scratch: &Path) -> Result<()> {
     check::step("cargo", &["build", "--release", "--locked", "--package", "strata"])?;
     if scratch.exists() {
         bail!("{} exists: name a scratch folder that does not", scratch.display());
@@ -69,7 +78,7 @@ pub(crate) fn run(figures: &[Figure], scratch: &Path) -> Result<()> {
     let mut rows = Vec::new();
     for figure in chosen {
         let folder = scratch.join(format!("{figure:?}"));
-        rows.extend(runtime.block_on(figures::measure(*figure, &folder))?);
+        rows.extend(runtime.block_on(figures::measure(*figure, history, &folder))?);
     }
     std::fs::remove_dir_all(scratch)?;
     out::line("\n| what | measured | ratio | must | aim |\n|---|---|---|---|---|");

@@ -1,17 +1,7 @@
 //! Every metric the GPU collectors write, in one table: the catalog's dotted names
 //! (`catalog/metrics/l1_gpu.toml`), from which the names of the series are derived.
 
-// Dotted names, in the order of the catalog.
-macro_rules! names {
-    ($($constant:ident = $name:literal;)*) => {
-        $(pub(super) const $constant: &str = $name;)*
-        /// All of them, for the comparison with the catalog.
-        #[cfg(test)]
-        pub(super) const ALL: &[&str] = &[$($name),*];
-    };
-}
-
-names! {
+crate::table::names! {
     UTILIZATION = "hw.gpu.utilization";
     MEMORY_CONTROLLER = "gpu.memory_controller.utilization";
     ENGINE_ACTIVE = "gpu.engine.active";

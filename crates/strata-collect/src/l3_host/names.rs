@@ -3,25 +3,7 @@
 //! These are the catalog's dotted names (`catalog/metrics/l3_host.toml`); the names of the series
 //! are derived there.
 
-use strata_model::catalog::Catalog;
-
-/// The name of the series of a metric of this table.
-pub(crate) fn series_name(dotted: &str) -> &'static str {
-    let metric = Catalog::builtin().metric(dotted);
-    &metric.expect("a test holds this table against the catalog").prometheus
-}
-
-// Dotted names, in the order of the catalog.
-macro_rules! names {
-    ($($constant:ident = $name:literal;)*) => {
-        $(pub(super) const $constant: &str = $name;)*
-        /// All of them, for the comparison with the catalog.
-        #[cfg(test)]
-        pub(super) const ALL: &[&str] = &[$($name),*];
-    };
-}
-
-names! {
+crate::table::names! {
     CPU_TIME = "system.cpu.time";
     CPU_LOGICAL = "system.cpu.logical.count";
     CPU_PHYSICAL = "system.cpu.physical.count";

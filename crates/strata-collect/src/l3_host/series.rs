@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use strata_model::Labels;
 
-use super::names::{NODE, series_name};
+use super::names::NODE;
+use crate::table::series_name;
 
 /// A series of one kind of thing: its metric's dotted name, and the labels that tell it from its
 /// siblings.

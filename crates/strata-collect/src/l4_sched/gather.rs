@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use strata_model::{Batch, Fault, FaultCode, Labels, METRIC_NAME, SourceState};
 
-use super::names::series_name;
 use crate::collector::{CollectError, Harvest};
+use crate::table::series_name;
 
 /// Series of one round: 10,000 pods with five series each.
 const SERIES_MAX: usize = 50_000;

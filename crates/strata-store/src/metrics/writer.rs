@@ -257,21 +257,22 @@ impl Writer {
         self.retain();
     }
 
-    /// A seal is due when samples enter the next window, when nothing came for a whole window, or
-    /// when head or log have grown too large.
+    /// A seal is due when samples enter the next window, when nothing came for a whole window, when
+    /// history of more than a window was sent at once, or when head or log have grown too large.
     fn seal_is_due(&mut self, now: Duration) -> bool {
         let head = self.shared.head.read().unwrap_or_else(PoisonError::into_inner);
         let Some(newest) = head.newest_ms() else {
             self.sealed_at = now;
             return false;
         };
+        let length = self.shared.settings.head_window;
+        let long = head.hours() > length.as_secs().div_ceil(3600);
         let large = head.bytes() > HEAD_BYTES || self.segment.bytes() > LOG_BYTES;
         drop(head);
-        let length = self.shared.settings.head_window;
         let window = newest.div_euclid(length.as_millis() as i64);
         let entered = self.window.is_some_and(|last| window > last);
         self.window = self.window.max(Some(window));
-        entered || large || now.saturating_sub(self.sealed_at) >= length + length / 8
+        entered || long || large || now.saturating_sub(self.sealed_at) >= length + length / 8
     }
 
     /// Move everything from the head into the day files and drop the log.

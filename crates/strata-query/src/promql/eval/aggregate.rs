@@ -63,28 +63,44 @@ impl Evaluator<'_> {
         if !chooses {
             self.sums.push(Grouping { labels: node.grouping.clone(), without: node.without });
         }
+        let any_order = !chooses && is_selection(&node.expr);
+        let outer = std::mem::replace(&mut self.any_order, any_order);
         let rows = self.rows(&node.expr, steps);
+        self.any_order = outer;
         if !chooses {
             self.sums.pop();
         }
-        let rows = rows?;
-        let groups = Groups::new(&rows, &node.grouping, node.without);
+        let mut out = self.grouped(node, &rows?, &params, steps)?;
+        if any_order {
+            out.sort_by(|a, b| a.labels.cmp(&b.labels));
+        }
+        Ok(out)
+    }
+
+    fn grouped(
+        &mut self,
+        node: &Aggregate,
+        rows: &[Row],
+        params: &[f64],
+        steps: Steps,
+    ) -> Outcome<Vec<Row>> {
+        let groups = Groups::new(rows, &node.grouping, node.without);
         match node.op {
             AggregateOp::Topk
             | AggregateOp::Bottomk
             | AggregateOp::Limitk
-            | AggregateOp::LimitRatio => self.ranked(node, &rows, &groups, &params, steps),
+            | AggregateOp::LimitRatio => self.ranked(node, rows, &groups, params, steps),
             AggregateOp::Quantile => {
-                self.note_quantiles(&params, node);
-                Ok(self.gathered(node, &rows, &groups, &params, steps))
+                self.note_quantiles(params, node);
+                Ok(self.gathered(node, rows, &groups, params, steps))
             }
             _ if rows.iter().any(|row| row.column.has_histograms()) => {
-                Ok(self.gathered(node, &rows, &groups, &params, steps))
+                Ok(self.gathered(node, rows, &groups, params, steps))
             }
             AggregateOp::Stddev | AggregateOp::Stdvar => {
-                Ok(self.gathered(node, &rows, &groups, &params, steps))
+                Ok(self.gathered(node, rows, &groups, params, steps))
             }
-            _ => Ok(columnar(node.op, &rows, &groups, steps)),
+            _ => Ok(columnar(node.op, rows, &groups, steps)),
         }
     }
 
@@ -240,6 +256,20 @@ impl Evaluator<'_> {
             }
         }
         Ok(out)
+    }
+}
+
+/// Whether the expression is a selector, or a function of one and of numbers: nothing in it looks at
+/// the order of series. To put ten thousand in order costs as much as to add them up.
+fn is_selection(expr: &Expr) -> bool {
+    match expr.unwrapped() {
+        Expr::Vector(_) => true,
+        Expr::Call(call) => {
+            let args = call.args.iter();
+            args.clone().any(|arg| matches!(arg, Expr::Matrix(_)))
+                && args.clone().all(|arg| matches!(arg, Expr::Matrix(_) | Expr::Number(_)))
+        }
+        _ => false,
     }
 }
 

@@ -86,7 +86,7 @@ impl<'a> Walker<'a> {
 }
 
 impl Evaluator<'_> {
-    /// Read series, in order of their labels.
+    /// Read series, in order of their labels unless any order will do.
     pub(super) fn select(&mut self, selection: &Selection, span: Span) -> Outcome<Vec<Series>> {
         self.poll()?;
         let mut said = Vec::new();
@@ -100,7 +100,9 @@ impl Evaluator<'_> {
         }
         let samples = series.iter().map(|s| s.points.times.len() + s.points.histograms.len());
         self.hold(samples.sum::<usize>() as u64)?;
-        series.sort_by(|a, b| a.labels.cmp(&b.labels));
+        if !self.any_order {
+            series.sort_by(|a, b| a.labels.cmp(&b.labels));
+        }
         Ok(series)
     }
 

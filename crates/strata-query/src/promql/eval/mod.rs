@@ -128,7 +128,9 @@ pub fn evaluate_shared(
     let notes = Notes::default();
     let shared = shared.filter(|_| !shared::reads_less(query.text));
     let sums = Vec::new();
-    let mut evaluator = Evaluator { source, options, interrupt, notes, live: 0, sums, shared };
+    let any_order = false;
+    let mut evaluator =
+        Evaluator { source, options, interrupt, notes, live: 0, sums, shared, any_order };
     let value = match query.step_ms {
         None => evaluator.instant_answer(&expr, start)?,
         Some(step) => {
@@ -179,6 +181,8 @@ pub(super) struct Evaluator<'a> {
     /// The aggregations around the node that is being evaluated, outermost first.
     sums: Vec<Grouping>,
     shared: Option<&'a SharedResults>,
+    /// Whether what is selected now is added up, so that its order says nothing.
+    any_order: bool,
 }
 
 impl Evaluator<'_> {

@@ -59,7 +59,7 @@ impl Evaluator<'_> {
         self.source.streams(selection)
     }
 
-    /// The rows that `work` makes of the series, in order of their labels.
+    /// The rows that `work` makes of the series, in order of their labels unless any will do.
     pub(super) fn stream(
         &mut self,
         selection: &Selection,
@@ -115,7 +115,9 @@ impl Evaluator<'_> {
             self.notes.absorb(notes);
         }
         outcome.map_err(|error| Self::select_failed(&error))?;
-        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        if !self.any_order {
+            all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        }
         Ok(all)
     }
 }

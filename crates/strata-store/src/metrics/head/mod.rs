@@ -2,6 +2,8 @@
 
 pub(crate) mod chunk;
 mod pool;
+mod slice;
+mod spread;
 
 use std::collections::BTreeSet;
 
@@ -9,6 +11,8 @@ use rustc_hash::FxHashMap;
 
 use self::chunk::State;
 use self::pool::{Chain, Place, Pool};
+pub(crate) use self::slice::{HeadSlice, PackedHistogram};
+use self::spread::Spread;
 use super::day::calendar::{DAY_MS, day_of};
 
 /// What the head says to one sample.
@@ -67,52 +71,6 @@ impl Default for HeadSeries {
     }
 }
 
-/// A native histogram in packed form with its time.
-pub(crate) type PackedHistogram = (i64, Box<[u8]>);
-
-/// Everything of one series that is in the head, packed; unpacked outside the lock.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct HeadSlice {
-    /// What the chain goes on from.
-    state: State,
-    chain: Vec<u8>,
-    /// Samples in the chain.
-    count: usize,
-    late: Vec<(i64, u64)>,
-    pub(crate) histograms: Vec<PackedHistogram>,
-}
-
-impl HeadSlice {
-    /// Append the float samples in time order, values by their bits or as what `value` makes of
-    /// these.
-    pub(crate) fn floats<V>(
-        &self,
-        times: &mut Vec<i64>,
-        values: &mut Vec<V>,
-        value: impl Fn(u64) -> V,
-    ) {
-        let start = times.len();
-        let start_of_values = values.len();
-        chunk::decode_all(self.state, &self.chain, self.count, times, values, &value);
-        if self.late.is_empty() {
-            return;
-        }
-        let tail_times = times.split_off(start);
-        let tail_values = values.split_off(start_of_values);
-        let mut late = self.late.iter().copied().peekable();
-        for (time, of) in tail_times.into_iter().zip(tail_values) {
-            while let Some(early) = late.next_if(|early| early.0 < time) {
-                times.push(early.0);
-                values.push(value(early.1));
-            }
-            times.push(time);
-            values.push(of);
-        }
-        times.extend(late.clone().map(|sample| sample.0));
-        values.extend(late.map(|sample| value(sample.1)));
-    }
-}
-
 /// Samples since the last seal, by series id.
 #[derive(Default)]
 pub(crate) struct Head {
@@ -128,6 +86,7 @@ pub(crate) struct Head {
     active: usize,
     days: BTreeSet<i64>,
     last_day: Option<i64>,
+    spread: Spread,
     newest_ms: Option<i64>,
     /// The latest time that can be right now, once known.
     latest: Option<i64>,
@@ -279,6 +238,7 @@ impl Head {
     fn note(&mut self, time: i64) {
         self.samples += 1;
         self.newest_ms = self.newest_ms.max(Some(time));
+        self.spread.note(time);
         let day = Some(day_of(time));
         if day != self.last_day {
             self.last_day = day;
@@ -436,6 +396,7 @@ impl Head {
         (self.histogram_bytes, self.late_samples, self.samples, self.active) = (0, 0, 0, 0);
         self.days.clear();
         (self.last_day, self.newest_ms) = (None, None);
+        self.spread = Spread::default();
     }
 
     /// UTC days on which samples lie.
@@ -455,6 +416,11 @@ impl Head {
 
     pub(crate) fn samples(&self) -> u64 {
         self.samples
+    }
+
+    /// Hours of time that much of the head is about; see [`Spread::hours`].
+    pub(crate) fn hours(&self) -> u64 {
+        self.spread.hours()
     }
 
     /// Series with float samples in order, or histograms.
@@ -477,54 +443,4 @@ const LATE_LIST: usize = 64;
 const LATE_SAMPLE: usize = 2 * size_of::<(i64, u64)>();
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slice_holds_every_sample_from_its_time_on() {
-        let mut head = Head::default();
-        head.grow(1);
-        let mut random = fastrand::Rng::with_seed(3);
-        let mut samples = Vec::new();
-        let mut time = 1_000;
-        for _ in 0..500 {
-            time += random.i64(1..40_000);
-            // Whole numbers, decimals and noise: each kind of token.
-            let value = match random.u8(0..3) {
-                0 => random.i64(0..1_000) as f64,
-                1 => random.i64(0..1_000) as f64 / 100.0,
-                _ => random.f64(),
-            };
-            assert_eq!(head.append(0, time, value.to_bits(), DAY_MS), Verdict::Appended);
-            samples.push((time, value.to_bits()));
-            for _ in 0..4 {
-                let from = random.i64(0..time + 50_000);
-                let slice = head.slice(0, from).unwrap();
-                let (mut times, mut bits) = (Vec::new(), Vec::new());
-                slice.floats(&mut times, &mut bits, |bits| bits);
-                let found: Vec<_> = times.into_iter().zip(bits).collect();
-                assert!(samples.ends_with(&found), "from {from}");
-                let wanted = samples.iter().filter(|(at, _)| *at >= from).count();
-                assert!(found.len() >= wanted, "from {from}: {} of {wanted}", found.len());
-            }
-        }
-        let tail = head.slice(0, time).unwrap();
-        assert!(tail.count <= 2 * RESTART as usize, "{}", tail.count);
-    }
-
-    #[test]
-    fn late_samples_count_towards_the_memory_of_the_head() {
-        let mut head = Head::default();
-        head.grow(1);
-        let window = DAY_MS;
-        assert_eq!(head.append(0, DAY_MS, 1, window), Verdict::Appended);
-        let before = head.bytes();
-        for time in 0..10_000 {
-            assert_eq!(head.append(0, time, 1, window), Verdict::Appended);
-        }
-        let taken = head.bytes() - before;
-        assert!(taken >= 10_000 * size_of::<(i64, u64)>(), "{taken}");
-        head.clear();
-        assert_eq!(head.bytes(), before);
-    }
-}
+mod tests;

@@ -105,7 +105,8 @@ impl Index {
     }
 
     pub(crate) fn labels(&self, id: u32) -> Labels {
-        Labels::from_encoded(self.encoded(id)).unwrap_or_default()
+        // Checked when they were entered.
+        Labels::from_canonical(self.encoded(id))
     }
 
     pub(crate) fn len(&self) -> usize {

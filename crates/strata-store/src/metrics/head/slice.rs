@@ -1,0 +1,49 @@
+//! A packed copy of one series of the head.
+
+use super::chunk::{self, State};
+
+/// A native histogram in packed form with its time.
+pub(crate) type PackedHistogram = (i64, Box<[u8]>);
+
+/// Everything of one series that is in the head, packed; unpacked outside the lock.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct HeadSlice {
+    /// What the chain goes on from.
+    pub(super) state: State,
+    pub(super) chain: Vec<u8>,
+    /// Samples in the chain.
+    pub(super) count: usize,
+    pub(super) late: Vec<(i64, u64)>,
+    pub(crate) histograms: Vec<PackedHistogram>,
+}
+
+impl HeadSlice {
+    /// Append the float samples in time order, values by their bits or as what `value` makes of
+    /// these.
+    pub(crate) fn floats<V>(
+        &self,
+        times: &mut Vec<i64>,
+        values: &mut Vec<V>,
+        value: impl Fn(u64) -> V,
+    ) {
+        let start = times.len();
+        let start_of_values = values.len();
+        chunk::decode_all(self.state, &self.chain, self.count, times, values, &value);
+        if self.late.is_empty() {
+            return;
+        }
+        let tail_times = times.split_off(start);
+        let tail_values = values.split_off(start_of_values);
+        let mut late = self.late.iter().copied().peekable();
+        for (time, of) in tail_times.into_iter().zip(tail_values) {
+            while let Some(early) = late.next_if(|early| early.0 < time) {
+                times.push(early.0);
+                values.push(value(early.1));
+            }
+            times.push(time);
+            values.push(of);
+        }
+        times.extend(late.clone().map(|sample| sample.0));
+        values.extend(late.map(|sample| value(sample.1)));
+    }
+}
