@@ -98,10 +98,6 @@ pub type TakeSeries<'a> = Box<dyn FnMut(Series) -> bool + 'a>;
 /// Makes one [`TakeSeries`] for each thread that reads, which it is told the number of: 0, 1, ..
 pub type SeriesTakers<'a> = dyn Fn(usize) -> TakeSeries<'a> + Sync + 'a;
 
-/// Samples of this age count as settled, in milliseconds: whoever writes older ones is noticed
-/// ([`SeriesSource::history_version`]).
-pub const SETTLED_MS: i64 = 5 * 60_000;
-
 /// A place series can be read from: the embedded store, a list in memory, or another of these seen
 /// through the catalog.
 pub trait SeriesSource: Send + Sync {
@@ -140,10 +136,16 @@ pub trait SeriesSource: Send + Sync {
         Ok(())
     }
 
-    /// Another number than before once samples were written that were [`SETTLED_MS`] old on arrival;
-    /// `None` where nobody notices.
-    fn history_version(&self) -> Option<u64> {
+    /// A number that rises with what is written; `None` where nobody counts. What is read after the
+    /// number was asked for holds all that was written up to it.
+    fn version(&self) -> Option<u64> {
         None
+    }
+
+    /// The earliest time to which anything was written after [`Self::version`] was this, in
+    /// milliseconds: what was read of earlier times still holds. `i64::MAX` where nothing was.
+    fn changed_since(&self, _version: u64) -> i64 {
+        i64::MIN
     }
 
     /// Label sets of the series that match any of `sets` in the range; all series when empty.

@@ -122,7 +122,8 @@ fn answers(source: &Arc<dyn SeriesSource>, plan: &Plan) -> Answers {
 }
 
 fn pages(end_ms: i64, sizes: &Sizes) -> Vec<(&'static str, Plan)> {
-    let window = Window { start_ms: 0, end_ms, step_ms: STEP_MS, now_ms: end_ms };
+    let window =
+        Window { start_ms: 0, end_ms, step_ms: STEP_MS, moment_ms: end_ms, now_ms: end_ms };
     let want = |signal, grain, track| Want { signal, grain, track };
     let ask =
         |wants, entities, coverage| Ask { window, scope: Scope::Fleet, wants, entities, coverage };

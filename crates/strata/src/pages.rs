@@ -202,17 +202,22 @@ impl PageService {
 
     /// The reader's own query over the window.
     async fn explore(&self, text: String, window: Window) -> Result<Explored, String> {
+        // The reader's own question ends at the moment.
+        let shift_ms = window.moment_ms - window.end_ms;
+        let axis = TimeAxis {
+            start_ms: window.start_ms + shift_ms,
+            step_ms: window.step_ms,
+            count: window.len(),
+        };
         let query = RangeQuery {
             text,
-            start_ms: window.start_ms,
-            end_ms: window.end_ms,
-            step_ms: window.step_ms,
+            start_ms: axis.start_ms,
+            end_ms: window.moment_ms,
+            step_ms: axis.step_ms,
             timeout: DEADLINE,
             lookback_ms: None,
         };
         let answer = self.parts.engine.range(query).await.map_err(|error| error.message)?;
-        let axis =
-            TimeAxis { start_ms: window.start_ms, step_ms: window.step_ms, count: window.len() };
         let series = match answer.value {
             QueryValue::Matrix(series) | QueryValue::Vector(series) => series,
             QueryValue::Scalar(..) | QueryValue::String(..) => Vec::new(),

@@ -14,7 +14,8 @@ const MIXED: &str =
 pub(super) fn cases(start_ms: i64) -> Vec<Case> {
     let (from, _, step_ms) = RANGE_MS;
     let end_ms = start_ms + AT_MS;
-    let window = Window { start_ms: start_ms + from, end_ms, step_ms, now_ms: end_ms };
+    let window =
+        Window { start_ms: start_ms + from, end_ms, step_ms, moment_ms: end_ms, now_ms: end_ms };
     let wants = signals().iter().flat_map(|def| {
         [Grain::Whole, Grain::Each].map(|grain| Want { signal: def.id, grain, track: true })
     });

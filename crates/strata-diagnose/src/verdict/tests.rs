@@ -28,7 +28,13 @@ fn world(signals: &[(&str, [Option<f64>; 3])]) -> World {
         .collect();
     signals.sort_by_key(|signal| signal.def.id);
     World {
-        window: Window { start_ms: 0, end_ms: 60_000, step_ms: 60_000, now_ms: 60_000 },
+        window: Window {
+            start_ms: 0,
+            end_ms: 60_000,
+            step_ms: 60_000,
+            moment_ms: 60_000,
+            now_ms: 60_000,
+        },
         scope: Scope::Fleet,
         entities: Vec::new(),
         edges: Vec::new(),

@@ -137,8 +137,12 @@ impl CanonicalSource {
 }
 
 impl SeriesSource for CanonicalSource {
-    fn history_version(&self) -> Option<u64> {
-        self.inner.history_version()
+    fn version(&self) -> Option<u64> {
+        self.inner.version()
+    }
+
+    fn changed_since(&self, version: u64) -> i64 {
+        self.inner.changed_since(version)
     }
 
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {

@@ -238,8 +238,12 @@ fn limited<T>(mut values: Vec<T>, limit: usize) -> Vec<T> {
 }
 
 impl MetricsEngine for EmbeddedEngine {
-    fn history_version(&self) -> Option<u64> {
-        self.source.history_version()
+    fn version(&self) -> Option<u64> {
+        self.source.version()
+    }
+
+    fn changed_since(&self, version: u64) -> i64 {
+        self.source.changed_since(version)
     }
 
     fn for_one_moment(&self) -> Option<Arc<dyn MetricsEngine>> {

@@ -142,9 +142,14 @@ pub trait MetricsEngine: Send + Sync + 'static {
     fn for_one_moment(&self) -> Option<Arc<dyn MetricsEngine>> {
         None
     }
-    /// Another number than before once samples older than [`strata_model::series::SETTLED_MS`] were
-    /// written: what was answered about the past may no longer hold. `None` where nobody can say.
-    fn history_version(&self) -> Option<u64> {
+    /// A number that rises with what is written ([`strata_model::SeriesSource::version`]); `None`
+    /// where nobody can say.
+    fn version(&self) -> Option<u64> {
         None
+    }
+    /// The earliest time to which anything was written since then, in milliseconds: what was answered
+    /// about earlier times still holds ([`strata_model::SeriesSource::changed_since`]).
+    fn changed_since(&self, _version: u64) -> i64 {
+        i64::MIN
     }
 }

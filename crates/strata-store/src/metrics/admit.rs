@@ -1,10 +1,8 @@
 //! Deciding about each sample of a batch, and putting the good ones into head and log record.
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashSet;
-use strata_model::series::SETTLED_MS;
 use strata_model::{Batch, Labels, Receipt};
 
 use super::Shared;
@@ -124,13 +122,12 @@ impl Admission {
         for ask in &asked {
             ask_disk(shared, batch, ask, bounds.window, record, segment, &mut receipt);
         }
-        // Now, and not when the batch came: a slow disk may have been asked in between.
-        let settled = shared.clock.now_ms().saturating_sub(SETTLED_MS);
         let times = batch.samples.iter().map(|sample| sample.at_ms);
-        let mut times = times.chain(batch.histograms.iter().map(|sample| sample.at_ms));
+        let times = times.chain(batch.histograms.iter().map(|sample| sample.at_ms));
+        let earliest = times.filter(|at_ms| *at_ms >= bounds.oldest).min();
         // After everything is in the head: whoever saw the number before has not seen the samples.
-        if receipt.appended > 0 && times.any(|at_ms| at_ms <= settled) {
-            shared.history.fetch_add(1, Ordering::Release);
+        if let Some(earliest) = earliest.filter(|_| receipt.appended > 0) {
+            shared.changes.note(earliest);
         }
         receipt
     }

@@ -7,6 +7,7 @@
 
 mod admit;
 mod backup;
+mod changes;
 mod codec;
 pub(crate) mod day;
 mod error;
@@ -32,7 +33,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -147,8 +148,8 @@ struct Shared {
     forgetting_waits: AtomicBool,
     /// Series that live in tiers only, when last counted.
     idle: AtomicUsize,
-    /// Goes up with every batch that held samples which were settled by their age.
-    history: AtomicU64,
+    /// Which times were written to.
+    changes: changes::Changes,
     queue: Queue,
     trouble: Mutex<Option<String>>,
     damage: Damage,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, RwLock};
 
 use rustc_hash::FxHashMap;
@@ -55,7 +55,7 @@ pub(super) fn open(
         renaming: RwLock::new(()),
         forgetting_waits: AtomicBool::new(false),
         idle: AtomicUsize::new(0),
-        history: AtomicU64::new(0),
+        changes: super::changes::Changes::default(),
         trouble: Mutex::new(None),
         damage: Damage::default(),
         kept: Kept::default(),

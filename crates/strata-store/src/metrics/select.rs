@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strata_model::labels::iter_encoded;
@@ -17,8 +17,12 @@ use super::pass::{HeadRoom, Pass};
 use super::tiers::{Tier, TierQuery};
 
 impl SeriesSource for super::MetricStore {
-    fn history_version(&self) -> Option<u64> {
-        Some(self.shared.history.load(Ordering::Acquire))
+    fn version(&self) -> Option<u64> {
+        Some(self.shared.changes.version())
+    }
+
+    fn changed_since(&self, version: u64) -> i64 {
+        self.shared.changes.since(version)
     }
 
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {

@@ -74,11 +74,12 @@ pub fn window(span: Span, now_ms: i64) -> Window {
     };
     let wanted = (end_ms - start_ms) / POINTS;
     let step_ms = STEPS_MS.into_iter().find(|step| *step >= wanted).unwrap_or(86_400_000);
-    // The grid ends at the moment, not at a multiple of its step: of a step of minutes the newest
-    // samples would be missing. Readers within the same seconds share their queries.
-    let end_ms = end_ms / ALIGN_MS * ALIGN_MS;
-    let start_ms = end_ms - (end_ms - start_ms) / step_ms * step_ms;
-    Window { start_ms, end_ms, step_ms, now_ms: now_ms.max(end_ms) }
+    // Readers within the same seconds share their queries.
+    let moment_ms = end_ms / ALIGN_MS * ALIGN_MS;
+    let length_ms = (end_ms - start_ms) / step_ms * step_ms;
+    let end_ms = moment_ms / step_ms * step_ms;
+    let start_ms = end_ms - length_ms;
+    Window { start_ms, end_ms, step_ms, moment_ms, now_ms: now_ms.max(moment_ms) }
 }
 
 /// What a page wants.

@@ -29,6 +29,7 @@ impl Period {
             start_ms: self.start_ms.saturating_add(self.step_ms),
             end_ms: self.end_ms(),
             step_ms: self.step_ms,
+            moment_ms: self.end_ms(),
             now_ms: self.end_ms(),
         }
     }

@@ -8,7 +8,8 @@ use crate::recipe::signals;
 use crate::window::Window;
 
 fn ask(scope: Scope, wants: Vec<Want>) -> Ask {
-    let window = Window { start_ms: 0, end_ms: 3_600_000, step_ms: 60_000, now_ms: 3_600_000 };
+    let end_ms = 3_600_000;
+    let window = Window { start_ms: 0, end_ms, step_ms: 60_000, moment_ms: end_ms, now_ms: end_ms };
     Ask { window, scope, wants, entities: true, coverage: true }
 }
 

@@ -41,7 +41,13 @@ impl Scenario {
             load.push('\n');
         }
         let source = load_all(&load).map_err(|bad| format!("line {}: {}", bad.line, bad.what))?;
-        let window = Window { start_ms: end_ms - length_ms, end_ms, step_ms, now_ms: end_ms };
+        let window = Window {
+            start_ms: end_ms - length_ms,
+            end_ms,
+            step_ms,
+            moment_ms: end_ms,
+            now_ms: end_ms,
+        };
         let ask = Ask { window, scope, wants: everything(), entities: true, coverage: true };
         Ok(Self { source: Arc::new(source), plan: plan(&ask), sources, expectations })
     }

@@ -1,16 +1,15 @@
 //! Range queries that go on from their last answer: a page that is looked at again asks only for
 //! what has come since.
 //!
-//! A point of a range query depends on samples up to its own time, so a point over samples that no
-//! longer change stays what it is. The newest points are always asked for anew: samples arrive up
-//! to [`SETTLED_MS`] late without anybody noticing, as in `VictoriaMetrics`' result cache. Where
-//! older samples were written meanwhile ([`MetricsEngine::history_version`]), nothing is reused; where
-//! the engine cannot say, nothing older than [`UNTOLD_MS`] is.
+//! A point of a range query depends on samples up to its own time, so a point before everything that
+//! was written since ([`MetricsEngine::changed_since`]) stays what it is. Where the engine cannot say
+//! what was written, the newest points are always asked for anew: samples arrive up to
+//! [`SETTLED_MS`] late, as in `VictoriaMetrics`' result cache; and nothing older than
+//! [`UNTOLD_MS`] is reused.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strata_model::series::SETTLED_MS;
 use strata_model::sink::BoxFuture;
 use strata_model::{Clock, Labels, Metadata};
 
@@ -19,6 +18,8 @@ use super::{
     RangeQuery, SeriesQuery, Value,
 };
 
+/// Samples of this age count as settled where nobody tells of later ones, in milliseconds.
+pub const SETTLED_MS: i64 = 5 * 60_000;
 /// How long an answer is gone on from where nobody tells of samples that arrive late, in
 /// milliseconds: what a sender delivers after an outage is then seen after this time.
 pub const UNTOLD_MS: i64 = 5 * 60_000;
@@ -38,11 +39,11 @@ struct Key {
     lookback_ms: Option<i64>,
 }
 
-/// The settled part of an answer.
+/// What is kept of an answer.
 #[derive(Debug, Clone)]
 struct Kept {
     start_ms: i64,
-    /// The last step that was settled; the next one is asked for.
+    /// The last step of it.
     end_ms: i64,
     version: Option<u64>,
     /// When the oldest part of it was asked for, in milliseconds.
@@ -94,10 +95,14 @@ struct Moment {
 }
 
 impl Moment {
-    /// Whether what was asked for still holds now.
-    fn trusts(self, kept: &Kept) -> bool {
+    /// The last time up to which an answer that was kept still holds.
+    fn trusts(self, kept: &Kept, engine: &dyn MetricsEngine) -> i64 {
         let age_ms = self.now_ms.saturating_sub(kept.asked_ms);
-        kept.version == self.version && (self.version.is_some() || age_ms <= UNTOLD_MS)
+        match (kept.version, self.version) {
+            (Some(version), Some(_)) => engine.changed_since(version).saturating_sub(1),
+            (None, None) if age_ms <= UNTOLD_MS => kept.end_ms,
+            _ => i64::MIN,
+        }
     }
 }
 
@@ -117,19 +122,20 @@ impl KeptEngine {
     }
 
     fn moment(&self) -> Moment {
-        Moment { now_ms: self.clock.now_ms(), version: self.inner.history_version() }
+        Moment { now_ms: self.clock.now_ms(), version: self.inner.version() }
     }
 
     async fn resume(&self, query: RangeQuery) -> Result<Answer, QueryError> {
         let Some(key) = key_of(&query) else { return self.inner.range(query).await };
         // Before the question: what is written while it is answered counts as unseen.
         let moment = self.moment.unwrap_or_else(|| self.moment());
-        let settled_ms = moment.now_ms.saturating_sub(SETTLED_MS);
-        let kept = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).take(&key);
-        let kept = kept.filter(|kept| {
-            moment.trusts(kept) && kept.start_ms <= query.start_ms && kept.end_ms >= query.start_ms
-        });
         let (start_ms, end_ms, step_ms) = (query.start_ms, query.end_ms, query.step_ms);
+        let kept = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).take(&key);
+        let kept = kept.and_then(|mut kept| {
+            let last = kept.end_ms.min(moment.trusts(&kept, &*self.inner));
+            kept.end_ms = on_grid(start_ms, last, step_ms)?;
+            (kept.start_ms <= start_ms).then_some(kept)
+        });
         let answer = match &kept {
             Some(kept) if kept.end_ms >= end_ms => {
                 let (value, annotations) = (Vec::new(), Annotations::default());
@@ -147,9 +153,9 @@ impl KeptEngine {
             Some(kept) => joined(&kept, new, (start_ms, end_ms), answer.annotations),
             None => (new, answer.annotations),
         };
-        let last = settled_ms.min(end_ms);
-        if last >= start_ms {
-            let end_ms = last - (last - start_ms).rem_euclid(step_ms);
+        let settled_ms = moment.now_ms.saturating_sub(SETTLED_MS);
+        let last = if moment.version.is_some() { end_ms } else { settled_ms.min(end_ms) };
+        if let Some(end_ms) = on_grid(start_ms, last, step_ms) {
             self.keep(
                 key,
                 Moment { now_ms: asked_ms, ..moment },
@@ -213,6 +219,11 @@ fn key_of(query: &RangeQuery) -> Option<Key> {
     })
 }
 
+/// The last step at or before `last`, if there is one.
+fn on_grid(start_ms: i64, last: i64, step_ms: i64) -> Option<i64> {
+    (last >= start_ms).then(|| last - last.saturating_sub(start_ms).rem_euclid(step_ms))
+}
+
 /// The kept points within the range, then the new ones.
 fn joined(
     kept: &Kept,
@@ -229,7 +240,7 @@ fn joined(
     let mut series = Vec::with_capacity(kept.series.len().max(order.len()));
     for one in kept.series.iter() {
         let from = one.points.partition_point(|(at_ms, _)| *at_ms < start_ms);
-        let to = one.points.partition_point(|(at_ms, _)| *at_ms <= end_ms);
+        let to = one.points.partition_point(|(at_ms, _)| *at_ms <= end_ms.min(kept.end_ms));
         let mut points = one.points.get(from..to).unwrap_or_default().to_vec();
         if let Some(new) = rest.remove(&one.labels) {
             points.extend(new.points);
@@ -291,8 +302,12 @@ impl MetricsEngine for KeptEngine {
         Some(Arc::new(Self { inner, clock, shelf, moment: Some(moment) }))
     }
 
-    fn history_version(&self) -> Option<u64> {
-        self.inner.history_version()
+    fn version(&self) -> Option<u64> {
+        self.inner.version()
+    }
+
+    fn changed_since(&self, version: u64) -> i64 {
+        self.inner.changed_since(version)
     }
 }
 

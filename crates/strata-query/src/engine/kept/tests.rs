@@ -1,11 +1,10 @@
 //! What is kept is what would be answered, whatever was asked before and written since.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use strata_model::clock::FixedClock;
-use strata_model::series::SETTLED_MS;
 use strata_model::{Clock, Labels, Matcher, SelectError, Selection, Series, SeriesSource};
 
 use super::{KeptEngine, UNTOLD_MS};
@@ -21,25 +20,33 @@ const STEP: i64 = 60_000;
 #[derive(Default)]
 struct Growing {
     data: RwLock<MemorySource>,
-    version: AtomicU64,
-    /// Whether late samples are told.
+    /// Times in the order they were written.
+    written: Mutex<Vec<i64>>,
+    /// Whether what is written is told.
     tells: AtomicBool,
     asked: Mutex<Vec<(i64, i64)>>,
 }
 
 impl Growing {
-    fn push(&self, name: &str, at_ms: i64, value: f64, now_ms: i64) {
-        let labels = Labels::from_pairs([("__name__", name), ("a", "b")]);
+    fn push(&self, name: &str, at_ms: i64, value: f64) {
+        self.push_of("b", name, at_ms, value);
+    }
+
+    fn push_of(&self, a: &str, name: &str, at_ms: i64, value: f64) {
+        let labels = Labels::from_pairs([("__name__", name), ("a", a)]);
         self.data.write().unwrap().push_float(&labels, at_ms, value);
-        if at_ms <= now_ms - SETTLED_MS {
-            self.version.fetch_add(1, Ordering::Release);
-        }
+        self.written.lock().unwrap().push(at_ms);
     }
 }
 
 impl SeriesSource for Growing {
-    fn history_version(&self) -> Option<u64> {
-        self.tells.load(Ordering::Relaxed).then(|| self.version.load(Ordering::Acquire))
+    fn version(&self) -> Option<u64> {
+        self.tells.load(Ordering::Relaxed).then(|| self.written.lock().unwrap().len() as u64)
+    }
+
+    fn changed_since(&self, version: u64) -> i64 {
+        let written = self.written.lock().unwrap();
+        written.iter().skip(version as usize).min().copied().unwrap_or(i64::MAX)
     }
 
     fn select(&self, selection: &Selection) -> Result<Vec<Series>, SelectError> {
@@ -137,7 +144,7 @@ async fn only_what_is_new_is_read() {
     let mut now = START + 3_600_000;
     house.clock.set(now);
     for at in (START..=now).step_by(15_000) {
-        house.source.push("x", at, (at - START) as f64, at);
+        house.source.push("x", at, (at - START) as f64);
     }
     let text = "sum(rate(x[2m])) or sum(x)";
     let (_, read) = house.both(text, START, now).await;
@@ -146,11 +153,11 @@ async fn only_what_is_new_is_read() {
         now += STEP;
         house.clock.set(now);
         for at in (now - STEP + 15_000..=now).step_by(15_000) {
-            house.source.push("x", at, (at - START) as f64, at);
+            house.source.push("x", at, (at - START) as f64);
         }
         let (_, read) = house.both(text, now - 3_600_000, now).await;
         let back = now - read.unwrap();
-        assert!(back <= SETTLED_MS + STEP + 5 * 60_000, "{back} ms were read again");
+        assert!(back <= STEP + 5 * 60_000, "{back} ms were read again");
     }
     // What lies in the past is not read at all.
     let (_, read) = house.both(text, now - 1_800_000, now - 600_000).await;
@@ -163,15 +170,13 @@ async fn late_samples_are_seen() {
     let now = START + 3_600_000;
     house.clock.set(now);
     for at in (START..=now).step_by(60_000) {
-        house.source.push("x", at, 1.0, at);
+        house.source.push("x", at, 1.0);
     }
     let (before, _) = house.both("count(x)", START, now).await;
     // An hour that an agent could not deliver.
     for at in (START..now).step_by(60_000) {
-        let labels = Labels::from_pairs([("__name__", "x"), ("a", "late")]);
-        house.source.data.write().unwrap().push_float(&labels, at, 1.0);
+        house.source.push_of("late", "x", at, 1.0);
     }
-    house.source.version.fetch_add(1, Ordering::Release);
     let (after, _) = house.both("count(x)", START, now).await;
     assert_ne!(before.value, after.value);
 }
@@ -183,14 +188,13 @@ async fn where_nobody_tells_of_late_samples_nothing_is_kept_for_long() {
     let mut now = START + 3_600_000;
     house.clock.set(now);
     for at in (START..=now + UNTOLD_MS + STEP).step_by(60_000) {
-        house.source.push("x", at, 1.0, at);
+        house.source.push("x", at, 1.0);
     }
     house.both("count(x)", START, now).await;
     let (_, read) = house.both("count(x)", START, now).await;
     assert!(read.is_some_and(|read| read > START), "it is gone on from");
     // What a sender could not deliver before is seen once the answer is too old.
-    let late = Labels::from_pairs([("__name__", "x"), ("a", "late")]);
-    house.source.data.write().unwrap().push_float(&late, START + 600_000, 1.0);
+    house.source.push_of("late", "x", START + 600_000, 1.0);
     now += UNTOLD_MS + STEP;
     house.clock.set(now);
     let (_, read) = house.both("count(x)", START, now).await;
@@ -203,7 +207,7 @@ async fn the_queries_of_a_moment_keep_what_was_known_then() {
     let now = START + 3_600_000;
     house.clock.set(now);
     for at in (START..=now).step_by(60_000) {
-        house.source.push("x", at, 1.0, at);
+        house.source.push("x", at, 1.0);
     }
     let ask = |text: &str| RangeQuery {
         text: text.to_owned(),
@@ -216,9 +220,7 @@ async fn the_queries_of_a_moment_keep_what_was_known_then() {
     let moment = house.kept.for_one_moment().unwrap();
     moment.range(ask("max(count by (job) (x))")).await.unwrap();
     // A late sample between two queries of one page: the second shares what the first evaluated.
-    let late = Labels::from_pairs([("__name__", "x"), ("a", "late")]);
-    house.source.data.write().unwrap().push_float(&late, START + 600_000, 1.0);
-    house.source.version.fetch_add(1, Ordering::Release);
+    house.source.push_of("late", "x", START + 600_000, 1.0);
     moment.range(ask("min(count by (job) (x))")).await.unwrap();
     house.both("min(count by (job) (x))", START, now).await;
 }
@@ -229,7 +231,7 @@ async fn what_looks_elsewhere_in_time_is_always_asked_whole() {
     let now = START + 3_600_000;
     house.clock.set(now);
     for at in (START..=now).step_by(60_000) {
-        house.source.push("x", at, 1.0, at);
+        house.source.push("x", at, 1.0);
     }
     let texts = [
         "x @ end()",
@@ -260,12 +262,12 @@ proptest::proptest! {
                 let name = if series == 0 { "y" } else { "x" };
                 for minute in 1..=minutes {
                     let at = now + minute * STEP;
-                    house.source.push(name, at, (minute % 7) as f64, at);
+                    house.source.push(name, at, (minute % 7) as f64);
                 }
                 now += minutes * STEP;
                 house.clock.set(now);
                 if series == 3 {
-                    house.source.push("x", now - 20 * STEP + 1, 5.0, now);
+                    house.source.push("x", now - 20 * STEP + 1, 5.0);
                 }
                 let text = match shape {
                     0 => "x or y",
