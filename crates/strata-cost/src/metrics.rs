@@ -100,6 +100,11 @@ impl Points {
     fn states(&mut self, ledger: &Ledger) {
         let period_s = (ledger.end_ms() - ledger.start_ms) as f64 / 1000.0;
         for ((namespace, model), line) in ledger.by_two(Dimension::Namespace, Dimension::Model) {
+            if line.unpriced_s > 0.0 {
+                // All of the line's money is left out below, so all of its seconds are told.
+                let labels = [("namespace", namespace.clone()), ("model", model.clone())];
+                self.add("cost.unpriced_time", line.gpu_s(), labels);
+            }
             for state in State::ALL {
                 let seconds = line.seconds_in(state);
                 if seconds <= 0.0 {
@@ -222,5 +227,22 @@ mod tests {
         assert!((total("cost.amount") - 2000.0 / 3600.0 * 2.95).abs() < 1e-12);
         assert!((total("cost.rate") - 2.0 * 2.95 / 3600.0).abs() < 1e-12);
         assert_eq!(total("cost.gpu_hour"), 2.95);
+        assert_eq!(total("cost.unpriced_time"), 0.0);
+    }
+
+    #[test]
+    fn seconds_whose_money_is_not_told_are_told() {
+        let mut facts = facts();
+        facts.gpus[1].wanted.gpu = Some("no such GPU".to_owned());
+        let ledger = Ledger::build(&facts, &PriceBook::embedded(), &Options::default());
+        let points = points(&ledger, &models(&ledger, &Energy::default()), &[]);
+        let of = |metric: &str| -> Vec<f64> {
+            let of_metric = points.iter().filter(|point| point.metric == metric);
+            of_metric.map(|point| point.value).collect()
+        };
+        // Both GPUs have one holder, and the money of one of them is not what he costs.
+        assert_eq!(of("cost.unpriced_time"), [2000.0]);
+        assert_eq!(of("cost.gpu_time").iter().sum::<f64>(), 2000.0);
+        assert_eq!((of("cost.amount"), of("cost.idle")), (Vec::new(), Vec::new()));
     }
 }

@@ -345,8 +345,13 @@ fn budgets(books: &Books) -> Table {
             None => Status::Blind,
             Some(one) if one.used >= 1.0 => Status::Broken,
             Some(one) if one.exhausted_ms.is_some() || !one.burning.is_empty() => Status::Watch,
+            Some(one) if one.unknown > 0.0 => Status::Blind,
             Some(_) => Status::Ok,
         };
+        let unknown = standing.map(|one| one.unknown).filter(|share| *share > 0.0);
+        let unknown = unknown.map_or_else(String::new, |share| {
+            format!("; of {} of the hours nobody knows the price", words::text(Some(share), "1"))
+        });
         let lasts = match standing.map(|one| one.exhausted_ms) {
             None => "not known yet".to_owned(),
             Some(None) => "it lasts".to_owned(),
@@ -370,7 +375,7 @@ fn budgets(books: &Books) -> Table {
                 "Money at the end of the period. If it goes on like the last week.",
                 "spent + rate of each hour of the week x time left",
             ),
-            Cell::Status { status, text: lasts },
+            Cell::Status { status, text: lasts + &unknown },
         ]
     });
     table(

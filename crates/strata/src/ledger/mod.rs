@@ -4,6 +4,9 @@
 mod budgets;
 mod collector;
 mod report;
+#[cfg(test)]
+mod tests;
+mod totals;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,7 +150,7 @@ impl LedgerService {
 }
 
 #[cfg(test)]
-mod tests {
+mod period_tests {
     use proptest::prelude::*;
 
     use super::*;
