@@ -170,6 +170,7 @@ fn gpu() -> impl Strategy<Value = Gpu> {
                 first,
                 end,
                 requested,
+                is_assumed: owner % 2 == 0,
                 used,
                 loaded,
                 waste: Column::Missing,

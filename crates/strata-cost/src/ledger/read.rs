@@ -51,6 +51,8 @@ pub struct Line {
     pub energy_j: f64,
     /// GPU seconds without a reading of the energy counter.
     pub unmetered_s: f64,
+    /// GPU seconds that are an equal part of a shared GPU, for want of anything that tells shares.
+    pub assumed_s: f64,
 }
 
 impl Line {
@@ -67,6 +69,7 @@ impl Line {
             growing.unpriced_s.add(line.unpriced_s);
             growing.energy_j.add(line.energy_j);
             growing.unmetered_s.add(line.unmetered_s);
+            growing.assumed_s.add(line.assumed_s);
         }
         growing.line(key.to_owned())
     }
@@ -136,6 +139,7 @@ struct Growing {
     unpriced_s: Sum,
     energy_j: Sum,
     unmetered_s: Sum,
+    assumed_s: Sum,
 }
 
 impl Ledger {
@@ -249,6 +253,7 @@ fn grow(cells: &[&Cell]) -> Growing {
         growing.unpriced_s.add(cell.unpriced_s);
         growing.energy_j.add(cell.energy_j);
         growing.unmetered_s.add(cell.unmetered_s);
+        growing.assumed_s.add(cell.assumed_s);
     }
     growing
 }
@@ -267,6 +272,7 @@ impl Growing {
             unpriced_s: self.unpriced_s.value(),
             energy_j: self.energy_j.value(),
             unmetered_s: self.unmetered_s.value(),
+            assumed_s: self.assumed_s.value(),
         }
     }
 }

@@ -66,6 +66,7 @@ pub fn bill_plan(period: &Period) -> Vec<Planned> {
     let whole = format!("{}ms", period.end_ms() - period.start_ms);
     let mut queries = gpu_queries(&step, &whole);
     queries.extend(hold_queries(&step));
+    queries.extend(part_queries(&step, &whole));
     // Nodes that somebody hands out: there a GPU that nobody is named for is held by nobody.
     let (capacity, slurm) = (name("gpu.node.capacity", ""), name("slurm.node", ""));
     queries.push(at_end(
@@ -127,14 +128,15 @@ fn hold_queries(step: &str) -> Vec<Planned> {
     let utilization = name("hw.gpu.utilization", "");
     let memory = name("hw.gpu.memory.usage", "");
     let named = |metric: &str| {
-        format!("count by ({GPU}, namespace, pod) (count_over_time({metric}{{pod!=\"\"}}[{step}]))")
+        let labels = format!("{GPU}, namespace, pod, mig_instance, mig_profile");
+        format!("count by ({labels}) (count_over_time({metric}{{pod!=\"\"}}[{step}]))")
     };
     vec![
         range(
             "allocation",
             format!(
-                "count by ({GPU}, namespace, pod, slurm_job_id, method) \
-                 (last_over_time({allocation}[{step}]))"
+                "count by ({GPU}, namespace, pod, slurm_job_id, method, sharing, resource, device, \
+                 mig_uuid) (last_over_time({allocation}[{step}]))"
             ),
         ),
         range(
@@ -145,6 +147,38 @@ fn hold_queries(step: &str) -> Vec<Planned> {
             ),
         ),
         range("holder", format!("{} or {}", named(&memory), named(&utilization))),
+    ]
+}
+
+/// Which parts of GPUs holders have, and how busy each part was.
+fn part_queries(step: &str, whole: &str) -> Vec<Planned> {
+    let last = |metric: &str| format!("last_over_time({}[{whole}])", name(metric, ""));
+    let mean = |metric: &str| format!("avg_over_time({}{{pod!=\"\"}}[{step}])", name(metric, ""));
+    let by_pod = format!("{GPU}, namespace, pod");
+    let instances = |metric: &str| {
+        let of_slices = format!("{}{{mig_instance!=\"\"}}", name(metric, ""));
+        let labels = format!("{GPU}, namespace, pod, mig_uuid, mig_instance, mig_profile");
+        format!("max by ({labels}) (avg_over_time({of_slices}[{step}]))")
+    };
+    vec![
+        at_end("memory_limit", format!("max by ({GPU}) ({})", last("hw.gpu.memory.limit"))),
+        at_end("capacity", format!("max by (node, resource) ({})", last("gpu.node.capacity"))),
+        at_end(
+            "slices",
+            format!(
+                "count by ({GPU}, mig_uuid, mig_instance, mig_profile) ({})",
+                last("gpu.mig.memory.usage")
+            ),
+        ),
+        at_end("cores", format!("sum by ({by_pod}) ({})", last("gpu.vgpu.core.allocated"))),
+        at_end("given", format!("sum by ({by_pod}) ({})", last("gpu.vgpu.memory.allocated"))),
+        // Processes of one pod together; of a process that ended within the step it is too much.
+        range("used_vgpu", format!("sum by ({by_pod}) ({})", mean("gpu.vgpu.utilization"))),
+        range("used_process", format!("sum by ({by_pod}) ({})", mean("gpu.process.utilization"))),
+        range(
+            "used_slice",
+            format!("{} or {}", instances("gpu.mig.engine.active"), instances("gpu.engine.active")),
+        ),
     ]
 }
 

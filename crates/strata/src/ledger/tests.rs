@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use strata_model::catalog::Catalog;
 use strata_model::Labels;
+use strata_model::catalog::Catalog;
 use strata_model::clock::FixedClock;
 use strata_query::canonical::CanonicalSource;
 use strata_query::promqltest::MemorySource;
