@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use strata_world::bill::{BillGpu, BillReplica, BillWorld, Hold, Period};
 
 use super::sharing::shares;
+use super::uses::uses;
 use super::{Claim, Column, Facts, Gpu, Owner, Replica};
 use crate::price::{Term, Wanted, sku};
 
@@ -42,9 +43,9 @@ impl Facts {
             step_ms: period.step_ms,
             steps: period.steps,
             owners: owners.list,
+            uses: uses(&bill.tenants, &replicas, period.steps),
             replicas,
             gpus,
-            uses: Vec::new(),
         }
     }
 }
@@ -264,7 +265,7 @@ mod tests {
                 silent,
             ],
             replicas: vec![replica],
-            notes: Vec::new(),
+            ..BillWorld::default()
         };
         let ledger = ledger(&bill);
         let total = ledger.total();
@@ -305,7 +306,7 @@ mod tests {
         let mut one = engine("a", "m");
         one.pod = Some("engine".to_owned());
         let gpus = vec![gpu("a", vec![hold("engine", 0, 10)], Some(0.5))];
-        let ledger = ledger(&BillWorld { gpus, replicas: vec![one], notes: Vec::new() });
+        let ledger = ledger(&BillWorld { gpus, replicas: vec![one], ..BillWorld::default() });
         let delivered = ledger.replicas[0].useful[1].unwrap();
         assert!((delivered.value - 950.0).abs() < 1e-9 && delivered.covered > 0.999);
     }
@@ -314,7 +315,7 @@ mod tests {
     fn several_models_in_one_pod_are_priced_together_or_not_at_all() {
         let gpus = vec![gpu("a", vec![hold("both", 0, 10)], Some(0.5))];
         let replicas = vec![engine("a", "chat"), engine("b", "embed")];
-        let ledger = ledger(&BillWorld { gpus, replicas, notes: Vec::new() });
+        let ledger = ledger(&BillWorld { gpus, replicas, ..BillWorld::default() });
         assert_eq!(ledger.owners[0].model.as_deref(), Some("chat + embed"));
         let units = crate::unit::models(&ledger, &crate::unit::Energy::default());
         assert!(units.iter().all(|one| one.per_useful_token[0].is_none()), "no token is free");

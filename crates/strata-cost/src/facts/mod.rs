@@ -9,6 +9,7 @@ mod bill;
 mod column;
 mod share;
 mod sharing;
+mod uses;
 
 use strata_model::Problem;
 

@@ -74,6 +74,19 @@ impl Line {
         growing.line(key.to_owned())
     }
 
+    /// A share of it.
+    pub(crate) fn scaled(&self, share: f64) -> Self {
+        Self {
+            key: self.key.clone(),
+            seconds: self.seconds.map(|seconds| seconds * share),
+            money: self.money.map(|money| money * share),
+            unpriced_s: self.unpriced_s * share,
+            energy_j: self.energy_j * share,
+            unmetered_s: self.unmetered_s * share,
+            assumed_s: self.assumed_s * share,
+        }
+    }
+
     /// GPU seconds in all states.
     pub fn gpu_s(&self) -> f64 {
         sum(self.seconds)

@@ -11,6 +11,7 @@ mod part;
 mod plan;
 mod read;
 mod shared;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,8 @@ pub struct BillWorld {
     pub gpus: Vec<BillGpu>,
     /// In order of instance.
     pub replicas: Vec<BillReplica>,
+    /// What tenants asked of models, in order of both; empty where nothing tells tenants apart.
+    pub tenants: Vec<BillTenant>,
     /// Queries that failed, in words.
     pub notes: Vec<String>,
 }
@@ -112,6 +115,18 @@ pub struct BillReplica {
     /// Share of the period's requests whose first token came within the objective: of those in
     /// buckets that lie wholly within it, so never too many.
     pub within_slo: Option<f64>,
+}
+
+/// What one tenant asked of one model in the whole period. None where nobody counts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BillTenant {
+    pub tenant: String,
+    pub model: String,
+    /// Prompt tokens, cached ones among them.
+    pub prompt: Option<f64>,
+    pub cached: Option<f64>,
+    pub generated: Option<f64>,
+    pub requests: Option<f64>,
 }
 
 impl BillReplica {

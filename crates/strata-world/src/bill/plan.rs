@@ -3,6 +3,7 @@
 use strata_model::MetricKind;
 use strata_model::catalog::Catalog;
 
+use super::tenants::tenant_queries;
 use crate::ask::Planned;
 use crate::window::Window;
 
@@ -35,7 +36,7 @@ impl Period {
 }
 
 /// Prometheus spelling of a canonical metric with one of the suffixes of its kind.
-fn name(metric: &str, suffix: &str) -> String {
+pub(super) fn name(metric: &str, suffix: &str) -> String {
     let known = Catalog::builtin().metric(metric);
     let (stem, kind) =
         known.map_or((metric, None), |one| (one.prometheus.as_str(), Some(one.kind)));
@@ -84,6 +85,7 @@ pub fn bill_plan(period: &Period) -> Vec<Planned> {
         ),
     ));
     queries.extend(replica_queries(&step, &whole));
+    queries.extend(tenant_queries(&whole));
     queries
 }
 
@@ -91,7 +93,7 @@ fn range(key: &str, text: String) -> Planned {
     Planned { key: format!("bill/{key}"), text, range: true }
 }
 
-fn at_end(key: &str, text: String) -> Planned {
+pub(super) fn at_end(key: &str, text: String) -> Planned {
     Planned { key: format!("bill/{key}"), text, range: false }
 }
 

@@ -34,6 +34,7 @@ pub fn bill(period: &Period, answers: &Found, ttft_objective_s: Option<f64>) -> 
     BillWorld {
         gpus: reader.gpus(),
         replicas: reader.replicas(ttft_objective_s),
+        tenants: reader.tenants(),
         notes: notes.collect(),
     }
 }
@@ -47,6 +48,11 @@ pub(super) struct Reader<'a> {
 /// A label that says something.
 pub(super) fn text(row: &Row<'_>, name: &str) -> Option<String> {
     row.labels.get(name).filter(|value| !value.is_empty()).map(str::to_owned)
+}
+
+/// The newest value.
+pub(super) fn last(row: &Row<'_>) -> Option<f64> {
+    row.points.last().map(|(_, value)| *value).filter(|value| value.is_finite())
 }
 
 impl<'a> Reader<'a> {
@@ -267,9 +273,8 @@ impl<'a> Reader<'a> {
         let mut found: BTreeMap<String, (f64, f64)> = BTreeMap::new();
         for row in self.rows("ttft") {
             let edge = row.labels.get("le").and_then(parse_number);
-            let value =
-                row.points.last().map(|(_, value)| *value).filter(|value| value.is_finite());
-            let (Some(instance), Some(edge), Some(value)) = (text(&row, "instance"), edge, value)
+            let (Some(instance), Some(edge), Some(value)) =
+                (text(&row, "instance"), edge, last(&row))
             else {
                 continue;
             };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::BillGpu;
 use super::part::{Device, Parts};
-use super::read::{Reader, text};
+use super::read::{Reader, last, text};
 use crate::assemble::identity::identity;
 use crate::assemble::rows::Row;
 use crate::entity::EntityKind;
@@ -54,10 +54,6 @@ impl Devices {
 
 fn pod(row: &Row<'_>) -> Option<Pod> {
     Some((text(row, "namespace").unwrap_or_default(), text(row, "pod")?))
-}
-
-fn last(row: &Row<'_>) -> Option<f64> {
-    row.points.last().map(|(_, value)| *value).filter(|value| value.is_finite())
 }
 
 impl Reader<'_> {

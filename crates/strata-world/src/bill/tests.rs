@@ -257,3 +257,30 @@ fn replicas_and_fractions_are_parts() {
     let used = gpu.used[&("n".to_owned(), "a".to_owned())][2].unwrap();
     assert!((used - 0.5).abs() < 1e-12);
 }
+
+#[test]
+fn tenants_are_counted_by_the_gateway_else_by_their_clients() {
+    let client = |kind: &'static str| {
+        [
+            ("__name__", "gen_ai_client_token_usage_sum"),
+            ("gen_ai_request_model", "m"),
+            ("gen_ai_token_type", kind),
+            ("tenant", "acme"),
+        ]
+    };
+    let clients = || {
+        let mut source = MemorySource::new();
+        push(&mut source, &client("input"), |at| Some(at as f64 / 100.0));
+        push(&mut source, &client("output"), |at| Some(at as f64 / 200.0));
+        source
+    };
+    let [one] = world(clients()).tenants.try_into().unwrap();
+    assert_eq!((&*one.tenant, &*one.model, one.cached), ("acme", "m", None));
+    assert!((one.prompt.unwrap() - 3000.0).abs() < 1.0, "{one:?}");
+    assert!((one.generated.unwrap() - 1500.0).abs() < 1.0, "{one:?}");
+    let mut source = clients();
+    let gateway = [("__name__", "gateway_output_tokens_total"), ("tenant", "t"), ("model", "m")];
+    push(&mut source, &gateway, |at| Some(at as f64 / 1000.0));
+    let [one] = world(source).tenants.try_into().unwrap();
+    assert_eq!((&*one.tenant, one.prompt), ("t", None), "the same tokens are not counted twice");
+}
