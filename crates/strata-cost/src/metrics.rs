@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::ledger::{Dimension, Ledger, Line, State};
 use crate::split::Class;
 use crate::time::day;
-use crate::unit::{Boundary, Units, WasteLine, fleet};
+use crate::unit::{Boundary, Units, WasteLine, by_tenant, fleet};
 use crate::useful::Level;
 
 /// One value of a canonical metric.
@@ -28,6 +28,7 @@ pub fn points(ledger: &Ledger, units: &[Units], waste: &[WasteLine]) -> Vec<Poin
     let mut points = Points { currency: ledger.options.currency.clone(), all: Vec::new() };
     points.prices(ledger);
     points.states(ledger);
+    points.tenants(ledger);
     for line in waste {
         let team = ("team", line.owner.clone());
         points.money("cost.waste", line.money, [("cause", line.cause.name().to_owned()), team]);
@@ -133,6 +134,18 @@ impl Points {
         }
     }
 
+    /// Where nothing tells tenants apart, all would be one.
+    fn tenants(&mut self, ledger: &Ledger) {
+        if ledger.uses.is_empty() {
+            return;
+        }
+        for ((tenant, model), line) in by_tenant(ledger) {
+            if let Some(amount) = line.amount() {
+                self.money("cost.tenant_amount", amount, [("tenant", tenant), ("model", model)]);
+            }
+        }
+    }
+
     fn tokens(&mut self, units: &Units) {
         let model = || ("model", units.model.clone());
         let method = units.methods.first().map_or("", |(method, _)| method.name());
@@ -228,6 +241,29 @@ mod tests {
         assert!((total("cost.rate") - 2.0 * 2.95 / 3600.0).abs() < 1e-12);
         assert_eq!(total("cost.gpu_hour"), 2.95);
         assert_eq!(total("cost.unpriced_time"), 0.0);
+    }
+
+    #[test]
+    fn tenants_together_are_the_bill() {
+        let mut facts = facts();
+        let tenant = |name: &str| crate::facts::TenantUse {
+            replica: 0,
+            tenant: name.to_owned(),
+            prompt: Some(1000.0),
+            cached: Some(0.0),
+            generated: Some(400.0),
+            requests: Some(10.0),
+        };
+        facts.uses = vec![tenant("a"), tenant("b")];
+        let ledger = Ledger::build(&facts, &PriceBook::embedded(), &Options::default());
+        let points = points(&ledger, &[], &[]);
+        let of = points.iter().filter(|point| point.metric == "cost.tenant_amount");
+        let amounts: Vec<f64> = of.map(|point| point.value).collect();
+        // Each had a tenth of the work, and the rest is somebody's.
+        let bill = ledger.bill.money;
+        assert_eq!(amounts.len(), 3);
+        assert!((amounts[0] - bill / 10.0).abs() < 1e-9 && (amounts[1] - bill / 10.0).abs() < 1e-9);
+        assert!((amounts.iter().sum::<f64>() - bill).abs() < 1e-9);
     }
 
     #[test]

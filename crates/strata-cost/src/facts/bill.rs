@@ -394,7 +394,7 @@ mod tests {
                 }
                 let ledger = ledger(&BillWorld { gpus: vec![one], ..BillWorld::default() });
                 let lines = ledger.by(crate::ledger::Dimension::Pod);
-                let sum: f64 = lines.iter().map(|line| line.gpu_s()).sum();
+                let sum: f64 = lines.iter().map(crate::ledger::Line::gpu_s).sum();
                 prop_assert!((sum - 600.0).abs() < 600.0 * 1e-9, "{}", sum);
                 prop_assert!(ledger.reconciliation().holds());
                 let reserved: f64 = ledger.cells.iter().map(|cell| cell.reserved_s).sum();

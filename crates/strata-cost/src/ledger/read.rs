@@ -198,6 +198,18 @@ impl Ledger {
         groups.into_iter().map(line).collect()
     }
 
+    /// GPU hours that one key of a dimension reserved, by model.
+    pub fn reserved_hours(&self, dimension: Dimension, key: &str) -> Vec<(String, f64)> {
+        let mut found: BTreeMap<String, Sum> = BTreeMap::new();
+        for cell in self.cells.iter().filter(|cell| cell.reserved_s > 0.0) {
+            if self.key(cell, dimension) == key {
+                let model = self.key(cell, Dimension::Model);
+                found.entry(model).or_default().add(cell.reserved_s / 3600.0);
+            }
+        }
+        found.into_iter().map(|(model, hours)| (model, hours.value())).collect()
+    }
+
     /// One line for each key that `key` gives.
     fn group(&self, key: impl Fn(&Cell) -> String) -> Vec<Line> {
         let mut groups: BTreeMap<String, Vec<&Cell>> = BTreeMap::new();

@@ -73,6 +73,11 @@ impl LedgerCollector {
                 batch.push(&labels, at_ms, point.value);
             }
         }
+        for point in self.service.desired().await {
+            if let Some(labels) = labels(&point) {
+                batch.push(&labels, at_ms, point.value);
+            }
+        }
         let faults = hour.notes.iter().take(3);
         let faults = faults.map(|note| Fault::new(FaultCode::Malformed, note.clone())).collect();
         Ok(Harvest { batch, faults })
