@@ -1,34 +1,38 @@
 //! Tokens of tenants on the replicas that served them.
 
+use std::collections::BTreeMap;
+
 use strata_world::bill::BillTenant;
 
 use super::{Column, Replica, TenantUse};
 
+/// A replica that generated something, as tokens are laid on it.
+struct Serving {
+    at: usize,
+    generated: f64,
+    /// Share of prompt tokens that were found in the cache.
+    hits: f64,
+}
+
 /// What each tenant had of each replica. Who counts tenants does not say which replica answered, so
 /// the tokens of a model are laid on its replicas as these generated.
 pub(super) fn uses(tenants: &[BillTenant], replicas: &[Replica], steps: usize) -> Vec<TenantUse> {
-    let total = |column: &Column| -> f64 { (0..steps).filter_map(|step| column.get(step)).sum() };
+    if tenants.is_empty() {
+        return Vec::new();
+    }
+    let by_model = serving(replicas, steps);
     let mut found = Vec::new();
     for one in tenants {
-        let serve = |(_, replica): &(usize, &Replica)| replica.model == one.model;
-        let serving: Vec<(usize, f64, &Replica)> = replicas
-            .iter()
-            .enumerate()
-            .filter(serve)
-            .map(|(at, replica)| (at, total(&replica.generated), replica))
-            .collect();
-        let all: f64 = serving.iter().map(|(_, generated, _)| generated).sum();
-        for (at, generated, replica) in serving.iter().filter(|(_, generated, _)| *generated > 0.0)
-        {
-            let share = generated / all;
+        let serving = by_model.get(&*one.model).map(Vec::as_slice).unwrap_or_default();
+        let all: f64 = serving.iter().map(|replica| replica.generated).sum();
+        for replica in serving {
+            let share = replica.generated / all;
             let of = |amount: Option<f64>| Some(amount? * share);
-            let prompts = total(&replica.prompt);
             // Where nobody counts what of a tenant was cached, his prompts are taken to be found as
             // often as all prompts of the replica.
-            let hits = if prompts > 0.0 { total(&replica.cached) / prompts } else { 0.0 };
-            let cached = of(one.cached).or_else(|| Some(of(one.prompt)? * hits.clamp(0.0, 1.0)));
+            let cached = of(one.cached).or_else(|| Some(of(one.prompt)? * replica.hits));
             found.push(TenantUse {
-                replica: *at,
+                replica: replica.at,
                 tenant: one.tenant.clone(),
                 prompt: of(one.prompt),
                 cached,
@@ -38,6 +42,22 @@ pub(super) fn uses(tenants: &[BillTenant], replicas: &[Replica], steps: usize) -
         }
     }
     found
+}
+
+fn serving(replicas: &[Replica], steps: usize) -> BTreeMap<&str, Vec<Serving>> {
+    let total = |column: &Column| -> f64 { (0..steps).filter_map(|step| column.get(step)).sum() };
+    let mut by_model: BTreeMap<&str, Vec<Serving>> = BTreeMap::new();
+    for (at, replica) in replicas.iter().enumerate() {
+        let generated = total(&replica.generated);
+        if generated <= 0.0 {
+            continue;
+        }
+        let prompts = total(&replica.prompt);
+        let hits = if prompts > 0.0 { total(&replica.cached) / prompts } else { 0.0 };
+        let hits = hits.clamp(0.0, 1.0);
+        by_model.entry(&replica.model).or_default().push(Serving { at, generated, hits });
+    }
+    by_model
 }
 
 #[cfg(test)]
