@@ -95,9 +95,9 @@ impl Asked {
         if !path.starts_with("/cost") {
             return Ok(());
         }
-        let own: String = own.iter().map(|name| format!(", {name}")).collect();
+        let known = [&["since", "end", "by"], own].concat().join(", ");
         let message = format!("there is no parameter {name:?}");
-        Err(bad(message, &format!("since, end, by{own}")))
+        Err(bad(message, &known))
     }
 
     /// A parameter that only some documents have.
