@@ -1,5 +1,6 @@
 //! From which load on own GPUs are cheaper than an API.
 
+use crate::provider::{Bucket, ProviderPrice};
 use crate::split::{CLASSES, Class, Quantities};
 use crate::unit::Units;
 
@@ -17,6 +18,18 @@ pub struct ApiPrices {
 }
 
 impl ApiPrices {
+    /// The prices of a model in a provider's map, of requests of the usual length.
+    pub fn of_provider(price: &ProviderPrice) -> Self {
+        let of = |bucket: Bucket| price.per_token.get(bucket.place()).copied().flatten();
+        Self {
+            uncached_prompt: of(Bucket::FreshInput),
+            // Who has no price of its own for cached input asks the full one.
+            cached_prompt: of(Bucket::CacheRead).or_else(|| of(Bucket::FreshInput)),
+            generated: of(Bucket::Output),
+            request: 0.0,
+        }
+    }
+
     fn of(&self, class: Class) -> Option<f64> {
         match class {
             Class::UncachedPrompt => self.uncached_prompt,
@@ -137,6 +150,14 @@ mod tests {
         assert_eq!(found.utilization, 0.25);
         let at = Load { now_per_hour: load.now_per_hour.map(|amount| amount * 3.2), ..load };
         assert!((api().cost(&at.now_per_hour).unwrap() - 16.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_map_has_the_prices_of_its_models() {
+        let text = r#"{"m": {"input_cost_per_token": 1e-6, "output_cost_per_token": 4e-6}}"#;
+        let map = crate::provider::PriceMap::read(text, 0).unwrap();
+        let prices = ApiPrices::of_provider(map.get(None, "m").unwrap());
+        assert_eq!(prices, ApiPrices { cached_prompt: Some(1e-6), ..api() });
     }
 
     #[test]

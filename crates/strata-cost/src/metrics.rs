@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::ledger::{Dimension, Ledger, Line, State};
 use crate::split::Class;
 use crate::time::day;
-use crate::unit::{Boundary, Units, WasteLine, fleet};
+use crate::unit::{Boundary, Units, WasteLine, by_tenant, fleet};
 use crate::useful::Level;
 
 /// One value of a canonical metric.
@@ -28,6 +28,7 @@ pub fn points(ledger: &Ledger, units: &[Units], waste: &[WasteLine]) -> Vec<Poin
     let mut points = Points { currency: ledger.options.currency.clone(), all: Vec::new() };
     points.prices(ledger);
     points.states(ledger);
+    points.tenants(ledger);
     for line in waste {
         let team = ("team", line.owner.clone());
         points.money("cost.waste", line.money, [("cause", line.cause.name().to_owned()), team]);
@@ -100,6 +101,11 @@ impl Points {
     fn states(&mut self, ledger: &Ledger) {
         let period_s = (ledger.end_ms() - ledger.start_ms) as f64 / 1000.0;
         for ((namespace, model), line) in ledger.by_two(Dimension::Namespace, Dimension::Model) {
+            if line.unpriced_s > 0.0 {
+                // All of the line's money is left out below, so all of its seconds are told.
+                let labels = [("namespace", namespace.clone()), ("model", model.clone())];
+                self.add("cost.unpriced_time", line.gpu_s(), labels);
+            }
             for state in State::ALL {
                 let seconds = line.seconds_in(state);
                 if seconds <= 0.0 {
@@ -125,6 +131,18 @@ impl Points {
         let idle = |line: &Line| line.money_in(State::HeldIdle) + line.money_in(State::Unallocated);
         for line in ledger.by(Dimension::Team).iter().filter(|line| line.unpriced_s <= 0.0) {
             self.money("cost.idle", idle(line), [("team", line.key.clone())]);
+        }
+    }
+
+    /// Where nothing tells tenants apart, all would be one.
+    fn tenants(&mut self, ledger: &Ledger) {
+        if ledger.uses.is_empty() {
+            return;
+        }
+        for ((tenant, model), line) in by_tenant(ledger) {
+            if let Some(amount) = line.amount() {
+                self.money("cost.tenant_amount", amount, [("tenant", tenant), ("model", model)]);
+            }
         }
     }
 
@@ -222,5 +240,45 @@ mod tests {
         assert!((total("cost.amount") - 2000.0 / 3600.0 * 2.95).abs() < 1e-12);
         assert!((total("cost.rate") - 2.0 * 2.95 / 3600.0).abs() < 1e-12);
         assert_eq!(total("cost.gpu_hour"), 2.95);
+        assert_eq!(total("cost.unpriced_time"), 0.0);
+    }
+
+    #[test]
+    fn tenants_together_are_the_bill() {
+        let mut facts = facts();
+        let tenant = |name: &str| crate::facts::TenantUse {
+            replica: 0,
+            tenant: name.to_owned(),
+            prompt: Some(1000.0),
+            cached: Some(0.0),
+            generated: Some(400.0),
+            requests: Some(10.0),
+        };
+        facts.uses = vec![tenant("a"), tenant("b")];
+        let ledger = Ledger::build(&facts, &PriceBook::embedded(), &Options::default());
+        let points = points(&ledger, &[], &[]);
+        let of = points.iter().filter(|point| point.metric == "cost.tenant_amount");
+        let amounts: Vec<f64> = of.map(|point| point.value).collect();
+        // Each had a tenth of the work, and the rest is somebody's.
+        let bill = ledger.bill.money;
+        assert_eq!(amounts.len(), 3);
+        assert!((amounts[0] - bill / 10.0).abs() < 1e-9 && (amounts[1] - bill / 10.0).abs() < 1e-9);
+        assert!((amounts.iter().sum::<f64>() - bill).abs() < 1e-9);
+    }
+
+    #[test]
+    fn seconds_whose_money_is_not_told_are_told() {
+        let mut facts = facts();
+        facts.gpus[1].wanted.gpu = Some("no such GPU".to_owned());
+        let ledger = Ledger::build(&facts, &PriceBook::embedded(), &Options::default());
+        let points = points(&ledger, &models(&ledger, &Energy::default()), &[]);
+        let of = |metric: &str| -> Vec<f64> {
+            let of_metric = points.iter().filter(|point| point.metric == metric);
+            of_metric.map(|point| point.value).collect()
+        };
+        // Both GPUs have one holder, and the money of one of them is not what he costs.
+        assert_eq!(of("cost.unpriced_time"), [2000.0]);
+        assert_eq!(of("cost.gpu_time").iter().sum::<f64>(), 2000.0);
+        assert_eq!((of("cost.amount"), of("cost.idle")), (Vec::new(), Vec::new()));
     }
 }

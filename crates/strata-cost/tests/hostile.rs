@@ -6,7 +6,7 @@ use strata_cost::facts::{Claim, Column, Facts, Gpu, Owner, Replica, Role, Tenant
 use strata_cost::ledger::{Dimension, Ledger, Options};
 use strata_cost::price::{PriceBook, Wanted, opencost_csv};
 use strata_cost::provider::{Dialect, PriceMap, buckets};
-use strata_cost::unit::{Energy, TenantLine, models, tenants, waste};
+use strata_cost::unit::{Energy, TenantLine, by_tenant, models, tenants, waste};
 use strata_cost::useful::Level;
 use strata_cost::{csv, focus, metrics, time};
 
@@ -78,6 +78,12 @@ proptest! {
             }
         }
         let replicas: f64 = ledger.by_replica().iter().flat_map(|line| line.money).sum();
+        let lines = by_tenant(&ledger);
+        let seconds: f64 = lines.iter().map(|(_, line)| line.gpu_s()).sum();
+        prop_assert!(
+            (seconds - ledger.bill.device_s).abs() <= 1e-9 * ledger.bill.device_s.max(1.0),
+            "{} {}", seconds, ledger.bill.device_s
+        );
         let tenants: f64 = tenants(&ledger).iter().map(TenantLine::amount).sum();
         prop_assert!((replicas - tenants).abs() <= 1e-9 * ledger.bill.money, "{replicas} {tenants}");
         let lines = waste(&ledger, Dimension::Team);
@@ -170,6 +176,7 @@ fn gpu() -> impl Strategy<Value = Gpu> {
                 first,
                 end,
                 requested,
+                is_assumed: owner % 2 == 0,
                 used,
                 loaded,
                 waste: Column::Missing,

@@ -32,6 +32,6 @@ pub use json::number::{push_float, push_plain, push_seconds};
 pub use options::{ListenAt, ServeOptions, ServeSettings};
 pub use pages::page_status;
 pub use records::Records;
-pub use reports::{OPENCOST, REPORTS, Report, ReportParams, ReportSource};
+pub use reports::{ACTIONS, OPENCOST, REPORTS, Report, ReportParams, ReportSource};
 pub use server::{Addresses, Bound};
 pub use state::{OwnNames, Parts, Ready, Status};

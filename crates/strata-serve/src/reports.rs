@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use strata_model::sink::BoxFuture;
 use strata_view::{PageError, PageErrorCode};
 
+use crate::guard::refuse_cross_origin;
 use crate::pages::refused;
 use crate::params::Params;
 use crate::routes::counted;
@@ -36,10 +37,29 @@ pub trait ReportSource: Send + Sync {
         path: &'static str,
         params: ReportParams,
     ) -> BoxFuture<'_, Result<Report, PageError>>;
+
+    /// Do what a `POST` to one of [`ACTIONS`] asks for, and tell what was done.
+    fn act(
+        &self,
+        path: &'static str,
+        params: ReportParams,
+    ) -> BoxFuture<'_, Result<Report, PageError>>;
 }
 
 /// Paths of documents below `/api/v1`.
-pub const REPORTS: [&str; 3] = ["/cost", "/cost/why", "/cost/focus"];
+pub const REPORTS: [&str; 9] = [
+    "/cost",
+    "/cost/why",
+    "/cost/focus",
+    "/cost/breakeven",
+    "/cost/advice",
+    "/cost/prices",
+    "/cost/statements",
+    "/cost/statement",
+    "/cost/statement/draft",
+];
+/// Paths below `/api/v1` that change something, by `POST`, with their parameters in the query.
+pub const ACTIONS: [&str; 1] = ["/cost/statement/close"];
 /// Paths as OpenCost has them.
 pub const OPENCOST: [&str; 3] = ["/allocation", "/allocation/compute", "/inferenceCost/total"];
 
@@ -52,10 +72,32 @@ pub(crate) fn routes(app: &Arc<App>, paths: &[&'static str]) -> Router<Arc<App>>
     })
 }
 
-async fn answer(
-    path: &'static str,
-    State(app): State<Arc<App>>,
+/// Routes of [`ACTIONS`].
+pub(crate) fn actions(app: &Arc<App>) -> Router<Arc<App>> {
+    ACTIONS.iter().fold(Router::new(), |router, path| {
+        let path: &'static str = path;
+        let handler = move |State(app): State<Arc<App>>, query: RawQuery, request: Request| async move {
+            if let Err(refusal) = refuse_cross_origin(&request) {
+                return refusal.into_response();
+            }
+            made(&app, query, |source, params| source.act(path, params)).await
+        };
+        router.route(path, counted(app, "report", post(handler)))
+    })
+}
+
+async fn answer(path: &'static str, State(app): State<Arc<App>>, query: RawQuery) -> Response {
+    made(&app, query, |source, params| source.report(path, params)).await
+}
+
+/// What a source makes of the parameters.
+async fn made(
+    app: &App,
     RawQuery(query): RawQuery,
+    make: impl for<'a> FnOnce(
+        &'a dyn ReportSource,
+        ReportParams,
+    ) -> BoxFuture<'a, Result<Report, PageError>>,
 ) -> Response {
     let Some(source) = &app.parts.reports else {
         return refused(PageError {
@@ -74,7 +116,7 @@ async fn answer(
             return refused(PageError { code, message, hint });
         }
     };
-    match source.report(path, params.into_pairs()).await {
+    match make(&**source, params.into_pairs()).await {
         Ok(report) => {
             let mut response = Response::new(Body::from(report.body));
             let kind = HeaderValue::from_static(report.content_type);

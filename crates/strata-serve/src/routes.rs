@@ -67,6 +67,7 @@ pub(crate) fn main_router(app: &Arc<App>, rules: Guard, packed: bool) -> Router 
         .route("/requests/sums", on("requests", get(records::sums)))
         .route("/sql", on("sql", get(records::sql)))
         .merge(reports::routes(app, &reports::REPORTS))
+        .merge(reports::actions(app))
         .fallback(prometheus::unknown);
     let router = Router::new()
         .nest("/api/v1", api)

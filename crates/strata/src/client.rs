@@ -44,7 +44,18 @@ impl Client {
     /// strata itself refuses (no token, no such page) is an error.
     pub(crate) async fn get(&self, path: &str, parameters: &[(&str, String)]) -> Result<Json> {
         let (status, body) = self.fetch(path, parameters, ANSWER_BYTES_MAX).await?;
-        let answer: Json = serde_json::from_slice(&body).with_context(|| {
+        self.read(status, &body)
+    }
+
+    /// As [`Self::get`], by POST: the server does something.
+    pub(crate) async fn post(&self, path: &str, parameters: &[(&str, String)]) -> Result<Json> {
+        let request = self.http.post(self.url(path, parameters)?);
+        let (status, body) = self.send(request, ANSWER_BYTES_MAX).await?;
+        self.read(status, &body)
+    }
+
+    fn read(&self, status: reqwest::StatusCode, body: &[u8]) -> Result<Json> {
+        let answer: Json = serde_json::from_slice(body).with_context(|| {
             format!("{} answered {status} without JSON: not a strata?", self.base)
         })?;
         match (answer["message"].as_str(), answer["hint"].as_str()) {
@@ -65,12 +76,23 @@ impl Client {
         parameters: &[(&str, String)],
         most: usize,
     ) -> Result<(reqwest::StatusCode, Vec<u8>)> {
+        self.send(self.http.get(self.url(path, parameters)?), most).await
+    }
+
+    fn url(&self, path: &str, parameters: &[(&str, String)]) -> Result<reqwest::Url> {
         let mut url = reqwest::Url::parse(&format!("{}{path}", self.base))
             .with_context(|| format!("{:?} is not a URL", self.base))?;
         if !parameters.is_empty() {
             url.query_pairs_mut().extend_pairs(parameters);
         }
-        let mut request = self.http.get(url);
+        Ok(url)
+    }
+
+    async fn send(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        most: usize,
+    ) -> Result<(reqwest::StatusCode, Vec<u8>)> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

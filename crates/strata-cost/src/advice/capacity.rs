@@ -20,10 +20,11 @@ const POOL_DIFFERENCE: f64 = 0.2;
 impl Case<'_> {
     /// Idle and cold time of each holder.
     pub(super) fn holders(&mut self) {
-        for line in self.ledger.by(Dimension::Pod) {
-            if line.key == PLATFORM || line.key == UNATTRIBUTED {
+        for ((namespace, pod), line) in self.ledger.by_two(Dimension::Namespace, Dimension::Pod) {
+            if pod == PLATFORM || pod == UNATTRIBUTED {
                 continue;
             }
+            let line = Line { key: format!("{namespace}/{pod}"), ..line };
             let held_s = line.gpu_s();
             let unknown = line.seconds_in(State::UnknownWork) > 0.0;
             let unready = line.seconds_in(State::UnknownReadiness) > 0.0;
@@ -36,12 +37,12 @@ impl Case<'_> {
                 self.skip(Kind::ReclaimIdle, &line.key, &missing);
                 continue;
             }
-            self.reclaim(&line, held_s);
+            self.reclaim(&line, held_s, command(&namespace, &pod));
             self.warm(&line, held_s);
         }
     }
 
-    fn reclaim(&mut self, line: &Line, held_s: f64) {
+    fn reclaim(&mut self, line: &Line, held_s: f64, command: Option<String>) {
         let idle_s = line.seconds_in(State::HeldIdle);
         if idle_s < IDLE_SHARE * held_s {
             return;
@@ -51,7 +52,7 @@ impl Case<'_> {
             subject: line.key.clone(),
             saves_per_hour: line.money_in(State::HeldIdle) / self.hours,
             action: "take the GPUs back, or let the workload scale to zero".to_owned(),
-            command: Some(format!("kubectl delete pod {} -n <namespace>", line.key)),
+            command,
             evidence: vec![
                 Evidence::new("held and idle", idle_s, "s"),
                 Evidence::new("share of held time", idle_s / held_s, "1"),
@@ -203,4 +204,18 @@ impl Case<'_> {
             });
         }
     }
+}
+
+/// What takes a holder's GPUs back. None for a name that a shell could read as something else: it
+/// comes from series that anyone may write.
+fn command(namespace: &str, pod: &str) -> Option<String> {
+    let plain = |name: &str| {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        !name.is_empty() && !name.starts_with('-') && name.bytes().all(letter)
+    };
+    let known = plain(pod) && plain(namespace) && namespace != UNATTRIBUTED;
+    known.then(|| match namespace {
+        "slurm" => format!("scancel {pod}"),
+        _ => format!("kubectl delete pod {pod} -n {namespace}"),
+    })
 }

@@ -52,11 +52,22 @@ fn without_inputs_nothing_is_guessed() {
 fn an_idle_holder_is_told_with_what_it_costs() {
     let mut facts = facts();
     facts.owners[0].pod = Some("notebook".into());
+    facts.owners[0].namespace = Some("research".into());
     facts.gpus.iter_mut().for_each(|gpu| gpu.utilization = Column::Constant(0.05));
     let found = advised(&facts, &Inputs::default());
     let advice = one(&found, Kind::ReclaimIdle).unwrap();
     near(advice.saves_per_hour, 1.9 * HOUR);
-    assert_eq!(advice.subject, "notebook");
+    assert_eq!(advice.subject, "research/notebook");
+    assert_eq!(advice.command.as_deref(), Some("kubectl delete pod notebook -n research"));
+    facts.owners[0].namespace = Some("slurm".into());
+    let found = advised(&facts, &Inputs::default());
+    assert_eq!(
+        one(&found, Kind::ReclaimIdle).unwrap().command.as_deref(),
+        Some("scancel notebook")
+    );
+    facts.owners[0].pod = Some("x; rm -rf /".into());
+    let found = advised(&facts, &Inputs::default());
+    assert_eq!(one(&found, Kind::ReclaimIdle).unwrap().command, None);
     facts.gpus.iter_mut().for_each(|gpu| gpu.claims[0].loaded = Column::Constant(0.2));
     let cold = advised(&facts, &Inputs::default());
     assert!(one(&cold, Kind::ReclaimIdle).is_none());

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use strata_world::bill::{BillGpu, BillReplica, BillWorld, Hold, Period};
 
+use super::sharing::shares;
+use super::uses::uses;
 use super::{Claim, Column, Facts, Gpu, Owner, Replica};
 use crate::price::{Term, Wanted, sku};
 
@@ -32,7 +34,7 @@ impl Facts {
             let mut gpu = gpu(one, period, terms);
             gpu.wanted.gpus_in_node =
                 one.node.as_deref().and_then(|node| in_node.get(node).copied());
-            gpu.claims = one.holds.iter().map(|hold| owners.claim(hold, &bill.replicas)).collect();
+            gpu.claims = owners.claims(one, &bill.replicas);
             gpu
         });
         let gpus = gpus.collect();
@@ -41,9 +43,9 @@ impl Facts {
             step_ms: period.step_ms,
             steps: period.steps,
             owners: owners.list,
+            uses: uses(&bill.tenants, &replicas, period.steps),
             replicas,
             gpus,
-            uses: Vec::new(),
         }
     }
 }
@@ -154,6 +156,25 @@ impl Owners {
         Self { list: Vec::new(), known: BTreeMap::new(), in_pod }
     }
 
+    /// The claims on a GPU: a hold is several where its share changes.
+    fn claims(&mut self, gpu: &BillGpu, replicas: &[BillReplica]) -> Vec<Claim> {
+        let pieces = shares(gpu).into_iter().filter_map(|piece| {
+            let hold = gpu.holds.get(piece.hold)?;
+            // A single holder has all that the GPU does; of several each has his own.
+            let is_whole = piece.share >= 1.0;
+            let used = gpu.used.get(&(hold.namespace.clone(), hold.pod.clone()));
+            Some(Claim {
+                first: piece.first,
+                end: piece.end,
+                requested: piece.share,
+                is_assumed: piece.is_assumed,
+                used: used.filter(|_| !is_whole).map_or(Column::Missing, |used| column(used)),
+                ..self.claim(hold, replicas)
+            })
+        });
+        pieces.collect()
+    }
+
     fn claim(&mut self, hold: &Hold, replicas: &[BillReplica]) -> Claim {
         let pod = (hold.namespace.clone(), hold.pod.clone());
         let places = self.in_pod.get(&pod).cloned().unwrap_or_default();
@@ -182,14 +203,7 @@ impl Owners {
             let up = |step: usize| here.iter().any(|one| one.up.get(step) == Some(&true));
             Column::of((0..steps).map(|step| Some(f64::from(u8::from(up(step))))))
         };
-        Claim {
-            owner,
-            first: hold.first,
-            end: hold.end,
-            requested: 1.0,
-            loaded,
-            ..Claim::default()
-        }
+        Claim { owner, loaded, ..Claim::default() }
     }
 }
 
@@ -251,7 +265,7 @@ mod tests {
                 silent,
             ],
             replicas: vec![replica],
-            notes: Vec::new(),
+            ..BillWorld::default()
         };
         let ledger = ledger(&bill);
         let total = ledger.total();
@@ -292,7 +306,7 @@ mod tests {
         let mut one = engine("a", "m");
         one.pod = Some("engine".to_owned());
         let gpus = vec![gpu("a", vec![hold("engine", 0, 10)], Some(0.5))];
-        let ledger = ledger(&BillWorld { gpus, replicas: vec![one], notes: Vec::new() });
+        let ledger = ledger(&BillWorld { gpus, replicas: vec![one], ..BillWorld::default() });
         let delivered = ledger.replicas[0].useful[1].unwrap();
         assert!((delivered.value - 950.0).abs() < 1e-9 && delivered.covered > 0.999);
     }
@@ -301,10 +315,94 @@ mod tests {
     fn several_models_in_one_pod_are_priced_together_or_not_at_all() {
         let gpus = vec![gpu("a", vec![hold("both", 0, 10)], Some(0.5))];
         let replicas = vec![engine("a", "chat"), engine("b", "embed")];
-        let ledger = ledger(&BillWorld { gpus, replicas, notes: Vec::new() });
+        let ledger = ledger(&BillWorld { gpus, replicas, ..BillWorld::default() });
         assert_eq!(ledger.owners[0].model.as_deref(), Some("chat + embed"));
         let units = crate::unit::models(&ledger, &crate::unit::Energy::default());
         assert!(units.iter().all(|one| one.per_useful_token[0].is_none()), "no token is free");
         assert_eq!(crate::unit::fleet(&ledger, &units)[0], None);
+    }
+
+    #[test]
+    fn holders_of_one_gpu_have_their_parts_and_the_rest_is_free() {
+        let part = |cores, memory| strata_world::bill::Part { how: "mig", cores, memory };
+        let mut a = hold("a", 0, 10);
+        a.part = part(Some(1.0 / 7.0), Some(0.125));
+        let mut b = hold("b", 0, 10);
+        b.part = part(Some(3.0 / 7.0), Some(0.5));
+        let mut gpu = gpu("g", vec![a, b], None);
+        let pod = |name: &str| ("n".to_owned(), name.to_owned());
+        gpu.used.insert(pod("a"), vec![Some(0.5 / 7.0); 10]);
+        gpu.used.insert(pod("b"), vec![Some(3.0 / 7.0); 10]);
+        let ledger = ledger(&BillWorld { gpus: vec![gpu], ..BillWorld::default() });
+        let lines = ledger.by(crate::ledger::Dimension::Pod);
+        let of = |key: &str| lines.iter().find(|line| line.key == key).unwrap();
+        assert!((of("a").gpu_s() - 600.0 / 7.0).abs() < 1e-9);
+        assert!((of("a").busy_s() - 300.0 / 7.0).abs() < 1e-9, "half of its slice worked");
+        assert!((of("b").gpu_s() - 300.0).abs() < 1e-9, "its memory leaves no more to others");
+        let free = of(crate::ledger::PLATFORM);
+        assert!((free.gpu_s() - (600.0 - 300.0 - 600.0 / 7.0)).abs() < 1e-9, "stranded");
+        assert_eq!(ledger.total().assumed_s, 0.0);
+    }
+
+    #[test]
+    fn equal_parts_are_told_as_assumed() {
+        let gpus = vec![gpu("g", vec![hold("a", 0, 10), hold("b", 5, 10)], Some(0.5))];
+        let ledger = ledger(&BillWorld { gpus, ..BillWorld::default() });
+        assert!((ledger.total().assumed_s - 300.0).abs() < 1e-9);
+        let lines = ledger.by(crate::ledger::Dimension::Pod);
+        let seconds: Vec<_> = lines.iter().map(|line| line.gpu_s().round()).collect();
+        assert_eq!(seconds, [450.0, 150.0]);
+    }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        fn part() -> impl Strategy<Value = strata_world::bill::Part> {
+            let share = || prop::option::of(0.01_f64..=1.0);
+            (share(), share()).prop_map(|(cores, memory)| strata_world::bill::Part {
+                how: "fraction",
+                cores,
+                memory,
+            })
+        }
+
+        fn holds() -> impl Strategy<Value = Vec<Hold>> {
+            let one = (0_usize..10, 1_usize..10, part());
+            prop::collection::vec(one, 0..6).prop_map(|all| {
+                let holds = all.into_iter().enumerate().map(|(at, (first, length, part))| Hold {
+                    part,
+                    ..hold(&format!("p{at}"), first, (first + length).min(10))
+                });
+                holds.collect()
+            })
+        }
+
+        proptest! {
+            /// Shares of holders, idle and unattributed time together are the device.
+            #[test]
+            fn holders_idle_and_unattributed_are_the_device(
+                holds in holds(),
+                utilization in prop::option::of(0.0_f64..=1.0),
+                used in prop::collection::vec(prop::option::of(0.0_f64..=1.0), 6),
+            ) {
+                let mut one = gpu("g", holds.clone(), utilization);
+                for (hold, used) in holds.iter().zip(used) {
+                    let pod = (hold.namespace.clone(), hold.pod.clone());
+                    one.used.insert(pod, vec![used; 10]);
+                }
+                let ledger = ledger(&BillWorld { gpus: vec![one], ..BillWorld::default() });
+                let lines = ledger.by(crate::ledger::Dimension::Pod);
+                let sum: f64 = lines.iter().map(crate::ledger::Line::gpu_s).sum();
+                prop_assert!((sum - 600.0).abs() < 600.0 * 1e-9, "{}", sum);
+                prop_assert!(ledger.reconciliation().holds());
+                let reserved: f64 = ledger.cells.iter().map(|cell| cell.reserved_s).sum();
+                prop_assert!(reserved <= 600.0 * (1.0 + 1e-9), "{}", reserved);
+                for line in &lines {
+                    prop_assert!(line.assumed_s <= line.gpu_s() * (1.0 + 1e-9) + 1e-9);
+                }
+            }
+        }
     }
 }

@@ -8,6 +8,8 @@
 mod bill;
 mod column;
 mod share;
+mod sharing;
+mod uses;
 
 use strata_model::Problem;
 
@@ -101,6 +103,8 @@ pub struct Claim {
     pub end: usize,
     /// Share of the GPU that is reserved: 1 for a whole one.
     pub requested: f64,
+    /// Whether that share is an equal part of what several hold, for want of anything that tells it.
+    pub is_assumed: bool,
     /// Share of the step in which kernels of this owner ran. May be missing: a single holder has
     /// all of the GPU's busy time, several share it by what they reserved.
     pub used: Column,

@@ -19,6 +19,7 @@ struct Growing {
     reserved_money: Sum,
     energy_j: Sum,
     unmetered_s: Sum,
+    assumed_s: Sum,
 }
 
 /// The cells of one GPU: nobody's, the unattributed, then one for each owner.
@@ -66,6 +67,7 @@ impl Desk {
                 reserved_money: growing.reserved_money.value(),
                 energy_j: growing.energy_j.value(),
                 unmetered_s: growing.unmetered_s.value(),
+                assumed_s: growing.assumed_s.value(),
             });
         }
     }
@@ -181,10 +183,11 @@ impl Books {
         let mut whole = outcome.nobody;
         let holders = seen.holders.iter().zip(&outcome.holders).zip(&outcome.reserved);
         let named = holders.map(|((place, shares), reserved)| {
-            (desk.of_claim.get(*place).copied().unwrap_or(1), shares, *reserved)
+            let assumed = seen.gpu.claims.get(*place).is_some_and(|claim| claim.is_assumed);
+            (desk.of_claim.get(*place).copied().unwrap_or(1), shares, *reserved, assumed)
         });
-        let all = [(0, &outcome.nobody, 0.0), (1, &outcome.unattributed, 0.0)];
-        for (place, shares, reserved) in all.into_iter().chain(named) {
+        let all = [(0, &outcome.nobody, 0.0, false), (1, &outcome.unattributed, 0.0, false)];
+        for (place, shares, reserved, assumed) in all.into_iter().chain(named) {
             // Most steps have one payer; the other two cost nothing.
             let is_empty = reserved == 0.0 && shares.iter().all(|share| *share == 0.0);
             if is_empty && !weight.is_nobody(place) {
@@ -195,6 +198,9 @@ impl Books {
             if reserved > 0.0 {
                 cell.reserved_s.add(reserved * scale.seconds);
                 cell.reserved_money.add(reserved * scale.seconds * scale.priced * scale.per_second);
+            }
+            if assumed {
+                cell.assumed_s.add(shares.iter().sum::<f64>() * scale.seconds);
             }
             match energy {
                 Some(joules) => cell.energy_j.add(joules * weight.share(place, shares)),

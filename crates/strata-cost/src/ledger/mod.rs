@@ -68,6 +68,8 @@ pub struct Cell {
     pub energy_j: f64,
     /// GPU seconds in steps without a reading of the energy counter.
     pub unmetered_s: f64,
+    /// GPU seconds that are an equal part of a shared GPU, for want of anything that tells shares.
+    pub assumed_s: f64,
 }
 
 impl Cell {

@@ -51,6 +51,8 @@ pub struct Line {
     pub energy_j: f64,
     /// GPU seconds without a reading of the energy counter.
     pub unmetered_s: f64,
+    /// GPU seconds that are an equal part of a shared GPU, for want of anything that tells shares.
+    pub assumed_s: f64,
 }
 
 impl Line {
@@ -67,8 +69,22 @@ impl Line {
             growing.unpriced_s.add(line.unpriced_s);
             growing.energy_j.add(line.energy_j);
             growing.unmetered_s.add(line.unmetered_s);
+            growing.assumed_s.add(line.assumed_s);
         }
         growing.line(key.to_owned())
+    }
+
+    /// A share of it.
+    pub(crate) fn scaled(&self, share: f64) -> Self {
+        Self {
+            key: self.key.clone(),
+            seconds: self.seconds.map(|seconds| seconds * share),
+            money: self.money.map(|money| money * share),
+            unpriced_s: self.unpriced_s * share,
+            energy_j: self.energy_j * share,
+            unmetered_s: self.unmetered_s * share,
+            assumed_s: self.assumed_s * share,
+        }
     }
 
     /// GPU seconds in all states.
@@ -136,6 +152,7 @@ struct Growing {
     unpriced_s: Sum,
     energy_j: Sum,
     unmetered_s: Sum,
+    assumed_s: Sum,
 }
 
 impl Ledger {
@@ -179,6 +196,18 @@ impl Ledger {
             (keys, line)
         };
         groups.into_iter().map(line).collect()
+    }
+
+    /// GPU hours that one key of a dimension reserved, by model.
+    pub fn reserved_hours(&self, dimension: Dimension, key: &str) -> Vec<(String, f64)> {
+        let mut found: BTreeMap<String, Sum> = BTreeMap::new();
+        for cell in self.cells.iter().filter(|cell| cell.reserved_s > 0.0) {
+            if self.key(cell, dimension) == key {
+                let model = self.key(cell, Dimension::Model);
+                found.entry(model).or_default().add(cell.reserved_s / 3600.0);
+            }
+        }
+        found.into_iter().map(|(model, hours)| (model, hours.value())).collect()
     }
 
     /// One line for each key that `key` gives.
@@ -249,6 +278,7 @@ fn grow(cells: &[&Cell]) -> Growing {
         growing.unpriced_s.add(cell.unpriced_s);
         growing.energy_j.add(cell.energy_j);
         growing.unmetered_s.add(cell.unmetered_s);
+        growing.assumed_s.add(cell.assumed_s);
     }
     growing
 }
@@ -267,6 +297,7 @@ impl Growing {
             unpriced_s: self.unpriced_s.value(),
             energy_j: self.energy_j.value(),
             unmetered_s: self.unmetered_s.value(),
+            assumed_s: self.assumed_s.value(),
         }
     }
 }

@@ -272,6 +272,7 @@ fn any_claim() -> impl Strategy<Value = Claim> {
             first,
             end,
             requested,
+            is_assumed: first % 2 == 0,
             used,
             loaded,
             waste,

@@ -1,8 +1,10 @@
 //! Tokens as a service: a tariff, the statements written by it, and what a GPU hour is in tokens.
 
+mod read;
 mod statement;
 
-pub use statement::{Closed, Draft, StatementError, StatementLine, verify};
+pub use read::STANDARD;
+pub use statement::{Closed, Draft, StatementError, StatementLine, at_cost, verify};
 
 use std::collections::BTreeMap;
 

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::Usage;
 use crate::hash::sha256;
+use crate::ledger::Line;
 use crate::sum::sum;
-use crate::time::rfc3339;
+use crate::time::{instant_ms, rfc3339};
 
 /// One line of a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +80,12 @@ pub enum StatementError {
     /// The text is not what was hashed.
     #[error("cannot trust the statement: its text has another hash than {0}")]
     Changed(String),
+    /// The text is what was hashed, and no statement.
+    #[error("cannot read the statement: it has no {0}")]
+    NoStatement(&'static str),
+    /// Some of what is to be charged has no price.
+    #[error("cannot close: {0} has GPU time without a price")]
+    Unpriced(String),
 }
 
 /// A closed statement. Its fields cannot be changed, and a change of its text changes its hash.
@@ -86,7 +93,26 @@ pub enum StatementError {
 pub struct Closed {
     body: String,
     hash: String,
+    number: u64,
     end_ms: i64,
+}
+
+/// Lines that charge what was spent, one for each model: GPU hours at what they came to.
+pub fn at_cost(lines: &[(String, Line)]) -> Result<Vec<StatementLine>, StatementError> {
+    let spent = lines.iter().filter(|(_, line)| line.gpu_s() > 0.0);
+    let line = |(model, line): &(String, Line)| {
+        let amount = line.amount().ok_or_else(|| StatementError::Unpriced(model.clone()))?;
+        let quantity = line.gpu_s() / 3600.0;
+        Ok(StatementLine {
+            model: model.clone(),
+            tier: "at_cost".to_owned(),
+            item: "gpu_hours".to_owned(),
+            quantity,
+            unit_price: amount / quantity,
+            amount,
+        })
+    };
+    spent.map(line).collect()
 }
 
 impl Closed {
@@ -98,6 +124,27 @@ impl Closed {
     /// SHA-256 of the body, in hexadecimal.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// Number among the statements of its customer.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// First instant no longer in it, ms since 1970.
+    pub fn end_ms(&self) -> i64 {
+        self.end_ms
+    }
+
+    /// A statement that was closed before, of which `hash` was kept.
+    pub fn read(body: &str, hash: &str) -> Result<Self, StatementError> {
+        verify(body, hash)?;
+        let told: Value =
+            serde_json::from_str(body).map_err(|_not| StatementError::NoStatement("JSON"))?;
+        let number = told["number"].as_u64().ok_or(StatementError::NoStatement("number"))?;
+        let end_ms = told["end"].as_str().and_then(instant_ms);
+        let end_ms = end_ms.ok_or(StatementError::NoStatement("end"))?;
+        Ok(Self { body: body.to_owned(), hash: hash.trim().to_lowercase(), number, end_ms })
     }
 }
 
@@ -123,7 +170,7 @@ impl Draft {
         }
         let body = Value::Object(self.canonical(before)).to_string();
         let hash = sha256(&body);
-        Ok(Closed { body, hash, end_ms: self.end_ms })
+        Ok(Closed { body, hash, number: self.number, end_ms: self.end_ms })
     }
 
     fn canonical(&self, before: Option<&Closed>) -> Map<String, Value> {
@@ -210,6 +257,27 @@ mod tests {
         let forged = closed.body().replace("9.05", "1.05");
         assert!(matches!(verify(&forged, closed.hash()), Err(StatementError::Changed(_))));
         assert_eq!(closed, draft().close(None, 5000).unwrap());
+        assert_eq!(Closed::read(closed.body(), closed.hash()), Ok(closed.clone()));
+        let forged = Closed::read(&forged, closed.hash());
+        assert!(matches!(forged, Err(StatementError::Changed(_))));
+        let other = Closed::read("{}", &sha256("{}"));
+        assert_eq!(other, Err(StatementError::NoStatement("number")));
+    }
+
+    #[test]
+    fn at_cost_is_what_was_spent_or_not_closed() {
+        let facts = crate::unit::tests::facts();
+        let options = crate::ledger::Options::default();
+        let book = crate::price::PriceBook::embedded();
+        let ledger = crate::ledger::Ledger::build(&facts, &book, &options);
+        let lines = vec![("m".to_owned(), ledger.total())];
+        let [line] = at_cost(&lines).unwrap().try_into().unwrap();
+        assert!((line.amount - ledger.bill.money).abs() < 1e-12);
+        assert!((line.quantity * line.unit_price - line.amount).abs() < 1e-12);
+        let empty = crate::price::PriceBook::default();
+        let ledger = crate::ledger::Ledger::build(&facts, &empty, &options);
+        let refused = at_cost(&[("m".to_owned(), ledger.total())]);
+        assert_eq!(refused, Err(StatementError::Unpriced("m".to_owned())));
     }
 
     #[test]

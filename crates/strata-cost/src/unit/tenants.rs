@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::facts::TenantUse;
-use crate::ledger::{Ledger, Line, UNATTRIBUTED};
+use crate::ledger::{Dimension, Ledger, Line, UNATTRIBUTED};
 use crate::split::{CLASSES, Quantities, Split};
 use crate::sum::Sum;
 
@@ -22,6 +22,8 @@ pub struct TenantLine {
     pub money: Quantities,
     /// Money that no token class carries: replicas without a split or without counts.
     pub other: f64,
+    /// Its part of the replicas' time and money by state.
+    pub line: Line,
 }
 
 impl TenantLine {
@@ -37,6 +39,7 @@ struct Growing {
     gpu_s: Sum,
     money: [Sum; CLASSES],
     other: Sum,
+    lines: Vec<Line>,
 }
 
 /// Shares every replica's time and money among its tenants by the work that their tokens were.
@@ -83,6 +86,28 @@ pub fn tenants(ledger: &Ledger) -> Vec<TenantLine> {
     lines.into_iter().filter_map(|(keys, growing)| growing.line(keys)).collect()
 }
 
+/// The whole ledger by tenant and model, those of shared replicas told apart: the lines add up to the
+/// bill.
+pub fn by_tenant(ledger: &Ledger) -> Vec<((String, String), Line)> {
+    let mut groups: BTreeMap<(String, String), Vec<Line>> = BTreeMap::new();
+    for one in tenants(ledger) {
+        groups.entry((one.tenant, one.model)).or_default().push(one.line);
+    }
+    for cell in &ledger.cells {
+        let replica = ledger.owner(cell).and_then(|owner| owner.replica);
+        if replica.is_none_or(|replica| replica >= ledger.replicas.len()) {
+            let keys = [Dimension::Tenant, Dimension::Model].map(|by| ledger.key(cell, by));
+            let [tenant, model] = keys;
+            groups.entry((tenant, model)).or_default().push(Line::of_cells("", &[cell]));
+        }
+    }
+    let line = |(keys, lines): ((String, String), Vec<Line>)| {
+        let line = Line::merged(&keys.0, &lines);
+        (keys, line)
+    };
+    groups.into_iter().map(line).collect()
+}
+
 /// Work of a use whose every token count is known; requests may be missing.
 fn quantities(one: &TenantUse) -> Option<Quantities> {
     let prompt = one.prompt?;
@@ -101,6 +126,7 @@ impl Growing {
     fn add(&mut self, line: &Line, split: Option<&Split>, amounts: Option<Quantities>, share: f64) {
         let money = crate::sum::sum(line.money) * share;
         self.gpu_s.add(line.gpu_s() * share);
+        self.lines.push(line.scaled(share));
         if let Some(amounts) = amounts {
             self.quantities.iter_mut().zip(amounts).for_each(|(all, one)| all.add(one));
         }
@@ -125,6 +151,7 @@ impl Growing {
             gpu_s: self.gpu_s.value(),
             money: self.money.map(Sum::value),
             other: self.other.value(),
+            line: Line::merged("", &self.lines),
         };
         let nothing = line.gpu_s == 0.0 && line.amount() == 0.0;
         (!nothing || line.quantities.iter().any(|amount| *amount > 0.0)).then_some(line)

@@ -20,7 +20,7 @@ mod suggest;
 mod topology;
 mod training;
 
-pub use books::{Books, BudgetLine};
+pub use books::{Books, BudgetLine, Comparison, StatementRow};
 use strata_diagnose::verdict_wants;
 use strata_model::Layer;
 use strata_world::{Ask, EntityId, Grain, Scope, Want, Window, World};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Hold;
+use super::part::{Device, Parts};
 use crate::assemble::rows::{Row, on_grid};
 use crate::window::Window;
 
@@ -32,22 +33,46 @@ fn holder(row: &Row<'_>) -> Option<(String, String)> {
 struct Naming {
     method: String,
     team: Option<String>,
+    parts: Parts,
     /// Whether in each step.
     steps: Vec<bool>,
 }
 
 impl Named {
     /// Take a row that names a pod; of two methods the first that was added counts.
-    pub(super) fn add(&mut self, row: &Row<'_>, method: &str, window: Window) {
+    /// `told_by` is the question, `profile` the MIG profile where the row is about a slice.
+    pub(super) fn add(
+        &mut self,
+        row: &Row<'_>,
+        told_by: &'static str,
+        method: &str,
+        profile: Option<&str>,
+        window: Window,
+    ) {
         let Some(key) = holder(row) else { return };
         let steps = vec![false; window.len()];
-        let naming = || Naming { method: method.to_owned(), team: None, steps };
+        let naming =
+            || Naming { method: method.to_owned(), team: None, parts: Parts::default(), steps };
         let entry = self.pods.entry(key).or_insert_with(naming);
         if let Some(team) = row.labels.get("team").filter(|team| !team.is_empty()) {
             entry.team = Some(team.to_owned());
         }
+        let label = |name: &str| row.labels.get(name).filter(|value| !value.is_empty());
+        if let Some(profile) = profile {
+            let instance = label("mig_uuid").or_else(|| label("mig_instance"));
+            entry.parts.slice(told_by, instance.unwrap_or(profile), profile);
+        } else if matches!(label("sharing"), Some("replica" | "time_slicing" | "mps")) {
+            entry.parts.replica(label("device").unwrap_or_default());
+        }
         for (seen, value) in entry.steps.iter_mut().zip(on_grid(window, &row.points)) {
             *seen |= value.is_some();
+        }
+    }
+
+    /// Take what a scheduler gave a pod: shares of cores, bytes of memory.
+    pub(super) fn give(&mut self, pod: &(String, String), cores: Option<f64>, memory: Option<f64>) {
+        if let Some(naming) = self.pods.get_mut(pod) {
+            naming.parts.given(cores, memory);
         }
     }
 
@@ -57,9 +82,10 @@ impl Named {
     }
 
     /// The runs, in order of time.
-    pub(super) fn holds(&self) -> Vec<Hold> {
+    pub(super) fn holds(&self, device: Device<'_>) -> Vec<Hold> {
         let mut holds = Vec::new();
-        for ((namespace, pod), Naming { method, team, steps }) in &self.pods {
+        for ((namespace, pod), Naming { method, team, parts, steps }) in &self.pods {
+            let part = parts.of(device);
             let mut first = None;
             for (step, seen) in steps.iter().copied().chain([false]).enumerate() {
                 match (first, seen) {
@@ -72,6 +98,7 @@ impl Named {
                             pod: pod.clone(),
                             team: team.clone(),
                             method: method.clone(),
+                            part,
                         });
                         first = None;
                     }
@@ -79,7 +106,10 @@ impl Named {
                 }
             }
         }
-        holds.sort();
+        holds.sort_by(|a, b| {
+            let key = |hold: &Hold| (hold.first, hold.end);
+            (key(a), &a.namespace, &a.pod).cmp(&(key(b), &b.namespace, &b.pod))
+        });
         holds
     }
 }

@@ -7,10 +7,15 @@
 
 mod gather;
 mod holds;
+mod part;
 mod plan;
 mod read;
+mod shared;
+mod tenants;
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeMap;
 
 pub use plan::{Period, bill_plan};
 pub use read::bill;
@@ -22,6 +27,8 @@ pub struct BillWorld {
     pub gpus: Vec<BillGpu>,
     /// In order of instance.
     pub replicas: Vec<BillReplica>,
+    /// What tenants asked of models, in order of both; empty where nothing tells tenants apart.
+    pub tenants: Vec<BillTenant>,
     /// Queries that failed, in words.
     pub notes: Vec<String>,
 }
@@ -47,10 +54,13 @@ pub struct BillGpu {
     pub holds: Vec<Hold>,
     /// Whether a holder would be named if there were one: without that, nobody knows who holds it.
     pub names_holders: bool,
+    /// Mean share of the step in which kernels of a pod ran, by namespace and pod, where several hold
+    /// it and it is counted apart. Of a slice it is the slice's, as a share of the whole GPU.
+    pub used: BTreeMap<(String, String), Vec<Option<f64>>>,
 }
 
 /// A hold on a GPU from step `first` to before step `end`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Hold {
     pub first: usize,
     pub end: usize,
@@ -61,6 +71,19 @@ pub struct Hold {
     pub team: Option<String>,
     /// `podresources`, `checkpoint`, .. or `exporter` where the GPU's own series name the pod.
     pub method: String,
+    /// The part of the GPU that it is on.
+    pub part: Part,
+}
+
+/// The part of a GPU that a holder has: shares of its cores and of its memory, where they are known.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Part {
+    /// `mig`, `fraction` (HAMi and others that give out cores and memory), `replica` (equal parts in
+    /// time); empty for what is no part, or where nobody says.
+    pub how: &'static str,
+    /// Share of the cores, or of the time.
+    pub cores: Option<f64>,
+    pub memory: Option<f64>,
 }
 
 /// One replica of an inference engine. Quantities are increases within a step.
@@ -94,6 +117,18 @@ pub struct BillReplica {
     pub within_slo: Option<f64>,
 }
 
+/// What one tenant asked of one model in the whole period. None where nobody counts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BillTenant {
+    pub tenant: String,
+    pub model: String,
+    /// Prompt tokens, cached ones among them.
+    pub prompt: Option<f64>,
+    pub cached: Option<f64>,
+    pub generated: Option<f64>,
+    pub requests: Option<f64>,
+}
+
 impl BillReplica {
     /// Everything that is counted, in the order of the fields.
     fn columns(&mut self) -> [&mut Vec<Option<f64>>; 10] {
@@ -123,6 +158,7 @@ impl BillWorld {
             cut(&mut gpu.seen, first);
             cut(&mut gpu.utilization, first);
             cut(&mut gpu.energy_j, first);
+            gpu.used.values_mut().for_each(|used| cut(used, first));
             for hold in &mut gpu.holds {
                 hold.first = hold.first.saturating_sub(first);
                 hold.end = hold.end.saturating_sub(first);

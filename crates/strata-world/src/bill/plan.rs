@@ -3,6 +3,7 @@
 use strata_model::MetricKind;
 use strata_model::catalog::Catalog;
 
+use super::tenants::tenant_queries;
 use crate::ask::Planned;
 use crate::window::Window;
 
@@ -36,7 +37,7 @@ impl Period {
 }
 
 /// Prometheus spelling of a canonical metric with one of the suffixes of its kind.
-fn name(metric: &str, suffix: &str) -> String {
+pub(super) fn name(metric: &str, suffix: &str) -> String {
     let known = Catalog::builtin().metric(metric);
     let (stem, kind) =
         known.map_or((metric, None), |one| (one.prometheus.as_str(), Some(one.kind)));
@@ -67,6 +68,7 @@ pub fn bill_plan(period: &Period) -> Vec<Planned> {
     let whole = format!("{}ms", period.end_ms() - period.start_ms);
     let mut queries = gpu_queries(&step, &whole);
     queries.extend(hold_queries(&step));
+    queries.extend(part_queries(&step, &whole));
     // Nodes that somebody hands out: there a GPU that nobody is named for is held by nobody.
     let (capacity, slurm) = (name("gpu.node.capacity", ""), name("slurm.node", ""));
     queries.push(at_end(
@@ -84,6 +86,7 @@ pub fn bill_plan(period: &Period) -> Vec<Planned> {
         ),
     ));
     queries.extend(replica_queries(&step, &whole));
+    queries.extend(tenant_queries(&whole));
     queries
 }
 
@@ -91,7 +94,7 @@ fn range(key: &str, text: String) -> Planned {
     Planned { key: format!("bill/{key}"), text, range: true }
 }
 
-fn at_end(key: &str, text: String) -> Planned {
+pub(super) fn at_end(key: &str, text: String) -> Planned {
     Planned { key: format!("bill/{key}"), text, range: false }
 }
 
@@ -128,14 +131,15 @@ fn hold_queries(step: &str) -> Vec<Planned> {
     let utilization = name("hw.gpu.utilization", "");
     let memory = name("hw.gpu.memory.usage", "");
     let named = |metric: &str| {
-        format!("count by ({GPU}, namespace, pod) (count_over_time({metric}{{pod!=\"\"}}[{step}]))")
+        let labels = format!("{GPU}, namespace, pod, mig_instance, mig_profile");
+        format!("count by ({labels}) (count_over_time({metric}{{pod!=\"\"}}[{step}]))")
     };
     vec![
         range(
             "allocation",
             format!(
-                "count by ({GPU}, namespace, pod, slurm_job_id, method) \
-                 (last_over_time({allocation}[{step}]))"
+                "count by ({GPU}, namespace, pod, slurm_job_id, method, sharing, resource, device, \
+                 mig_uuid) (last_over_time({allocation}[{step}]))"
             ),
         ),
         range(
@@ -146,6 +150,38 @@ fn hold_queries(step: &str) -> Vec<Planned> {
             ),
         ),
         range("holder", format!("{} or {}", named(&memory), named(&utilization))),
+    ]
+}
+
+/// Which parts of GPUs holders have, and how busy each part was.
+fn part_queries(step: &str, whole: &str) -> Vec<Planned> {
+    let last = |metric: &str| format!("last_over_time({}[{whole}])", name(metric, ""));
+    let mean = |metric: &str| format!("avg_over_time({}{{pod!=\"\"}}[{step}])", name(metric, ""));
+    let by_pod = format!("{GPU}, namespace, pod");
+    let instances = |metric: &str| {
+        let of_slices = format!("{}{{mig_instance!=\"\"}}", name(metric, ""));
+        let labels = format!("{GPU}, namespace, pod, mig_uuid, mig_instance, mig_profile");
+        format!("max by ({labels}) (avg_over_time({of_slices}[{step}]))")
+    };
+    vec![
+        at_end("memory_limit", format!("max by ({GPU}) ({})", last("hw.gpu.memory.limit"))),
+        at_end("capacity", format!("max by (node, resource) ({})", last("gpu.node.capacity"))),
+        at_end(
+            "slices",
+            format!(
+                "count by ({GPU}, mig_uuid, mig_instance, mig_profile) ({})",
+                last("gpu.mig.memory.usage")
+            ),
+        ),
+        at_end("cores", format!("sum by ({by_pod}) ({})", last("gpu.vgpu.core.allocated"))),
+        at_end("given", format!("sum by ({by_pod}) ({})", last("gpu.vgpu.memory.allocated"))),
+        // Processes of one pod together; of a process that ended within the step it is too much.
+        range("used_vgpu", format!("sum by ({by_pod}) ({})", mean("gpu.vgpu.utilization"))),
+        range("used_process", format!("sum by ({by_pod}) ({})", mean("gpu.process.utilization"))),
+        range(
+            "used_slice",
+            format!("{} or {}", instances("gpu.mig.engine.active"), instances("gpu.engine.active")),
+        ),
     ]
 }
 

@@ -34,30 +34,36 @@ pub fn bill(period: &Period, answers: &Found, ttft_objective_s: Option<f64>) -> 
     BillWorld {
         gpus: reader.gpus(),
         replicas: reader.replicas(ttft_objective_s),
+        tenants: reader.tenants(),
         notes: notes.collect(),
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     window: Window,
     step_s: f64,
     answers: &'a Found,
 }
 
 /// A label that says something.
-fn text(row: &Row<'_>, name: &str) -> Option<String> {
+pub(super) fn text(row: &Row<'_>, name: &str) -> Option<String> {
     row.labels.get(name).filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
+/// The newest value.
+pub(super) fn last(row: &Row<'_>) -> Option<f64> {
+    row.points.last().map(|(_, value)| *value).filter(|value| value.is_finite())
+}
+
 impl<'a> Reader<'a> {
-    fn rows(&self, key: &str) -> Vec<Row<'a>> {
+    pub(super) fn rows(&self, key: &str) -> Vec<Row<'a>> {
         match self.answers.get(&format!("bill/{key}")) {
             Some(Ok(answer)) => answer_rows(answer),
             Some(Err(_)) | None => Vec::new(),
         }
     }
 
-    fn track(&self, row: &Row<'_>) -> Vec<Option<f64>> {
+    pub(super) fn track(&self, row: &Row<'_>) -> Vec<Option<f64>> {
         on_grid(self.window, &row.points)
     }
 
@@ -104,14 +110,17 @@ impl<'a> Reader<'a> {
         let places = self.places();
         let named = self.named();
         let (heard, managed) = (self.heard_of_holders(), self.managed());
-        let teams = self.teams();
+        let (teams, devices) = (self.teams(), self.devices(&gpus));
+        let mut used = self.used(&devices, &gpus);
         for gpu in gpus.values_mut() {
             gpu.utilization = utilization.get(&gpu.id).cloned().unwrap_or_default();
             gpu.energy_j = self.energy(energy.get(&gpu.id), power.get(&gpu.id));
             if let Some((region, kind)) = gpu.node.as_ref().and_then(|node| places.get(node)) {
                 (gpu.region, gpu.instance_type) = (region.clone(), kind.clone());
             }
-            gpu.holds = named.get(&gpu.id).map(Named::holds).unwrap_or_default();
+            let device = devices.of(gpu);
+            gpu.holds = named.get(&gpu.id).map(|named| named.holds(device)).unwrap_or_default();
+            gpu.used = used.remove(&gpu.id).unwrap_or_default();
             for hold in gpu.holds.iter_mut().filter(|hold| hold.team.is_none()) {
                 hold.team = teams.get(&(hold.namespace.clone(), hold.pod.clone())).cloned();
             }
@@ -163,12 +172,19 @@ impl<'a> Reader<'a> {
 
     /// Who is named for each GPU.
     fn named(&self) -> BTreeMap<String, Named> {
+        let slices = self.slices();
         let mut named: BTreeMap<String, Named> = BTreeMap::new();
         for (key, method) in HOLDERS {
             for row in self.rows(key) {
-                let Some(id) = identity(EntityKind::Gpu, row.labels) else { continue };
+                let Some((id, profile)) = slices.of(&row) else { continue };
                 let method = text(&row, "method").unwrap_or_else(|| method.to_owned());
-                named.entry(id.key.to_string()).or_default().add(&row, &method, self.window);
+                let named = named.entry(id).or_default();
+                named.add(&row, key, &method, profile.as_deref(), self.window);
+            }
+        }
+        for ((id, pod), (cores, memory)) in self.given() {
+            if let Some(named) = named.get_mut(&id) {
+                named.give(&pod, cores, memory);
             }
         }
         named.retain(|_, named| !named.is_empty());
@@ -257,9 +273,8 @@ impl<'a> Reader<'a> {
         let mut found: BTreeMap<String, (f64, f64)> = BTreeMap::new();
         for row in self.rows("ttft") {
             let edge = row.labels.get("le").and_then(parse_number);
-            let value =
-                row.points.last().map(|(_, value)| *value).filter(|value| value.is_finite());
-            let (Some(instance), Some(edge), Some(value)) = (text(&row, "instance"), edge, value)
+            let (Some(instance), Some(edge), Some(value)) =
+                (text(&row, "instance"), edge, last(&row))
             else {
                 continue;
             };

@@ -9,7 +9,7 @@ use strata_query::canonical::CanonicalSource;
 use strata_query::promql::{EvalOptions, Query, evaluate};
 use strata_query::promqltest::MemorySource;
 
-use super::{BillWorld, Hold, Period, bill, bill_plan};
+use super::{BillWorld, Hold, Part, Period, bill, bill_plan};
 
 const PERIOD: Period = Period { start_ms: 0, step_ms: 60_000, steps: 5 };
 
@@ -76,6 +76,7 @@ fn a_gpu_is_held_while_its_series_name_a_pod() {
         pod: "web-1".to_owned(),
         team: None,
         method: "exporter".to_owned(),
+        part: Part::default(),
     };
     assert_eq!(gpu.holds, [hold]);
     assert!(gpu.names_holders);
@@ -170,4 +171,116 @@ fn two_series_of_one_gpu_are_one_track() {
     let world = world(source);
     assert_eq!(world.gpus.len(), 1);
     assert!(world.gpus[0].utilization.iter().all(Option::is_some), "{:?}", world.gpus[0]);
+}
+
+/// A sample each 15 s of a series with the labels of a GPU.
+fn on(
+    source: &mut MemorySource,
+    name: &'static str,
+    more: &[(&'static str, &'static str)],
+    value: f64,
+) {
+    let gpu = [("__name__", name), ("gpu_uuid", "GPU-1"), ("gpu", "0"), ("node", "n")];
+    let own = gpu.into_iter().filter(|(name, _)| more.iter().all(|(known, _)| known != name));
+    let labels: Vec<_> = own.chain(more.iter().copied()).collect();
+    push(source, &labels, |_| Some(value));
+}
+
+#[test]
+fn slices_belong_to_their_gpu_and_have_their_part_of_it() {
+    let mut source = MemorySource::new();
+    let model = [("gpu_model", "NVIDIA H100 80GB HBM3")];
+    on(&mut source, "hw_gpu_memory_usage_bytes", &model, 1e9);
+    on(&mut source, "hw_gpu_memory_limit_bytes", &model, 81_559.0 * 1024.0 * 1024.0);
+    let instances = [("MIG-a", "1", "1g.10gb", "a", 0.5), ("MIG-b", "2", "3g.40gb", "b", 1.0)];
+    for (uuid, instance, profile, pod, active) in instances {
+        let slice = [("mig_uuid", uuid), ("mig_instance", instance), ("mig_profile", profile)];
+        on(&mut source, "gpu_mig_memory_usage_bytes", &slice, 1e9);
+        on(&mut source, "gpu_mig_engine_active_ratio", &slice, active);
+        // The kubelet knows the instance, not the GPU it is on.
+        let edge = [
+            ("gpu_uuid", uuid),
+            ("gpu", ""),
+            ("mig_uuid", uuid),
+            ("namespace", "n"),
+            ("pod", pod),
+            ("sharing", "mig"),
+            ("device", uuid),
+        ];
+        on(&mut source, "gpu_allocation_info", &edge, 1.0);
+    }
+    let world = world(source);
+    let [gpu] = world.gpus.as_slice() else { panic!("{:?}", world.gpus) };
+    let parts: Vec<_> = gpu.holds.iter().map(|hold| (&*hold.pod, hold.part)).collect();
+    let mig = |cores: f64, memory| Part { how: "mig", cores: Some(cores), memory: Some(memory) };
+    assert_eq!(parts, [("a", mig(1.0 / 7.0, 1.0 / 8.0)), ("b", mig(3.0 / 7.0, 4.0 / 8.0))]);
+    let used = |pod: &str| gpu.used[&("n".to_owned(), pod.to_owned())][2].unwrap();
+    assert!((used("a") - 0.5 / 7.0).abs() < 1e-12 && (used("b") - 3.0 / 7.0).abs() < 1e-12);
+}
+
+#[test]
+fn replicas_and_fractions_are_parts() {
+    let mut source = MemorySource::new();
+    on(&mut source, "hw_gpu_memory_usage_bytes", &[], 1e9);
+    on(&mut source, "hw_gpu_memory_limit_bytes", &[], 8e10);
+    push(
+        &mut source,
+        &[("__name__", "gpu_node_capacity"), ("node", "n"), ("resource", "nvidia_com_gpu")],
+        |_| Some(4.0),
+    );
+    for (pod, device) in [("a", "GPU-1::0"), ("a", "GPU-1::1"), ("b", "GPU-1::2")] {
+        let edge = [("namespace", "n"), ("pod", pod), ("device", device), ("sharing", "replica")];
+        on(&mut source, "gpu_allocation_info", &edge, 1.0);
+    }
+    let edge = [("namespace", "n"), ("pod", "c"), ("sharing", "hami")];
+    on(&mut source, "gpu_allocation_info", &edge, 1.0);
+    let pod = [("namespace", "n"), ("pod", "c")];
+    on(&mut source, "gpu_vgpu_memory_allocated_bytes", &pod, 2e10);
+    on(&mut source, "gpu_vgpu_core_allocated_ratio", &pod, 0.1);
+    on(
+        &mut source,
+        "gpu_process_utilization_ratio",
+        &[("pid", "1"), ("pod", "a"), ("namespace", "n")],
+        0.2,
+    );
+    on(
+        &mut source,
+        "gpu_process_utilization_ratio",
+        &[("pid", "2"), ("pod", "a"), ("namespace", "n")],
+        0.3,
+    );
+    let world = world(source);
+    let gpu = &world.gpus[0];
+    let parts: Vec<_> = gpu.holds.iter().map(|hold| (hold.part.how, hold.part.cores)).collect();
+    assert_eq!(parts, [("replica", Some(0.5)), ("replica", Some(0.25)), ("fraction", Some(0.1))]);
+    assert_eq!(gpu.holds[2].part.memory, Some(0.25));
+    let used = gpu.used[&("n".to_owned(), "a".to_owned())][2].unwrap();
+    assert!((used - 0.5).abs() < 1e-12);
+}
+
+#[test]
+fn tenants_are_counted_by_the_gateway_else_by_their_clients() {
+    let client = |kind: &'static str| {
+        [
+            ("__name__", "gen_ai_client_token_usage_sum"),
+            ("gen_ai_request_model", "m"),
+            ("gen_ai_token_type", kind),
+            ("tenant", "acme"),
+        ]
+    };
+    let clients = || {
+        let mut source = MemorySource::new();
+        push(&mut source, &client("input"), |at| Some(at as f64 / 100.0));
+        push(&mut source, &client("output"), |at| Some(at as f64 / 200.0));
+        source
+    };
+    let [one] = world(clients()).tenants.try_into().unwrap();
+    assert_eq!((&*one.tenant, &*one.model, one.cached), ("acme", "m", None));
+    assert!((one.prompt.unwrap() - 3000.0).abs() < 1.0, "{one:?}");
+    assert!((one.generated.unwrap() - 1500.0).abs() < 1.0, "{one:?}");
+    let mut source = clients();
+    let gateway = [("__name__", "gateway_output_tokens_total"), ("tenant", "t"), ("model", "m")];
+    push(&mut source, &gateway, |at| Some(at as f64 / 1000.0));
+    let [one] = world(source).tenants.try_into().unwrap();
+    assert_eq!((&*one.tenant, one.prompt), ("t", None), "the same tokens are not counted twice");
 }

@@ -24,7 +24,7 @@ use strata_store::{MetricStore, RecordStore};
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::config::{RECORDS_DIR, Settings, TokenSource};
-use crate::ledger::{LedgerCollector, LedgerReports, LedgerService};
+use crate::ledger::{LedgerCollector, LedgerReports, LedgerService, STATEMENTS_DIR};
 use crate::out::Out;
 use crate::own::OwnMetrics;
 use crate::pages::{Names, PageParts, PageService};
@@ -304,7 +304,9 @@ impl House {
             return Ok(None);
         }
         let (engine, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
-        let service = Arc::new(LedgerService::new(engine, settings.cost.clone(), clock)?);
+        let service = LedgerService::new(engine, settings.cost.clone(), clock)?;
+        let statements = settings.store.dir.join(STATEMENTS_DIR);
+        let service = Arc::new(service.with_statements(statements));
         let mut collector = LedgerCollector::new(Arc::clone(&service));
         if self.simulated.is_none() {
             self.scheduler.add(Box::new(collector));

@@ -1,5 +1,6 @@
 //! `[cost]`: what GPUs cost and what a useful token is.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,17 @@ pub(crate) struct CostOptions {
     pub(crate) pue: Option<f64>,
     /// Grams of CO2 for a kilowatt-hour of the grid.
     pub(crate) grams_per_kwh: Option<f64>,
+    /// Money for a kilowatt-hour at the meter, for advice about power.
+    pub(crate) per_kwh: Option<f64>,
+    /// A price map of API providers in the format of `LiteLLM`, to compare own GPUs with.
+    pub(crate) api_prices: Option<PathBuf>,
+    /// Own models and the model of the price map that each is compared with.
+    pub(crate) compare: BTreeMap<String, String>,
+    /// Generated tokens per second that one GPU of a model carries within its objective, from a load
+    /// test: without it nobody can say how many replicas are too many.
+    pub(crate) capacity: BTreeMap<String, f64>,
+    /// A file of what tokens are sold for, `[[sell]]` rows in TOML. Without it statements are at cost.
+    pub(crate) tariff: Option<PathBuf>,
     /// What may be spent.
     pub(crate) budget: Vec<BudgetOptions>,
 }
@@ -99,6 +111,11 @@ impl Default for CostOptions {
             node_over_gpus: None,
             pue: None,
             grams_per_kwh: None,
+            per_kwh: None,
+            api_prices: None,
+            compare: BTreeMap::new(),
+            capacity: BTreeMap::new(),
+            tariff: None,
             budget: Vec::new(),
         }
     }
@@ -113,6 +130,11 @@ pub(crate) struct CostSettings {
     pub(crate) ledger: ledger::Options,
     pub(crate) ttft_objective: Duration,
     pub(crate) energy: Energy,
+    pub(crate) per_kwh: Option<f64>,
+    pub(crate) api_prices: Option<PathBuf>,
+    pub(crate) compare: BTreeMap<String, String>,
+    pub(crate) capacity: BTreeMap<String, f64>,
+    pub(crate) tariff: Option<PathBuf>,
     pub(crate) budgets: Vec<BudgetSettings>,
 }
 
@@ -168,6 +190,47 @@ impl CostOptions {
         if self.grams_per_kwh.is_some_and(|grams| !(0.0..=5000.0).contains(&grams)) {
             problems.push(Problem::new("grams_per_kwh", "must be from 0 to 5000"));
         }
+        problems.extend(self.problems_of_budgets());
+        problems.extend(self.problems_of_comparisons());
+        let Some(level) = level.filter(|_| problems.is_empty()) else { return Err(problems) };
+        Ok(CostSettings {
+            enabled: self.enabled,
+            prices: self.prices.clone(),
+            terms: Terms { provider: self.provider.clone(), region: self.region.clone(), term },
+            ledger: ledger::Options { currency: self.currency.clone(), level },
+            ttft_objective,
+            energy: Energy {
+                node_over_gpus: self.node_over_gpus,
+                pue: self.pue,
+                grams_per_kwh: self.grams_per_kwh,
+            },
+            per_kwh: self.per_kwh,
+            api_prices: self.api_prices.clone(),
+            compare: self.compare.clone(),
+            capacity: self.capacity.clone(),
+            tariff: self.tariff.clone(),
+            budgets: self.budget.clone(),
+        })
+    }
+
+    fn problems_of_comparisons(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.per_kwh.is_some_and(|price| !(0.0..=100.0).contains(&price)) {
+            problems.push(Problem::new("per_kwh", "must be from 0 to 100"));
+        }
+        if self.api_prices.is_none() && !self.compare.is_empty() {
+            problems.push(Problem::new("compare", "needs api_prices, the map of their prices"));
+        }
+        for (model, tokens) in &self.capacity {
+            if !(tokens.is_finite() && *tokens > 0.0) {
+                problems.push(Problem::new(format!("capacity.{model}"), "must be above 0"));
+            }
+        }
+        problems
+    }
+
+    fn problems_of_budgets(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
         for (at, budget) in self.budget.iter().enumerate() {
             let mut wrong = |field: &str, message: &str| {
                 problems.push(Problem::new(format!("budget[{at}].{field}"), message));
@@ -182,19 +245,6 @@ impl CostOptions {
                 wrong("amount", "must be above 0");
             }
         }
-        let Some(level) = level.filter(|_| problems.is_empty()) else { return Err(problems) };
-        Ok(CostSettings {
-            enabled: self.enabled,
-            prices: self.prices.clone(),
-            terms: Terms { provider: self.provider.clone(), region: self.region.clone(), term },
-            ledger: ledger::Options { currency: self.currency.clone(), level },
-            ttft_objective,
-            energy: Energy {
-                node_over_gpus: self.node_over_gpus,
-                pue: self.pue,
-                grams_per_kwh: self.grams_per_kwh,
-            },
-            budgets: self.budget.clone(),
-        })
+        problems
     }
 }

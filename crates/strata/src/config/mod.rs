@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 
+#[cfg(test)]
+pub(crate) use cost::{BudgetOptions, CostOptions};
 pub(crate) use cost::{BudgetPeriod, BudgetSettings, CostSettings};
 pub(crate) use document::Located;
 pub(crate) use options::{Options, RECORDS_DIR, Settings, TokenSource};

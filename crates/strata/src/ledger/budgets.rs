@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use strata_cost::budget::{Budget, Spending, Standing};
+use strata_model::catalog::Catalog;
 use strata_query::engine::Value;
 use strata_query::{QueryValue, RangeQuery};
 use strata_view::rooms::BudgetLine;
@@ -37,9 +38,10 @@ impl LedgerService {
         // The last step is the hour that goes on: the money of it so far is a part of an hour.
         let hours = usize::try_from((now_ms - start_ms) / HOUR_MS).ok()?;
         let whole_ms = start_ms + HOUR_MS * i64::try_from(hours).ok()?;
-        let mut steps = vec![f64::NAN; hours];
-        let text = spent(settings, "1h");
-        let query = RangeQuery {
+        if hours == 0 {
+            return None;
+        }
+        let range = |text| RangeQuery {
             text,
             start_ms: start_ms + HOUR_MS,
             end_ms: whole_ms,
@@ -47,29 +49,51 @@ impl LedgerService {
             timeout: DEADLINE,
             lookback_ms: None,
         };
-        if hours > 0
-            && let Ok(answer) = self.engine.range(query).await
-            && let QueryValue::Matrix(series) = answer.value
-        {
-            for (at_ms, value) in series.iter().flat_map(|one| &one.points) {
-                let place = usize::try_from((at_ms - start_ms) / HOUR_MS - 1).ok();
-                if let (Some(step), Value::Float(value)) =
-                    (place.and_then(|place| steps.get_mut(place)), value)
-                {
-                    *step = *value;
-                }
-            }
-        }
+        let [money, unpriced] = SERIES.map(|series| grown(settings, series, "1h"));
+        let mut steps = self.by_hour(range(money), hours).await?;
+        let unpriced = self.by_hour(range(unpriced), hours).await?;
         // Hours before the first that was counted were not the ledger's to count.
-        let first = steps.iter().position(|money| money.is_finite())?;
+        let counted = steps.iter().zip(&unpriced);
+        let first =
+            counted.clone().position(|(money, unpriced)| money.is_finite() || *unpriced > 0.0)?;
+        // Of an hour in which somebody's GPUs had no price, what is known is not all.
+        let unknown: Vec<bool> = counted.map(|(_, unpriced)| *unpriced > 0.0).collect();
+        for (money, _) in steps.iter_mut().zip(unknown).filter(|(_, unknown)| *unknown) {
+            *money = f64::NAN;
+        }
+        if steps.iter().all(|money| !money.is_finite()) {
+            return None;
+        }
         let known = steps.get(first..)?;
         let start_ms = start_ms + HOUR_MS * i64::try_from(first).ok()?;
         budget.standing(Spending { start_ms, step_ms: HOUR_MS, steps: known })
     }
+
+    /// One value for each of `hours` hours, NaN where there is none; None where nobody answered.
+    async fn by_hour(&self, query: RangeQuery, hours: usize) -> Option<Vec<f64>> {
+        let first_ms = query.start_ms;
+        let mut steps = vec![f64::NAN; hours];
+        let QueryValue::Matrix(series) = self.engine.range(query).await.ok()?.value else {
+            return None;
+        };
+        for (at_ms, value) in series.iter().flat_map(|one| &one.points) {
+            let place = usize::try_from((at_ms - first_ms) / HOUR_MS).ok();
+            if let (Some(step), Value::Float(value)) =
+                (place.and_then(|place| steps.get_mut(place)), value)
+            {
+                *step = *value;
+            }
+        }
+        Some(steps)
+    }
 }
 
-/// The query for the money of a budget within a time.
-fn spent(settings: &BudgetSettings, within: &str) -> String {
+/// What is spent, and the time whose money is in no amount.
+const SERIES: [&str; 2] = ["cost.amount", "cost.unpriced_time"];
+
+/// The query for what a counter of a budget's holders grew by within a time.
+fn grown(settings: &BudgetSettings, metric: &str, within: &str) -> String {
+    let series = Catalog::builtin().metric(metric).map_or(metric, |metric| &metric.prometheus);
     let quoted = |name: &str, value: &Option<String>| {
         let value = value.as_ref()?;
         let value = value.replace('\\', "\\\\").replace('"', "\\\"");
@@ -77,7 +101,7 @@ fn spent(settings: &BudgetSettings, within: &str) -> String {
     };
     let matchers = [quoted("namespace", &settings.namespace), quoted("model", &settings.model)];
     let matchers: Vec<String> = matchers.into_iter().flatten().collect();
-    format!("sum(increase(cost_amount_total{{{}}}[{within}]))", matchers.join(","))
+    format!("sum(increase({series}{{{}}}[{within}]))", matchers.join(","))
 }
 
 /// The period of a budget that a moment lies in, in UTC.
@@ -126,8 +150,39 @@ mod tests {
             model: None,
         };
         assert_eq!(
-            spent(&settings, "1h"),
+            grown(&settings, "cost.amount", "1h"),
             r#"sum(increase(cost_amount_total{namespace="a\"b"}[1h]))"#
         );
+    }
+
+    #[tokio::test]
+    async fn hours_without_a_price_are_unknown_and_not_free() {
+        use strata_query::promqltest::MemorySource;
+
+        use crate::config::{BudgetOptions, CostOptions};
+        use crate::ledger::tests::{DAY, HOUR, push, service};
+
+        let mut source = MemorySource::new();
+        // One of money a minute; in the second hour some GPUs have no price.
+        let money = [("__name__", "cost_amount_total"), ("namespace", "a")];
+        push(&mut source, &money, 4, |at| at as f64 / 60_000.0);
+        let unpriced = [("__name__", "cost_unpriced_time_seconds_total"), ("namespace", "a")];
+        push(&mut source, &unpriced, 4, |at| (at.clamp(HOUR, 2 * HOUR) - HOUR) as f64 / 1000.0);
+        let budget = |name: &str, namespace: &str| BudgetOptions {
+            name: name.to_owned(),
+            amount: 1440.0,
+            period: BudgetPeriod::Day,
+            namespace: Some(namespace.to_owned()),
+            model: None,
+        };
+        let options = CostOptions {
+            budget: vec![budget("a", "a"), budget("nobody", "b")],
+            ..CostOptions::default()
+        };
+        let lines = service(source, &options, DAY + 4 * HOUR).budgets().await;
+        let standing = lines[0].standing.as_ref().unwrap();
+        assert!((standing.unknown - 0.25).abs() < 1e-9, "{standing:?}");
+        assert!((standing.spent - 180.0).abs() < 1.0, "{standing:?}");
+        assert_eq!(lines[1].standing, None);
     }
 }

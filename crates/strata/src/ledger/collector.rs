@@ -1,7 +1,6 @@
 //! The ledger's own series: every minute what the last minute cost, and what an hour says of the
 //! price of a token.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use strata_model::{
 };
 use strata_world::bill::Period;
 
+use super::totals::Totals;
 use super::{Account, LedgerService, STEP_MS};
 
 /// Unit costs are of the last hour: a split between token classes needs some dozen steps.
@@ -29,9 +29,9 @@ const BEHIND_MAX: i64 = 10;
 pub(crate) struct LedgerCollector {
     service: Arc<LedgerService>,
     source: Arc<str>,
-    /// The end of the last minute that was counted.
+    /// The end of the last minute that was counted, or that there was nothing to count before.
     counted_ms: Option<i64>,
-    totals: BTreeMap<Labels, f64>,
+    totals: Totals,
     /// Minutes before the first round that it tells too.
     past: i64,
 }
@@ -40,7 +40,7 @@ impl LedgerCollector {
     /// A collector over the service's engine.
     pub(crate) fn new(service: Arc<LedgerService>) -> Self {
         let source = Arc::from("strata/ledger");
-        Self { service, source, counted_ms: None, totals: BTreeMap::new(), past: 0 }
+        Self { service, source, counted_ms: None, totals: Totals::default(), past: 0 }
     }
 
     /// Begin with the last `minutes` minutes: a simulated cluster has a past.
@@ -73,6 +73,11 @@ impl LedgerCollector {
                 batch.push(&labels, at_ms, point.value);
             }
         }
+        for point in self.service.desired().await {
+            if let Some(labels) = labels(&point) {
+                batch.push(&labels, at_ms, point.value);
+            }
+        }
         let faults = hour.notes.iter().take(3);
         let faults = faults.map(|note| Fault::new(FaultCode::Malformed, note.clone())).collect();
         Ok(Harvest { batch, faults })
@@ -92,23 +97,30 @@ impl LedgerCollector {
                 batch.push(&labels, at_ms, point.value);
             }
         }
-        let behind = self.counted_ms.map_or(1, |counted| (end_ms - counted) / STEP_MS);
-        if behind > 0 {
-            let steps = usize::try_from(behind.min(BEHIND_MAX)).unwrap_or(1);
-            let minutes = self.service.account(before(end_ms, steps)).await;
-            for point in self.points(&minutes.ledger) {
-                if is_counter(point.metric)
-                    && let Some(labels) = labels(&point)
-                {
-                    *self.totals.entry(labels).or_default() += point.value;
-                }
-            }
-            self.counted_ms = Some(end_ms);
-        }
-        for (labels, total) in &self.totals {
-            batch.push(labels, at_ms, *total);
-        }
+        self.count(end_ms, at_ms, batch).await;
+        self.totals.tell(at_ms, batch);
         hour
+    }
+
+    /// Add the minutes up to `end_ms` to the counters. A minute of which a question failed is asked
+    /// again with the next one, as long as it can be caught up with.
+    async fn count(&mut self, end_ms: i64, at_ms: i64, batch: &mut Batch) {
+        let counted_ms = *self.counted_ms.get_or_insert(end_ms - STEP_MS);
+        let behind = (end_ms - counted_ms) / STEP_MS;
+        if behind <= 0 {
+            return;
+        }
+        let steps = usize::try_from(behind.min(BEHIND_MAX)).unwrap_or(1);
+        let minutes = self.service.account(before(end_ms, steps)).await;
+        let is_whole = minutes.notes.is_empty() && !minutes.ledger.gpus.is_empty();
+        if !is_whole && behind < BEHIND_MAX {
+            return;
+        }
+        let points = self.points(&minutes.ledger).into_iter();
+        let counters = points.filter(|point| is_counter(point.metric));
+        let increases = counters.filter_map(|point| Some((labels(&point)?, point.value)));
+        self.totals.add(increases, at_ms, batch);
+        self.counted_ms = Some(end_ms);
     }
 
     /// Everything that a ledger says.

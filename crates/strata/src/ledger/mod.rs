@@ -1,11 +1,21 @@
 //! The ledger in the running program: asked for a period, it asks the engine, prices what it is
 //! told, and answers.
 
+mod asked;
 mod budgets;
 mod collector;
+mod market;
+mod replicas;
 mod report;
+mod shelf;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod totals;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -13,6 +23,9 @@ use strata_cost::change::explain;
 use strata_cost::facts::Facts;
 use strata_cost::ledger::Ledger;
 use strata_cost::price::PriceBook;
+use strata_cost::provider::PriceMap;
+use strata_cost::tariff::Tariff;
+use strata_cost::unit::models;
 use strata_model::Clock;
 use strata_query::{KeptEngine, MetricsEngine};
 use strata_view::rooms::Books;
@@ -34,6 +47,10 @@ const STEP_SLACK: u64 = 3;
 pub(super) const STEP_MS: i64 = 60_000;
 /// A file of prices is a few kB.
 const PRICES_BYTES_MAX: u64 = 4 << 20;
+/// A price map of all providers is under 2 MB.
+const MAP_BYTES_MAX: u64 = 32 << 20;
+/// Closed statements, in the data directory.
+pub(crate) const STATEMENTS_DIR: &str = "statements";
 
 /// Makes ledgers over an engine.
 pub(crate) struct LedgerService {
@@ -41,12 +58,22 @@ pub(crate) struct LedgerService {
     book: PriceBook,
     pub(super) settings: CostSettings,
     clock: Arc<dyn Clock>,
+    /// Prices of API providers.
+    map: Option<PriceMap>,
+    /// What tokens are sold for.
+    tariff: Option<Tariff>,
+    /// Closed statements; `None` where nothing is stored.
+    shelf: Option<shelf::Shelf>,
+    /// One statement is closed at a time.
+    closing: Mutex<()>,
 }
 
 /// A ledger and what must be said of how it came about.
 pub(crate) struct Account {
     pub(crate) ledger: Ledger,
     pub(crate) notes: Vec<String>,
+    /// Generated tokens per second of each model in its busiest step.
+    pub(crate) peaks: BTreeMap<String, f64>,
 }
 
 impl LedgerService {
@@ -58,20 +85,23 @@ impl LedgerService {
     ) -> Result<Self> {
         let mut book = PriceBook::embedded();
         if let Some(path) = &settings.prices {
-            let shown = path.display();
-            let size = std::fs::metadata(path).with_context(|| format!("cannot read {shown}"))?;
-            if size.len() > PRICES_BYTES_MAX {
-                anyhow::bail!("{shown} is larger than {PRICES_BYTES_MAX} bytes");
-            }
-            let text =
-                std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+            let (shown, text) = (path.display(), read(path, PRICES_BYTES_MAX)?);
             book.add_toml(&text).map_err(|error| {
                 let problems: Vec<_> = error.problems.iter().map(ToString::to_string).collect();
                 anyhow::anyhow!("{shown}: {}", problems.join("; "))
             })?;
         }
         let engine = Arc::new(KeptEngine::new(engine, Arc::clone(&clock)));
-        Ok(Self { engine, book, settings, clock })
+        let map = settings.api_prices.as_deref().map(map).transpose()?;
+        let tariff = settings.tariff.as_deref().map(tariff).transpose()?;
+        let (shelf, closing) = (None, Mutex::new(()));
+        Ok(Self { engine, book, settings, clock, map, tariff, shelf, closing })
+    }
+
+    /// Keep closed statements in a directory.
+    pub(crate) fn with_statements(mut self, dir: PathBuf) -> Self {
+        self.shelf = Some(shelf::Shelf::new(dir));
+        self
     }
 
     pub(super) fn now_ms(&self) -> i64 {
@@ -104,6 +134,7 @@ impl LedgerService {
     pub(crate) async fn account(&self, period: Period) -> Account {
         let (period, world) = self.world(&period).await.from_first_sight(period);
         let facts = Facts::from_bill(&period, &world, &self.settings.terms);
+        let peaks = peaks(&facts);
         let (book, options) = (self.book.clone(), self.settings.ledger.clone());
         let built =
             tokio::task::spawn_blocking(move || Ledger::build(&facts, &book, &options)).await;
@@ -113,7 +144,7 @@ impl LedgerService {
             Ledger::build(&Facts::default(), &self.book, &self.settings.ledger)
         });
         notes.extend(ledger.problems.iter().map(ToString::to_string));
-        Account { ledger, notes }
+        Account { ledger, notes, peaks }
     }
 
     /// The ledger of a window and why it differs from the one before.
@@ -127,9 +158,16 @@ impl LedgerService {
             explain(&before.ledger, &now.ledger).map_err(|error| error.to_string())
         };
         let budgets = self.budgets().await;
-        let Account { ledger, notes } = now;
+        let units = models(&now.ledger, &self.settings.energy);
+        let comparisons = self.comparisons(&now.ledger, &units, None);
+        let advice = self.advised(&now, &units);
+        let statements = self.newest_statements();
+        let Account { ledger, notes, .. } = now;
         Books {
             ledger,
+            advice,
+            comparisons,
+            statements,
             energy: self.settings.energy,
             change,
             budgets,
@@ -146,8 +184,52 @@ impl LedgerService {
     }
 }
 
+/// A file of the operator's, of a bounded length.
+fn read(path: &Path, most: u64) -> Result<String> {
+    let shown = path.display();
+    let size = std::fs::metadata(path).with_context(|| format!("cannot read {shown}"))?;
+    if size.len() > most {
+        anyhow::bail!("{shown} is larger than {most} bytes");
+    }
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))
+}
+
+fn map(path: &Path) -> Result<PriceMap> {
+    let text = read(path, MAP_BYTES_MAX)?;
+    // The file does not say of when it is.
+    let changed = std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    let changed = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let date_ms = changed.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0);
+    PriceMap::read(&text, date_ms).with_context(|| format!("cannot use {}", path.display()))
+}
+
+fn tariff(path: &Path) -> Result<Tariff> {
+    Tariff::read(&read(path, PRICES_BYTES_MAX)?).map_err(|problems| {
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}: {}", path.display(), problems.join("; "))
+    })
+}
+
+/// Generated tokens per second of each model in its busiest step.
+fn peaks(facts: &Facts) -> BTreeMap<String, f64> {
+    let mut found: BTreeMap<String, f64> = BTreeMap::new();
+    for step in 0..facts.steps {
+        let mut now: BTreeMap<&str, f64> = BTreeMap::new();
+        for one in &facts.replicas {
+            if let Some(tokens) = one.generated.get(step) {
+                *now.entry(&one.model).or_default() += tokens / facts.step_s();
+            }
+        }
+        for (model, rate) in now {
+            let peak = found.entry(model.to_owned()).or_default();
+            *peak = peak.max(rate);
+        }
+    }
+    found
+}
+
 #[cfg(test)]
-mod tests {
+mod period_tests {
     use proptest::prelude::*;
 
     use super::*;

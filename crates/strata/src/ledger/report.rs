@@ -1,5 +1,6 @@
 //! Documents of the ledger: for `strata cost`, for scripts, for what reads OpenCost.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -8,29 +9,14 @@ use strata_cost::focus::{FocusOptions, export, to_csv, validate};
 use strata_cost::ledger::{Dimension, Ledger, Line, State};
 use strata_cost::opencost::{CostBasis, allocation, inference_total};
 use strata_cost::time::{day, rfc3339};
-use strata_cost::unit::{Units, fleet, models, waste};
+use strata_cost::unit::{Units, by_tenant, fleet, models, waste};
 use strata_cost::useful::Level;
 use strata_model::sink::BoxFuture;
-use strata_model::text::parse_duration;
 use strata_serve::{Report, ReportParams, ReportSource};
 use strata_view::{PageError, PageErrorCode};
-use strata_world::bill::Period;
 
+use super::asked::{Asked, bad};
 use super::{Account, LedgerService};
-
-/// What can be grouped by, with the words for it.
-const DIMENSIONS: [(&str, Dimension); 10] = [
-    ("namespace", Dimension::Namespace),
-    ("pod", Dimension::Pod),
-    ("team", Dimension::Team),
-    ("app", Dimension::App),
-    ("model", Dimension::Model),
-    ("tenant", Dimension::Tenant),
-    ("replica", Dimension::Replica),
-    ("node", Dimension::Node),
-    ("sku", Dimension::Sku),
-    ("gpu", Dimension::Gpu),
-];
 
 /// Documents over the ledger.
 pub(crate) struct LedgerReports(pub(crate) Arc<LedgerService>);
@@ -47,6 +33,12 @@ impl ReportSource for LedgerReports {
                 "/cost/why" => self.why(&asked).await,
                 "/cost/focus" => self.focus(&asked).await,
                 "/cost" => self.cost(&asked).await,
+                "/cost/breakeven" => self.breakeven(&asked).await,
+                "/cost/advice" => self.advice(&asked).await,
+                "/cost/prices" => Ok(self.prices()),
+                "/cost/statements" => self.statements(&asked),
+                "/cost/statement" => self.statement(&asked),
+                "/cost/statement/draft" => self.draft(&asked).await,
                 "/inferenceCost/total" => {
                     let account = self.account(&asked).await;
                     let units = models(&account.ledger, &self.0.settings.energy);
@@ -60,67 +52,20 @@ impl ReportSource for LedgerReports {
             }
         })
     }
-}
 
-/// The parameters of a request.
-struct Asked {
-    start_ms: i64,
-    end_ms: i64,
-    by: Vec<(&'static str, Dimension)>,
-}
-
-fn bad(message: String, hint: &str) -> PageError {
-    PageError { code: PageErrorCode::BadRequest, message, hint: hint.to_owned() }
-}
-
-impl Asked {
-    fn read(path: &str, params: &ReportParams, now_ms: i64) -> Result<Self, PageError> {
-        let mut asked = Self { start_ms: 0, end_ms: now_ms, by: Vec::new() };
-        let mut since_ms = 3_600_000;
-        for (name, value) in params {
-            match name.as_str() {
-                // OpenCost's name for it.
-                "since" | "window" => {
-                    let since = parse_duration(value)
-                        .map_err(|error| bad(format!("{name}: {error}"), "since=24h"))?;
-                    since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-                }
-                "end" => {
-                    let end = strata_cost::time::instant_ms(value);
-                    asked.end_ms =
-                        end.ok_or_else(|| bad(format!("end: {value:?}"), "end=2026-04-01"))?;
-                }
-                "by" | "aggregate" => {
-                    for word in value.split(',').filter(|word| !word.is_empty()) {
-                        let known = DIMENSIONS.iter().find(|(name, _)| *name == word);
-                        let names = DIMENSIONS.map(|(name, _)| name).join(", ");
-                        let unknown = || bad(format!("by: {word:?}"), &format!("one of {names}"));
-                        asked.by.push(*known.ok_or_else(unknown)?);
-                    }
-                }
-                other if path.starts_with("/cost") => {
-                    let message = format!("there is no parameter {other:?}");
-                    return Err(bad(message, "since, end and by"));
-                }
-                _ => {}
-            }
-        }
-        if asked.by.len() > 2 {
-            return Err(bad("by: more than two".to_owned(), "by=team,model"));
-        }
-        if !(60_000..=366 * 86_400_000).contains(&since_ms) {
-            return Err(bad("since: out of range".to_owned(), "from a minute to a year"));
-        }
-        asked.start_ms = asked.end_ms - since_ms;
-        Ok(asked)
-    }
-
-    fn period(&self) -> Period {
-        LedgerService::period(self.start_ms, self.end_ms)
+    fn act(
+        &self,
+        path: &'static str,
+        params: ReportParams,
+    ) -> BoxFuture<'_, Result<Report, PageError>> {
+        Box::pin(async move {
+            let asked = Asked::read(path, &params, self.0.now_ms())?;
+            self.close(&asked).await
+        })
     }
 }
 
-fn json(value: &Json) -> Report {
+pub(super) fn json(value: &Json) -> Report {
     Report { content_type: "application/json", body: value.to_string() }
 }
 
@@ -147,9 +92,22 @@ fn line(keys: &[String], line: &Line) -> Json {
         // A line of which a part has no price has no amount.
         "amount": line.amount(),
         "unpriced_gpu_hours": line.unpriced_s / 3600.0,
+        "equal_share_gpu_hours": line.assumed_s / 3600.0,
         "energy_joules": line.energy_j,
         "states": states.collect::<serde_json::Map<_, _>>(),
     })
+}
+
+/// Lines of tenants under the keys that were asked for.
+fn grouped(
+    lines: Vec<((String, String), Line)>,
+    keys: impl Fn((String, String)) -> Vec<String>,
+) -> Vec<Json> {
+    let mut groups: BTreeMap<Vec<String>, Vec<Line>> = BTreeMap::new();
+    for (both, one) in lines {
+        groups.entry(keys(both)).or_default().push(one);
+    }
+    groups.iter().map(|(keys, lines)| line(keys, &Line::merged("", lines))).collect()
 }
 
 fn model(units: &Units) -> Json {
@@ -211,14 +169,25 @@ fn prices(ledger: &Ledger, now_ms: i64) -> Json {
 }
 
 impl LedgerReports {
-    async fn account(&self, asked: &Asked) -> Account {
+    pub(super) async fn account(&self, asked: &Asked) -> Account {
         self.0.account(asked.period()).await
     }
 
     async fn cost(&self, asked: &Asked) -> Result<Report, PageError> {
-        let Account { ledger, notes } = self.account(asked).await;
+        let Account { ledger, notes, .. } = self.account(asked).await;
         let units = models(&ledger, &self.0.settings.energy);
         let lines: Vec<Json> = match asked.by.as_slice() {
+            // Tenants of a shared replica are told apart by their tokens.
+            [(_, Dimension::Tenant)] => grouped(by_tenant(&ledger), |(tenant, _)| vec![tenant]),
+            [(_, Dimension::Tenant), (_, Dimension::Model)] => {
+                grouped(by_tenant(&ledger), |(tenant, model)| vec![tenant, model])
+            }
+            [(_, Dimension::Model), (_, Dimension::Tenant)] => {
+                grouped(by_tenant(&ledger), |(tenant, model)| vec![model, tenant])
+            }
+            by if by.iter().any(|(_, by)| *by == Dimension::Tenant) => {
+                return Err(bad("by: a tenant goes with model only".to_owned(), "by=tenant,model"));
+            }
             [(_, first), (_, second)] => {
                 let rows = ledger.by_two(*first, *second);
                 rows.iter().map(|((a, b), row)| line(&[a.clone(), b.clone()], row)).collect()

@@ -1,6 +1,12 @@
 //! The ledger on the cost page: the bill by state and by holder, what tokens cost, what was wasted,
 //! which prices that rests on, and why it changed.
 
+mod market;
+mod parties;
+
+pub use market::Comparison;
+pub use parties::StatementRow;
+use strata_cost::advice::Advised;
 use strata_cost::budget::Standing;
 use strata_cost::change::Change;
 use strata_cost::ledger::{Dimension, Ledger, Line, State};
@@ -24,6 +30,12 @@ pub struct Books {
     pub change: Result<Change, String>,
     /// The operator's budgets.
     pub budgets: Vec<BudgetLine>,
+    /// What would save money, and what could not be checked.
+    pub advice: Advised,
+    /// Models on own GPUs beside an API.
+    pub comparisons: Vec<Comparison>,
+    /// The newest closed statements.
+    pub statements: Vec<StatementRow>,
     /// What must be said of how the ledger came about.
     pub notes: Vec<String>,
     /// The moment it was made, for the age of prices.
@@ -61,6 +73,7 @@ pub(super) fn sections(books: &Books) -> Vec<Section> {
             "Busy time is split between prompt and answer; idle time is shared out over both.",
             vec![Block::Table(tokens(ledger, &units))],
         ),
+        section("tenants", "Tenants", "", vec![Block::Table(parties::tenants(books))]),
         section("waste", "What bought nothing", "", vec![Block::Table(wasted(ledger))]),
         section(
             "change",
@@ -68,7 +81,25 @@ pub(super) fn sections(books: &Books) -> Vec<Section> {
             "Against the window before this one, as terms that add up to the difference.",
             vec![changed(books)],
         ),
+        section(
+            "advice",
+            "Advice",
+            "Each with what it saves, what it rests on and how to do it.",
+            vec![Block::Table(market::advice(books)), Block::Table(market::unchecked(books))],
+        ),
+        section(
+            "break-even",
+            "Own GPUs or an API",
+            "",
+            vec![Block::Table(market::comparisons(books))],
+        ),
         section("budgets", "Budgets", "", vec![Block::Table(budgets(books))]),
+        section(
+            "statements",
+            "Statements",
+            "Closed once, bound to the one before, never changed.",
+            vec![Block::Table(parties::statements(books))],
+        ),
         section("prices", "Prices", "", vec![Block::Table(prices(books))]),
     ]
 }
@@ -77,14 +108,18 @@ pub(super) fn sections(books: &Books) -> Vec<Section> {
 fn balance(ledger: &Ledger) -> String {
     let checked = ledger.reconciliation();
     let share = |value: Option<f64>| words::text(value, "1");
+    let all = ledger.total();
+    let assumed = (all.gpu_s() > 0.0).then(|| all.assumed_s / all.gpu_s());
     format!(
-        "{} to {}. {}; {} unattributed, {} of unknown use, {} of the time without a price.",
+        "{} to {}. {}; {} unattributed, {} of unknown use, {} of the time without a price, {} of it in \
+         equal parts of shared GPUs for want of shares.",
         rfc3339(ledger.start_ms),
         rfc3339(ledger.end_ms()),
         if checked.holds() { "The bill balances" } else { "THE BILL DOES NOT BALANCE" },
         share(checked.unattributed),
         share(checked.unknown),
         share(checked.unpriced),
+        share(assumed),
     )
 }
 
@@ -345,8 +380,13 @@ fn budgets(books: &Books) -> Table {
             None => Status::Blind,
             Some(one) if one.used >= 1.0 => Status::Broken,
             Some(one) if one.exhausted_ms.is_some() || !one.burning.is_empty() => Status::Watch,
+            Some(one) if one.unknown > 0.0 => Status::Blind,
             Some(_) => Status::Ok,
         };
+        let unknown = standing.map(|one| one.unknown).filter(|share| *share > 0.0);
+        let unknown = unknown.map_or_else(String::new, |share| {
+            format!("; of {} of the hours nobody knows the price", words::text(Some(share), "1"))
+        });
         let lasts = match standing.map(|one| one.exhausted_ms) {
             None => "not known yet".to_owned(),
             Some(None) => "it lasts".to_owned(),
@@ -370,7 +410,7 @@ fn budgets(books: &Books) -> Table {
                 "Money at the end of the period. If it goes on like the last week.",
                 "spent + rate of each hour of the week x time left",
             ),
-            Cell::Status { status, text: lasts },
+            Cell::Status { status, text: lasts + &unknown },
         ]
     });
     table(

@@ -1,5 +1,8 @@
 //! `strata cost`: what was spent on whom, why it changed, and the export for finance.
 
+mod market;
+mod statement;
+
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value as Json;
 
@@ -22,6 +25,10 @@ pub(crate) async fn run(arguments: CostArgs, out: Out) -> Result<()> {
             let answer = ask(&range, "/api/v1/cost/why", &[]).await?;
             if out.json { Ok(out.document(&answer)?) } else { why(&answer, out) }
         }
+        Some(CostCommand::Breakeven(arguments)) => market::breakeven(arguments, out).await,
+        Some(CostCommand::Advice(range)) => market::advice(&range, out).await,
+        Some(CostCommand::Prices(server)) => market::prices(&server, out).await,
+        Some(CostCommand::Statement(arguments)) => statement::run(arguments.command, out).await,
         Some(CostCommand::Export(export)) => {
             let client = Client::new(&export.range.server)?;
             let parameters = [("since", export.range.since.clone())];
@@ -94,6 +101,11 @@ fn cost(answer: &Json, out: Out) -> Result<()> {
         percent(&answer["unknown_share"]),
         percent(&answer["unpriced_share"]),
     ))?;
+    if let Some(hours) = total["equal_share_gpu_hours"].as_f64().filter(|hours| *hours > 0.0) {
+        out.line(format!(
+            "{hours:.2} GPU hours are equal parts of shared GPUs: nothing tells shares"
+        ))?;
+    }
     out.line("")?;
     out.table(&lines(answer, currency))?;
     models(answer, currency, out)?;

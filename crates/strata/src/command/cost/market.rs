@@ -1,0 +1,131 @@
+//! `strata cost breakeven`, `advice` and `prices`.
+
+use anyhow::Result;
+use serde_json::Value as Json;
+
+use super::{ask, list, money, percent};
+use crate::cli::{CostBreakeven, CostRange, ServerArgs};
+use crate::client::Client;
+use crate::out::{Out, complain};
+
+fn text(value: &Json) -> String {
+    value.as_str().unwrap_or("").to_owned()
+}
+
+fn header(names: &[&str]) -> Vec<Vec<String>> {
+    vec![names.iter().map(|name| (*name).to_owned()).collect()]
+}
+
+/// From which load on own GPUs pay.
+pub(super) async fn breakeven(arguments: CostBreakeven, out: Out) -> Result<()> {
+    let number = |value: Option<f64>| value.map(|value| value.to_string());
+    let given = [
+        ("model", arguments.model.clone()),
+        ("against", arguments.against.clone()),
+        ("prompt", number(arguments.prompt)),
+        ("cached", number(arguments.cached)),
+        ("generated", number(arguments.generated)),
+    ];
+    let given: Vec<_> =
+        given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let answer = ask(&arguments.range, "/api/v1/cost/breakeven", &given).await?;
+    if out.json {
+        return Ok(out.document(&answer)?);
+    }
+    let currency = answer["currency"].as_str().unwrap_or("");
+    let names = ["MODEL", "AGAINST", "OWN/H", "API/H", "LOAD", "BREAK-EVEN", "REQUESTS/S", "NOW"];
+    let mut rows = header(&names);
+    for one in list(&answer["models"]) {
+        let requests = one["break_even_requests_per_second"].as_f64();
+        let now = match one["unknown"].as_str() {
+            Some(why) => format!("unknown: {why}"),
+            None => format!("{} is cheaper", text(&one["cheaper_now"])),
+        };
+        rows.push(vec![
+            text(&one["model"]),
+            text(&one["against"]),
+            money(&one["own_per_hour"], currency),
+            money(&one["api_per_hour"], currency),
+            percent(&one["load"]),
+            percent(&one["break_even_load"]),
+            requests.map_or_else(|| "unknown".to_owned(), |rate| format!("{rate:.2}")),
+            now,
+        ]);
+    }
+    if rows.len() == 1 {
+        return Ok(out.line(
+            "nothing is compared: give --against, or --prompt and --generated, or set api_prices and \
+             compare under [cost]",
+        )?);
+    }
+    Ok(out.table(&rows)?)
+}
+
+/// What would save money.
+pub(super) async fn advice(range: &CostRange, out: Out) -> Result<()> {
+    let answer = ask(range, "/api/v1/cost/advice", &[]).await?;
+    if out.json {
+        return Ok(out.document(&answer)?);
+    }
+    let currency = answer["currency"].as_str().unwrap_or("");
+    for one in list(&answer["advice"]) {
+        let about = text(&one["subject"]);
+        let saves = money(&one["saves_per_hour"], currency);
+        out.line(format!("{saves} an hour: {about}: {}", text(&one["action"])))?;
+        let evidence = list(&one["evidence"]).map(|one| {
+            let value = one["value"].as_f64().unwrap_or(f64::NAN);
+            format!("{} {value:.4} {}", text(&one["name"]), text(&one["unit"]))
+        });
+        out.line(format!("  because {}", evidence.collect::<Vec<_>>().join(", ")))?;
+        if let Some(command) = one["command"].as_str() {
+            out.line(format!("  {command}"))?;
+        }
+    }
+    if list(&answer["advice"]).next().is_none() {
+        out.line("nothing that is measured would save money")?;
+    }
+    let mut rows = header(&["NOT CHECKED", "ABOUT", "MISSING"]);
+    for one in list(&answer["unchecked"]) {
+        let missing: Vec<_> = list(&one["missing"]).map(text).collect();
+        let kind = text(&one["kind"]).replace('_', " ");
+        rows.push(vec![kind, text(&one["subject"]), missing.join(", ")]);
+    }
+    if rows.len() > 1 {
+        out.line("")?;
+        out.table(&rows)?;
+    }
+    for note in list(&answer["notes"]) {
+        complain(format!("note: {}", text(note)));
+    }
+    Ok(())
+}
+
+/// The price book.
+pub(super) async fn prices(server: &ServerArgs, out: Out) -> Result<()> {
+    let answer = Client::new(server)?.get("/api/v1/cost/prices", &[]).await?;
+    if out.json {
+        return Ok(out.document(&answer)?);
+    }
+    let names =
+        ["WHAT", "PER HOUR", "PROVIDER", "REGION", "TERM", "FROM", "AS OF", "SURE", "SOURCE"];
+    let mut rows = header(&names);
+    for one in list(&answer["prices"]) {
+        let what = ["gpu", "node", "label"].map(|name| text(&one[name]));
+        let what: Vec<_> = what.into_iter().filter(|name| !name.is_empty()).collect();
+        let currency = one["currency"].as_str().unwrap_or("");
+        let price = money(&one["per_hour"], currency);
+        let of = if one["of"] == "node" { " a node" } else { "" };
+        rows.push(vec![
+            what.join(" in "),
+            format!("{price}{of}"),
+            text(&one["provider"]),
+            text(&one["region"]),
+            text(&one["term"]),
+            text(&one["origin"]),
+            text(&one["as_of"]),
+            text(&one["confidence"]),
+            text(&one["source"]),
+        ]);
+    }
+    Ok(out.table(&rows)?)
+}

@@ -1,0 +1,101 @@
+//! `strata cost statement`: close, list and show.
+
+use anyhow::Result;
+use serde_json::Value as Json;
+
+use super::list;
+use crate::cli::{CustomerArgs, StatementCommand};
+use crate::client::Client;
+use crate::out::Out;
+
+/// Ask and print.
+pub(super) async fn run(command: StatementCommand, out: Out) -> Result<()> {
+    let path = |name: &str| format!("/api/v1/cost/{name}");
+    match command {
+        StatementCommand::Close(close) => {
+            let client = Client::new(&close.server)?;
+            let mut parameters = customer(&close.customer);
+            let times = [("from", close.from), ("until", close.until)];
+            parameters.extend(times.into_iter().filter_map(|(name, at)| Some((name, at?))));
+            if close.dry_run {
+                let answer = client.get(&path("statement/draft"), &parameters).await?;
+                return if out.json { Ok(out.document(&answer)?) } else { draft(&answer, out) };
+            }
+            let answer = client.post(&path("statement/close"), &parameters).await?;
+            if out.json { Ok(out.document(&answer)?) } else { table(&[&answer], out) }
+        }
+        StatementCommand::List(asked) => {
+            let named = asked.customer.map(|name| ("customer", name));
+            let parameters: Vec<_> = named.into_iter().collect();
+            let client = Client::new(&asked.server)?;
+            let answer = client.get(&path("statements"), &parameters).await?;
+            let rows: Vec<_> = list(&answer["statements"]).collect();
+            if out.json { Ok(out.document(&answer)?) } else { table(&rows, out) }
+        }
+        StatementCommand::Show(show) => {
+            let mut parameters = customer(&show.customer);
+            parameters.extend(show.number.map(|number| ("number", number.to_string())));
+            let client = Client::new(&show.server)?;
+            let answer = client.get(&path("statement"), &parameters).await?;
+            if out.json {
+                return Ok(out.document(&answer)?);
+            }
+            table(&[&answer], out)?;
+            out.line("")?;
+            draft(&answer["statement"], out)
+        }
+    }
+}
+
+fn customer(of: &CustomerArgs) -> Vec<(&'static str, String)> {
+    vec![("customer", of.customer.clone()), ("of", of.of.clone())]
+}
+
+fn text(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        // A draft has numbers, a closed statement the same in millionths.
+        Json::Number(number) if number.is_f64() => {
+            format!("{:.6}", number.as_f64().unwrap_or(f64::NAN))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn table(statements: &[&Json], out: Out) -> Result<()> {
+    let names = ["CUSTOMER", "NUMBER", "FROM", "UNTIL", "TOTAL", "TARIFF", "SHA-256"];
+    let mut rows = vec![names.map(str::to_owned).to_vec()];
+    for one in statements {
+        let total = format!("{} {}", text(&one["total"]), text(&one["currency"]));
+        let hash = one["fault"].as_str().map_or_else(|| text(&one["sha256"]), str::to_owned);
+        rows.push(vec![
+            format!("{} {}", text(&one["of"]), text(&one["customer"])),
+            text(&one["number"]),
+            text(&one["start"]),
+            text(&one["end"]),
+            total,
+            text(&one["tariff"]),
+            hash,
+        ]);
+    }
+    Ok(out.table(&rows)?)
+}
+
+/// The lines of a statement, closed or not.
+fn draft(statement: &Json, out: Out) -> Result<()> {
+    let names = ["MODEL", "TIER", "ITEM", "QUANTITY", "UNIT PRICE", "AMOUNT"];
+    let mut rows = vec![names.map(str::to_owned).to_vec()];
+    let keys = ["model", "tier", "item", "quantity", "unit_price", "amount"];
+    for line in list(&statement["lines"]) {
+        rows.push(keys.map(|key| text(&line[key])).to_vec());
+    }
+    out.table(&rows)?;
+    Ok(out.line(format!(
+        "{} to {}: {} {}",
+        text(&statement["start"]),
+        text(&statement["end"]),
+        text(&statement["total"]),
+        text(&statement["currency"]),
+    ))?)
+}

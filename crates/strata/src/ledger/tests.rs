@@ -1,0 +1,116 @@
+//! The service over samples in memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use strata_collect::Collector as _;
+use strata_model::catalog::Catalog;
+use strata_model::clock::FixedClock;
+use strata_model::series::{SelectError, Selection, Series, SeriesSource};
+use strata_model::{Labels, Matcher, Metadata};
+use strata_query::canonical::CanonicalSource;
+use strata_query::promqltest::MemorySource;
+use strata_query::{EmbeddedEngine, QuerySettings};
+
+use super::{LedgerCollector, LedgerService};
+use crate::config::CostOptions;
+
+/// 2026-11-26 00:00 UTC.
+pub(super) const DAY: i64 = 1_795_651_200_000;
+pub(super) const HOUR: i64 = 3_600_000;
+
+pub(super) fn service(source: MemorySource, options: &CostOptions, now_ms: i64) -> LedgerService {
+    service_over(Arc::new(source), options, now_ms)
+}
+
+fn service_over(
+    source: Arc<dyn SeriesSource>,
+    options: &CostOptions,
+    now_ms: i64,
+) -> LedgerService {
+    let clock = Arc::new(FixedClock::at(now_ms));
+    let source = CanonicalSource::new(source, Catalog::builtin());
+    let engine =
+        EmbeddedEngine::new(Arc::new(source), Arc::clone(&clock) as _, QuerySettings::default());
+    LedgerService::new(Arc::new(engine), options.validate().unwrap(), clock).unwrap()
+}
+
+/// A sample each minute from the beginning of the day on.
+pub(super) fn push(
+    source: &mut MemorySource,
+    labels: &[(&str, &str)],
+    hours: i64,
+    value: impl Fn(i64) -> f64,
+) {
+    let labels = Labels::from_pairs(labels.iter().copied());
+    for at in (0..=hours * HOUR).step_by(60_000) {
+        source.push_float(&labels, DAY + at, value(at));
+    }
+}
+
+/// A source that cannot read power while `fails` is set.
+struct Failing {
+    source: MemorySource,
+    fails: AtomicBool,
+}
+
+type Found<T> = Result<T, SelectError>;
+
+impl SeriesSource for Failing {
+    fn select(&self, selection: &Selection) -> Found<Vec<Series>> {
+        let of_power = selection.matchers.iter().any(|one| one.value.contains("hw_power"));
+        if of_power && self.fails.load(Ordering::SeqCst) {
+            return Err(SelectError::Storage("the disk is slow".to_owned()));
+        }
+        self.source.select(selection)
+    }
+
+    fn series(&self, sets: &[Vec<Matcher>], from: i64, to: i64, most: usize) -> Found<Vec<Labels>> {
+        self.source.series(sets, from, to, most)
+    }
+
+    fn label_names(&self, sets: &[Vec<Matcher>], from: i64, to: i64) -> Found<Vec<String>> {
+        self.source.label_names(sets, from, to)
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        sets: &[Vec<Matcher>],
+        from: i64,
+        to: i64,
+    ) -> Found<Vec<String>> {
+        self.source.label_values(name, sets, from, to)
+    }
+
+    fn metadata(&self) -> Found<Vec<Metadata>> {
+        self.source.metadata()
+    }
+}
+
+#[tokio::test]
+async fn a_minute_of_which_a_question_failed_is_counted_later() {
+    let mut source = MemorySource::new();
+    let gpu = |name| {
+        let model = ("gpu_model", "NVIDIA H100 80GB HBM3");
+        [("__name__", name), ("gpu_uuid", "GPU-1"), ("node", "n"), model]
+    };
+    push(&mut source, &gpu("hw_gpu_memory_usage_bytes"), 4, |_| 1e9);
+    let source = Arc::new(Failing { source, fails: AtomicBool::new(false) });
+    let shared = Arc::clone(&source) as Arc<dyn SeriesSource>;
+    let service = service_over(shared, &CostOptions::default(), DAY + HOUR);
+    let mut collector = LedgerCollector::new(Arc::new(service));
+    let mut counted = Vec::new();
+    for (minute, fails) in [(0, false), (1, true), (2, true), (3, false)] {
+        source.fails.store(fails, Ordering::SeqCst);
+        let at_ms = DAY + HOUR + minute * 60_000 + 30_000;
+        let harvest = collector.collect(at_ms).await.unwrap();
+        let batch = &harvest.batch;
+        let seconds = batch.samples.iter().filter(|sample| {
+            let labels = batch.labels(sample.series);
+            labels.get("__name__") == Some("cost_gpu_time_seconds_total") && sample.at_ms == at_ms
+        });
+        counted.push(seconds.map(|sample| sample.value).sum::<f64>());
+    }
+    assert_eq!(counted, [60.0, 60.0, 60.0, 240.0]);
+}
