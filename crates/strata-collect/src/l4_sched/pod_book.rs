@@ -25,6 +25,8 @@ pub(super) struct PodFacts {
     pub(super) uid: String,
     /// Succeeded or failed: it holds no device any more.
     pub(super) ended: bool,
+    /// It holds a device for pods with fractions of it, which are told by the API server.
+    pub(super) reserves: bool,
     pub(super) workload_kind: String,
     pub(super) workload: String,
     pub(super) queue: String,
