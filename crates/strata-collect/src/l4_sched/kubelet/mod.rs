@@ -26,6 +26,7 @@ use crate::scrape::read_bounded;
 use allocation::{Allocation, Place};
 use checkpoint::Entry;
 use client::PodResourcesClient;
+use proto::ListResponse;
 
 const SOCKET: &str = "var/lib/kubelet/pod-resources/kubelet.sock";
 const CHECKPOINT: &str = "var/lib/kubelet/device-plugins/kubelet_internal_checkpoint";
@@ -84,9 +85,34 @@ impl KubeletCollector {
         })
     }
 
+    /// Everything on this node. Where the list is refused, too large or not answered in time, the pods
+    /// that the API server names are asked for one by one, which is told as a fault all the same.
+    async fn answer(&mut self, gather: &mut Gather) -> Result<ListResponse, CollectError> {
+        let refused = match self.client.list().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let pods = self.book.with_gpus_on(&self.node);
+        let by_one = matches!(
+            refused.fault.code,
+            FaultCode::Denied | FaultCode::TooLarge | FaultCode::Io | FaultCode::Timeout
+        );
+        // A socket that cannot be opened refuses every question.
+        if !by_one || pods.is_empty() || !self.client.is_connectable().await {
+            return Err(refused);
+        }
+        match self.client.get(&pods).await {
+            Ok(answer) => {
+                gather.fold(refused.fault);
+                Ok(answer)
+            }
+            Err(_also) => Err(refused),
+        }
+    }
+
     async fn round(&mut self, at_ms: i64) -> Result<Harvest, CollectError> {
         let mut gather = Gather::new(&self.source, at_ms);
-        let answer = self.client.list().await;
+        let answer = self.answer(&mut gather).await;
         // Small files and folders of memory file systems: read where the scheduler stands.
         let checkpoint = self.checkpoint();
         let place = Place {

@@ -324,6 +324,8 @@ fn facts_of(pod: &Pod, behind: Behind) -> PodFacts {
     let workload_kind = if pod.owners.is_empty() { "Pod".to_owned() } else { top.kind };
     PodFacts {
         uid: pod.uid.clone(),
+        node: pod.node.clone(),
+        has_gpu: pod.has_gpu,
         ended: pod.is_ended(),
         reserves: pod.is_reservation(),
         workload_kind,
