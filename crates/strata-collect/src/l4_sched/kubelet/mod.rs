@@ -12,6 +12,7 @@ mod proto;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,6 +151,21 @@ impl KubeletCollector {
         }
         Ok(gather.into_harvest())
     }
+}
+
+/// Read an answer of PodResources; the devices in it, if it is one.
+pub(crate) fn answered(bytes: &[u8]) -> Option<usize> {
+    let answer = <ListResponse as prost::Message>::decode(bytes).ok()?;
+    let book = PodBook::default();
+    let place = Place { node: "", minors: Vec::new(), live: BTreeSet::new(), book: &book };
+    let mut gather = Gather::new(&Arc::from("fuzz"), 0);
+    let found = allocation::of_answer(&answer, &place);
+    Some(allocation::that_still_stand(found, &place, &mut gather).len())
+}
+
+/// Read a checkpoint; the devices in it, if it is one.
+pub(crate) fn checkpointed(bytes: &[u8]) -> Option<usize> {
+    checkpoint::parse(bytes).ok().map(|entries| entries.len())
 }
 
 /// One edge of ownership, and who is behind it.

@@ -48,6 +48,21 @@ pub fn may_ask_queue(host_root: &Path) -> bool {
     !computes
 }
 
+/// Read what `squeue --json` wrote; the jobs in it, if it is that.
+pub(crate) fn jobs_in_json(bytes: &[u8]) -> Option<usize> {
+    job::of_json(bytes).ok().map(|jobs| jobs.len())
+}
+
+/// Read what `scontrol` wrote, of jobs and of nodes; the jobs in it.
+pub(crate) fn jobs_in_text(text: &str) -> usize {
+    let mut jobs = job::of_text(text);
+    write::count_parts(&mut jobs, text);
+    let mut gather = Gather::new(&Arc::from("fuzz"), 0);
+    write::queues(&jobs, &mut gather);
+    write::nodes(text, &mut gather);
+    jobs.len()
+}
+
 /// The queue of a cluster, by `squeue` and `scontrol`.
 pub struct SlurmQueueCollector {
     source: Arc<str>,
