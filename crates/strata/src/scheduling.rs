@@ -10,18 +10,34 @@ use strata_collect::l4_sched::slurm::{
     self, SlurmJobsCollector, SlurmQueue, SlurmQueueCollector, SlurmSettings,
 };
 use strata_collect::l4_sched::{PodBook, kubernetes};
-use strata_collect::{Scheduler, SourceBook};
+use strata_collect::{Collector, Scheduler, SourceBook};
 use strata_model::{Clock, Layer, SourceKind, SourceState};
 
 use crate::command::run::{environment, environment_lookup};
+
+/// Why Slurm's queue cannot be asked.
+pub(crate) const NO_SQUEUE: &str = "no squeue on the PATH";
 
 /// Where collectors of this layer go.
 pub(crate) struct Scheduling<'a> {
     pub(crate) scheduler: &'a Scheduler,
     pub(crate) book: &'a SourceBook,
     pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) place: Place<'a>,
+}
+
+/// The host that is looked at.
+pub(crate) struct Place<'a> {
     pub(crate) host_root: &'a Path,
     pub(crate) node: &'a str,
+}
+
+/// What there is of this layer here.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) collectors: Vec<Box<dyn Collector>>,
+    /// Sources that are not here, and why.
+    pub(crate) absent: Vec<(&'static str, &'static str)>,
 }
 
 /// The name of this node as the cluster has it, when the environment says so.
@@ -30,16 +46,17 @@ pub(crate) fn node_of_environment(settings: &KubernetesSettings) -> Option<Strin
     name.filter(|name| !name.is_empty())
 }
 
-impl Scheduling<'_> {
-    /// Ask the kubelet of this node and the API server.
-    pub(crate) fn kubernetes(&self, settings: &KubernetesSettings) {
+impl Place<'_> {
+    /// The kubelet of this node and the API server.
+    pub(crate) fn kubernetes(&self, settings: &KubernetesSettings) -> Parts {
+        let mut parts = Parts::default();
         if !settings.enabled {
-            return;
+            return parts;
         }
         let book = PodBook::default();
         let kubelet =
             KubeletCollector::new(self.host_root, self.node, settings.interval, book.clone());
-        self.scheduler.add(Box::new(kubelet));
+        parts.collectors.push(Box::new(kubelet));
         let entrance = Entrance::find(
             settings.kubeconfig.as_deref(),
             settings.context.as_deref(),
@@ -48,8 +65,8 @@ impl Scheduling<'_> {
         let Some(entrance) = entrance else {
             let hint = "not inside of a cluster: name a kubeconfig under [kubernetes] to ask an API \
                         server from outside";
-            self.absent("kubernetes/api", hint);
-            return;
+            parts.absent.push(("kubernetes/api", hint));
+            return parts;
         };
         let of_node = match settings.scope {
             KubernetesScope::Node => true,
@@ -58,35 +75,50 @@ impl Scheduling<'_> {
         };
         let named = node_of_environment(settings).unwrap_or_else(|| self.node.to_owned());
         let node = of_node.then_some(&*named);
-        for collector in kubernetes::collectors(settings, entrance, node, &book) {
-            self.scheduler.add(collector);
-        }
+        parts.collectors.extend(kubernetes::collectors(settings, entrance, node, &book));
+        parts
     }
 
-    /// Read the jobs of this node, and the queue where that is wanted.
-    pub(crate) fn slurm(&self, settings: &SlurmSettings) {
+    /// The jobs of this node, and the queue where that is wanted.
+    pub(crate) fn slurm(&self, settings: &SlurmSettings) -> Parts {
+        let mut parts = Parts::default();
         if !settings.enabled {
-            return;
+            return parts;
         }
         let jobs = SlurmJobsCollector::new(settings, self.host_root, self.node);
-        self.scheduler.add(Box::new(jobs));
+        parts.collectors.push(Box::new(jobs));
         let path = environment("PATH");
         let find = |program| slurm::find(program, settings.bin_dir.as_deref(), path.as_deref());
         let wanted = match settings.queue {
-            SlurmQueue::Off => return,
+            SlurmQueue::Off => return parts,
             SlurmQueue::On => true,
             SlurmQueue::Auto => slurm::may_ask_queue(self.host_root),
         };
         match find("squeue") {
-            None => self.absent("slurm/queue", "no squeue on the PATH"),
+            None => parts.absent.push(("slurm/queue", NO_SQUEUE)),
             Some(_) if !wanted => {
                 let hint = "a compute node does not ask the controller: set queue = \"on\" under \
                             [slurm] on one host of the cluster";
-                self.absent("slurm/queue", hint);
+                parts.absent.push(("slurm/queue", hint));
             }
             Some(squeue) => {
                 let collector = SlurmQueueCollector::new(settings, squeue, find("scontrol"));
-                self.scheduler.add(Box::new(collector));
+                parts.collectors.push(Box::new(collector));
+            }
+        }
+        parts
+    }
+}
+
+impl Scheduling<'_> {
+    /// Start what there is, and enter what is not.
+    pub(crate) fn start(&self, kubernetes: &KubernetesSettings, slurm: &SlurmSettings) {
+        for parts in [self.place.kubernetes(kubernetes), self.place.slurm(slurm)] {
+            for collector in parts.collectors {
+                self.scheduler.add(collector);
+            }
+            for (id, hint) in parts.absent {
+                self.absent(id, hint);
             }
         }
     }

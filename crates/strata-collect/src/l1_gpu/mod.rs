@@ -19,6 +19,13 @@ use crate::l3_host::KernelEvents;
 use crate::l3_host::part::{HostCollector, Part};
 use crate::l3_host::root::HostRoot;
 
+/// Read the bytes as an AMD driver's table of metrics; how many samples they gave.
+pub(crate) fn amd_table(bytes: &[u8]) -> usize {
+    let mut round = crate::l3_host::part::Round::new(&Arc::from("gpu/amd"), 0);
+    amd::read_table(bytes, &mut round);
+    round.into_harvest().batch.samples.len()
+}
+
 /// The collectors of the host's GPUs, for each vendor its own.
 ///
 /// `host_root` is `/`, or where a container has the host's root mounted. Every series carries the

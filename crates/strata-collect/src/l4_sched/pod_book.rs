@@ -23,8 +23,13 @@ struct Pages {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct PodFacts {
     pub(super) uid: String,
+    pub(super) node: String,
+    /// It asks for a device, claims one or was given a share of one.
+    pub(super) has_gpu: bool,
     /// Succeeded or failed: it holds no device any more.
     pub(super) ended: bool,
+    /// It holds a device for pods with fractions of it, which are told by the API server.
+    pub(super) reserves: bool,
     pub(super) workload_kind: String,
     pub(super) workload: String,
     pub(super) queue: String,
@@ -51,6 +56,15 @@ impl PodBook {
     pub(super) fn facts(&self, namespace: &str, pod: &str) -> Option<PodFacts> {
         let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pages.pods.get(&(namespace.to_owned(), pod.to_owned())).cloned()
+    }
+
+    /// Namespace and name of the pods on a node that have to do with GPUs and have not ended.
+    pub(super) fn with_gpus_on(&self, node: &str) -> Vec<(String, String)> {
+        let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pods = pages.pods.iter().filter(|(_, facts)| {
+            facts.has_gpu && !facts.ended && (facts.node == node || facts.node.is_empty())
+        });
+        pods.map(|(name, _)| name.clone()).collect()
     }
 
     /// Namespace and name of the pod with this UID.

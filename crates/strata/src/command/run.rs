@@ -28,7 +28,7 @@ use crate::ledger::{LedgerCollector, LedgerReports, LedgerService, STATEMENTS_DI
 use crate::out::Out;
 use crate::own::OwnMetrics;
 use crate::pages::{Names, PageParts, PageService};
-use crate::scheduling::{Scheduling, node_of_environment};
+use crate::scheduling::{Place, Scheduling, node_of_environment};
 use crate::{greeting, refusals, signals};
 
 /// How often the program's own numbers are stored.
@@ -173,6 +173,12 @@ pub(crate) fn environment_lookup() -> Environment {
     Arc::new(environment)
 }
 
+/// What this node is called: as configured, as the cluster has it, else as its kernel says it.
+pub(crate) fn node_name(settings: &Settings) -> String {
+    let node = settings.node.clone().or_else(|| node_of_environment(&settings.kubernetes));
+    node.unwrap_or_else(|| host_name(&settings.host_root))
+}
+
 /// The host's name, as the kernel of the host says it.
 fn host_name(root: &Path) -> String {
     let name = std::fs::read_to_string(root.join("proc/sys/kernel/hostname")).unwrap_or_default();
@@ -197,8 +203,7 @@ impl House {
         let sink: Arc<dyn Sink> = Arc::new(store.clone());
         let scheduler =
             Scheduler::new(Arc::clone(&sink), book.clone(), meter.clone(), Arc::clone(&clock));
-        let node = settings.node.clone().or_else(|| node_of_environment(&settings.kubernetes));
-        let node = node.unwrap_or_else(|| host_name(&settings.host_root));
+        let node = node_name(settings);
         Ok(Self { store, records, meter, book, scheduler, clock, node, simulated })
     }
 
@@ -216,11 +221,9 @@ impl House {
             scheduler: &self.scheduler,
             book: &self.book,
             clock: &self.clock,
-            host_root: &settings.host_root,
-            node: &self.node,
+            place: Place { host_root: &settings.host_root, node: &self.node },
         };
-        scheduling.kubernetes(&settings.kubernetes);
-        scheduling.slurm(&settings.slurm);
+        scheduling.start(&settings.kubernetes, &settings.slurm);
         let mut jobs = Vec::new();
         for scrape in &settings.scrape {
             let name = scrape.job.clone();

@@ -26,6 +26,11 @@ const LIST_MS: i64 = 10_000;
 /// AMD's number as a PCI vendor.
 const VENDOR: &str = "0x1002";
 
+/// Read the bytes as the table of metrics of one card.
+pub(super) fn read_table(bytes: &[u8], round: &mut Round) {
+    table::Table::new("", &[]).tell(bytes, round);
+}
+
 /// All AMD GPUs of this host.
 pub(super) struct Amd {
     root: HostRoot,

@@ -287,8 +287,8 @@ impl Nvidia {
                     }
                     device.faults.blame((code.into(), pid, event.at_ms), &whose, place);
                 }
-                KernelFact::Sxid { code, pci_address } => {
-                    self.switches.count(code, &pci_address, &self.node, round);
+                KernelFact::Sxid { code, pci_address, fatal } => {
+                    self.switches.count((code, fatal), &pci_address, &self.node, round);
                 }
                 _ => {}
             }

@@ -306,13 +306,16 @@ fn without_events_the_kernel_log_is_counted() {
     machine.lines();
     machine.kernel.push(xid(&machine, 13, None));
     let address = "0000:c1:00.0".to_owned();
-    let fact = KernelFact::Sxid { code: 20_034, pci_address: address };
-    machine.kernel.push(KernelEvent { at_ms: machine.now_ms(), sequence: 2, fact });
+    for (sequence, fatal) in [(2, Some(true)), (4, None)] {
+        let fact = KernelFact::Sxid { code: 20_034, pci_address: address.clone(), fatal };
+        machine.kernel.push(KernelEvent { at_ms: machine.now_ms(), sequence, fact });
+    }
     machine.kernel.push(KernelEvent { at_ms: 0, sequence: 3, fact: KernelFact::MachineCheck });
     machine.lines();
     let found = machine.lines();
     assert_eq!(value(&found, &["gpu_fault_events", "code=\"13\"", "restart_app"]), 1.0);
     assert_eq!(value(&found, &["gpu_switch_fault_events", "20034", "0000:c1:00.0"]), 1.0);
+    assert_eq!(value(&found, &["class=\"fatal\"", "reset_gpus_and_switches"]), 1.0);
     assert_eq!(machine.kernel.drain().len(), 1, "other facts are left for others");
 }
 

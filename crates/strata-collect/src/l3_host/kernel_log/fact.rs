@@ -51,7 +51,14 @@ fn xid(message: &str) -> Option<KernelFact> {
     let pci_address = pci_address(address)?;
     let code = leading_number(rest)?;
     if message.contains("SXid (PCI:") {
-        return Some(KernelFact::Sxid { code, pci_address });
+        // "28006, Non-fatal, Link 46": the word after the number.
+        let word = rest.split(',').nth(1).unwrap_or_default().trim();
+        let fatal = match word {
+            "Fatal" => Some(true),
+            "Non-fatal" => Some(false),
+            _ => None,
+        };
+        return Some(KernelFact::Sxid { code, pci_address, fatal });
     }
     if !message.starts_with("NVRM:") {
         return None;

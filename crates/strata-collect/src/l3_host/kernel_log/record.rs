@@ -33,7 +33,8 @@ pub enum KernelFact {
     /// The NVIDIA driver reported a GPU fault.
     Xid { code: u32, pci_address: String, pid: Option<u32>, process: Option<String> },
     /// The NVIDIA driver reported a fault of an `NVSwitch`.
-    Sxid { code: u32, pci_address: String },
+    /// `fatal` as the driver's own line says, where it does.
+    Sxid { code: u32, pci_address: String, fatal: Option<bool> },
     /// A GPU does not answer on the bus any more.
     GpuLost { pci_address: Option<String> },
     /// A task was in uninterruptible sleep for too long.
@@ -92,7 +93,7 @@ impl KernelFact {
     /// The labels `code` and `pci_address`, empty where the fact has none.
     pub(super) fn labels(&self) -> (String, &str) {
         match self {
-            Self::Xid { code, pci_address, .. } | Self::Sxid { code, pci_address } => {
+            Self::Xid { code, pci_address, .. } | Self::Sxid { code, pci_address, .. } => {
                 (code.to_string(), pci_address)
             }
             Self::PcieAer { severity, pci_address } => (severity.name().to_owned(), pci_address),

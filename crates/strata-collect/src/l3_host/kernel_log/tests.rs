@@ -17,6 +17,9 @@ fn check(message: &str, expected: impl Into<Option<KernelFact>>) {
 
 #[test]
 fn messages_of_gpu_drivers_state_their_facts() {
+    let sxid = |code, fatal| {
+        Some(KernelFact::Sxid { code, pci_address: "0000:c1:00.0".to_owned(), fatal })
+    };
     let xid = |code: u32, pid: Option<u32>, process: Option<&str>| {
         let pci_address = "0000:3b:00.0".to_owned();
         Some(KernelFact::Xid { code, pci_address, pid, process: process.map(str::to_owned) })
@@ -32,8 +35,14 @@ fn messages_of_gpu_drivers_state_their_facts() {
     check("NVRM: Xid (PCI:0000:3b:00): 63, Row Remapper: New row marked", xid(63, None, None));
     check(
         "nvidia-nvswitch3: SXid (PCI:0000:c1:00.0): 28006, Non-fatal, Link 46",
-        Some(KernelFact::Sxid { code: 28_006, pci_address: "0000:c1:00.0".to_owned() }),
+        sxid(28_006, Some(false)),
     );
+    check(
+        "nvidia-nvswitch3: SXid (PCI:0000:c1:00.0): 20034, Fatal, Link 30",
+        sxid(20_034, Some(true)),
+    );
+    // More about the one before.
+    check("nvidia-nvswitch3: SXid (PCI:0000:c1:00.0): 20034, Data {0x1}", sxid(20_034, None));
     check(
         "NVRM: GPU 0000:3B:00.0: GPU has fallen off the bus.",
         Some(KernelFact::GpuLost { pci_address: Some("0000:3b:00.0".to_owned()) }),

@@ -150,7 +150,7 @@ pub(super) fn complete(given: &mut [Allocation], entries: &[Entry], gather: &mut
     }
 }
 
-/// Without pods that have ended. A device that several pods still hold, though it is not shared,
+/// Without pods that have ended, and those that hold a device for others. A device that several pods still hold, though it is not shared,
 /// belongs to each of them with low confidence.
 pub(super) fn that_still_stand(
     mut allocations: Vec<Allocation>,
@@ -159,7 +159,7 @@ pub(super) fn that_still_stand(
 ) -> Vec<Allocation> {
     allocations.retain(|one| {
         let facts = place.book.facts(&one.namespace, &one.pod);
-        let ended = facts.is_some_and(|facts| facts.ended);
+        let ended = facts.is_some_and(|facts| facts.ended || facts.reserves);
         // A pod of a moment ago may not have its group yet; then PodResources is right.
         let known_gone = !one.pod_uid.is_empty()
             && !place.live.is_empty()

@@ -10,7 +10,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 
-use super::proto::{ListRequest, ListResponse};
+use super::proto::{GetRequest, GetResponse, ListRequest, ListResponse, PodResources};
 use crate::collector::CollectError;
 use crate::l4_sched::gather::failed;
 
@@ -20,7 +20,14 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// The kubelet answers from memory.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-const SERVICE: &str = "/v1.PodResourcesLister/List";
+/// The kubelet gives no code of its own for a pod that it does not know, only this.
+const NOT_FOUND: &str = "not found";
+const LIST: &str = "/v1.PodResourcesLister/List";
+/// Beta and on by default since Kubernetes 1.34.
+const GET: &str = "/v1.PodResourcesLister/Get";
+/// Pods that are asked for one by one: a node has eight or so with GPUs, and the kubelet limits how
+/// often it is asked (100 a second).
+const GETS_MAX: usize = 64;
 
 /// One connection, kept from round to round.
 pub(super) struct PodResourcesClient {
@@ -35,6 +42,37 @@ impl PodResourcesClient {
 
     /// Everything on this node. A connection that failed is opened anew in the next round.
     pub(super) async fn list(&mut self) -> Result<ListResponse, CollectError> {
+        self.ask(LIST, ListRequest {}).await
+    }
+
+    /// These pods, one by one, each by namespace and name; the first refusal ends it. Pods that the
+    /// kubelet does not know (any more) are left out.
+    pub(super) async fn get(
+        &mut self,
+        pods: &[(String, String)],
+    ) -> Result<ListResponse, CollectError> {
+        let mut found: Vec<PodResources> = Vec::new();
+        for (namespace, pod) in pods.iter().take(GETS_MAX) {
+            let request = GetRequest { pod_name: pod.clone(), pod_namespace: namespace.clone() };
+            match self.ask::<_, GetResponse>(GET, request).await {
+                Ok(answer) => found.extend(answer.pod_resources),
+                Err(error) if error.fault.message.contains(NOT_FOUND) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ListResponse { pod_resources: found })
+    }
+
+    /// Whether somebody listens who lets us in.
+    pub(super) async fn is_connectable(&self) -> bool {
+        tokio::net::UnixStream::connect(&self.socket).await.is_ok()
+    }
+
+    async fn ask<Q, A>(&mut self, path: &'static str, request: Q) -> Result<A, CollectError>
+    where
+        Q: prost::Message + Send + Sync + 'static,
+        A: prost::Message + Default + Send + Sync + 'static,
+    {
         let channel = match &self.channel {
             Some(channel) => channel.clone(),
             None => self.connect().await?,
@@ -42,9 +80,8 @@ impl PodResourcesClient {
         let mut client = Grpc::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
         let ask = async {
             client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-            let codec = ProstCodec::<ListRequest, ListResponse>::default();
-            let path = PathAndQuery::from_static(SERVICE);
-            client.unary(Request::new(ListRequest {}), path, codec).await
+            let codec = ProstCodec::<Q, A>::default();
+            client.unary(Request::new(request), PathAndQuery::from_static(path), codec).await
         };
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, ask).await;
         let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer")));
@@ -118,6 +155,12 @@ impl PodResourcesClient {
                 FaultCode::OverLimit,
                 message,
                 "the kubelet limits how often it is asked: raise [kubernetes] interval",
+            ),
+            Code::PermissionDenied | Code::Unauthenticated => failed(
+                SourceState::Denied,
+                FaultCode::Denied,
+                message,
+                "something between strata and the kubelet refuses: is the socket a proxy's?",
             ),
             Code::OutOfRange => failed(SourceState::Failing, FaultCode::TooLarge, message, ""),
             _ => failed(SourceState::Failing, FaultCode::Io, message, ""),

@@ -12,6 +12,7 @@ mod proto;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use crate::scrape::read_bounded;
 use allocation::{Allocation, Place};
 use checkpoint::Entry;
 use client::PodResourcesClient;
+use proto::ListResponse;
 
 const SOCKET: &str = "var/lib/kubelet/pod-resources/kubelet.sock";
 const CHECKPOINT: &str = "var/lib/kubelet/device-plugins/kubelet_internal_checkpoint";
@@ -84,9 +86,34 @@ impl KubeletCollector {
         })
     }
 
+    /// Everything on this node. Where the list is refused, too large or not answered in time, the pods
+    /// that the API server names are asked for one by one, which is told as a fault all the same.
+    async fn answer(&mut self, gather: &mut Gather) -> Result<ListResponse, CollectError> {
+        let refused = match self.client.list().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let pods = self.book.with_gpus_on(&self.node);
+        let by_one = matches!(
+            refused.fault.code,
+            FaultCode::Denied | FaultCode::TooLarge | FaultCode::Io | FaultCode::Timeout
+        );
+        // A socket that cannot be opened refuses every question.
+        if !by_one || pods.is_empty() || !self.client.is_connectable().await {
+            return Err(refused);
+        }
+        match self.client.get(&pods).await {
+            Ok(answer) => {
+                gather.fold(refused.fault);
+                Ok(answer)
+            }
+            Err(_also) => Err(refused),
+        }
+    }
+
     async fn round(&mut self, at_ms: i64) -> Result<Harvest, CollectError> {
         let mut gather = Gather::new(&self.source, at_ms);
-        let answer = self.client.list().await;
+        let answer = self.answer(&mut gather).await;
         // Small files and folders of memory file systems: read where the scheduler stands.
         let checkpoint = self.checkpoint();
         let place = Place {
@@ -124,6 +151,21 @@ impl KubeletCollector {
         }
         Ok(gather.into_harvest())
     }
+}
+
+/// Read an answer of PodResources; the devices in it, if it is one.
+pub(crate) fn answered(bytes: &[u8]) -> Option<usize> {
+    let answer = <ListResponse as prost::Message>::decode(bytes).ok()?;
+    let book = PodBook::default();
+    let place = Place { node: "", minors: Vec::new(), live: BTreeSet::new(), book: &book };
+    let mut gather = Gather::new(&Arc::from("fuzz"), 0);
+    let found = allocation::of_answer(&answer, &place);
+    Some(allocation::that_still_stand(found, &place, &mut gather).len())
+}
+
+/// Read a checkpoint; the devices in it, if it is one.
+pub(crate) fn checkpointed(bytes: &[u8]) -> Option<usize> {
+    checkpoint::parse(bytes).ok().map(|entries| entries.len())
 }
 
 /// One edge of ownership, and who is behind it.

@@ -6,6 +6,22 @@
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ListRequest {}
 
+/// `GetPodResourcesRequest`: one pod.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct GetRequest {
+    #[prost(string, tag = "1")]
+    pub(super) pod_name: String,
+    #[prost(string, tag = "2")]
+    pub(super) pod_namespace: String,
+}
+
+/// `GetPodResourcesResponse`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct GetResponse {
+    #[prost(message, optional, tag = "1")]
+    pub(super) pod_resources: Option<PodResources>,
+}
+
 /// `ListPodResourcesResponse`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ListResponse {

@@ -10,8 +10,8 @@ use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
 use super::proto::{
-    CdiDevice, ClaimResource, ContainerDevices, ContainerResources, DynamicResource, ListRequest,
-    ListResponse, PodResources,
+    CdiDevice, ClaimResource, ContainerDevices, ContainerResources, DynamicResource, GetRequest,
+    GetResponse, ListRequest, ListResponse, PodResources,
 };
 use super::*;
 use crate::l4_sched::pod_book::PodFacts;
@@ -22,9 +22,26 @@ const V: &str = "9a2b3c4d-0000-1111-2222-333344445555";
 
 type Said = Result<ListResponse, Status>;
 
-/// A kubelet that says what the test wants it to say.
+/// A kubelet that says what the test wants it to say, all at once and pod by pod.
 #[derive(Clone)]
-struct Kubelet(Arc<Mutex<Said>>);
+struct Kubelet(Arc<Mutex<Said>>, Arc<Vec<PodResources>>);
+
+impl UnaryService<GetRequest> for Kubelet {
+    type Response = GetResponse;
+    type Future = GrpcFuture<Response<GetResponse>, Status>;
+
+    fn call(&mut self, request: Request<GetRequest>) -> Self::Future {
+        let asked = request.into_inner();
+        let is = |one: &&PodResources| {
+            (&one.name, &one.namespace) == (&asked.pod_name, &asked.pod_namespace)
+        };
+        let found = self.1.iter().find(is).cloned();
+        let unknown = format!("pod {} in namespace ml not found", asked.pod_name);
+        let said = found.ok_or_else(|| Status::unknown(unknown));
+        let said = said.map(|pod| Response::new(GetResponse { pod_resources: Some(pod) }));
+        Box::pin(std::future::ready(said))
+    }
+}
 
 impl UnaryService<ListRequest> for Kubelet {
     type Response = ListResponse;
@@ -49,9 +66,13 @@ impl Service<http::Request<axum::body::Body>> for Kubelet {
     }
 
     fn call(&mut self, request: http::Request<axum::body::Body>) -> Self::Future {
-        assert_eq!(request.uri().path(), "/v1.PodResourcesLister/List");
         let kubelet = self.clone();
         Box::pin(async move {
+            if request.uri().path() == "/v1.PodResourcesLister/Get" {
+                let codec = ProstCodec::<GetResponse, GetRequest>::default();
+                return Ok(Grpc::new(codec).unary(kubelet, request).await);
+            }
+            assert_eq!(request.uri().path(), "/v1.PodResourcesLister/List");
             let codec = ProstCodec::<ListResponse, ListRequest>::default();
             Ok(Grpc::new(codec).unary(kubelet, request).await)
         })
@@ -60,11 +81,16 @@ impl Service<http::Request<axum::body::Body>> for Kubelet {
 
 /// Serve on the socket below `root` until the test ends.
 fn serve(root: &Path, said: Said) -> Arc<Mutex<Said>> {
+    serve_each(root, said, Vec::new())
+}
+
+/// The same with pods that are told one by one.
+fn serve_each(root: &Path, said: Said, pods: Vec<PodResources>) -> Arc<Mutex<Said>> {
     let socket = root.join(SOCKET);
     std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
     let said = Arc::new(Mutex::new(said));
     let listener = tokio::net::UnixListener::bind(&socket).unwrap();
-    let router = axum::Router::new().fallback_service(Kubelet(Arc::clone(&said)));
+    let router = axum::Router::new().fallback_service(Kubelet(Arc::clone(&said), Arc::new(pods)));
     tokio::spawn(async move { axum::serve(listener, router).await });
     said
 }
@@ -227,6 +253,36 @@ async fn without_podresources_the_checkpoint_stands_in_and_says_so() {
     std::fs::remove_file(root.path().join(CHECKPOINT)).unwrap();
     let error = collector.collect(4).await.unwrap_err();
     assert!(error.hint.contains("[kubernetes] interval"), "{}", error.hint);
+}
+
+#[tokio::test]
+async fn where_the_list_is_denied_pods_are_asked_for_one_by_one() {
+    let root = tempfile::tempdir().unwrap();
+    let gpu = format!("GPU-{U}");
+    let denied = Err(Status::permission_denied("no"));
+    let pods = vec![pod("mine", &[("nvidia.com/gpu", &gpu)])];
+    serve_each(root.path(), denied, pods);
+    let book = PodBook::default();
+    let mut collector = collector(root.path(), &book);
+    let error = collector.collect(1).await.unwrap_err();
+    assert_eq!(error.state, SourceState::Denied, "nobody is known to ask for: {error:?}");
+    let facts = |node: &str| PodFacts {
+        node: node.to_owned(),
+        uid: U.to_owned(),
+        has_gpu: true,
+        ..PodFacts::default()
+    };
+    let key = |name: &str| ("ml".to_owned(), name.to_owned());
+    // One that the kubelet does not know yet, and one of another node, do not hide the first.
+    let known =
+        [(key("coming"), facts("n1")), (key("mine"), facts("n1")), (key("elsewhere"), facts("n2"))];
+    book.set_pods(known.into());
+    let harvest = collector.collect(2).await.unwrap();
+    let edges: Vec<_> =
+        lines(&harvest).into_iter().filter(|line| line.starts_with("gpu_allocation")).collect();
+    assert_eq!(edges.len(), 1, "{edges:?}");
+    assert!(edges[0].contains("pod=\"mine\"") && edges[0].contains(&gpu), "{edges:?}");
+    assert_eq!(harvest.faults[0].code, FaultCode::Denied, "it is told all the same");
 }
 
 #[tokio::test]

@@ -1,9 +1,14 @@
-//! Parts of devices that HAMi's scheduler gave to a pod, from its annotation.
+//! Parts of devices that HAMi's scheduler gave to a pod, from its annotation; Volcano took over HAMi's
+//! way of writing it.
 //!
 //! Containers are divided by `;`, devices of one by `:`, and a device is `UUID,type,MiB,percent`.
 
-/// Where HAMi writes what it gave.
-pub(super) const ALLOCATED: &str = "hami.io/vgpu-devices-allocated";
+/// Where it is written what was given, and by whom. HAMi wrote below `4pd.io` before its version 2.4.
+pub(super) const ALLOCATED: [(&str, &str); 3] = [
+    ("hami.io/vgpu-devices-allocated", "hami"),
+    ("volcano.sh/vgpu-ids-new", "volcano"),
+    ("4pd.io/vgpu-ids-new", "hami"),
+];
 /// Devices of one pod.
 const SHARES_MAX: usize = 256;
 
@@ -17,10 +22,17 @@ pub(super) struct Share {
     pub(super) memory: Option<f64>,
     /// 0 to 1; `None` where none was set.
     pub(super) cores: Option<f64>,
+    /// Who cut the device: `hami`, `volcano`, `kai`.
+    pub(super) by: &'static str,
 }
 
-/// Every part in the annotation. What is not understood is left out.
-pub(super) fn read(annotation: &str) -> Vec<Share> {
+/// Every part in the first annotation that is there. What is not understood is left out.
+pub(super) fn of_pod<'a>(annotated: impl Fn(&str) -> Option<&'a String>) -> Vec<Share> {
+    let found = ALLOCATED.iter().find_map(|(key, by)| Some((annotated(key)?, *by)));
+    found.map(|(text, by)| read(text, by)).unwrap_or_default()
+}
+
+fn read(annotation: &str, by: &'static str) -> Vec<Share> {
     let mut found = Vec::new();
     for (container, devices) in annotation.split(';').enumerate() {
         for device in devices.split(':').take(SHARES_MAX) {
@@ -40,6 +52,7 @@ pub(super) fn read(annotation: &str) -> Vec<Share> {
                 gpu_uuid: uuid.to_owned(),
                 memory: amount().map(|mib| mib * 1024.0 * 1024.0),
                 cores: amount().map(|percent| percent / 100.0),
+                by,
             });
         }
     }
@@ -58,9 +71,11 @@ mod tests {
             gpu_uuid: uuid.to_owned(),
             memory,
             cores,
+            by: "hami",
         };
         let gib = 1024.0 * 1024.0 * 1024.0;
-        let check = |text: &str, expected: &[Share]| assert_eq!(read(text), expected, "{text}");
+        let check =
+            |text: &str, expected: &[Share]| assert_eq!(read(text, "hami"), expected, "{text}");
         check(
             "GPU-a,NVIDIA,2048,30:GPU-b,NVIDIA,1024,0:;GPU-c[0-1],NVIDIA,1024,100:;",
             &[
@@ -73,10 +88,23 @@ mod tests {
         check("nonsense", &[]);
     }
 
+    #[test]
+    fn each_generation_is_found_under_its_key() {
+        let check = |key: &'static str, by: Option<&str>| {
+            let text = "GPU-a,NVIDIA,3000,50:".to_owned();
+            let shares = of_pod(|asked| (asked == key).then_some(&text));
+            assert_eq!(shares.first().map(|one| one.by), by, "{key}");
+        };
+        check("hami.io/vgpu-devices-allocated", Some("hami"));
+        check("4pd.io/vgpu-ids-new", Some("hami"));
+        check("volcano.sh/vgpu-ids-new", Some("volcano"));
+        check("volcano.sh/devices-to-allocate", None);
+    }
+
     proptest! {
         #[test]
         fn any_annotation_is_survived(text: String) {
-            drop(read(&text));
+            drop(read(&text, "hami"));
         }
     }
 }

@@ -8,6 +8,7 @@ mod claims;
 mod connect;
 mod events;
 mod hami;
+mod kai;
 mod nodes;
 mod options;
 mod owners;
@@ -255,7 +256,15 @@ impl Pods {
     ) -> Result<(), CollectError> {
         let most = self.most;
         let pods = self.watch.look(access, patience, gather, |pods| chosen(pods, most)).await?;
-        let (pods, left_out) = pods;
+        let (mut pods, left_out) = pods;
+        let reserved = pods.iter().filter_map(|(_, pod)| pod.fraction.as_ref());
+        let reserved: BTreeMap<String, String> = reserved
+            .flat_map(kai::Fraction::reserved)
+            .map(|(group, uuid)| (group.to_owned(), uuid.to_owned()))
+            .collect();
+        for (_, pod) in &mut pods {
+            pod.give_fraction(&reserved);
+        }
         if left_out > 0 {
             let message = format!("more than {most} pods, those without GPUs are left out first");
             gather.fold(Fault { code: FaultCode::OverLimit, message, count: left_out });
@@ -315,7 +324,10 @@ fn facts_of(pod: &Pod, behind: Behind) -> PodFacts {
     let workload_kind = if pod.owners.is_empty() { "Pod".to_owned() } else { top.kind };
     PodFacts {
         uid: pod.uid.clone(),
+        node: pod.node.clone(),
+        has_gpu: pod.has_gpu,
         ended: pod.is_ended(),
+        reserves: pod.is_reservation(),
         workload_kind,
         workload: top.name,
         queue: pod.queue.clone(),

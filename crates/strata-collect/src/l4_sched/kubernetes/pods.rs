@@ -1,9 +1,12 @@
 //! What is kept of a pod: where it runs, what it asked for, how it does, who it belongs to.
 
+use std::collections::BTreeMap;
+
 use kube::api::DynamicObject;
 use serde_json::Value as Json;
 
 use super::hami::{self, Share};
+use super::kai::Fraction;
 use super::pending::{self, Waiting};
 use super::quantity;
 use super::rules::{Marks, RuleSet};
@@ -15,8 +18,6 @@ const CONTAINERS_MAX: usize = 64;
 const QUEUE_LABELS: [&str; 4] =
     ["kueue.x-k8s.io/queue-name", "volcano.sh/queue-name", "kai.scheduler/queue", "runai/queue"];
 const QUEUE_ANNOTATION: &str = "scheduling.volcano.sh/queue-name";
-/// Annotations of KAI and HAMi by which a pod has a share of a device without asking for the resource.
-const SHARE_ANNOTATIONS: [&str; 3] = ["gpu-fraction", "gpu-memory", hami::ALLOCATED];
 
 /// A reference to the owner of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,8 +46,10 @@ pub(super) struct Pod {
     pub(super) owners: Vec<OwnerRef>,
     pub(super) marks: Marks,
     pub(super) containers: Vec<Container>,
-    /// Parts of devices that HAMi gave to its containers.
+    /// Parts of devices that HAMi or Volcano gave to its containers; of KAI once the devices are known.
     pub(super) shares: Vec<Share>,
+    /// A fraction that KAI gives, or a device that is held for such.
+    pub(super) fraction: Option<Fraction>,
     /// It asks for a device, claims one or was given a share of one.
     pub(super) has_gpu: bool,
 }
@@ -72,6 +75,18 @@ impl Pod {
         matches!(&*self.phase, "Succeeded" | "Failed")
     }
 
+    /// It only holds a device for pods with fractions of it.
+    pub(super) fn is_reservation(&self) -> bool {
+        self.fraction.as_ref().is_some_and(Fraction::is_reservation)
+    }
+
+    /// Enter the devices of its fraction, by the groups of the pods that hold them.
+    pub(super) fn give_fraction(&mut self, devices: &BTreeMap<String, String>) {
+        let Some(fraction) = &self.fraction else { return };
+        let container = self.containers.iter().position(|one| one.name == fraction.container);
+        self.shares.extend(fraction.shares(container.unwrap_or(0), devices));
+    }
+
     /// The owner that controls the pod, else the first.
     pub(super) fn owner(&self) -> Option<&OwnerRef> {
         controller(&self.owners)
@@ -89,7 +104,9 @@ impl Pod {
             one.requests.iter().chain(&one.limits).any(|(resource, _)| is_accelerator(resource))
         };
         let claims = spec["resourceClaims"].as_array().is_some_and(|claims| !claims.is_empty());
-        let shared = SHARE_ANNOTATIONS.iter().any(|key| annotated(key).is_some());
+        let shares = hami::of_pod(annotated);
+        let fraction = Fraction::read(labels, annotations);
+        let shared = !shares.is_empty() || fraction.is_some();
         let has_gpu = claims || shared || containers.iter().any(asks);
         let gates = spec["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty());
         let phase = text(&status["phase"]);
@@ -112,7 +129,8 @@ impl Pod {
             waiting,
             owners: owners(object),
             marks: rules.marks(labels, annotations, &arguments(spec)),
-            shares: annotated(hami::ALLOCATED).map(|text| hami::read(text)).unwrap_or_default(),
+            shares,
+            fraction,
             containers,
             has_gpu,
         }

@@ -272,6 +272,32 @@ async fn a_share_that_hami_gave_is_an_allocation() {
 }
 
 #[tokio::test]
+async fn a_fraction_of_kai_is_of_the_device_that_is_reserved_for_its_group() {
+    let mut play = cluster();
+    let pods = &mut play.answers.get_mut("/api/v1/pods").unwrap()["items"];
+    // The first holds a device for others; the second has half of it.
+    let (group, device) = ("runai-gpu-group", "run.ai/reserve_for_gpu_index");
+    pods[0]["metadata"]["labels"] = json!({ group: "g1" });
+    pods[0]["metadata"]["annotations"] = json!({ device: "GPU-a" });
+    pods[1]["metadata"]["labels"] = json!({ group: "g1" });
+    pods[1]["metadata"]["annotations"] = json!({ "gpu-fraction": "0.5" });
+    let of = |pod: &Json| format!("pod=\"{}\"", pod["metadata"]["name"].as_str().unwrap());
+    let (holder, user) = (of(&pods[0]), of(&pods[1]));
+    let (_server, url) = serve(play).await;
+    let mut asked = inside(&url, None);
+    let found = asked.ask_until("kubernetes/pods", |lines| !lines.is_empty()).await;
+    let edges = only(&found, "gpu_allocation_info", "GPU-a");
+    assert_eq!(edges.len(), 1, "{edges:?}");
+    assert!(edges[0].contains(&user) && edges[0].contains("sharing=\"kai\""), "{edges:?}");
+    let cores = only(&found, "gpu_vgpu_core_allocated_ratio", "GPU-a");
+    assert!(cores[0].ends_with(" 0.5"), "{cores:?}");
+    let requested = only(&found, "gpu_requested", &user);
+    let half = |line: &&str| line.contains("nvidia_com_gpu") && line.ends_with(" 0.5");
+    assert!(requested.iter().any(half), "{requested:?}");
+    assert!(only(&found, "gpu_requested", &holder).is_empty(), "its device is asked for by others");
+}
+
+#[tokio::test]
 async fn a_watch_adds_and_removes_pods() {
     let mut play = cluster();
     // The captured watch begins with what the list has; only what comes after it is new.

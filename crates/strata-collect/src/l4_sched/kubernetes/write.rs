@@ -9,6 +9,9 @@ use crate::l4_sched::device::is_accelerator;
 use crate::l4_sched::gather::Gather;
 use crate::l4_sched::names;
 
+/// What a fraction is a fraction of, spelled as the resource is.
+const FRACTION_RESOURCE: &str = "nvidia_com_gpu";
+
 /// What was found out about a pod besides what it says itself.
 pub(super) struct Behind {
     pub(super) top: Top,
@@ -71,10 +74,30 @@ pub(super) fn pod(key: &Key, pod: &Pod, behind: &Behind, gather: &mut Gather) {
     for container in &pod.containers {
         self::container(&this, pod, container, gather);
     }
-    for share in pod.shares.iter().filter(|_| !pod.is_ended()) {
+    if !pod.is_ended() {
+        shares(&this, pod, gather);
+    }
+}
+
+/// Parts of devices that a pod was given, or asks for.
+fn shares(this: &[(&'static str, &str); 3], pod: &Pod, gather: &mut Gather) {
+    let with = |more: &[(&'static str, &str)], metric: &str, value: f64, gather: &mut Gather| {
+        let labels: Vec<_> = this.iter().chain(more).copied().collect();
+        gather.sample(metric, &labels, value);
+    };
+    if let Some(fraction) = pod.fraction.as_ref().filter(|one| !one.is_reservation())
+        && let Some(share) = fraction.share
+    {
+        let named = pod.containers.iter().find(|one| one.name == fraction.container);
+        let container = named.or(pod.containers.first()).map_or("", |one| &*one.name);
+        let asked =
+            [("container", container), ("node", &*pod.node), ("resource", FRACTION_RESOURCE)];
+        with(&asked, names::GPU_REQUESTED, share * fraction.devices, gather);
+    }
+    for share in &pod.shares {
         let container = pod.containers.get(share.container).map_or("", |one| &*one.name);
         let at = [("gpu_uuid", &*share.gpu_uuid), ("node", &*pod.node), ("container", container)];
-        let how = [("sharing", "hami"), ("method", "annotation"), ("confidence", "high")];
+        let how = [("sharing", share.by), ("method", "annotation"), ("confidence", "high")];
         let edge: Vec<_> = at.iter().chain(&how).copied().collect();
         with(&edge, names::ALLOCATION, 1.0, gather);
         let amounts = [(names::VGPU_MEMORY, share.memory), (names::VGPU_CORES, share.cores)];
@@ -145,8 +168,9 @@ fn container(
             let (spelled, unit) = spelled(resource);
             let more = [("node", &*pod.node), ("resource", &spelled), ("resource_unit", unit)];
             write(metric, &more, *amount, gather);
-            // What has ended asks for nothing any more.
-            if metric == names::POD_REQUEST && is_accelerator(resource) && !pod.is_ended() {
+            // What has ended asks for nothing any more; what holds a device for others asks for them.
+            let asks = !pod.is_ended() && !pod.is_reservation();
+            if metric == names::POD_REQUEST && is_accelerator(resource) && asks {
                 let more = [("node", &*pod.node), ("resource", &*spelled)];
                 write(names::GPU_REQUESTED, &more, *amount, gather);
             }

@@ -1,4 +1,5 @@
-//! Slurm's words for devices and nodes: `gres/gpu=4`, `gpu:h100:2(IDX:0-1)`, `n[1-3,7]`.
+//! Slurm's words for devices and nodes: `gres/gpu=4`, `gpu:h100:2(IDX:0-1)`, `shard:2(IDX:3)`,
+//! `n[1-3,7]`.
 
 /// Names of one list: the largest jobs span ten thousand nodes.
 const NAMES_MAX: usize = 16_384;
@@ -7,21 +8,52 @@ const DIMENSIONS_MAX: usize = 4;
 /// Devices of a node.
 const DEVICES_MAX: usize = 256;
 
-/// GPUs of one node that a job holds.
+/// What Slurm calls the parts that it cuts GPUs into: slots, and percent of a GPU under MPS.
+const SHARED: [&str; 2] = ["shard", "mps"];
+
+/// GPUs of one node that a job holds, or holds a part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NodeDevices {
     pub(super) node: String,
     /// Indices in the node's own list, as its device files are numbered.
     pub(super) indices: Vec<u32>,
+    /// `exclusive`, `shard`, `mps`.
+    pub(super) sharing: &'static str,
 }
 
 impl NodeDevices {
-    /// `gpu:h100:2(IDX:0-1)`; `None` without GPUs or without indices.
+    /// `gpu:h100:2(IDX:0-1)`, `shard:2(IDX:3)`; `None` without GPUs or without indices.
     pub(super) fn read(node: String, detail: &str) -> Option<Self> {
-        let gpu = parts(detail).into_iter().find(|part| kind(part) == "gpu")?;
+        let held = |wanted: &str| parts(detail).into_iter().find(|part| kind(part) == wanted);
+        let shared = || SHARED.into_iter().find_map(|kind| Some((kind, held(kind)?)));
+        let (sharing, gpu) = held("gpu").map(|part| ("exclusive", part)).or_else(shared)?;
         let list = gpu.split_once("(IDX:")?.1.split(')').next()?;
         let indices: Vec<u32> = ranges(list).take(DEVICES_MAX).collect();
-        (!indices.is_empty()).then_some(Self { node, indices })
+        (!indices.is_empty()).then_some(Self { node, indices, sharing })
+    }
+}
+
+/// Parts of GPUs, by what they are called: `shard` and `mps` are units of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Parts([f64; SHARED.len()]);
+
+impl Parts {
+    /// In `gres:shard:2`, `gpu:h100:4,shard:h100:16`, or `cpu=1,gres/shard=2`.
+    pub(super) fn read(text: &str) -> Self {
+        let amounts = SHARED.map(|wanted| {
+            let of_kind = parts(text).into_iter().filter(|part| kind(part) == wanted);
+            of_kind.map(amount).sum::<f64>()
+        });
+        Self(amounts)
+    }
+
+    /// How many GPUs these are, on a node with so many GPUs that is cut into `whole`; `None` where
+    /// there are no parts or the node says nothing of them.
+    pub(super) fn in_gpus(self, gpus: f64, whole: Self) -> Option<f64> {
+        let pairs = self.0.into_iter().zip(whole.0);
+        let shares = pairs.filter(|(part, whole)| *part > 0.0 && *whole > 0.0);
+        let shares: Vec<f64> = shares.map(|(part, whole)| part * gpus / whole).collect();
+        (!shares.is_empty()).then(|| shares.iter().sum())
     }
 }
 
@@ -47,13 +79,30 @@ pub(super) fn of_gres(gres: &str) -> Option<f64> {
         if kind(part) != "gpu" {
             continue;
         }
-        let plain = part.split('(').next().unwrap_or_default();
-        let last = plain.rsplit([':', '=']).next().unwrap_or_default();
-        // "gpu" or "gpu:h100" without a number is one.
-        let amount = last.parse::<f64>().unwrap_or(1.0);
-        total = Some(total.unwrap_or(0.0) + amount);
+        total = Some(total.unwrap_or(0.0) + amount(part));
     }
     total
+}
+
+/// The number at the end; "gpu" or "gpu:h100" without one is one.
+fn amount(part: &str) -> f64 {
+    let plain = part.split('(').next().unwrap_or_default();
+    let last = plain.rsplit([':', '=']).next().unwrap_or_default();
+    last.parse::<f64>().ok().filter(|amount| amount.is_finite()).unwrap_or(1.0)
+}
+
+/// How many tasks an array that waits still has: 3 in `1-3%1`, 4 in `0-6:2`. A list that Slurm cut
+/// short (`...`) is counted as far as it is told, so never too many.
+pub(super) fn tasks(array: &str) -> f64 {
+    let list = array.split('%').next().unwrap_or_default();
+    let count = |part: &str| {
+        let (range, step) = part.split_once(':').unwrap_or((part, "1"));
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last) = (first.trim().parse::<u32>().ok()?, last.trim().parse::<u32>().ok()?);
+        let step = step.trim().parse::<u32>().ok().filter(|step| *step > 0)?;
+        Some(f64::from(last.checked_sub(first)? / step) + 1.0)
+    };
+    list.trim_matches(['[', ']']).split(',').filter_map(count).sum::<f64>().max(1.0)
 }
 
 /// Split at commas that are not inside of parentheses or brackets.
@@ -158,6 +207,37 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_gpus_are_measured_by_the_node_they_are_on() {
+        let check = |job: &str, node: &str, expected| {
+            let gpus = of_gres(node).unwrap_or(0.0);
+            assert_eq!(Parts::read(job).in_gpus(gpus, Parts::read(node)), expected, "{job}");
+        };
+        // As Slurm 22.05.8 wrote them.
+        let node = "gpu:h100:4,shard:h100:16";
+        check("gres:shard:2", node, Some(0.5));
+        check("gres:gpu:2", node, None);
+        check("cpu=1,gres/mps=50", "gpu:2,mps:200", Some(0.5));
+        check("gres:shard:2", "gpu:h100:4", None);
+        let devices = NodeDevices::read("n".to_owned(), "shard:2(IDX:3)").unwrap();
+        assert_eq!((&*devices.indices, devices.sharing), (&[3][..], "shard"));
+        let both = "gpu:h100:2(IDX:0-1),shard:1(IDX:3)";
+        assert_eq!(NodeDevices::read("n".to_owned(), both).unwrap().sharing, "exclusive");
+    }
+
+    #[test]
+    fn tasks_of_an_array_are_counted() {
+        let check = |array: &str, expected: f64| assert_eq!(tasks(array), expected, "{array}");
+        check("1-3%1", 3.0);
+        check("[2-3%1]", 2.0);
+        check("7", 1.0);
+        check("1,3,5-7%4", 5.0);
+        check("0-6:2", 4.0);
+        check("1-4,9-...", 4.0);
+        check("", 1.0);
+        check("4294967295-0", 1.0);
+    }
+
+    #[test]
     fn lists_of_nodes_are_expanded() {
         let check = |list: &str, expected: &[&str]| assert_eq!(expand(list), expected, "{list}");
         check("vm", &["vm"]);
@@ -174,6 +254,8 @@ mod tests {
         #[test]
         fn any_text_is_survived(text: String) {
             let _ = (of_tres(&text), of_gres(&text), expand(&text));
+            let parts = Parts::read(&text);
+            let _ = (tasks(&text), parts.in_gpus(1.0, parts));
             let _ = NodeDevices::read(String::new(), &text);
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::gres::{self, NodeDevices};
+use super::gres::{self, NodeDevices, Parts};
 
 /// A job. What is not known is empty or `None`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,8 +18,12 @@ pub(super) struct Job {
     pub(super) reason: String,
     /// The nodes in Slurm's own short form.
     pub(super) nodes: String,
-    /// GPUs that it holds, or asks for while it waits.
+    /// GPUs that it holds, or asks for while it waits, all tasks of a waiting array together.
     pub(super) gpus: Option<f64>,
+    /// Parts of GPUs likewise, in units of the node that gives them.
+    pub(super) parts: Parts,
+    /// Jobs that this line stands for: the tasks of an array that still wait, else one.
+    pub(super) tasks: f64,
     /// Which GPUs it holds, by node.
     pub(super) devices: Vec<NodeDevices>,
     /// Seconds since the Unix epoch.
@@ -71,6 +75,7 @@ fn read(job: &Json) -> Job {
     let names = gres::expand(&nodes);
     let devices = names.into_iter().zip(details);
     let devices = devices.filter_map(|(node, detail)| NodeDevices::read(node, detail));
+    let tasks = gres::tasks(&text("array_task_string"));
     Job {
         id: id(job),
         name: text("name"),
@@ -79,7 +84,9 @@ fn read(job: &Json) -> Job {
         partition: text("partition"),
         qos: text("qos"),
         reason: none_is_empty(&text("state_reason")),
-        gpus: amount,
+        gpus: amount.map(|gpus| gpus * tasks),
+        parts: Parts::read(&text("tres_per_node")),
+        tasks,
         devices: devices.collect(),
         submitted: number(&job["submit_time"]).filter(|time| *time > 0.0),
         nodes,
@@ -146,8 +153,15 @@ fn read_line(line: &str) -> Job {
             _ => {}
         }
     }
+    let (id, tasks) = match task.parse::<u32>() {
+        Ok(task) => (format!("{array}_{task}"), 1.0),
+        // An array of which nothing runs yet: "1-3%1".
+        Err(_list) => (field("JobId"), gres::tasks(&task)),
+    };
     Job {
-        id: if task.is_empty() { field("JobId") } else { format!("{array}_{task}") },
+        id,
+        parts: Parts::read(&field("TresPerNode")),
+        tasks,
         name: field("JobName"),
         user: user.split('(').next().unwrap_or_default().to_owned(),
         account: field("Account"),
@@ -156,7 +170,7 @@ fn read_line(line: &str) -> Job {
         state: field("JobState"),
         reason: field("Reason"),
         nodes: field("NodeList"),
-        gpus: amount,
+        gpus: amount.map(|gpus| gpus * tasks),
         devices,
         submitted: seconds("SubmitTime"),
     }
@@ -204,6 +218,33 @@ mod tests {
         assert_eq!((&*jobs[1].reason, &*jobs[1].account, &*jobs[1].partition), ("", "", "debug"));
         assert_eq!(jobs[1].submitted, None, "a time without a zone is no moment");
         assert!(jobs[1].holds() && !jobs[0].holds());
+    }
+
+    const SHARED: &str = include_str!("../../../tests/fixtures/slurm/scontrol-job-shards.txt");
+    const SHARED_JSON: &[u8] =
+        include_bytes!("../../../tests/fixtures/slurm/squeue-shards-v22.05.8.json");
+
+    #[test]
+    fn arrays_and_parts_of_gpus_are_read_alike_from_json_and_text() {
+        let short = |job: &Job| {
+            let sharing = job.devices.first().map_or("", |one| one.sharing);
+            (job.id.clone(), job.state.clone(), job.gpus, job.tasks, job.parts, sharing)
+        };
+        let line = |id: &str, state: &str, gpus, tasks, parts: &str, sharing| {
+            (id.to_owned(), state.to_owned(), gpus, tasks, Parts::read(parts), sharing)
+        };
+        let expected = [
+            line("13", "RUNNING", Some(1.0), 1.0, "", "exclusive"),
+            line("14", "RUNNING", Some(2.0), 1.0, "", "exclusive"),
+            line("15", "RUNNING", None, 1.0, "shard:2", "shard"),
+            line("16", "RUNNING", None, 1.0, "shard:1", "shard"),
+            line("17", "PENDING", Some(4.0), 1.0, "", ""),
+            line("18", "PENDING", Some(3.0), 3.0, "", ""),
+        ];
+        let text: Vec<_> = of_text(SHARED).iter().map(short).collect();
+        assert_eq!(text, expected);
+        let json: Vec<_> = of_json(SHARED_JSON).unwrap().iter().map(short).collect();
+        assert_eq!(json, expected);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The jobs on this node, by their control groups, and what their processes were told of GPUs.
 //!
 //! Works without the controller, on v1 (`slurm/uid_<uid>/job_<id>/step_<step>`), on v2
-//! (`system.slice/slurmstepd.scope/job_<id>/step_<step>`, below the node's own name where several
-//! daemons share a host), and where the folder is named by SLUID (26.05), which is no job id: then the
-//! processes say which job they are.
+//! (`system.slice/slurmstepd.scope/job_<id>/step_<step>`), both with the node's own name where several
+//! daemons may share a host (`slurm_<node>`, `<node>_slurmstepd.scope`), and where the folder is named
+//! by SLUID (26.05), which is no job id: then the processes say which job they are.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,8 +43,14 @@ pub(super) struct LocalJob {
 /// Whether a control group's path belongs to a job, and its name there: `12`, or a SLUID.
 pub fn job_of_cgroup(path: &str) -> Option<&str> {
     let mut segments = path.split('/');
-    segments.find(|segment| segment.ends_with("slurmstepd.scope") || *segment == "slurm")?;
+    segments.find(|segment| segment.ends_with("slurmstepd.scope") || is_root(segment))?;
     segments.find_map(|segment| segment.strip_prefix("job_")).filter(|name| !name.is_empty())
+}
+
+/// The folder of a daemon in a hierarchy of v1; Slurm adds the node's name when it was built for
+/// several daemons on one host, as Debian builds it.
+fn is_root(name: &str) -> bool {
+    name == "slurm" || name.starts_with("slurm_")
 }
 
 /// Every job with a control group below `host_root`; `None` where Slurm has no hierarchy here.
@@ -61,7 +67,11 @@ pub(super) fn jobs(host_root: &Path) -> Option<Vec<LocalJob>> {
         }
     }
     for controller in ["memory", "freezer", "devices", "cpuset"] {
-        roots.extend(folders(&cgroup.join(controller).join("slurm")));
+        let daemons = folders(&cgroup.join(controller)).into_iter().filter(|folder| {
+            let name = folder.file_name().unwrap_or_default();
+            is_root(&name.to_string_lossy())
+        });
+        roots.extend(daemons.flat_map(|daemon| folders(&daemon)));
     }
     let roots: Vec<_> = roots.into_iter().filter(|root| root.is_dir()).collect();
     if roots.is_empty() {
@@ -217,8 +227,16 @@ mod tests {
                 format!("sys/fs/cgroup/{controller}/slurm/uid_1000/job_7/step_0/cgroup.procs");
             write(root.path(), &path, "5\n");
         }
+        // As Slurm 22.05.8 of Debian 12 made it.
+        write(
+            root.path(),
+            "sys/fs/cgroup/freezer/slurm_vm/uid_65534/job_14/step_batch/cgroup.procs",
+            "6\n",
+        );
         let found = jobs(root.path()).unwrap();
-        assert_eq!((found.len(), &*found[0].id, &*found[0].processes), (1, "7", &[5][..]));
+        let short = |job: &LocalJob| (job.id.clone(), job.processes.clone());
+        let found: Vec<_> = found.iter().map(short).collect();
+        assert_eq!(found, [("14".to_owned(), vec![6]), ("7".to_owned(), vec![5])]);
     }
 
     #[test]
@@ -239,6 +257,8 @@ mod tests {
         check("/system.slice/slurmstepd.scope/job_12/step_0/user/task_0", Some("12"));
         check("/system.slice/n1_slurmstepd.scope/job_s4KP/step_batch", Some("s4KP"));
         check("/slurm/uid_1000/job_7/step_0", Some("7"));
+        check("/slurm_vm/uid_0/job_8/step_batch", Some("8"));
+        check("/slurmrestd/job_9", None);
         check("/system.slice/slurmstepd.scope/system", None);
         check("/user.slice/job_12", None);
         check("/", None);

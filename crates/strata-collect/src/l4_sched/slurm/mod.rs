@@ -48,6 +48,21 @@ pub fn may_ask_queue(host_root: &Path) -> bool {
     !computes
 }
 
+/// Read what `squeue --json` wrote; the jobs in it, if it is that.
+pub(crate) fn jobs_in_json(bytes: &[u8]) -> Option<usize> {
+    job::of_json(bytes).ok().map(|jobs| jobs.len())
+}
+
+/// Read what `scontrol` wrote, of jobs and of nodes; the jobs in it.
+pub(crate) fn jobs_in_text(text: &str) -> usize {
+    let mut jobs = job::of_text(text);
+    write::count_parts(&mut jobs, text);
+    let mut gather = Gather::new(&Arc::from("fuzz"), 0);
+    write::queues(&jobs, &mut gather);
+    write::nodes(text, &mut gather);
+    jobs.len()
+}
+
 /// The queue of a cluster, by `squeue` and `scontrol`.
 pub struct SlurmQueueCollector {
     source: Arc<str>,
@@ -96,6 +111,8 @@ impl SlurmQueueCollector {
         let mut gather = Gather::new(&self.source, at_ms);
         let mut jobs = self.jobs().await?;
         jobs.retain(|job| job.is_pending() || job.holds());
+        let nodes = self.nodes(&mut gather).await;
+        write::count_parts(&mut jobs, &nodes);
         write::queues(&jobs, &mut gather);
         let devices = |job: &Job| job.gpus.unwrap_or(0.0) > 0.0;
         jobs.sort_by_key(|job| (!devices(job), !job.holds()));
@@ -111,14 +128,21 @@ impl SlurmQueueCollector {
         for job in jobs.iter().take(self.settings.jobs_max) {
             write::job(job, &mut gather);
         }
-        if let Some(scontrol) = &self.scontrol {
-            let arguments = ["show", "node", "--oneliner"];
-            match command::run(scontrol, &arguments, self.settings.timeout).await {
-                Ok(output) => write::nodes(&String::from_utf8_lossy(&output), &mut gather),
-                Err(error) => gather.fold(error.fault),
+        write::nodes(&nodes, &mut gather);
+        Ok(gather.into_harvest())
+    }
+
+    /// What `scontrol` tells of the nodes; empty where it tells nothing.
+    async fn nodes(&self, gather: &mut Gather) -> String {
+        let Some(scontrol) = &self.scontrol else { return String::new() };
+        let arguments = ["show", "node", "--oneliner"];
+        match command::run(scontrol, &arguments, self.settings.timeout).await {
+            Ok(output) => String::from_utf8_lossy(&output).into_owned(),
+            Err(error) => {
+                gather.fold(error.fault);
+                String::new()
             }
         }
-        Ok(gather.into_harvest())
     }
 }
 

@@ -79,9 +79,30 @@ async fn json_tells_who_waits_for_what_and_who_holds_which_device() {
     has("sched_queue_resource_pending{queue=\"gpu\",resource=\"gpu\",scheduler=\"slurm\"} 64");
     has("slurm_job_wait_time_seconds{account=\"cv\",partition=\"gpu\",reason=\"Resources\",\
          slurm_job_id=\"6\",user=\"ben\"} 60");
-    has("slurm_job_device_info{gpu=\"3\",node=\"n2\",slurm_job_id=\"5\"} 1");
+    has("slurm_job_device_info{gpu=\"3\",node=\"n2\",sharing=\"exclusive\",slurm_job_id=\"5\"} 1");
     let edges = found.iter().filter(|line| line.starts_with("gpu_allocation"));
     assert_eq!(edges.count(), 0, "a device without its UUID would be counted twice");
+}
+
+#[tokio::test]
+async fn what_slurm_22_05_said_of_shards_and_an_array_is_counted_in_gpus() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/slurm");
+    let folder = tempfile::tempdir().unwrap();
+    let cat = |file: &str| format!("cat {}/{file}", fixtures.display());
+    let squeue = program(folder.path(), "squeue", &cat("squeue-shards-v22.05.8.json"));
+    let scontrol = program(folder.path(), "scontrol", &cat("scontrol-node-shards.txt"));
+    let settings = SlurmOptions::default().validate().unwrap();
+    let mut collector = SlurmQueueCollector::new(&settings, squeue, Some(scontrol));
+    let found = lines(&collector.collect(0).await.unwrap());
+    let has = |line: &str| assert!(found.iter().any(|one| one == line), "{line}: {found:#?}");
+    has("sched_queue_resource_usage{queue=\"gpu\",resource=\"gpu\",scheduler=\"slurm\"} 3.75");
+    has("sched_queue_resource_pending{queue=\"gpu\",resource=\"gpu\",scheduler=\"slurm\"} 7");
+    has("sched_queue_pending{queue=\"gpu\",scheduler=\"slurm\",status=\"Priority\"} 3");
+    has(
+        "slurm_job_gpus{partition=\"gpu\",slurm_job_id=\"15\",state=\"RUNNING\",user=\"root\"} 0.5",
+    );
+    has("slurm_job_device_info{gpu=\"3\",node=\"vm\",sharing=\"shard\",slurm_job_id=\"16\"} 1");
+    has("gpu_node_capacity{node=\"vm\",resource=\"gpu\"} 4");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::gres;
+use super::gres::{self, Parts};
 use super::job::{Job, fields};
 use super::local::LocalJob;
 use crate::l4_sched::device::Device;
@@ -22,10 +22,10 @@ pub(super) fn queues(jobs: &[Job], gather: &mut Gather) {
     for job in jobs {
         let gpus = job.gpus.unwrap_or(0.0);
         if job.is_pending() {
-            *pending.entry((&job.partition, &job.reason)).or_default() += 1.0;
+            *pending.entry((&job.partition, &job.reason)).or_default() += job.tasks;
             *wanted.entry(&job.partition).or_default() += gpus;
         } else {
-            *running.entry(&job.partition).or_default() += 1.0;
+            *running.entry(&job.partition).or_default() += job.tasks;
             *held.entry(&job.partition).or_default() += gpus;
         }
     }
@@ -77,7 +77,12 @@ pub(super) fn job(job: &Job, gather: &mut Gather) {
         for index in &devices.indices {
             // No allocation: the agent on that node writes it, with the UUID, which is not known here.
             let index = index.to_string();
-            let labels = [("slurm_job_id", &*job.id), ("node", &*devices.node), ("gpu", &*index)];
+            let labels = [
+                ("slurm_job_id", &*job.id),
+                ("node", &*devices.node),
+                ("gpu", &*index),
+                ("sharing", devices.sharing),
+            ];
             gather.info(names::SLURM_DEVICE, &labels);
         }
     }
@@ -162,9 +167,42 @@ fn edge(edge: &Edge<'_>, gather: &mut Gather) {
     );
 }
 
+/// Count parts of GPUs as GPUs, by how the node that gives them is cut. Where a job waits for a node,
+/// all nodes must be cut alike; else it stays unknown.
+pub(super) fn count_parts(jobs: &mut [Job], nodes: &str) {
+    let mut cut: BTreeMap<String, (f64, Parts)> = BTreeMap::new();
+    for line in node_lines(nodes) {
+        let fields = fields(line);
+        let field = |key: &str| fields.iter().find(|(name, _)| *name == key);
+        if let (Some((_, node)), Some((_, gres))) = (field("NodeName"), field("Gres"))
+            && let Some(gpus) = gres::of_gres(gres)
+        {
+            cut.insert(node.trim().to_owned(), (gpus, Parts::read(gres)));
+        }
+    }
+    for job in jobs.iter_mut().filter(|job| job.parts != Parts::default()) {
+        let on = gres::expand(&job.nodes);
+        let mut amounts = cut
+            .iter()
+            .filter(|(node, _)| on.is_empty() || on.contains(node))
+            .filter_map(|(_, (gpus, whole))| job.parts.in_gpus(*gpus, *whole));
+        let Some(first) = amounts.next().filter(|first| amounts.all(|other| other == *first))
+        else {
+            continue;
+        };
+        // TresPerNode is what it says.
+        let parts = first * (on.len().max(1) as f64) * job.tasks;
+        job.gpus = Some(job.gpus.unwrap_or(0.0) + parts);
+    }
+}
+
+fn node_lines(output: &str) -> impl Iterator<Item = &str> {
+    output.lines().filter(|line| line.starts_with("NodeName="))
+}
+
 /// Room of the nodes, from `scontrol show node --oneliner`.
 pub(super) fn nodes(output: &str, gather: &mut Gather) {
-    for line in output.lines().filter(|line| line.starts_with("NodeName=")) {
+    for line in node_lines(output) {
         let fields = fields(line);
         let field = |key: &str| {
             let found = fields.iter().find(|(name, _)| *name == key);

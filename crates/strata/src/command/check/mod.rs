@@ -1,5 +1,6 @@
 //! `strata check`: is the configuration right, and does what it names answer?
 
+mod owners;
 mod scrape;
 mod server;
 
@@ -92,6 +93,7 @@ pub(crate) async fn run(
     report.add("configuration", "", Ok(format!("{file}: valid")));
     if !arguments.offline {
         server::try_all(settings, &mut report).await;
+        owners::try_all(settings, &mut report, clock).await;
         for (index, job) in settings.scrape.iter().enumerate() {
             scrape::try_job(job, &format!("scrape[{index}]"), &mut report, clock).await;
         }

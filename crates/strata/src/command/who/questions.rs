@@ -83,7 +83,8 @@ pub(super) async fn ask(client: &Client) -> Result<Answers> {
             format!("{memory}{{pod!=\"\"}}"),
         )
         .await?,
-        slurm_devices: info("node, gpu, slurm_job_id".to_owned(), "slurm.job.device").await?,
+        slurm_devices: info("node, gpu, slurm_job_id, sharing".to_owned(), "slurm.job.device")
+            .await?,
         processes: info(
             format!("{GPU}, pid, process, container_id, {POD}"),
             "gpu.process.memory.usage",

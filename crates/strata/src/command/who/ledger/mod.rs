@@ -113,6 +113,16 @@ pub(super) fn read(answers: &Answers) -> Vec<Gpu> {
             }
         }
     }
+    // A node without an agent is known by Slurm alone, and so is a device that is only shared there.
+    for row in &answers.slurm_devices {
+        let (node, number) = (row.get("node"), row.get("gpu"));
+        if !number.is_empty() && !gpus.values().any(|gpu| gpu.node == node && gpu.gpu == number) {
+            let mut gpu = new(row);
+            node.clone_into(&mut gpu.node);
+            number.clone_into(&mut gpu.gpu);
+            gpus.insert(id(row), gpu);
+        }
+    }
     for row in &answers.memory {
         if let Some(gpu) = gpus.get_mut(&id(row)) {
             gpu.memory_bytes = gpu.memory_bytes.max(Some(row.value as u64));
@@ -175,7 +185,9 @@ fn give(gpus: &mut BTreeMap<Id, Gpu>, answers: &Answers, who: &People<'_>) {
     for row in answers.exported.iter().filter(untold) {
         push(row, "exporter", "medium");
     }
-    for row in answers.slurm_devices.iter().filter(untold) {
+    // Of a shared device the agent is not told which it is; Slurm is.
+    let shared = |row: &&Row| matches!(row.get("sharing"), "shard" | "mps");
+    for row in answers.slurm_devices.iter().filter(|row| untold(row) || shared(row)) {
         // Devices with a UUID are known by it; Slurm has only the number.
         let number = |gpu: &&Gpu| gpu.node == row.get("node") && gpu.gpu == row.get("gpu");
         let uuid = gpus.values().find(number).map(|gpu| gpu.gpu_uuid.clone());

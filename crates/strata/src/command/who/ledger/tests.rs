@@ -125,3 +125,16 @@ fn exporters_and_slurm_tell_where_no_agent_does() {
     assert_eq!((&*holder.workload, &*holder.team), ("train", "nlp"));
     assert_eq!(holder.memory_bytes, Some(9));
 }
+
+#[test]
+fn a_device_that_slurm_cut_into_shards_has_all_their_jobs() {
+    let shard = |job: &str| {
+        let labels = [("node", "n"), ("gpu", "3"), ("slurm_job_id", job), ("sharing", "shard")];
+        row(&labels, 1.0)
+    };
+    let answers = Answers { slurm_devices: vec![shard("15"), shard("16")], ..given() };
+    let gpus = read(&answers);
+    assert_eq!(gpus.len(), 2, "the device is there though nothing else tells of it: {gpus:#?}");
+    let jobs: Vec<_> = gpus[1].holders.iter().map(|one| &*one.slurm_job_id).collect();
+    assert_eq!((&*gpus[1].gpu, &*jobs), ("3", &["15", "16"][..]));
+}
