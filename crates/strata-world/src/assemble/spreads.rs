@@ -14,6 +14,7 @@ use crate::plan;
 use crate::recipe::Recipe;
 use crate::signal::{SignalDef, Spread, Unknown};
 use crate::template;
+use crate::window::Window;
 
 /// Rows of one thing by upper edge, in order of edge.
 type Buckets<'r, 'a> = Vec<(f64, &'r Row<'a>)>;
@@ -26,6 +27,9 @@ impl Maker<'_> {
         recipe: &Recipe,
         want: Want,
     ) -> Vec<Spread> {
+        if plan::adds_columns(self.ask.window, want) {
+            return self.spreads_of_columns(def, recipe, want);
+        }
         let query = plan::text_of(self.ask, def, recipe, want.grain, false);
         let outcome = self.book.outcome(&query, false);
         let columns = if want.track {
@@ -57,6 +61,49 @@ impl Maker<'_> {
             if let Some(rows) = column_rows.get(&entity) {
                 spread.columns = self.columns(rows, &spread.edges);
             }
+            spread
+        });
+        spreads.collect()
+    }
+
+    /// As [`Self::spreads`] where the whole is the sum of the columns.
+    fn spreads_of_columns(
+        &self,
+        def: &'static SignalDef,
+        recipe: &Recipe,
+        want: Want,
+    ) -> Vec<Spread> {
+        let window = self.ask.window;
+        let text = plan::text_of(self.ask, def, recipe, want.grain, true);
+        let outcome = self.book.outcome(&text, true);
+        let (length_s, step_s) = (
+            (window.end_ms - window.start_ms) / 1000 + window.step_ms / 1000,
+            window.step_ms / 1000,
+        );
+        let query = format!("sum_over_time(({text})[{length_s}s:{step_s}s])");
+        let rows = match outcome {
+            Outcome::Rows(rows) => rows,
+            Outcome::Failed(text) => {
+                return vec![self.spread(def, query, None, Err(Reasons::failed(text)))];
+            }
+            Outcome::NotAsked => Vec::new(),
+        };
+        let things = by_thing(def, want.grain, &rows);
+        if things.is_empty() && want.grain == Grain::Whole {
+            let unknown = self.reasons.empty(recipe).about(None);
+            return vec![self.spread(def, query, None, Err(unknown))];
+        }
+        let spreads = things.into_iter().map(|(entity, buckets)| {
+            let edges: Vec<f64> = buckets.iter().map(|(edge, _)| *edge).collect();
+            let columns = self.columns(&buckets, &edges);
+            let counts = added(window, &columns, edges.len());
+            let counts = if counts.iter().sum::<f64>() > 0.0 {
+                Ok(counts)
+            } else {
+                Err(self.reasons.empty(recipe).about(entity.as_ref()))
+            };
+            let mut spread = self.spread(def, query.clone(), entity, counts);
+            (spread.edges, spread.columns) = (edges, columns);
             spread
         });
         spreads.collect()
@@ -117,6 +164,21 @@ impl Maker<'_> {
     }
 }
 
+/// The sum of columns that stand side by side. The last one is read at the moment, later than at its
+/// step, and stands for the time from the step before it.
+fn added(window: Window, columns: &[Option<Vec<f64>>], edges: usize) -> Vec<f64> {
+    let since_last = window.moment_ms - window.end_ms + window.step_ms;
+    let stretch = since_last as f64 / window.step_ms as f64;
+    let mut sums = vec![0.0; edges];
+    for (at, column) in columns.iter().enumerate() {
+        let weight = if at + 1 == columns.len() { stretch } else { 1.0 };
+        for (sum, count) in sums.iter_mut().zip(column.iter().flatten()) {
+            *sum += weight * count;
+        }
+    }
+    sums
+}
+
 /// Rows by thing and edge; rows without an edge are no buckets.
 fn by_thing<'r, 'a>(
     def: &SignalDef,
@@ -151,4 +213,25 @@ fn apart(cumulative: &[f64]) -> Vec<f64> {
         count
     });
     counts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_the_sum_of_its_columns() {
+        let step_ms = 720_000;
+        let end_ms = 2 * step_ms;
+        let window = Window {
+            start_ms: 0,
+            end_ms,
+            step_ms,
+            moment_ms: end_ms + step_ms / 2,
+            now_ms: end_ms,
+        };
+        let columns = [Some(vec![1.0, 2.0]), None, Some(vec![2.0, 4.0])];
+        // The last column stands for a step and a half.
+        assert_eq!(added(window, &columns, 2), [4.0, 8.0]);
+    }
 }

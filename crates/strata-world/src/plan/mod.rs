@@ -15,6 +15,7 @@ use crate::entity::EntityKind;
 use crate::recipe::{Recipe, recipe};
 use crate::signal::{Shape, SignalDef};
 use crate::template::{self, Filling};
+use crate::window::Window;
 use scope::Narrowing;
 
 /// Most points of tracks of one signal over all its things. 12 000 is 200 things at 60 points: no
@@ -136,7 +137,10 @@ pub(crate) fn queries_of(ask: &Ask, def: &SignalDef, recipe: &Recipe, want: Want
     match def.shape {
         Shape::Number => vec![Planned { key, text, range: want.track }],
         Shape::Spread => {
-            let mut queries = vec![Planned { key: key.clone(), text, range: false }];
+            let mut queries = Vec::new();
+            if !adds_columns(ask.window, want) {
+                queries.push(Planned { key: key.clone(), text, range: false });
+            }
             if want.track {
                 let text = text_of(ask, def, recipe, want.grain, true);
                 queries.push(Planned { key: format!("{key}/columns"), text, range: true });
@@ -144,6 +148,12 @@ pub(crate) fn queries_of(ask: &Ask, def: &SignalDef, recipe: &Recipe, want: Want
             queries
         }
     }
+}
+
+/// Whether a spread over the whole window is the sum of its columns: where these stand side by side.
+/// To ask for it by itself means to read every sample of a day anew for each look.
+pub(crate) fn adds_columns(window: Window, want: Want) -> bool {
+    want.track && template::step_range_ms(window) == window.step_ms
 }
 
 /// How keys of questions for the edges of a histogram begin; its dotted name follows.
