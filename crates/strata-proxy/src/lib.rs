@@ -1,0 +1,15 @@
+//! The observing reverse proxy of GenAI calls: bytes in are bytes out.
+//!
+//! Requests pass to an upstream and answers back, frame by frame, unchanged. Observers read along:
+//! they give the `gateway.*` series and one [`GenAiCall`] for each call, and never keep a word of
+//! what was asked or answered. A crate of its own on floor 1: it uses the model and nothing else of
+//! the house, and the binary hands in the clock and where calls go.
+
+mod api;
+mod call;
+mod json;
+pub mod metrics;
+mod observe;
+
+pub use api::Api;
+pub use call::{CallSink, CountSource, GenAiCall, Gaps, NoCalls, Outcome, Timings, Tokens};
