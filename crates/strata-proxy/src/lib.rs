@@ -5,11 +5,29 @@
 //! what was asked or answered. A crate of its own on floor 1: it uses the model and nothing else of
 //! the house, and the binary hands in the clock and where calls go.
 
+mod answer;
 mod api;
+mod body;
 mod call;
+pub mod fuzz;
+mod handler;
+mod headers;
 mod json;
 pub mod metrics;
 mod observe;
+mod options;
+mod progress;
+mod rewrite;
+mod server;
+mod settings;
+mod stall;
+mod tenant;
+mod upstream;
 
 pub use api::Api;
 pub use call::{CallSink, CountSource, GenAiCall, Gaps, NoCalls, Outcome, Timings, Tokens};
+pub use options::{DEFAULT_LISTEN, ProxyOptions, RouteOptions, UpstreamOptions, UsageOption};
+pub use server::{BoundProxy, ProxyError, ProxyParts};
+pub use settings::{ProxySettings, RouteSettings, UpstreamSettings, UsageMode};
+pub use tenant::{KeyMap, KeyMapError};
+pub use upstream::TlsError;

@@ -1,8 +1,12 @@
 //! The `gateway.*` series, counted as calls end.
 
 mod bounds;
+mod group;
+mod histogram;
+mod names;
 mod registry;
 
 pub use bounds::{GAP_BOUNDS, GAP_BUCKETS};
 pub(crate) use bounds::gap_bucket;
+pub(crate) use registry::InFlight;
 pub use registry::Registry;

@@ -132,6 +132,11 @@ impl Observer {
         matches!(self.framing, Framing::Sse(_) | Framing::Lines)
     }
 
+    /// Whether the last event of the stream has come.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.rest.seen.terminal
+    }
+
     /// A frame that arrived at `at`.
     pub(crate) fn frame(&mut self, bytes: &[u8], at: Duration) {
         let Self { decoder, decoded, framing, rest, .. } = self;

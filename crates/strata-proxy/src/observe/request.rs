@@ -7,7 +7,7 @@ use crate::json::{Reader, Value};
 /// What a request asked for.
 #[derive(Debug, Default)]
 pub(crate) struct RequestSeen {
-    reader: Reader,
+    pub(crate) reader: Reader,
     pub(crate) model: Option<String>,
     pub(crate) stream: Option<bool>,
     /// Offset after the brace of `stream_options`, when it is there.
