@@ -68,7 +68,7 @@ impl Refusal {
         }
     }
 
-    /// The answer, in the shape that OpenAI's and Anthropic's clients show.
+    /// The answer, in the shape that `OpenAI`'s and Anthropic's clients show.
     pub(crate) fn answer(self) -> Response<Returning> {
         let (message, hint) = self.words();
         let code = self.code();

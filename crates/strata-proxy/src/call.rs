@@ -163,7 +163,11 @@ impl GenAiCall {
         let n = self.tokens.output?.saturating_sub(hidden);
         let steps = u32::try_from(n.checked_sub(1)?).ok()?;
         // One event for several tokens has no duration to divide.
-        if steps == 0 || self.token_events < 2 { None } else { last.checked_sub(first)?.checked_div(steps) }
+        if steps == 0 || self.token_events < 2 {
+            None
+        } else {
+            last.checked_sub(first)?.checked_div(steps)
+        }
     }
 
     /// Whether reasoning was streamed: then something came before the first visible output.

@@ -29,7 +29,8 @@ pub fn inject(bytes: &[u8]) -> Option<Bytes> {
 pub fn strip(bytes: &[u8], step: usize) -> Vec<u8> {
     let mut strip = Strip::default();
     let pieces = bytes.chunks(step.max(1));
-    let mut out: Vec<u8> = pieces.flat_map(|piece| strip.feed(Bytes::copy_from_slice(piece))).collect();
+    let mut out: Vec<u8> =
+        pieces.flat_map(|piece| strip.feed(Bytes::copy_from_slice(piece))).collect();
     out.extend_from_slice(&strip.finish());
     out
 }

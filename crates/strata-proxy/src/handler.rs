@@ -278,6 +278,8 @@ fn pass_back(
         head.headers.insert("x-strata-usage", HeaderValue::from_static(value));
     }
     let idle_timeout: Duration = shared.settings.idle_timeout;
-    let passing = Passing { inner, progress, strip, lease: Some(lease), idle_timeout, idle: None };
+    let lease = Some(lease);
+    let (idle, broken) = (None, None);
+    let passing = Passing { inner, progress, strip, lease, idle_timeout, idle, broken };
     Response::from_parts(head, Returning::Passing(Box::new(passing)))
 }

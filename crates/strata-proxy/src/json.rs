@@ -301,13 +301,13 @@ impl Reader {
             "true" => Value::Bool(true),
             "false" => Value::Bool(false),
             "null" => Value::Null,
-            _ => match word.parse() {
-                Ok(number) => Value::Number(number),
-                Err(_) => {
+            _ => {
+                let Ok(number) = word.parse() else {
                     self.state = State::Lost;
                     return;
-                }
-            },
+                };
+                Value::Number(number)
+            }
         };
         if self.overflow == 0 {
             told(&self.path, value);
@@ -353,15 +353,18 @@ mod tests {
             ],
         );
         check(r#"{"a":[],"b":-1.5e3}"#, &["a=Elements(0)", "b=Number(-1500.0)"]);
-        check(r#"{"a":[[1],[2,3]],"b":""}"#, &[
-            "a[][]=Number(1.0)",
-            "a[]=Elements(1)",
-            "a[][]=Number(2.0)",
-            "a[][]=Number(3.0)",
-            "a[]=Elements(2)",
-            "a=Elements(2)",
-            "b=Text(\"\", 0)",
-        ]);
+        check(
+            r#"{"a":[[1],[2,3]],"b":""}"#,
+            &[
+                "a[][]=Number(1.0)",
+                "a[]=Elements(1)",
+                "a[][]=Number(2.0)",
+                "a[][]=Number(3.0)",
+                "a[]=Elements(2)",
+                "a=Elements(2)",
+                "b=Text(\"\", 0)",
+            ],
+        );
         check("{\"a\":<html>", &["lost"]);
         check("]", &["lost"]);
     }

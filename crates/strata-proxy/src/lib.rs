@@ -25,7 +25,7 @@ mod tenant;
 mod upstream;
 
 pub use api::Api;
-pub use call::{CallSink, CountSource, GenAiCall, Gaps, NoCalls, Outcome, Timings, Tokens};
+pub use call::{CallSink, CountSource, Gaps, GenAiCall, NoCalls, Outcome, Timings, Tokens};
 pub use options::{DEFAULT_LISTEN, ProxyOptions, RouteOptions, UpstreamOptions, UsageOption};
 pub use server::{BoundProxy, ProxyError, ProxyParts};
 pub use settings::{ProxySettings, RouteSettings, UpstreamSettings, UsageMode};

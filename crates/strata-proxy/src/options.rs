@@ -84,7 +84,7 @@ pub struct RouteOptions {
     /// Names of the upstreams that answer; left out, all.
     #[serde(default)]
     pub upstreams: Vec<String>,
-    /// `observe` changes nothing. `inject` asks for the usage record of OpenAI streams, `inject_strip`
+    /// `observe` changes nothing. `inject` asks for the usage record of `OpenAI` streams, `inject_strip`
     /// asks for it and takes it out of the answer again.
     #[serde(default)]
     pub usage: UsageOption,
@@ -299,7 +299,8 @@ mod tests {
             connections_max: 0,
             ..ProxyOptions::default()
         };
-        let mut paths: Vec<_> = options.validate().unwrap_err().into_iter().map(|p| p.path).collect();
+        let mut paths: Vec<_> =
+            options.validate().unwrap_err().into_iter().map(|p| p.path).collect();
         paths.sort();
         assert_eq!(
             paths,

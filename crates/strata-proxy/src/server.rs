@@ -86,7 +86,13 @@ impl BoundProxy {
         let told = Told { clock: parts.clock, registry: parts.registry, calls: parts.calls };
         let shared = Shared {
             client: upstream::client(&settings)?,
-            upstreams: settings.upstreams.iter().cloned().map(Upstream::new).map(Arc::new).collect(),
+            upstreams: settings
+                .upstreams
+                .iter()
+                .cloned()
+                .map(Upstream::new)
+                .map(Arc::new)
+                .collect(),
             tenants,
             told,
             turn: AtomicUsize::new(0),

@@ -114,12 +114,14 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(digits).flatten().collect()
 }
 
-/// The key a client presents, where OpenAI, Anthropic and Azure clients put it.
+/// The key a client presents, where `OpenAI`, Anthropic and Azure clients put it.
 fn api_key(headers: &HeaderMap) -> Option<&[u8]> {
     let bearer = headers.get("authorization").map(|value| {
         let value = value.as_bytes();
         match value.get(..7) {
-            Some(scheme) if scheme.eq_ignore_ascii_case(b"bearer ") => value.get(7..).unwrap_or(value),
+            Some(scheme) if scheme.eq_ignore_ascii_case(b"bearer ") => {
+                value.get(7..).unwrap_or(value)
+            }
             _ => value,
         }
     });

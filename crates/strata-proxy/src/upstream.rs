@@ -54,7 +54,8 @@ pub(crate) fn client(settings: &ProxySettings) -> Result<HttpClient, TlsError> {
 /// containers have none.
 fn tls(settings: &ProxySettings) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let https = |upstream: &UpstreamSettings| upstream.url.scheme_str() == Some("https");
     if settings.upstreams.iter().any(https) {
         return Ok(builder.try_with_platform_verifier()?.with_no_client_auth());

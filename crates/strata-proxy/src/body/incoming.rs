@@ -30,17 +30,21 @@ pub(crate) struct Passing {
     pub(crate) idle_timeout: Duration,
     /// Runs while nothing comes.
     pub(crate) idle: Option<Pin<Box<Sleep>>>,
+    /// Why it broke off, until the client has been given what came before.
+    pub(crate) broken: Option<BodyError>,
 }
 
 impl Passing {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         loop {
             let polled = match Pin::new(&mut self.inner).poll_frame(context) {
                 Poll::Ready(polled) => polled,
                 Poll::Pending => {
                     ready!(self.poll_idle(context));
-                    self.end(End::Broken);
-                    return Poll::Ready(Some(Err(BodyError::Idle)));
+                    return self.break_off(BodyError::Idle, context);
                 }
             };
             self.idle = None;
@@ -50,8 +54,7 @@ impl Passing {
                     return Poll::Ready(Some(Ok(frame)));
                 }
                 Some(Err(error)) => {
-                    self.end(End::Broken);
-                    return Poll::Ready(Some(Err(error.into())));
+                    return self.break_off(error.into(), context);
                 }
                 None => {
                     self.end(End::Whole);
@@ -60,6 +63,23 @@ impl Passing {
                     return Poll::Ready(held.map(|held| Ok(Frame::data(held))));
                 }
             }
+        }
+    }
+
+    /// The answer ends here, and not well. An error makes the server drop what it has not written
+    /// yet, so it is given a turn to write first; what was held back goes before the error.
+    fn break_off(
+        &mut self,
+        error: BodyError,
+        context: &Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.end(End::Broken);
+        self.broken = Some(error);
+        context.waker().wake_by_ref();
+        let held = self.strip.take().map(|mut strip| strip.finish());
+        match held.filter(|held| !held.is_empty()) {
+            Some(held) => Poll::Ready(Some(Ok(Frame::data(held)))),
+            None => Poll::Pending,
         }
     }
 

@@ -124,6 +124,6 @@ impl Body for Outgoing {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.taken.as_ref().map_or_else(|| self.hint.clone(), Parcel::hint)
+        self.taken.as_ref().map_or_else(|| self.hint, Parcel::hint)
     }
 }

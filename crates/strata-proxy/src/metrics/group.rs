@@ -7,6 +7,9 @@ use super::histogram::Histogram;
 use super::names;
 use crate::call::{CountSource, GenAiCall};
 
+/// Is told one value: metric, suffix of its series, labels.
+type Told<'a> = dyn FnMut(&str, &str, &[(&str, &str)], f64) + 'a;
+
 /// Finish reasons told apart; an upstream may say anything.
 const REASONS_MAX: usize = 16;
 /// Statuses told apart.
@@ -125,7 +128,7 @@ impl Group {
     }
 
     /// Tell every series: metric, suffix, labels of its own, value.
-    pub(super) fn tell(&self, told: &mut dyn FnMut(&str, &str, &[(&str, &str)], f64)) {
+    pub(super) fn tell(&self, told: &mut Told<'_>) {
         for ((outcome, status), count) in &self.requests {
             let status = if *status == 0 { String::new() } else { status.to_string() };
             let labels = [("outcome", *outcome), ("status", status.as_str())];
@@ -151,12 +154,7 @@ impl Group {
 }
 
 /// The series of a classic histogram.
-fn series(
-    metric: &str,
-    own: (&str, &str),
-    histogram: &Histogram,
-    told: &mut dyn FnMut(&str, &str, &[(&str, &str)], f64),
-) {
+fn series(metric: &str, own: (&str, &str), histogram: &Histogram, told: &mut Told<'_>) {
     if histogram.is_empty() {
         return;
     }

@@ -6,7 +6,7 @@ mod histogram;
 mod names;
 mod registry;
 
-pub use bounds::{GAP_BOUNDS, GAP_BUCKETS};
 pub(crate) use bounds::gap_bucket;
+pub use bounds::{GAP_BOUNDS, GAP_BUCKETS};
 pub(crate) use registry::InFlight;
 pub use registry::Registry;

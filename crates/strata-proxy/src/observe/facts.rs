@@ -7,6 +7,7 @@ use super::usage::Usage;
 use crate::json::Value;
 
 /// What one document said.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// The document's or event's type.
@@ -74,8 +75,12 @@ impl Facts {
             }
             "model" | "message.model" | "response.model" => keep(&mut learnt.model, value),
             "id" | "message.id" | "response.id" | "response_id" => keep(&mut learnt.id, value),
-            "choices[].finish_reason" | "stop_reason" | "delta.stop_reason" | "done_reason"
-            | "response.incomplete_details.reason" | "incomplete_details.reason" => {
+            "choices[].finish_reason"
+            | "stop_reason"
+            | "delta.stop_reason"
+            | "done_reason"
+            | "response.incomplete_details.reason"
+            | "incomplete_details.reason" => {
                 keep(&mut learnt.finish_reason, value);
             }
             "response.status" | "status" => self.status(learnt, value),
@@ -91,14 +96,14 @@ impl Facts {
                     keep(&mut learnt.error_type, value);
                 }
             }
-            _ if self.is_visible(path, value) => self.visible = true,
+            _ if Self::is_visible(path, value) => self.visible = true,
             _ if is_hidden_token(path, value) => self.token = true,
             _ => self.usage |= learnt.usage.value(path, value),
         }
         self.token |= self.visible;
     }
 
-    fn is_visible(&self, path: &str, value: Value<'_>) -> bool {
+    fn is_visible(path: &str, value: Value<'_>) -> bool {
         // Chat, completions, a refusal; Messages; Ollama's two.
         let known = matches!(
             path,

@@ -78,6 +78,7 @@ struct Seen {
 }
 
 /// The sum of it all, when the answer has ended.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) streamed: bool,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::json::{Reader, Value};
 
 /// What a request asked for.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Default)]
 pub(crate) struct RequestSeen {
     pub(crate) reader: Reader,

@@ -17,12 +17,30 @@ const CHAT: Stream = Stream {
     api: Api::OpenAiChat,
     content_type: SSE,
     frames: &[
-        (10, "data: {\"id\":\"chatcmpl-1\",\"model\":\"m-1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n"),
-        (100, "data: {\"id\":\"chatcmpl-1\",\"model\":\"m-1\",\"choices\":[{\"delta\":{\"reasoning_content\":\"hm \u{1F914}\"}}]}\n\n"),
-        (150, ": keep-alive\n\ndata: {\"id\":\"chatcmpl-1\",\"choices\":[{\"delta\":{\"content\":\"Gr\u{fc}\u{df}e\"}}]}\n\n"),
-        (200, "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\"delta\":{\"content\":\" \\\"you\\\"\"}}]}\n\n"),
-        (210, "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"),
-        (211, "data: {\"id\":\"chatcmpl-1\",\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5,\"total_tokens\":12,\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":{\"reasoning_tokens\":2}}}\n\ndata: [DONE]\n\n"),
+        (
+            10,
+            "data: {\"id\":\"chatcmpl-1\",\"model\":\"m-1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n",
+        ),
+        (
+            100,
+            "data: {\"id\":\"chatcmpl-1\",\"model\":\"m-1\",\"choices\":[{\"delta\":{\"reasoning_content\":\"hm \u{1F914}\"}}]}\n\n",
+        ),
+        (
+            150,
+            ": keep-alive\n\ndata: {\"id\":\"chatcmpl-1\",\"choices\":[{\"delta\":{\"content\":\"Gr\u{fc}\u{df}e\"}}]}\n\n",
+        ),
+        (
+            200,
+            "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\"delta\":{\"content\":\" \\\"you\\\"\"}}]}\n\n",
+        ),
+        (
+            210,
+            "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+        ),
+        (
+            211,
+            "data: {\"id\":\"chatcmpl-1\",\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5,\"total_tokens\":12,\"prompt_tokens_details\":{\"cached_tokens\":4},\"completion_tokens_details\":{\"reasoning_tokens\":2}}}\n\ndata: [DONE]\n\n",
+        ),
     ],
 };
 
@@ -30,10 +48,22 @@ const RESPONSES: Stream = Stream {
     api: Api::OpenAiResponses,
     content_type: SSE,
     frames: &[
-        (5, "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"model\":\"m-2\",\"status\":\"in_progress\",\"error\":null,\"usage\":null}}\n\n"),
-        (50, "event: response.function_call_arguments.delta\ndata: {\"delta\":\"{\\\"a\\\"\",\"type\":\"response.function_call_arguments.delta\"}\n\n"),
-        (80, "event: response.output_text.delta\ndata: {\"delta\":\"hi\",\"type\":\"response.output_text.delta\"}\n\n"),
-        (90, "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"status\":\"completed\",\"model\":\"m-2\",\"usage\":{\"input_tokens\":9,\"input_tokens_details\":{\"cached_tokens\":0},\"output_tokens\":6,\"output_tokens_details\":{\"reasoning_tokens\":1},\"total_tokens\":15}}}\n\n"),
+        (
+            5,
+            "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"model\":\"m-2\",\"status\":\"in_progress\",\"error\":null,\"usage\":null}}\n\n",
+        ),
+        (
+            50,
+            "event: response.function_call_arguments.delta\ndata: {\"delta\":\"{\\\"a\\\"\",\"type\":\"response.function_call_arguments.delta\"}\n\n",
+        ),
+        (
+            80,
+            "event: response.output_text.delta\ndata: {\"delta\":\"hi\",\"type\":\"response.output_text.delta\"}\n\n",
+        ),
+        (
+            90,
+            "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"status\":\"completed\",\"model\":\"m-2\",\"usage\":{\"input_tokens\":9,\"input_tokens_details\":{\"cached_tokens\":0},\"output_tokens\":6,\"output_tokens_details\":{\"reasoning_tokens\":1},\"total_tokens\":15}}}\n\n",
+        ),
     ],
 };
 
@@ -41,13 +71,31 @@ const ANTHROPIC: Stream = Stream {
     api: Api::AnthropicMessages,
     content_type: SSE,
     frames: &[
-        (20, "event: message_start\r\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"model\":\"m-3\",\"content\":[],\"usage\":{\"input_tokens\":3,\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":100,\"output_tokens\":1}}}\r\n\r\n"),
+        (
+            20,
+            "event: message_start\r\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"model\":\"m-3\",\"content\":[],\"usage\":{\"input_tokens\":3,\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":100,\"output_tokens\":1}}}\r\n\r\n",
+        ),
         (25, "event: ping\r\ndata: {\"type\":\"ping\"}\r\n\r\n"),
-        (30, "event: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"\"}}\r\n\r\n"),
-        (40, "event: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"so\"}}\r\n\r\n"),
-        (45, "event: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"signature_delta\",\"signature\":\"abc\"}}\r\n\r\n"),
-        (60, "event: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"ja\"}}\r\n\r\n"),
-        (70, "event: message_delta\r\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":8}}\r\n\r\nevent: message_stop\r\ndata: {\"type\":\"message_stop\"}\r\n\r\n"),
+        (
+            30,
+            "event: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"\"}}\r\n\r\n",
+        ),
+        (
+            40,
+            "event: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"so\"}}\r\n\r\n",
+        ),
+        (
+            45,
+            "event: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"signature_delta\",\"signature\":\"abc\"}}\r\n\r\n",
+        ),
+        (
+            60,
+            "event: content_block_delta\r\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"ja\"}}\r\n\r\n",
+        ),
+        (
+            70,
+            "event: message_delta\r\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":8}}\r\n\r\nevent: message_stop\r\ndata: {\"type\":\"message_stop\"}\r\n\r\n",
+        ),
     ],
 };
 
@@ -55,9 +103,18 @@ const OLLAMA: Stream = Stream {
     api: Api::OllamaChat,
     content_type: "application/x-ndjson",
     frames: &[
-        (30, "{\"model\":\"m-4\",\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"done\":false}\n"),
-        (40, "{\"model\":\"m-4\",\"message\":{\"role\":\"assistant\",\"content\":\"b\"},\"done\":false}\n"),
-        (50, "{\"model\":\"m-4\",\"message\":{\"content\":\"\"},\"done_reason\":\"stop\",\"done\":true,\"prompt_eval_count\":11,\"eval_count\":2}\n"),
+        (
+            30,
+            "{\"model\":\"m-4\",\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"done\":false}\n",
+        ),
+        (
+            40,
+            "{\"model\":\"m-4\",\"message\":{\"role\":\"assistant\",\"content\":\"b\"},\"done\":false}\n",
+        ),
+        (
+            50,
+            "{\"model\":\"m-4\",\"message\":{\"content\":\"\"},\"done_reason\":\"stop\",\"done\":true,\"prompt_eval_count\":11,\"eval_count\":2}\n",
+        ),
     ],
 };
 
@@ -65,8 +122,14 @@ const COMPLETIONS: Stream = Stream {
     api: Api::OpenAiCompletions,
     content_type: SSE,
     frames: &[
-        (10, "data: {\"id\":\"c\",\"model\":\"m-5\",\"choices\":[{\"text\":\"x\",\"finish_reason\":null}]}\n\n"),
-        (20, "data: {\"id\":\"c\",\"model\":\"m-5\",\"choices\":[{\"text\":\"y\",\"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n"),
+        (
+            10,
+            "data: {\"id\":\"c\",\"model\":\"m-5\",\"choices\":[{\"text\":\"x\",\"finish_reason\":null}]}\n\n",
+        ),
+        (
+            20,
+            "data: {\"id\":\"c\",\"model\":\"m-5\",\"choices\":[{\"text\":\"y\",\"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n",
+        ),
     ],
 };
 
@@ -164,7 +227,10 @@ fn broken_off_streams_and_errors_in_them_are_told_apart() {
         Api::AnthropicMessages,
         "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",
     );
-    assert_eq!((anthropic.error, anthropic.error_type.as_deref()), (true, Some("overloaded_error")));
+    assert_eq!(
+        (anthropic.error, anthropic.error_type.as_deref()),
+        (true, Some("overloaded_error"))
+    );
     let openai = with(Api::OpenAiChat, "data: {\"error\":{\"message\":\"x\",\"code\":500}}\n\n");
     assert!(openai.error && !openai.unfinished);
     let broken = with(Api::OpenAiChat, "data: {\"choices\":[{\"delta\n\ndata: [DONE]\n\n");

@@ -13,7 +13,7 @@ use strata_proxy::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-pub struct RealClock(Instant);
+pub(crate) struct RealClock(Instant);
 
 impl Clock for RealClock {
     fn now_ms(&self) -> i64 {
@@ -26,7 +26,7 @@ impl Clock for RealClock {
 }
 
 #[derive(Default)]
-pub struct Calls(pub Mutex<Vec<GenAiCall>>);
+pub(crate) struct Calls(pub Mutex<Vec<GenAiCall>>);
 
 impl CallSink for Calls {
     fn take(&self, call: &GenAiCall) {
@@ -36,23 +36,22 @@ impl CallSink for Calls {
 
 /// What an upstream does with a connection, step by step, after the request came whole.
 #[derive(Clone)]
-pub enum Step {
+pub(crate) enum Step {
     Send(Vec<u8>),
-    Wait(u64),
     /// Send this many bytes of filling, in blocks.
     Fill(u64),
     /// Wait until the other side has closed.
     UntilClosed,
 }
 
-pub struct Upstream {
-    pub address: String,
+pub(crate) struct Upstream {
+    pub(crate) address: String,
     /// The requests as they came.
-    pub requests: Arc<Mutex<Vec<Vec<u8>>>>,
+    pub(crate) requests: Arc<Mutex<Vec<Vec<u8>>>>,
     /// Bytes of filling that were taken.
-    pub filled: Arc<AtomicU64>,
+    pub(crate) filled: Arc<AtomicU64>,
     /// Connections that the other side closed while `UntilClosed` or `Fill`.
-    pub closed: Arc<AtomicU64>,
+    pub(crate) closed: Arc<AtomicU64>,
 }
 
 /// The whole of a request with a content length or without a body; its body is kept up to 1 MB.
@@ -74,7 +73,8 @@ async fn request(stream: &mut TcpStream) -> Option<Vec<u8>> {
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let length: u64 = length.map_or(0, |length| length.trim().parse().unwrap());
         let chunked = head.contains("transfer-encoding: chunked");
-        if (chunked && bytes.ends_with(b"0\r\n\r\n")) || (!chunked && total >= end as u64 + 4 + length)
+        if (chunked && bytes.ends_with(b"0\r\n\r\n"))
+            || (!chunked && total >= end as u64 + 4 + length)
         {
             return Some(bytes);
         }
@@ -82,7 +82,7 @@ async fn request(stream: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 impl Upstream {
-    pub async fn start(steps: Vec<Step>) -> Self {
+    pub(crate) async fn start(steps: Vec<Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let upstream = Self {
             address: listener.local_addr().unwrap().to_string(),
@@ -90,8 +90,11 @@ impl Upstream {
             filled: Arc::default(),
             closed: Arc::default(),
         };
-        let shared =
-            (Arc::clone(&upstream.requests), Arc::clone(&upstream.filled), Arc::clone(&upstream.closed));
+        let shared = (
+            Arc::clone(&upstream.requests),
+            Arc::clone(&upstream.filled),
+            Arc::clone(&upstream.closed),
+        );
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -117,7 +120,6 @@ async fn play(mut stream: TcpStream, steps: Vec<Step>, (requests, filled, closed
                         return;
                     }
                 }
-                Step::Wait(ms) => tokio::time::sleep(Duration::from_millis(*ms)).await,
                 Step::Fill(count) => {
                     let mut left = *count;
                     while left > 0 {
@@ -139,7 +141,9 @@ async fn play(mut stream: TcpStream, steps: Vec<Step>, (requests, filled, closed
                 }
             }
         }
-        if !steps.iter().any(|step| matches!(step, Step::Send(bytes) if bytes.ends_with(b"0\r\n\r\n")))
+        if !steps
+            .iter()
+            .any(|step| matches!(step, Step::Send(bytes) if bytes.ends_with(b"0\r\n\r\n")))
             && !steps.iter().any(|step| matches!(step, Step::Send(bytes) if has_length(bytes)))
         {
             return; // closing is the end of the answer
@@ -151,13 +155,13 @@ fn has_length(bytes: &[u8]) -> bool {
     bytes.windows(15).any(|part| part.eq_ignore_ascii_case(b"content-length:"))
 }
 
-pub struct Proxy {
-    pub address: String,
-    pub calls: Arc<Calls>,
-    pub registry: Arc<Registry>,
+pub(crate) struct Proxy {
+    pub(crate) address: String,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) registry: Arc<Registry>,
 }
 
-pub fn options(upstreams: &[&str], usage: UsageOption) -> ProxyOptions {
+pub(crate) fn options(upstreams: &[&str], usage: UsageOption) -> ProxyOptions {
     let upstream = |address: &&str| UpstreamOptions {
         name: None,
         url: format!("http://{address}"),
@@ -175,11 +179,11 @@ pub fn options(upstreams: &[&str], usage: UsageOption) -> ProxyOptions {
 }
 
 impl Proxy {
-    pub async fn start(upstreams: &[&str]) -> Self {
+    pub(crate) async fn start(upstreams: &[&str]) -> Self {
         Self::with(options(upstreams, UsageOption::Observe)).await
     }
 
-    pub async fn with(options: ProxyOptions) -> Self {
+    pub(crate) async fn with(options: ProxyOptions) -> Self {
         let settings: ProxySettings = options.validate().unwrap().unwrap();
         let (calls, registry) = (Arc::<Calls>::default(), Arc::<Registry>::default());
         let parts = ProxyParts {
@@ -194,7 +198,7 @@ impl Proxy {
     }
 
     /// The first call that was told.
-    pub async fn call(&self) -> GenAiCall {
+    pub(crate) async fn call(&self) -> GenAiCall {
         for _ in 0..500 {
             if let Some(call) = self.calls.0.lock().unwrap().first().cloned() {
                 return call;
@@ -206,7 +210,7 @@ impl Proxy {
 }
 
 /// A request as bytes.
-pub fn post(path: &str, body: &str) -> Vec<u8> {
+pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "POST {path} HTTP/1.1\r\nHost: p\r\nX-Odd-Case: 1\r\nAuthorization: Bearer sk-secret\r\n\
@@ -216,7 +220,7 @@ pub fn post(path: &str, body: &str) -> Vec<u8> {
 }
 
 /// Send and read to the end: the head as text, the body with chunks joined, and whether it was whole.
-pub async fn ask(proxy: &Proxy, request: &[u8]) -> (String, Vec<u8>, bool) {
+pub(crate) async fn ask(proxy: &Proxy, request: &[u8]) -> (String, Vec<u8>, bool) {
     let mut stream = TcpStream::connect(&proxy.address).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut bytes = Vec::new();
@@ -247,17 +251,17 @@ fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
 }
 
 /// The head of a chunked answer.
-pub fn stream_head() -> Vec<u8> {
+pub(crate) fn stream_head() -> Vec<u8> {
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Engine-Id: e1\r\n\
       Transfer-Encoding: chunked\r\n\r\n"
         .to_vec()
 }
 
-pub fn chunk(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn chunk(bytes: &[u8]) -> Vec<u8> {
     [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
 }
 
-pub fn unary(status: &str, body: &str) -> Vec<u8> {
+pub(crate) fn unary(status: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
         .into_bytes()
