@@ -80,7 +80,7 @@ async fn record(
             RecordBatch { requests: std::mem::take(&mut requests), ..RecordBatch::default() };
         match records.append(batch).await {
             Ok(receipt) => {
-                meter.counter("strata.proxy.recorded", &[]).add(count - receipt.refused())
+                meter.counter("strata.proxy.recorded", &[]).add(count - receipt.refused());
             }
             Err(error) => {
                 lost.fetch_add(count, Ordering::Relaxed);

@@ -1,7 +1,12 @@
 //! A body of any length passes in bounded memory. A test program of its own: the memory of other tests
 //! would count.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on ends; sockets live in real time"
+)]
 #![allow(dead_code, reason = "the stage has more than this program needs")]
 
 #[path = "../it/stage.rs"]

@@ -101,6 +101,7 @@ pub(super) async fn live(
     let found = discovery.as_ref().map_or_else(Found::default, DiscoveryRunner::now);
     let greeting = greeting::Greeting {
         addresses,
+        proxy: proxy.as_ref().map(|proxy| proxy.address),
         data_dir: &settings.store.dir,
         config,
         found: &found,
@@ -115,7 +116,7 @@ pub(super) async fn live(
     // The sender is dropped when a signal came, so this ends with the server's grace time.
     drop(greeted.await);
     drop((jobs, discovery));
-    if let Some((stop, served)) = proxy {
+    if let Some(Proxying { stop, served, .. }) = proxy {
         drop(stop);
         served.await.context("the proxy ended badly")?;
     }
@@ -131,7 +132,11 @@ pub(super) async fn live(
 }
 
 /// The proxy's server, and what ends it when dropped.
-type Proxying = (tokio::sync::oneshot::Sender<()>, tokio::task::JoinHandle<()>);
+struct Proxying {
+    address: std::net::SocketAddr,
+    stop: tokio::sync::oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+}
 
 /// What `strata proxy` says on its command line goes before the configuration.
 pub(crate) fn proxy_flags(settings: &mut Settings, arguments: &ProxyArgs) -> Result<()> {
@@ -283,11 +288,11 @@ impl House {
         let proxy = crate::proxy::bind(proxy, records, clock, place)
             .await
             .context("cannot start the proxy")?;
-        tracing::info!(address = %proxy.bound.address(), "proxy of GenAI calls");
+        let address = proxy.bound.address();
         self.scheduler.add(Box::new(proxy.collector));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let served = tokio::spawn(proxy.bound.serve(async move { drop(stopped.await) }));
-        Ok(Some((stop, served)))
+        Ok(Some(Proxying { address, stop, served }))
     }
 
     fn start_discovery(
