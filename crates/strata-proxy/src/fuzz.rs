@@ -34,3 +34,35 @@ pub fn strip(bytes: &[u8], step: usize) -> Vec<u8> {
     out.extend_from_slice(&strip.finish());
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn however_it_is_cut_the_same_is_read(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    Just(&b"data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n"[..]),
+                    Just(&b"data: {\"choices\":[],\"usage\":{\"completion_tokens\":2}}\r\n\r\n"[..]),
+                    Just(&b": keep-alive\r\r"[..]),
+                    Just(&b"data: [DONE]\n\n"[..]),
+                    Just(&b"\xff\xc3{\"a\n"[..]),
+                ],
+                0..8,
+            ),
+            step in 1_usize..40,
+        ) {
+            let bytes = parts.concat();
+            for kind in ["text/event-stream", "application/json", "application/x-ndjson"] {
+                let whole = answer(kind, None, &bytes, bytes.len());
+                prop_assert_eq!(answer(kind, None, &bytes, step), whole);
+            }
+            prop_assert_eq!(strip(&bytes, step), strip(&bytes, bytes.len()));
+            inject(&bytes);
+        }
+    }
+}
