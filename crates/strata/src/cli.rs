@@ -24,6 +24,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Collect, store and serve, in the foreground until interrupted.
     Run(RunArgs),
+    /// Pass GenAI calls on to a server and measure them; all that `run` does besides.
+    Proxy(ProxyArgs),
     /// Serve on top of a metrics engine that runs already, and store nothing.
     Serve(ServeArgs),
     /// Show everything on a simulated cluster: no GPU, nothing of this host is read.
@@ -65,6 +67,19 @@ pub(crate) struct RunArgs {
     /// Root of the host's file system, when strata runs in a container.
     #[arg(long, value_name = "DIR")]
     pub(crate) host_root: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProxyArgs {
+    /// Server that answers, for example `http://127.0.0.1:8000`; several share the load. Those of the
+    /// configuration when left out.
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Vec<String>,
+    /// Address at which calls are taken [default: 127.0.0.1:4809].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) proxy_listen: Option<std::net::SocketAddr>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,8 @@ const HINTS_MAX: usize = 6;
 /// What there is to say.
 pub(crate) struct Greeting<'a> {
     pub(crate) addresses: Addresses,
+    /// Where the proxy takes GenAI calls.
+    pub(crate) proxy: Option<std::net::SocketAddr>,
     pub(crate) data_dir: &'a Path,
     pub(crate) config: Option<&'a Path>,
     pub(crate) found: &'a Found,
@@ -42,6 +44,7 @@ impl Greeting<'_> {
             "url": format!("http://{}", self.addresses.main),
             "otlp_grpc": self.addresses.otlp_grpc.map(|address| address.to_string()),
             "otlp_http": self.addresses.otlp_http.map(|address| address.to_string()),
+            "proxy": self.proxy.map(|address| address.to_string()),
             "data_dir": self.data_dir,
             "config": self.config,
             "simulated": self.simulated,
@@ -68,6 +71,9 @@ impl Greeting<'_> {
         let otlp: Vec<String> = otlp.into_iter().flatten().map(|a| a.to_string()).collect();
         let otlp = if otlp.is_empty() { "main port only".to_owned() } else { otlp.join(", ") };
         out.line(format!("  receives  remote write and OTLP/HTTP on the main port; OTLP: {otlp}"))?;
+        if let Some(address) = self.proxy {
+            out.line(format!("  proxy     takes GenAI calls on http://{address}"))?;
+        }
         out.line(format!("  host      {}", self.parts("host/")))?;
         out.line(format!("  gpu       {}", self.parts("gpu/")))?;
         if let Some(owners) = self.owners() {

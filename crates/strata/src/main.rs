@@ -14,6 +14,7 @@ mod ledger;
 mod out;
 mod own;
 mod pages;
+mod proxy;
 mod refusals;
 mod remote_pages;
 mod scheduling;
@@ -88,6 +89,11 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
         Command::Run(arguments) => {
             let (settings, file) = config(arguments.config.as_deref())?;
             command::run::run(settings, file, arguments, out).await
+        }
+        Command::Proxy(arguments) => {
+            let (mut settings, file) = config(arguments.run.config.as_deref())?;
+            command::run::proxy_flags(&mut settings, &arguments)?;
+            command::run::run(settings, file, arguments.run, out).await
         }
         Command::Serve(arguments) => {
             let (settings, file) = config(arguments.config.as_deref())?;

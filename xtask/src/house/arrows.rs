@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("strata-serve", &["strata-model", "strata-collect", "strata-query", "strata-view"]),
     ("strata-tui", &["strata-view"]),
     ("strata-sim", &["strata-model"]),
+    ("strata-proxy", &["strata-model"]),
     ("strata-nccl", &["strata-shm"]),
     ("strata-cuda", &["strata-shm"]),
     ("strata-nvml-standin", &[]),

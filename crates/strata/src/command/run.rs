@@ -15,13 +15,15 @@ use strata_collect::scrape::{
 use strata_collect::{Collector as _, Scheduler, SourceBook, l1_gpu, l3_host};
 use strata_model::catalog::{Catalog, SourceDef};
 use strata_model::meter::Meter;
+use strata_model::record::RecordSink;
 use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
+use strata_proxy::{DEFAULT_LISTEN, ProxyOptions, UpstreamOptions};
 use strata_query::canonical::CanonicalSource;
 use strata_query::{EmbeddedEngine, MetricsEngine};
 use strata_serve::{Addresses, Bound, Parts, Records, ReportSource, Secret};
 use strata_store::{MetricStore, RecordStore};
 
-use crate::cli::RunArgs;
+use crate::cli::{ProxyArgs, RunArgs};
 use crate::clock::SystemClock;
 use crate::config::{RECORDS_DIR, Settings, TokenSource};
 use crate::ledger::{LedgerCollector, LedgerReports, LedgerService, STATEMENTS_DIR};
@@ -85,6 +87,7 @@ pub(super) async fn live(
     let jobs = house.start_collectors(settings)?;
     let discovery = house.start_discovery(settings, addresses)?;
     let parts = house.parts(settings)?;
+    let proxy = house.start_proxy(settings).await?;
     let stop = signals::stop()?;
     let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(parts, async move {
@@ -98,6 +101,7 @@ pub(super) async fn live(
     let found = discovery.as_ref().map_or_else(Found::default, DiscoveryRunner::now);
     let greeting = greeting::Greeting {
         addresses,
+        proxy: proxy.as_ref().map(|proxy| proxy.address),
         data_dir: &settings.store.dir,
         config,
         found: &found,
@@ -112,6 +116,10 @@ pub(super) async fn live(
     // The sender is dropped when a signal came, so this ends with the server's grace time.
     drop(greeted.await);
     drop((jobs, discovery));
+    if let Some(Proxying { stop, served, .. }) = proxy {
+        drop(stop);
+        served.await.context("the proxy ended badly")?;
+    }
     serving.await.context("the server ended badly")?;
     house.scheduler.stop().await;
     let (store, records) = (house.store.clone(), house.records.clone());
@@ -120,6 +128,40 @@ pub(super) async fn live(
         store.close()
     })
     .await??;
+    Ok(())
+}
+
+/// The proxy's server, and what ends it when dropped.
+struct Proxying {
+    address: std::net::SocketAddr,
+    stop: tokio::sync::oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+/// What `strata proxy` says on its command line goes before the configuration.
+pub(crate) fn proxy_flags(settings: &mut Settings, arguments: &ProxyArgs) -> Result<()> {
+    let listen = arguments.proxy_listen;
+    if arguments.to.is_empty() {
+        let Some(proxy) = &mut settings.proxy else {
+            bail!(
+                "say where calls go: `strata proxy --to http://127.0.0.1:8000`, or [proxy] in the \
+                   configuration"
+            );
+        };
+        proxy.listen = listen.unwrap_or(proxy.listen);
+        return Ok(());
+    }
+    let upstream =
+        |url: &String| UpstreamOptions { name: None, url: url.clone(), health: None, weight: 1.0 };
+    let options = ProxyOptions {
+        listen: Some(listen.map_or_else(|| DEFAULT_LISTEN.to_owned(), |at| at.to_string())),
+        upstreams: arguments.to.iter().map(upstream).collect(),
+        ..ProxyOptions::default()
+    };
+    settings.proxy = options.validate().map_err(|problems| {
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", problems.join("; "))
+    })?;
     Ok(())
 }
 
@@ -236,6 +278,23 @@ impl House {
         Ok(jobs)
     }
 
+    /// Take calls and pass them on, where that is configured.
+    async fn start_proxy(&self, settings: &Settings) -> Result<Option<Proxying>> {
+        let Some(proxy) = settings.proxy.clone() else { return Ok(None) };
+        let records = self.records.clone();
+        let records = records.map(|store| -> Arc<dyn RecordSink> { Arc::new(store) });
+        let clock = Arc::clone(&self.clock);
+        let place = (self.node.as_str(), &self.meter);
+        let proxy = crate::proxy::bind(proxy, records, clock, place)
+            .await
+            .context("cannot start the proxy")?;
+        let address = proxy.bound.address();
+        self.scheduler.add(Box::new(proxy.collector));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let served = tokio::spawn(proxy.bound.serve(async move { drop(stopped.await) }));
+        Ok(Some(Proxying { address, stop, served }))
+    }
+
     fn start_discovery(
         &self,
         settings: &Settings,
@@ -246,6 +305,7 @@ impl House {
         }
         let own = [Some(own.main), own.otlp_grpc, own.otlp_http];
         let own = own.into_iter().flatten().map(|address| address.port());
+        let own = own.chain(settings.proxy.as_ref().map(|proxy| proxy.listen.port()));
         // What is named in the file is collected as the file says, and not a second time.
         let named = settings.scrape.iter().flat_map(|scrape| &scrape.targets);
         let named = named.filter_map(|target| self.port_on_this_host(target));

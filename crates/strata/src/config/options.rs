@@ -17,6 +17,8 @@ use strata_query::{QueryOptions, QuerySettings, RemoteOptions, RemoteSettings};
 use strata_serve::{ServeOptions, ServeSettings};
 use strata_store::{RecordOptions, RecordSettings, StoreOptions, StoreSettings};
 
+use strata_proxy::{ProxyOptions, ProxySettings};
+
 use super::cost::{CostOptions, CostSettings};
 
 /// The configuration as written. Nothing is required.
@@ -54,6 +56,8 @@ pub(crate) struct Options {
     pub(crate) otlp: OtlpOptions,
     /// What GPUs cost and what counts as useful.
     pub(crate) cost: CostOptions,
+    /// The GenAI proxy.
+    pub(crate) proxy: ProxyOptions,
     /// Pages to fetch, besides those found.
     pub(crate) scrape: Vec<ScrapeOptions>,
 }
@@ -77,6 +81,7 @@ pub(crate) struct Settings {
     pub(crate) discover: DiscoverSettings,
     pub(crate) otlp: OtlpSettings,
     pub(crate) cost: CostSettings,
+    pub(crate) proxy: Option<ProxySettings>,
     pub(crate) scrape: Vec<ScrapeSettings>,
 }
 
@@ -113,6 +118,7 @@ impl Options {
         let discover = keep(&mut problems, "discover", self.discover.validate());
         let otlp = keep(&mut problems, "otlp", self.otlp.validate(&limits));
         let cost = keep(&mut problems, "cost", self.cost.validate());
+        let proxy = keep(&mut problems, "proxy", self.proxy.validate()).flatten();
         let scrape = self.validate_scrape(&mut problems);
         let token = match (&self.server.token_file, &self.server.token_env) {
             // Both at once is a problem the server's options have told already.
@@ -151,6 +157,7 @@ impl Options {
                     discover,
                     otlp,
                     cost,
+                    proxy,
                     scrape,
                 })
             }

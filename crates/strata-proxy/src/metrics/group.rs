@@ -1,0 +1,167 @@
+//! The numbers of one model, tenant and route.
+
+use std::collections::BTreeMap;
+
+use super::bounds::{GAP_BOUNDS, LENGTH_BOUNDS, OVERHEAD_BOUNDS, RATE_BOUNDS, TIME_BOUNDS};
+use super::histogram::Histogram;
+use super::names;
+use crate::call::{CountSource, GenAiCall};
+
+/// Is told one value: metric, suffix of its series, labels.
+type Told<'a> = dyn FnMut(&str, &str, &[(&str, &str)], f64) + 'a;
+
+/// Finish reasons told apart; an upstream may say anything.
+const REASONS_MAX: usize = 16;
+/// Statuses told apart.
+const STATUSES_MAX: usize = 32;
+
+/// Counts of one group since the start.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// By outcome and status; status 0 stands for none.
+    requests: BTreeMap<(&'static str, u16), u64>,
+    reasons: BTreeMap<String, u64>,
+    duration: BTreeMap<&'static str, Histogram>,
+    tpot: BTreeMap<&'static str, Histogram>,
+    /// Histograms without labels of their own.
+    plain: [(&'static str, Histogram); 9],
+    /// Totals by metric and source of the count.
+    tokens: BTreeMap<(&'static str, &'static str), u64>,
+}
+
+/// Indexes into `plain`.
+const TTFT: usize = 0;
+const TTFB: usize = 1;
+const TTFO: usize = 2;
+const STALL: usize = 3;
+const ITL: usize = 4;
+const INPUT: usize = 5;
+const OUTPUT: usize = 6;
+const THROUGHPUT: usize = 7;
+const OVERHEAD: usize = 8;
+
+impl Default for Group {
+    fn default() -> Self {
+        let plain = [
+            (names::TTFT, Histogram::new(&TIME_BOUNDS)),
+            (names::TTFB, Histogram::new(&TIME_BOUNDS)),
+            (names::TTFO, Histogram::new(&TIME_BOUNDS)),
+            (names::STALL, Histogram::new(&TIME_BOUNDS)),
+            (names::ITL, Histogram::new(&GAP_BOUNDS)),
+            (names::INPUT_LENGTH, Histogram::new(&LENGTH_BOUNDS)),
+            (names::OUTPUT_LENGTH, Histogram::new(&LENGTH_BOUNDS)),
+            (names::THROUGHPUT, Histogram::new(&RATE_BOUNDS)),
+            (names::OVERHEAD, Histogram::new(&OVERHEAD_BOUNDS)),
+        ];
+        Self {
+            requests: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            duration: BTreeMap::new(),
+            tpot: BTreeMap::new(),
+            plain,
+            tokens: BTreeMap::new(),
+        }
+    }
+}
+
+impl Group {
+    /// Count a call that has ended.
+    pub(super) fn count(&mut self, call: &GenAiCall) {
+        let outcome = call.outcome.name();
+        let key = (outcome, call.status.unwrap_or(0));
+        if self.requests.len() < STATUSES_MAX || self.requests.contains_key(&key) {
+            *self.requests.entry(key).or_default() += 1;
+        } else {
+            *self.requests.entry((outcome, 0)).or_default() += 1;
+        }
+        let duration = self.duration.entry(outcome);
+        let duration = duration.or_insert_with(|| Histogram::new(&TIME_BOUNDS));
+        duration.add(call.duration().as_secs_f64());
+        if let Some(reason) = &call.finish_reason {
+            let known = self.reasons.len() < REASONS_MAX || self.reasons.contains_key(reason);
+            let reason = if known { reason.as_str() } else { "other" };
+            *self.reasons.entry(reason.to_owned()).or_default() += 1;
+        }
+        let times = &call.timings;
+        let gaps = &call.gaps;
+        self.plain[TTFB].1.time(times.since_received(times.head));
+        self.plain[OVERHEAD].1.add(times.overhead.as_secs_f64());
+        if call.streamed {
+            self.plain[TTFT].1.time(times.since_received(times.first_token));
+            self.plain[TTFO].1.time(times.since_received(times.first_output));
+            self.plain[ITL].1.merge(&gaps.buckets, gaps.total.as_secs_f64());
+            self.plain[STALL].1.time((gaps.count > 0).then_some(gaps.longest));
+            self.pace(call);
+        }
+        self.tokens(call);
+    }
+
+    fn pace(&mut self, call: &GenAiCall) {
+        let Some(tpot) = call.tpot() else { return };
+        let source = call.tokens.output_source.name();
+        let histogram = self.tpot.entry(source).or_insert_with(|| Histogram::new(&GAP_BOUNDS));
+        histogram.add(tpot.as_secs_f64());
+        if !tpot.is_zero() {
+            self.plain[THROUGHPUT].1.add(1.0 / tpot.as_secs_f64());
+        }
+    }
+
+    fn tokens(&mut self, call: &GenAiCall) {
+        let tokens = &call.tokens;
+        let usage = CountSource::Usage.name();
+        let mut add = |metric, source, count: Option<u64>| {
+            if let Some(count) = count {
+                *self.tokens.entry((metric, source)).or_default() += count;
+            }
+        };
+        add(names::INPUT_TOKENS, usage, tokens.input);
+        add(names::OUTPUT_TOKENS, tokens.output_source.name(), tokens.output);
+        add(names::CACHED_TOKENS, "", tokens.cache_read);
+        add(names::REASONING_TOKENS, "", tokens.reasoning);
+        if let Some(input) = tokens.input {
+            self.plain[INPUT].1.add(input as f64);
+        }
+        // A count of chunks is no length; mixed in, it would bend the distribution silently.
+        if let (Some(output), CountSource::Usage) = (tokens.output, tokens.output_source) {
+            self.plain[OUTPUT].1.add(output as f64);
+        }
+    }
+
+    /// Tell every series: metric, suffix, labels of its own, value.
+    pub(super) fn tell(&self, told: &mut Told<'_>) {
+        for ((outcome, status), count) in &self.requests {
+            let status = if *status == 0 { String::new() } else { status.to_string() };
+            let labels = [("outcome", *outcome), ("status", status.as_str())];
+            told(names::REQUESTS, "", &labels, *count as f64);
+        }
+        for (reason, count) in &self.reasons {
+            told(names::FINISH_REASONS, "", &[("reason", reason)], *count as f64);
+        }
+        for ((metric, source), count) in &self.tokens {
+            told(metric, "", &[("count_source", source)], *count as f64);
+        }
+        for (outcome, histogram) in &self.duration {
+            series(names::DURATION, ("outcome", outcome), histogram, told);
+        }
+        for (source, histogram) in &self.tpot {
+            series(names::TPOT, ("count_source", source), histogram, told);
+        }
+        for (metric, histogram) in &self.plain {
+            let own = if *metric == names::ITL { ("kind", "chunk") } else { ("kind", "") };
+            series(metric, own, histogram, told);
+        }
+    }
+}
+
+/// The series of a classic histogram.
+fn series(metric: &str, own: (&str, &str), histogram: &Histogram, told: &mut Told<'_>) {
+    if histogram.is_empty() {
+        return;
+    }
+    for (bound, count) in histogram.cumulative() {
+        let bound = if bound.is_infinite() { "+Inf".to_owned() } else { bound.to_string() };
+        told(metric, "_bucket", &[own, ("le", &bound)], count as f64);
+    }
+    told(metric, "_sum", &[own], histogram.sum());
+    told(metric, "_count", &[own], histogram.count() as f64);
+}

@@ -1,0 +1,75 @@
+//! What the proxy does, checked. As it is written in `strata.toml` it stands in `options`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Uri;
+
+/// Whether the proxy asks upstreams for the usage record of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UsageMode {
+    /// Change nothing: tokens come from usage where the client asked for it, else from chunks.
+    #[default]
+    Observe,
+    /// Set `stream_options.include_usage`; the client gets one event more.
+    Inject,
+    /// Set it, and take that event out again.
+    InjectStrip,
+}
+
+/// One server that answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpstreamSettings {
+    pub name: Arc<str>,
+    /// Scheme, authority and a path that is put in front of every request's.
+    pub url: Uri,
+    /// Path and query asked for to see whether it lives; `None` asks nothing.
+    pub health: Option<String>,
+    /// Share of the load, against that of the others; above 0.
+    pub weight: f64,
+}
+
+/// What happens to paths that begin alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteSettings {
+    pub name: Arc<str>,
+    /// Beginning of the path.
+    pub path: String,
+    /// Indexes into the upstreams; at least one.
+    pub upstreams: Vec<usize>,
+    pub usage: UsageMode,
+}
+
+/// The proxy's settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProxySettings {
+    pub listen: SocketAddr,
+    pub upstreams: Vec<UpstreamSettings>,
+    /// The longest beginning that fits is taken.
+    pub routes: Vec<RouteSettings>,
+    /// Header whose value names the tenant, lower case.
+    pub tenant_header: Option<String>,
+    pub key_map_file: Option<PathBuf>,
+    /// File with the secret of the keyed hash of API keys; without it, hashes differ from start to start.
+    pub hash_secret_file: Option<PathBuf>,
+    pub connections_max: usize,
+    pub connect_timeout: Duration,
+    /// From the head of the request to the head of the answer.
+    pub response_timeout: Duration,
+    /// Between two frames of an answer.
+    pub idle_timeout: Duration,
+    /// A client that takes no byte for this long is gone.
+    pub client_stall: Duration,
+    pub health_interval: Duration,
+    pub shutdown_grace: Duration,
+}
+
+impl ProxySettings {
+    /// The route of a path.
+    pub(crate) fn route(&self, path: &str) -> Option<&RouteSettings> {
+        let fits = self.routes.iter().filter(|route| path.starts_with(&route.path));
+        fits.max_by_key(|route| route.path.len())
+    }
+}

@@ -1,0 +1,207 @@
+//! The servers that answer: which of them lives, and which has most room.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::{Request, Uri};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::body::Outgoing;
+use crate::settings::{ProxySettings, UpstreamSettings};
+
+/// Connections kept for the next request: below the 5 s after which uvicorn, under most engines,
+/// closes them, so that a request does not meet a closing one.
+const IDLE_CONNECTION: Duration = Duration::from_secs(4);
+/// The head of an answer.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// A health answer that takes longer is none.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Speaks HTTP/1.1 to upstreams, with TLS where the address says so.
+pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Outgoing>;
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up TLS with the certificates of this system")]
+pub struct TlsError(#[source] rustls::Error);
+
+/// The client for all upstreams.
+pub(crate) fn client(settings: &ProxySettings) -> Result<HttpClient, TlsError> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(settings.connect_timeout));
+    let https = HttpsConnectorBuilder::new()
+        .with_tls_config(tls(settings).map_err(TlsError)?)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(http);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .http1_preserve_header_case(true)
+        .http1_max_buf_size(HEAD_BYTES_MAX)
+        .build(https))
+}
+
+/// TLS with the certificates of this system; without any where no upstream needs them, since small
+/// containers have none.
+fn tls(settings: &ProxySettings) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let https = |upstream: &UpstreamSettings| upstream.url.scheme_str() == Some("https");
+    if settings.upstreams.iter().any(https) {
+        return Ok(builder.try_with_platform_verifier()?.with_no_client_auth());
+    }
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
+/// One upstream.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) settings: UpstreamSettings,
+    /// Requests that are there now.
+    load: AtomicUsize,
+    up: AtomicBool,
+}
+
+/// A place at an upstream, for as long as a request is there.
+#[derive(Debug)]
+pub(crate) struct Lease(Arc<Upstream>);
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.0.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Lease {
+    pub(crate) fn upstream(&self) -> &Arc<Upstream> {
+        &self.0
+    }
+}
+
+impl Upstream {
+    pub(crate) fn new(settings: UpstreamSettings) -> Self {
+        Self { settings, load: AtomicUsize::new(0), up: AtomicBool::new(true) }
+    }
+
+    /// It could not be reached. Only where health is asked for can it come back by itself; else the
+    /// next request finds out.
+    pub(crate) fn failed(&self) {
+        if self.settings.health.is_some() {
+            self.up.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// The address of a request with this path and query.
+    pub(crate) fn uri(&self, path_and_query: &str) -> Option<Uri> {
+        let base = &self.settings.url;
+        let path = base.path().trim_end_matches('/');
+        Uri::builder()
+            .scheme(base.scheme()?.clone())
+            .authority(base.authority()?.clone())
+            .path_and_query(format!("{path}{path_and_query}"))
+            .build()
+            .ok()
+    }
+
+    fn burden(&self) -> f64 {
+        (self.load.load(Ordering::Relaxed) + 1) as f64 / self.settings.weight
+    }
+}
+
+/// Take a place at the upstream that lives and has most room, of those chosen and not yet `tried`.
+/// When none is known to live, of all: a wrong no is worse than another failure.
+pub(crate) fn pick(
+    upstreams: &[Arc<Upstream>],
+    chosen: &[usize],
+    tried: &[usize],
+    turn: usize,
+) -> Option<(usize, Lease)> {
+    let candidates = chosen.iter().copied().filter(|index| !tried.contains(index));
+    let candidates: Vec<(usize, &Arc<Upstream>)> =
+        candidates.filter_map(|index| Some((index, upstreams.get(index)?))).collect();
+    let alive = |(_, upstream): &&(usize, &Arc<Upstream>)| upstream.up.load(Ordering::Relaxed);
+    let some_alive = candidates.iter().any(|candidate| alive(&candidate));
+    let count = candidates.len();
+    // Of equals another one each time, so that idle upstreams share single requests.
+    let turned = candidates.iter().cycle().skip(turn % count.max(1)).take(count);
+    let usable = turned.filter(|candidate| !some_alive || alive(candidate));
+    let (index, best) = usable.min_by(|a, b| a.1.burden().total_cmp(&b.1.burden()))?;
+    best.load.fetch_add(1, Ordering::Relaxed);
+    Some((*index, Lease(Arc::clone(best))))
+}
+
+/// Ask an upstream how it is, again and again.
+pub(crate) async fn watch(upstream: Arc<Upstream>, client: HttpClient, every: Duration) {
+    let Some(path) = upstream.settings.health.clone() else { return };
+    let Some(uri) = upstream.uri(&path) else { return };
+    loop {
+        let up = lives(&client, uri.clone()).await;
+        if upstream.up.swap(up, Ordering::Relaxed) != up {
+            tracing::warn!(upstream = %upstream.settings.name, up, "an upstream's health changed");
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+/// Any answer but a server's error is life: health may want a key that the proxy does not have.
+async fn lives(client: &HttpClient, uri: Uri) -> bool {
+    let body = Outgoing::whole(bytes::Bytes::new());
+    let mut request = Request::new(body);
+    *request.uri_mut() = uri;
+    let asked = tokio::time::timeout(HEALTH_TIMEOUT, async {
+        let answer = client.request(request).await.ok()?;
+        let fine = !answer.status().is_server_error();
+        // One frame is enough; a health page without end is not waited for.
+        drop(answer.into_body().frame().await);
+        Some(fine)
+    });
+    asked.await.ok().flatten().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstreams(weights: &[f64]) -> Vec<Arc<Upstream>> {
+        let one = |weight: &f64| {
+            let url = "http://a:1/base/".parse().unwrap();
+            let (name, health) = (Arc::from("a"), Some("/health".to_owned()));
+            Arc::new(Upstream::new(UpstreamSettings { name, url, health, weight: *weight }))
+        };
+        weights.iter().map(one).collect()
+    }
+
+    #[test]
+    fn the_upstream_with_most_room_that_lives_is_taken() {
+        let all = upstreams(&[1.0, 2.0, 1.0]);
+        let chosen = [0, 1, 2];
+        let take = |tried: &[usize]| pick(&all, &chosen, tried, 0).unwrap();
+        let first = take(&[]);
+        assert_eq!(first.0, 1, "twice the weight, half the burden");
+        assert_eq!(take(&[1]).0, 0);
+        drop(first);
+        all[1].failed();
+        assert_eq!(take(&[]).0, 0);
+        all[0].failed();
+        all[2].failed();
+        assert_eq!(take(&[]).0, 1, "nobody is known to live, so all are tried");
+        assert!(pick(&all, &chosen, &[0, 1, 2], 0).is_none());
+        assert_eq!(all[1].load.load(Ordering::Relaxed), 0, "places are given back");
+    }
+
+    #[test]
+    fn a_base_path_goes_in_front() {
+        let all = upstreams(&[1.0]);
+        assert_eq!(all[0].uri("/v1/x?y=1").unwrap(), "http://a:1/base/v1/x?y=1");
+    }
+}
