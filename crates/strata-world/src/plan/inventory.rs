@@ -144,6 +144,21 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         "count by (gpu_uuid, node, gpu, instance, pid, process) (<gpu.process.memory.usage>) \
          or count by (gpu_uuid, node, gpu, instance, pid, process) (<gpu.process.info>)",
     ),
+    changing(
+        "event/fault",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, code, class, action) (<gpu.fault.events>)",
+    ),
+    changing(
+        "event/xid_last",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, gpu_model) (<gpu.xid.last>)",
+    ),
+    still(
+        "event/culprit",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, code, pid, process) (<gpu.fault.culprit>)",
+    ),
     still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),
 ];
 
@@ -153,8 +168,10 @@ pub(crate) fn queries(ask: &Ask) -> Vec<Planned> {
     let fleet = ask.scope == Scope::Fleet;
     let asked = INVENTORY.iter().filter(|inventory| {
         // Every process of every host is a question for one host.
-        !(fleet && inventory.kind == EntityKind::Process)
-            && scope::narrows(&ask.scope, inventory.kind)
+        // Events are a question of when, which the end of the window does not answer.
+        let only_narrow =
+            inventory.kind == EntityKind::Process || inventory.key.starts_with("event/");
+        !(fleet && only_narrow) && scope::narrows(&ask.scope, inventory.kind)
     });
     let queries = asked.map(|inventory| {
         let filling = Filling {

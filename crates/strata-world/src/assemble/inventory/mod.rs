@@ -3,6 +3,7 @@
 //! Identity first: an edge is drawn where a label, an info series or an address says so, with how
 //! that is known. Two things that merely might belong together are not joined.
 
+mod faults;
 mod gpus;
 mod nodes;
 mod pods;
@@ -14,6 +15,7 @@ use crate::ask::Ask;
 use crate::assemble::rows::{Book, Outcome, Row};
 use crate::edge::Edge;
 use crate::entity::Entity;
+use crate::fault::Fault;
 use crate::plan::inventory;
 use registry::Registry;
 
@@ -45,4 +47,10 @@ pub(crate) fn build(ask: &Ask, book: &Book<'_>) -> (Vec<Entity>, Vec<Edge>) {
     replicas::enter(&found, &mut registry);
     runs::enter(&found, &mut registry);
     registry.finish()
+}
+
+/// What happened to the devices in scope, the latest first.
+pub(crate) fn faults(ask: &Ask, book: &Book<'_>) -> Vec<Fault> {
+    let found = Found { book, queries: inventory::queries(ask) };
+    faults::list(&found, ask.window)
 }
