@@ -10,6 +10,7 @@ mod doctor;
 mod engines;
 mod explore;
 mod frame;
+mod gpu;
 mod gpus;
 mod hosts;
 mod overview;
