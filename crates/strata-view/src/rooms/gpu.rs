@@ -207,9 +207,10 @@ fn owners(world: &World, id: &EntityId) -> Table {
         let (first, last) = edge.held_ms;
         // Two steps without it: it is gone, not late.
         let is_held = world.window.end_ms - last <= 2 * world.window.step_ms;
-        let from = match first <= world.window.start_ms {
-            true => "before this range".to_owned(),
-            false => ago(world, first),
+        let from = if first <= world.window.start_ms {
+            "before this range".to_owned()
+        } else {
+            ago(world, first)
         };
         Row {
             cells: vec![
