@@ -48,7 +48,8 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     changing(
         "edge/allocation",
         EntityKind::Gpu,
-        "count by (gpu_uuid, node, gpu, namespace, pod, container, method, confidence, sharing) \
+        "count by (gpu_uuid, node, gpu, namespace, pod, container, method, confidence, sharing, \
+         slurm_job_id) \
          (<gpu.allocation>)",
     ),
     changing(
@@ -136,7 +137,26 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "entity/queue",
         EntityKind::Queue,
-        "count by (queue, scheduler) (<sched.queue.pending|queue!=\"\">)",
+        "count by (queue, scheduler) (<sched.queue.pending|queue!=\"\">) \
+         or count by (queue, scheduler) (<sched.queue.admitted|queue!=\"\">) \
+         or count by (queue, scheduler) (<sched.queue.resource.quota|queue!=\"\">)",
+    ),
+    still(
+        "entity/slurm_node",
+        EntityKind::Node,
+        "count by (node, state, partitions) (<slurm.node>)",
+    ),
+    // Jobs carry their partition, never the label queue: they are a question for the fleet.
+    still(
+        "entity/slurm_job",
+        EntityKind::Workload,
+        "count by (slurm_job_id, job_name, user, account, partition, qos, state, reason) \
+         (<slurm.job>)",
+    ),
+    changing(
+        "edge/slurm_device",
+        EntityKind::Gpu,
+        "count by (slurm_job_id, node, gpu) (<slurm.job.device>)",
     ),
     still(
         "entity/process",
@@ -171,7 +191,8 @@ pub(crate) fn queries(ask: &Ask) -> Vec<Planned> {
         // Events are a question of when, which the end of the window does not answer.
         let only_narrow =
             inventory.kind == EntityKind::Process || inventory.key.starts_with("event/");
-        !(fleet && only_narrow) && scope::narrows(&ask.scope, inventory.kind)
+        (if fleet { !only_narrow } else { inventory.key != "entity/slurm_job" })
+            && scope::narrows(&ask.scope, inventory.kind)
     });
     let queries = asked.map(|inventory| {
         let filling = Filling {

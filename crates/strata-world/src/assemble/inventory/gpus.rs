@@ -4,7 +4,7 @@ use strata_model::Labels;
 
 use super::Found;
 use super::registry::{Evidence, Registry, by_info, by_label};
-use crate::assemble::identity::identity;
+use crate::assemble::identity::{identity, slurm_job};
 use crate::assemble::rows::Row;
 use crate::edge::{Method, Relation};
 use crate::entity::{EntityId, EntityKind};
@@ -73,6 +73,9 @@ fn process(row: &Row<'_>, registry: &mut Registry) {
 /// A pod and its namespace were given a GPU. A namespace holds what any of its pods holds.
 fn owned(row: &Row<'_>, evidence: Evidence, registry: &mut Registry) {
     let Some(gpu) = identity(EntityKind::Gpu, row.labels) else { return };
+    if let Some(job) = slurm_job(row.labels) {
+        registry.join(&job, &gpu, Relation::Owns, evidence);
+    }
     let Some(pod) = identity(EntityKind::Pod, row.labels) else { return };
     registry.join(&pod, &gpu, Relation::Owns, evidence);
     if let Some(namespace) = identity(EntityKind::Namespace, row.labels) {
@@ -95,11 +98,21 @@ fn team(row: &Row<'_>, registry: &mut Registry) {
 fn allocation(row: &Row<'_>) -> Evidence {
     let method = match row.labels.get("method").unwrap_or_default() {
         "pod_resources" => Method::PodResources,
-        "resource_claim" => Method::ResourceClaim,
+        "resource_claim" | "dra" => Method::ResourceClaim,
         "cgroup" => Method::Cgroup,
         _ => Method::InfoSeries,
     };
-    let confidence = row.labels.get("confidence").and_then(|text| text.parse::<f64>().ok());
-    let confidence = confidence.filter(|confidence| (0.0..=1.0).contains(confidence));
+    let confidence = row.labels.get("confidence").and_then(share);
     Evidence { method, confidence: confidence.unwrap_or(1.0), ..by_info(&row.points) }
+}
+
+/// A confidence as a share: the catalog's words stand for a source that was told so (high), for one
+/// step that may be otherwise (medium), and for several (low).
+fn share(confidence: &str) -> Option<f64> {
+    match confidence {
+        "high" => Some(1.0),
+        "medium" => Some(0.7),
+        "low" => Some(0.4),
+        number => number.parse().ok().filter(|share| (0.0..=1.0).contains(share)),
+    }
 }

@@ -10,6 +10,7 @@ mod pods;
 mod registry;
 mod replicas;
 mod runs;
+mod slurm;
 
 use crate::ask::Ask;
 use crate::assemble::rows::{Book, Outcome, Row};
@@ -43,6 +44,7 @@ pub(crate) fn build(ask: &Ask, book: &Book<'_>) -> (Vec<Entity>, Vec<Edge>) {
     nodes::enter(&found, &mut registry);
     gpus::enter(&found, &mut registry);
     pods::enter(&found, &mut registry);
+    slurm::enter(&found, &mut registry);
     // After GPUs and pods: a replica is on the GPUs of its pod.
     replicas::enter(&found, &mut registry);
     runs::enter(&found, &mut registry);
