@@ -15,6 +15,7 @@ mod gpus;
 mod hosts;
 mod overview;
 mod pieces;
+mod queue;
 mod requests;
 mod scheduling;
 mod suggest;
