@@ -3,7 +3,7 @@
 use strata_world::{Edge, EntityId, EntityKind, Fault, Grain, Relation, Want, World, signal_def};
 
 use super::gpus::{CHARTS, edges, facts};
-use super::pieces::{ROWS_MAX, chart, link_to, name, number, numbers, section};
+use super::pieces::{ROWS_MAX, chart, fact_of, link_to, name, number, numbers, section};
 use super::topology;
 use crate::page::block::{Block, Section};
 use crate::page::chart::Chart;
@@ -108,7 +108,7 @@ pub(super) fn sections(world: &World, id: &EntityId) -> Vec<Section> {
             "owners",
             "Owners over time",
             "Whose it was in this range, how that is known, and when it was seen first and last.",
-            vec![Block::Table(owners(world, id))],
+            vec![Block::Table(owners(world, id)), Block::Table(processes(world, id))],
         ),
         section(
             "reasons",
@@ -194,14 +194,7 @@ fn ago(world: &World, at_ms: i64) -> String {
 
 /// Who held it in this range, in order of time.
 fn owners(world: &World, id: &EntityId) -> Table {
-    let mut held: Vec<&Edge> = world
-        .origins(id, Relation::Owns)
-        .chain(
-            world
-                .origins(id, Relation::RunsOn)
-                .filter(|edge| edge.from.kind == EntityKind::Process),
-        )
-        .collect();
+    let mut held: Vec<&Edge> = world.origins(id, Relation::Owns).collect();
     held.sort_by(|a, b| b.held_ms.1.cmp(&a.held_ms.1).then_with(|| a.from.cmp(&b.from)));
     let row = |edge: &&Edge| {
         let (first, last) = edge.held_ms;
@@ -238,6 +231,52 @@ fn owners(world: &World, id: &EntityId) -> Table {
         total_rows: (held.len() > ROWS_MAX).then_some(held.len()),
         empty: "nobody is known to hold it: the agent on its node, pod labels on the exporter's \
                 series, or Slurm would tell"
+            .to_owned(),
+    }
+}
+
+/// Processes on it, each against who was given it, in the words of `strata who`.
+fn processes(world: &World, id: &EntityId) -> Table {
+    let owners: Vec<&EntityId> = world
+        .origins(id, Relation::Owns)
+        .map(|edge| &edge.from)
+        .filter(|owner| owner.kind == EntityKind::Pod)
+        .collect();
+    let on_it = world.origins(id, Relation::RunsOn).map(|edge| &edge.from);
+    let users: Vec<&EntityId> = on_it.filter(|user| user.kind == EntityKind::Process).collect();
+    let row = |user: &&EntityId| {
+        let fact = |name| world.entity(user).map_or("", |process| fact_of(process, name));
+        let pod = match (fact("namespace"), fact("pod")) {
+            (_, "") => None,
+            (namespace, pod) => Some(format!("{namespace}/{pod}")),
+        };
+        let is_owner = |pod: &str| owners.iter().any(|owner| owner.key.as_ref() == pod);
+        let (status, state) = match &pod {
+            Some(pod) if is_owner(pod) => (Status::Ok, "used by owner"),
+            Some(_) if !owners.is_empty() => (Status::Watch, "used by other pod"),
+            Some(_) => (Status::Blind, "nobody tells who was given it"),
+            None if !fact("pod_uid").is_empty() => (Status::Blind, "its pod is not told by name"),
+            None => (Status::Blind, "in no pod that is known"),
+        };
+        Row {
+            cells: vec![
+                text(name(world, user)),
+                text(pod.unwrap_or_default()),
+                Cell::Status { status, text: state.to_owned() },
+            ],
+            link: None,
+        }
+    };
+    Table {
+        title: "Processes".to_owned(),
+        columns: vec![
+            column("process", false, 0),
+            column("pod", false, 0),
+            column("state", false, 0),
+        ],
+        rows: users.iter().take(ROWS_MAX).map(row).collect(),
+        total_rows: (users.len() > ROWS_MAX).then_some(users.len()),
+        empty: "no process is seen on it: the agent on its node reads them from the driver"
             .to_owned(),
     }
 }
@@ -364,6 +403,42 @@ mod tests {
             [
                 ["pod", "a/young", "5 min ago", "now", by, "50 %"],
                 ["pod", "a/old", "before this range", "6 min ago", by, "100 %"],
+            ]
+        );
+    }
+
+    #[test]
+    fn a_process_of_another_pod_is_told_apart_from_the_owners() {
+        let mut world = world();
+        let edge = |from: EntityId, relation| Edge {
+            from,
+            to: id(),
+            relation,
+            method: Method::PodResources,
+            confidence: 1.0,
+            held_ms: (0, 600_000),
+        };
+        let process = |pid: &str, pod: &str| strata_world::Entity {
+            id: EntityId::new(EntityKind::Process, pid),
+            name: pid.to_owned(),
+            facts: vec![
+                ("namespace".to_owned(), "a".to_owned()),
+                ("pod".to_owned(), pod.to_owned()),
+            ],
+        };
+        world.entities = vec![process("n/1", "mine"), process("n/2", "other"), process("n/3", "")];
+        world.edges = world
+            .entities
+            .iter()
+            .map(|process| edge(process.id.clone(), Relation::RunsOn))
+            .collect();
+        world.edges.push(edge(EntityId::new(EntityKind::Pod, "a/mine"), Relation::Owns));
+        assert_eq!(
+            words_of(&processes(&world, &id())),
+            [
+                ["n/1", "a/mine", "used by owner"],
+                ["n/2", "a/other", "used by other pod"],
+                ["n/3", "", "in no pod that is known"],
             ]
         );
     }

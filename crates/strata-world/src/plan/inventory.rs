@@ -34,7 +34,8 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "entity/gpu_device",
         EntityKind::Gpu,
-        "count by (gpu_uuid, gpu, gpu_model, node, vendor, driver_version, serial, pci_address) \
+        "count by (gpu_uuid, gpu, gpu_model, node, vendor, driver_version, serial, pci_address, \
+         numa_node) \
          (<gpu.device>)",
     ),
     changing(
@@ -161,8 +162,10 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "entity/process",
         EntityKind::Process,
-        "count by (gpu_uuid, node, gpu, instance, pid, process) (<gpu.process.memory.usage>) \
-         or count by (gpu_uuid, node, gpu, instance, pid, process) (<gpu.process.info>)",
+        "count by (gpu_uuid, node, gpu, instance, pid, process, namespace, pod, pod_uid) \
+         (<gpu.process.memory.usage>) \
+         or count by (gpu_uuid, node, gpu, instance, pid, process, namespace, pod, pod_uid) \
+         (<gpu.process.info>)",
     ),
     changing(
         "event/fault",

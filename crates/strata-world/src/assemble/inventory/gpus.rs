@@ -14,7 +14,8 @@ pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
         gpu(&row, &["gpu", "gpu_model", "pci_bus_id"], registry);
     }
     for row in found.rows("entity/gpu_device") {
-        let facts = ["gpu", "gpu_model", "vendor", "driver_version", "serial", "pci_address"];
+        let facts =
+            ["gpu", "gpu_model", "vendor", "driver_version", "serial", "pci_address", "numa_node"];
         gpu(&row, &facts, registry);
     }
     for row in found.rows("entity/slice") {
@@ -63,7 +64,7 @@ fn process(row: &Row<'_>, registry: &mut Registry) {
     let (Some(process), Some(gpu)) = (process, identity(EntityKind::Gpu, row.labels)) else {
         return;
     };
-    registry.learn(&process, row.labels, &["process"]);
+    registry.learn(&process, row.labels, &["process", "namespace", "pod", "pod_uid"]);
     if let (Some(name), Some(pid)) = (label(row.labels, "process"), label(row.labels, "pid")) {
         registry.call(&process, format!("{name} ({pid})"));
     }
