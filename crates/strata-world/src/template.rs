@@ -146,7 +146,7 @@ pub(crate) fn labels_of(kind: EntityKind) -> &'static [&'static str] {
         EntityKind::Process => &["node", "instance", "pid", "process"],
         EntityKind::Container => &["namespace", "pod", "container"],
         EntityKind::Pod => &["namespace", "pod"],
-        EntityKind::Workload => &["namespace", "workload_kind", "workload"],
+        EntityKind::Workload => &["namespace", "workload_kind", "workload", "slurm_job_id"],
         EntityKind::Namespace => &["namespace"],
         EntityKind::Team => &["team"],
         EntityKind::Queue => &["queue"],

@@ -4,6 +4,7 @@ use crate::ask::Scope;
 use crate::coverage::Coverage;
 use crate::edge::{Edge, Relation};
 use crate::entity::{Entity, EntityId, EntityKind};
+use crate::fault::Fault;
 use crate::plan::Sizes;
 use crate::signal::{Signal, Spread};
 use crate::window::Window;
@@ -17,6 +18,8 @@ pub struct World {
     pub entities: Vec<Entity>,
     /// In order of (from, to).
     pub edges: Vec<Edge>,
+    /// What happened to devices, the latest first; of one thing or node only, never of the fleet.
+    pub faults: Vec<Fault>,
     /// In order of (signal id, entity).
     pub signals: Vec<Signal>,
     /// In order of (signal id, entity).

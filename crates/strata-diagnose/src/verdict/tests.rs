@@ -38,6 +38,7 @@ fn world(signals: &[(&str, [Option<f64>; 3])]) -> World {
         scope: Scope::Fleet,
         entities: Vec::new(),
         edges: Vec::new(),
+        faults: Vec::new(),
         signals,
         spreads: Vec::new(),
         coverage: Coverage::default(),

@@ -1,11 +1,11 @@
-//! L1: the fleet as a heatmap, and one GPU.
+//! L1: the fleet as a heatmap.
 
 use std::collections::BTreeMap;
 
-use strata_world::{Entity, EntityId, EntityKind, Grain, Relation, Scope, Want, World, signal_def};
+use strata_world::{Entity, EntityId, EntityKind, Relation, Scope, Want, World, signal_def};
 
-use super::pieces::{Show, chart, fact_of, link_to, name, number, numbers, section, table};
-use super::{each, tracks};
+use super::pieces::{Show, chart, fact_of, link_to, name, numbers, section, table};
+use super::{each, gpu, tracks};
 use crate::page::block::{Block, Section};
 use crate::page::heatmap::{CellGroup, Choice, Heatmap};
 use crate::page::number::Explanation;
@@ -50,34 +50,8 @@ const FLEET: [(&str, &str); 8] = [
     ("slowest vs peers", "l1.sm_clock_vs_peers"),
 ];
 
-/// Numbers of one GPU.
-const ONE: [(&str, &str); 22] = [
-    ("utilization", "l1.utilization"),
-    ("SM active", "l1.sm_active"),
-    ("tensor active", "l1.tensor_active"),
-    ("HBM active", "l1.dram_active"),
-    ("memory used", "l1.memory_used"),
-    ("memory", "l1.memory_total"),
-    ("power", "l1.power"),
-    ("power limit", "l1.power_limit"),
-    ("temperature", "l1.temperature"),
-    ("temperature, memory", "l1.temperature_memory"),
-    ("until slowdown", "l1.temperature_margin"),
-    ("SM clock", "l1.sm_clock"),
-    ("clock vs peers", "l1.sm_clock_vs_peers"),
-    ("memory clock", "l1.memory_clock"),
-    ("thermal throttling", "l1.throttle_thermal"),
-    ("power capping", "l1.throttle_power"),
-    ("last XID", "l1.xid_last"),
-    ("faults, 10 min", "l1.fault_events"),
-    ("ECC uncorrected", "l1.ecc_uncorrected"),
-    ("ECC corrected", "l1.ecc_corrected"),
-    ("PCIe replays", "l1.pcie_replays"),
-    ("link errors", "l1.link_errors"),
-];
-
 /// Charts of one GPU or of the fleet: (title, lines).
-const CHARTS: [(&str, &[(&str, &str)]); 7] = [
+pub(super) const CHARTS: [(&str, &[(&str, &str)]); 7] = [
     (
         "Activity",
         &[
@@ -112,17 +86,12 @@ fn group(request: &PageRequest) -> &'static str {
 }
 
 pub(super) fn wants(request: &PageRequest, fleet: bool) -> Vec<Want> {
+    if !fleet {
+        return gpu::wants();
+    }
     let mut charted: Vec<&'static str> = Vec::new();
     for (_, lines) in CHARTS {
         charted.extend(lines.iter().map(|(_, signal)| *signal));
-    }
-    if !fleet {
-        let wanted = ONE.iter().map(|(_, signal)| *signal).chain(charted);
-        return wanted
-            .flat_map(|signal| {
-                [Grain::Each, Grain::Whole].map(|grain| Want { signal, grain, track: true })
-            })
-            .collect();
     }
     let mut wants = tracks(&FLEET.map(|(_, signal)| signal));
     wants.extend(tracks(&charted));
@@ -141,7 +110,7 @@ pub(super) fn sections(request: &PageRequest, world: &World) -> Vec<Section> {
     if let Scope::Entity(id) = &world.scope
         && id.kind == EntityKind::Gpu
     {
-        return one(world, id);
+        return gpu::sections(world, id);
     }
     let map = heatmap(request, world);
     let brief = "One cell a GPU; a ring stands apart from its peers.";
@@ -268,22 +237,6 @@ fn node_of(world: &World, gpu: &Entity) -> String {
 fn owner(world: &World, gpu: &Entity) -> Option<String> {
     let mut owners = world.origins(&gpu.id, Relation::Owns);
     owners.find(|edge| edge.from.kind == EntityKind::Pod).map(|edge| name(world, &edge.from))
-}
-
-fn one(world: &World, id: &EntityId) -> Vec<Section> {
-    let mut sections = Vec::new();
-    let shown: Vec<_> =
-        ONE.iter().map(|(label, signal)| number(world, label, signal, Some(id))).collect();
-    sections.push(section("now", "Now", "", vec![Block::Numbers { numbers: shown }]));
-    let charts = CHARTS.map(|(title, lines)| chart(world, title, lines, Some(id))).to_vec();
-    sections.push(section("time", "Over time", "", vec![Block::Multiples { charts }]));
-    sections.push(section(
-        "identity",
-        "Identity and owners",
-        "",
-        vec![Block::Table(facts(world, id)), Block::Table(edges(world, id))],
-    ));
-    sections
 }
 
 /// What is known of a thing besides numbers.

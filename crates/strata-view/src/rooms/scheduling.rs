@@ -6,8 +6,9 @@ use strata_world::{EntityId, EntityKind, Relation, Want, World};
 use super::pieces::{
     ROWS_MAX, Show, chart, fact_of, link_to, name, number, numbers, section, table,
 };
-use super::{each, overview, topology, tracks};
+use super::{each, overview, queue, topology, tracks};
 use crate::page::block::{Block, Section};
+use crate::page::chart::Chart;
 use crate::page::table::{Cell, Column, Row, Table};
 use crate::request::PageId;
 
@@ -32,9 +33,8 @@ pub(super) fn wants() -> Vec<Want> {
         "l4.gpus_held_idle",
         "l4.pods_pending",
         "l4.pods_running",
-        "l4.queue_pending",
-        "l4.queue_gpu_quota_used",
     ]));
+    wants.extend(each(&queue::SIGNALS));
     wants
 }
 
@@ -45,31 +45,8 @@ pub(super) fn sections(world: &World) -> Vec<Section> {
         ("pods running", 1, Show::Signal("l4.pods_running")),
         ("pods pending", 1, Show::Signal("l4.pods_pending")),
     ];
-    let queues = [
-        ("pending", 0, Show::Signal("l4.queue_pending")),
-        ("quota used", 0, Show::Signal("l4.queue_gpu_quota_used")),
-    ];
     let no_namespace = "no namespace is seen: pod labels on the GPU exporter's series or \
                         kube-state-metrics would show them";
-    let no_queue = "no queue is seen: Kueue, Volcano, KAI or Slurm metrics would show it";
-    let charts = vec![
-        chart(
-            world,
-            "GPUs",
-            &[
-                ("there", "l4.gpus_present"),
-                ("allocated", "l4.gpus_allocated"),
-                ("held idle", "l4.gpus_held_idle"),
-            ],
-            None,
-        ),
-        chart(
-            world,
-            "Pods",
-            &[("running", "l4.pods_running"), ("pending", "l4.pods_pending")],
-            None,
-        ),
-    ];
     vec![
         section(
             "now",
@@ -96,12 +73,45 @@ pub(super) fn sections(world: &World) -> Vec<Section> {
             ))],
         ),
         section(
+            "differing",
+            "Where allocation and use differ",
+            "Judged by the greatest load of the last ten minutes.",
+            vec![Block::Table(queue::differing(world))],
+        ),
+        section(
             "queues",
             "Queues",
-            "",
-            vec![Block::Table(table(world, "", (EntityKind::Queue, None), &queues, no_queue))],
+            "Of every scheduler that is seen; Slurm's are its partitions.",
+            vec![Block::Table(queue::queues(world))],
         ),
-        section("time", "Over time", "", vec![Block::Multiples { charts }]),
+        section(
+            "jobs",
+            "Slurm jobs",
+            "Those that wait first, with Slurm's own reason.",
+            vec![Block::Table(queue::jobs(world))],
+        ),
+        section("time", "Over time", "", vec![Block::Multiples { charts: charts(world) }]),
+    ]
+}
+
+fn charts(world: &World) -> Vec<Chart> {
+    vec![
+        chart(
+            world,
+            "GPUs",
+            &[
+                ("there", "l4.gpus_present"),
+                ("allocated", "l4.gpus_allocated"),
+                ("held idle", "l4.gpus_held_idle"),
+            ],
+            None,
+        ),
+        chart(
+            world,
+            "Pods",
+            &[("running", "l4.pods_running"), ("pending", "l4.pods_pending")],
+            None,
+        ),
     ]
 }
 

@@ -24,7 +24,9 @@ pub(crate) fn identity(kind: EntityKind, labels: &Labels) -> Option<EntityId> {
             format!("{}/{}", pair("namespace", "pod")?, label("container")?),
         )),
         EntityKind::Pod => Some(EntityId::new(kind, pair("namespace", "pod")?)),
-        EntityKind::Workload => Some(EntityId::new(kind, pair("namespace", "workload")?)),
+        EntityKind::Workload => pair("namespace", "workload")
+            .map(|key| EntityId::new(kind, key))
+            .or_else(|| slurm_job(labels)),
         EntityKind::Namespace => Some(EntityId::new(kind, label("namespace")?)),
         EntityKind::Team => Some(EntityId::new(kind, label("team")?)),
         EntityKind::Queue => Some(EntityId::new(kind, label("queue")?)),
@@ -37,6 +39,12 @@ pub(crate) fn identity(kind: EntityKind, labels: &Labels) -> Option<EntityId> {
         EntityKind::Communicator => Some(EntityId::new(kind, label("comm")?)),
         EntityKind::Tenant => Some(EntityId::new(kind, label("tenant")?)),
     }
+}
+
+/// A job of Slurm, which has no namespace.
+pub(crate) fn slurm_job(labels: &Labels) -> Option<EntityId> {
+    let number = labels.get("slurm_job_id").filter(|value| !value.is_empty())?;
+    Some(EntityId::new(EntityKind::Workload, format!("slurm/{number}")))
 }
 
 /// The node by its own label; without one the host of the address it is scraped at.
@@ -87,6 +95,7 @@ mod tests {
         check(Node, &[("job", "x")], None);
         check(Pod, &[("namespace", "n"), ("pod", "p")], Some("pod:n/p"));
         check(Pod, &[("pod", "p")], None);
+        check(EntityKind::Workload, &[("slurm_job_id", "7")], Some("workload:slurm/7"));
         check(Process, &[("node", "a"), ("pid", "7")], Some("process:a/7"));
         check(Replica, &[("instance", "h:8000")], Some("replica:h:8000"));
         check(Model, &[("gen_ai_request_model", "m")], Some("model:m"));

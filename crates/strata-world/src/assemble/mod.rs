@@ -39,6 +39,7 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
     }
     let (entities, edges) =
         if ask.entities { inventory::build(ask, &book) } else { (Vec::new(), Vec::new()) };
+    let faults = if ask.entities { inventory::faults(ask, &book) } else { Vec::new() };
     let newest = newest(plan, &book, answers, &provenance);
     let floors = floors(plan, &book);
     let inputs = inputs(ask, &provenance);
@@ -65,6 +66,7 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
         scope: ask.scope.clone(),
         entities,
         edges,
+        faults,
         signals,
         spreads,
         coverage,

@@ -11,6 +11,13 @@ pub(crate) const ALL: &[Recipe] = &[
              kernel at a time reads 1: it tells idle from not idle and no more.",
             "hw.gpu.utilization; mean over the GPUs",
         ),
+    gpu("l1.utilization_peak", "1", "max by (%) (peak<hw.gpu.utilization|task=~\"|general\">)")
+        .unlike()
+        .means(
+            "Greatest utilization of the last ten minutes: tells a GPU that does nothing from one \
+             that pauses.",
+            "maximum of hw.gpu.utilization over 10 min; the busiest GPU",
+        ),
     gpu("l1.engine_active", "1", "max by (%) (<gpu.engine.active>)").whole(Whole::Mean).means(
         "Share of cycles in which the graphics or compute engine was active (DCGM field 1001).",
         "gpu.engine.active; mean over the GPUs",

@@ -74,4 +74,32 @@ pub(crate) const ALL: &[Recipe] = &[
          failing supply.",
         "reason hw_slowdown active (bit 0x8); the worst GPU",
     ),
+    // 0x1 idle.
+    gpu(
+        "l1.clocks_idle",
+        "1",
+        "max by (%) (<gpu.throttle.active|reason=\"idle\">) \
+         or max by (%) (<gpu.throttle.reasons> % 2) \
+         or clamp_max(max by (%) (rate<gpu.throttle.time|reason=\"low_utilization\">), 1)",
+    )
+    .unlike()
+    .whole(Whole::Mean)
+    .means(
+        "Share of time in which the clocks are low because there is nothing to do; where a source \
+         only tells the moment, 1 while it is so.",
+        "reason idle active (bit 0x1), else rate of seconds of low utilization; mean over the GPUs",
+    ),
+    // 0x10 sync boost.
+    gpu(
+        "l1.throttle_sync_boost",
+        "1",
+        "clamp_max(max by (%) (rate<gpu.throttle.time|reason=\"sync_boost\">), 1) \
+         or max by (%) (<gpu.throttle.active|reason=\"sync_boost\">) \
+         or max by (%) (floor(<gpu.throttle.reasons> / 16) % 2)",
+    )
+    .means(
+        "Share of time in which the clocks are held at those of the slowest GPU of a sync boost \
+         group.",
+        "rate of throttled seconds, else reason active (bit 0x10); the worst GPU",
+    ),
 ];

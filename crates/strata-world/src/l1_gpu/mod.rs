@@ -5,13 +5,14 @@ mod clocks;
 mod errors;
 mod links;
 mod memory;
+mod peers;
 mod power;
 
 use crate::entity::EntityKind;
 use crate::recipe::Recipe;
 
 pub(crate) const RECIPES: &[&[Recipe]] =
-    &[activity::ALL, clocks::ALL, errors::ALL, links::ALL, memory::ALL, power::ALL];
+    &[activity::ALL, clocks::ALL, errors::ALL, links::ALL, memory::ALL, peers::ALL, power::ALL];
 
 /// A signal of each GPU.
 const fn gpu(id: &'static str, unit: &'static str, each: &'static str) -> Recipe {

@@ -41,6 +41,28 @@ pub(crate) const ALL: &[Recipe] = &[
         "GPUs a queue uses over its quota; above 1 it borrows.",
         "usage / quota of resources named gpu; the fullest queue",
     ),
+    queue(
+        "l4.queue_gpus_used",
+        "{gpu}",
+        "sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\">)",
+    )
+    .whole(Whole::Sum)
+    .undefined("the queue holds no GPU, or its scheduler does not say")
+    .means(
+        "GPUs that the running workloads of a queue hold.",
+        "sched.queue.resource.usage of resources named gpu; sum over the queues",
+    ),
+    queue(
+        "l4.queue_gpus_wanted",
+        "{gpu}",
+        "sum by (%) (<sched.queue.resource.pending|resource=~\".*gpu.*\">)",
+    )
+    .whole(Whole::Sum)
+    .undefined("nothing that waits asks for a GPU, or the scheduler does not say")
+    .means(
+        "GPUs that the waiting workloads of a queue ask for.",
+        "sched.queue.resource.pending of resources named gpu; sum over the queues",
+    ),
     queue("l4.preemptions", "{workload}", "sum by (%) (increase<sched.preemptions>)")
         .whole(Whole::Sum)
         .undefined("the counter has no two samples yet")

@@ -34,7 +34,8 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "entity/gpu_device",
         EntityKind::Gpu,
-        "count by (gpu_uuid, gpu, gpu_model, node, vendor, driver_version, serial, pci_address) \
+        "count by (gpu_uuid, gpu, gpu_model, node, vendor, driver_version, serial, pci_address, \
+         numa_node) \
          (<gpu.device>)",
     ),
     changing(
@@ -48,7 +49,8 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     changing(
         "edge/allocation",
         EntityKind::Gpu,
-        "count by (gpu_uuid, node, gpu, namespace, pod, container, method, confidence, sharing) \
+        "count by (gpu_uuid, node, gpu, namespace, pod, container, method, confidence, sharing, \
+         slurm_job_id) \
          (<gpu.allocation>)",
     ),
     changing(
@@ -136,13 +138,49 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "entity/queue",
         EntityKind::Queue,
-        "count by (queue, scheduler) (<sched.queue.pending|queue!=\"\">)",
+        "count by (queue, scheduler) (<sched.queue.pending|queue!=\"\">) \
+         or count by (queue, scheduler) (<sched.queue.admitted|queue!=\"\">) \
+         or count by (queue, scheduler) (<sched.queue.resource.quota|queue!=\"\">)",
+    ),
+    still(
+        "entity/slurm_node",
+        EntityKind::Node,
+        "count by (node, state, partitions) (<slurm.node>)",
+    ),
+    // Jobs carry their partition, never the label queue: they are a question for the fleet.
+    still(
+        "entity/slurm_job",
+        EntityKind::Workload,
+        "count by (slurm_job_id, job_name, user, account, partition, qos, state, reason) \
+         (<slurm.job>)",
+    ),
+    changing(
+        "edge/slurm_device",
+        EntityKind::Gpu,
+        "count by (slurm_job_id, node, gpu) (<slurm.job.device>)",
     ),
     still(
         "entity/process",
         EntityKind::Process,
-        "count by (gpu_uuid, node, gpu, instance, pid, process) (<gpu.process.memory.usage>) \
-         or count by (gpu_uuid, node, gpu, instance, pid, process) (<gpu.process.info>)",
+        "count by (gpu_uuid, node, gpu, instance, pid, process, namespace, pod, pod_uid) \
+         (<gpu.process.memory.usage>) \
+         or count by (gpu_uuid, node, gpu, instance, pid, process, namespace, pod, pod_uid) \
+         (<gpu.process.info>)",
+    ),
+    changing(
+        "event/fault",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, code, class, action) (<gpu.fault.events>)",
+    ),
+    changing(
+        "event/xid_last",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, gpu_model) (<gpu.xid.last>)",
+    ),
+    still(
+        "event/culprit",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, code, pid, process) (<gpu.fault.culprit>)",
     ),
     still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),
 ];
@@ -153,7 +191,10 @@ pub(crate) fn queries(ask: &Ask) -> Vec<Planned> {
     let fleet = ask.scope == Scope::Fleet;
     let asked = INVENTORY.iter().filter(|inventory| {
         // Every process of every host is a question for one host.
-        !(fleet && inventory.kind == EntityKind::Process)
+        // Events are a question of when, which the end of the window does not answer.
+        let only_narrow =
+            inventory.kind == EntityKind::Process || inventory.key.starts_with("event/");
+        (if fleet { !only_narrow } else { inventory.key != "entity/slurm_job" })
             && scope::narrows(&ask.scope, inventory.kind)
     });
     let queries = asked.map(|inventory| {

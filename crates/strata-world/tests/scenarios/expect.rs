@@ -17,6 +17,8 @@ pub(crate) fn check(world: &World, text: &str) -> Result<(), String> {
         "coverage" => coverage(world, rest),
         "input" => input(world, rest),
         "age" => age(world, rest),
+        "fault" => fault(world, rest),
+        "faults" => faults(world, rest),
         "note" => note(world, rest),
         _ => Err(format!("unknown expectation {word:?}")),
     }
@@ -209,4 +211,30 @@ fn age(world: &World, text: &str) -> Result<(), String> {
 fn note(world: &World, text: &str) -> Result<(), String> {
     let found = world.notes.iter().any(|note| note.contains(text));
     if found { Ok(()) } else { Err(format!("{:?}", world.notes)) }
+}
+
+/// `DEVICE CODE = COUNT at TIME [by PROCESS]`
+fn fault(world: &World, text: &str) -> Result<(), String> {
+    let (what, rest) = two(text, " = ")?;
+    let (device, code) = two(what, " ")?;
+    let (count, rest) = two(rest, " at ")?;
+    let (at, culprit) = rest.split_once(" by ").map_or((rest, None), |(at, by)| (at, Some(by)));
+    let at_ms = parse_duration_ms(at)?;
+    let device = identity(device)?;
+    let is_it = |fault: &&strata_world::Fault| {
+        fault.device == device
+            && fault.code == code
+            && fault.at_ms == at_ms
+            && fault.count == parse_number(count)
+            && fault.culprit.as_deref() == culprit
+    };
+    match world.faults.iter().find(is_it) {
+        Some(_) => Ok(()),
+        None => Err(format!("there are {:?}", world.faults)),
+    }
+}
+
+fn faults(world: &World, text: &str) -> Result<(), String> {
+    let found = world.faults.len().to_string();
+    if found == text { Ok(()) } else { Err(format!("there are {:?}", world.faults)) }
 }

@@ -20,6 +20,8 @@
 //! expect coverage METRIC STATE because TEXT
 //! expect input ID METRIC from SOURCE FAMILY
 //! expect age ID [ENTITY] = DURATION
+//! expect fault DEVICE CODE = COUNT at TIME [by PROCESS]
+//! expect faults COUNT
 //! expect note TEXT
 //! ```
 

@@ -4,7 +4,7 @@ use strata_model::Labels;
 
 use super::Found;
 use super::registry::{Evidence, Registry, by_info, by_label};
-use crate::assemble::identity::identity;
+use crate::assemble::identity::{identity, slurm_job};
 use crate::assemble::rows::Row;
 use crate::edge::{Method, Relation};
 use crate::entity::{EntityId, EntityKind};
@@ -14,7 +14,8 @@ pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
         gpu(&row, &["gpu", "gpu_model", "pci_bus_id"], registry);
     }
     for row in found.rows("entity/gpu_device") {
-        let facts = ["gpu", "gpu_model", "vendor", "driver_version", "serial", "pci_address"];
+        let facts =
+            ["gpu", "gpu_model", "vendor", "driver_version", "serial", "pci_address", "numa_node"];
         gpu(&row, &facts, registry);
     }
     for row in found.rows("entity/slice") {
@@ -63,7 +64,7 @@ fn process(row: &Row<'_>, registry: &mut Registry) {
     let (Some(process), Some(gpu)) = (process, identity(EntityKind::Gpu, row.labels)) else {
         return;
     };
-    registry.learn(&process, row.labels, &["process"]);
+    registry.learn(&process, row.labels, &["process", "namespace", "pod", "pod_uid"]);
     if let (Some(name), Some(pid)) = (label(row.labels, "process"), label(row.labels, "pid")) {
         registry.call(&process, format!("{name} ({pid})"));
     }
@@ -73,6 +74,9 @@ fn process(row: &Row<'_>, registry: &mut Registry) {
 /// A pod and its namespace were given a GPU. A namespace holds what any of its pods holds.
 fn owned(row: &Row<'_>, evidence: Evidence, registry: &mut Registry) {
     let Some(gpu) = identity(EntityKind::Gpu, row.labels) else { return };
+    if let Some(job) = slurm_job(row.labels) {
+        registry.join(&job, &gpu, Relation::Owns, evidence);
+    }
     let Some(pod) = identity(EntityKind::Pod, row.labels) else { return };
     registry.join(&pod, &gpu, Relation::Owns, evidence);
     if let Some(namespace) = identity(EntityKind::Namespace, row.labels) {
@@ -95,11 +99,21 @@ fn team(row: &Row<'_>, registry: &mut Registry) {
 fn allocation(row: &Row<'_>) -> Evidence {
     let method = match row.labels.get("method").unwrap_or_default() {
         "pod_resources" => Method::PodResources,
-        "resource_claim" => Method::ResourceClaim,
+        "resource_claim" | "dra" => Method::ResourceClaim,
         "cgroup" => Method::Cgroup,
         _ => Method::InfoSeries,
     };
-    let confidence = row.labels.get("confidence").and_then(|text| text.parse::<f64>().ok());
-    let confidence = confidence.filter(|confidence| (0.0..=1.0).contains(confidence));
+    let confidence = row.labels.get("confidence").and_then(share);
     Evidence { method, confidence: confidence.unwrap_or(1.0), ..by_info(&row.points) }
+}
+
+/// A confidence as a share: the catalog's words stand for a source that was told so (high), for one
+/// step that may be otherwise (medium), and for several (low).
+fn share(confidence: &str) -> Option<f64> {
+    match confidence {
+        "high" => Some(1.0),
+        "medium" => Some(0.7),
+        "low" => Some(0.4),
+        number => number.parse().ok().filter(|share| (0.0..=1.0).contains(share)),
+    }
 }

@@ -3,17 +3,20 @@
 //! Identity first: an edge is drawn where a label, an info series or an address says so, with how
 //! that is known. Two things that merely might belong together are not joined.
 
+mod faults;
 mod gpus;
 mod nodes;
 mod pods;
 mod registry;
 mod replicas;
 mod runs;
+mod slurm;
 
 use crate::ask::Ask;
 use crate::assemble::rows::{Book, Outcome, Row};
 use crate::edge::Edge;
 use crate::entity::Entity;
+use crate::fault::Fault;
 use crate::plan::inventory;
 use registry::Registry;
 
@@ -41,8 +44,15 @@ pub(crate) fn build(ask: &Ask, book: &Book<'_>) -> (Vec<Entity>, Vec<Edge>) {
     nodes::enter(&found, &mut registry);
     gpus::enter(&found, &mut registry);
     pods::enter(&found, &mut registry);
+    slurm::enter(&found, &mut registry);
     // After GPUs and pods: a replica is on the GPUs of its pod.
     replicas::enter(&found, &mut registry);
     runs::enter(&found, &mut registry);
     registry.finish()
+}
+
+/// What happened to the devices in scope, the latest first.
+pub(crate) fn faults(ask: &Ask, book: &Book<'_>) -> Vec<Fault> {
+    let found = Found { book, queries: inventory::queries(ask) };
+    faults::list(&found, ask.window)
 }

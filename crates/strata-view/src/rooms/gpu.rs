@@ -1,0 +1,511 @@
+//! L1: one GPU: what it is, whose it was, what held its clocks, what happened to it, and its peers.
+
+use strata_world::{Edge, EntityId, EntityKind, Fault, Grain, Relation, Want, World, signal_def};
+
+use super::gpus::{CHARTS, edges, facts};
+use super::pieces::{ROWS_MAX, chart, fact_of, link_to, name, number, numbers, section};
+use super::topology;
+use crate::page::block::{Block, Section};
+use crate::page::chart::Chart;
+use crate::page::number::{Explanation, Number};
+use crate::page::status::Status;
+use crate::page::table::{Cell, Column, Row, Table};
+use crate::words;
+
+/// What a GPU does now.
+const NOW: [(&str, &str); 16] = [
+    ("utilization", "l1.utilization"),
+    ("SM active", "l1.sm_active"),
+    ("tensor active", "l1.tensor_active"),
+    ("HBM active", "l1.dram_active"),
+    ("memory used", "l1.memory_used"),
+    ("memory", "l1.memory_total"),
+    ("power", "l1.power"),
+    ("power limit", "l1.power_limit"),
+    ("temperature", "l1.temperature"),
+    ("temperature, memory", "l1.temperature_memory"),
+    ("until slowdown", "l1.temperature_margin"),
+    ("SM clock", "l1.sm_clock"),
+    ("clock vs peers", "l1.sm_clock_vs_peers"),
+    ("memory clock", "l1.memory_clock"),
+    ("last XID", "l1.xid_last"),
+    ("faults, 10 min", "l1.fault_events"),
+];
+
+/// Memory that fails and links that repeat.
+const HEALTH: [(&str, &str); 7] = [
+    ("ECC uncorrected", "l1.ecc_uncorrected"),
+    ("ECC corrected", "l1.ecc_corrected"),
+    ("row remap pending", "l1.row_remap_pending"),
+    ("row remap failed", "l1.row_remap_failed"),
+    ("driver asks for", "l1.recovery_action"),
+    ("PCIe replays", "l1.pcie_replays"),
+    ("link errors", "l1.link_errors"),
+];
+
+/// Reasons for the clock, from the one that needs a hand to the one that needs none.
+const REASONS: [(&str, &str); 5] = [
+    ("hardware slowdown", "l1.throttle_hardware"),
+    ("heat", "l1.throttle_thermal"),
+    ("power cap", "l1.throttle_power"),
+    ("sync boost", "l1.throttle_sync_boost"),
+    ("idle", "l1.clocks_idle"),
+];
+
+/// This GPU, then the quartiles and the median of its model.
+const PEERS: [(&str, [(&str, &str); 4]); 3] = [
+    (
+        "SM clock",
+        [
+            ("this GPU", "l1.sm_clock"),
+            ("lower quartile", "l1.sm_clock_q1"),
+            ("median", "l1.sm_clock_median"),
+            ("upper quartile", "l1.sm_clock_q3"),
+        ],
+    ),
+    (
+        "Power",
+        [
+            ("this GPU", "l1.power"),
+            ("lower quartile", "l1.power_q1"),
+            ("median", "l1.power_median"),
+            ("upper quartile", "l1.power_q3"),
+        ],
+    ),
+    (
+        "Temperature",
+        [
+            ("this GPU", "l1.temperature"),
+            ("lower quartile", "l1.temperature_q1"),
+            ("median", "l1.temperature_median"),
+            ("upper quartile", "l1.temperature_q3"),
+        ],
+    ),
+];
+
+pub(super) fn wants() -> Vec<Want> {
+    let numbers = NOW.iter().chain(&HEALTH).chain(&REASONS);
+    let numbers = numbers.map(|(_, signal)| *signal);
+    let charted = CHARTS.iter().flat_map(|(_, lines)| lines.iter());
+    let charted = charted.map(|(_, signal)| *signal);
+    let peers = PEERS.iter().flat_map(|(_, lines)| lines.iter()).map(|(_, signal)| *signal);
+    let wanted = numbers.chain(charted).chain(peers);
+    wanted.map(|signal| Want { signal, grain: Grain::Each, track: true }).collect()
+}
+
+pub(super) fn sections(world: &World, id: &EntityId) -> Vec<Section> {
+    let charts = CHARTS.iter().filter(|(title, _)| *title != "Throttling");
+    let charts = charts.map(|(title, lines)| chart(world, title, lines, Some(id))).collect();
+    vec![
+        section("now", "Now", "", vec![numbers(world, &NOW, Some(id))]),
+        section(
+            "identity",
+            "Identity",
+            "What it is, and where.",
+            vec![Block::Table(facts(world, id))],
+        ),
+        section(
+            "owners",
+            "Owners over time",
+            "Whose it was in this range, how that is known, and when it was seen first and last.",
+            vec![Block::Table(owners(world, id)), Block::Table(processes(world, id))],
+        ),
+        section(
+            "reasons",
+            "What held the clocks",
+            "Share of each step by reason. Reasons can hold at once: the sum may pass 100 %.",
+            vec![Block::Multiples { charts: vec![reasons(world, id)] }],
+        ),
+        section(
+            "peers",
+            "Against its peers",
+            "Dashed: quartiles and median of all GPUs of the same model, this one included.",
+            vec![Block::Multiples { charts: peers(world, id) }],
+        ),
+        section(
+            "faults",
+            "Faults in this range",
+            "The latest first, dated to a step of the charts.",
+            vec![Block::Table(faults(world, id))],
+        ),
+        section("health", "Memory and links", "", vec![numbers(world, &HEALTH, Some(id))]),
+        section("time", "Over time", "", vec![Block::Multiples { charts }]),
+        section("joined", "Joined with", "", vec![Block::Table(edges(world, id))]),
+    ]
+}
+
+/// The ribbon of reasons: only those a source tells of, since a gap within a pile is no layer. The
+/// others are named in the title, so that nobody takes their absence for calm.
+fn reasons(world: &World, id: &EntityId) -> Chart {
+    let is_told = |signal: &str| {
+        let found = world.signal(signal, Some(id));
+        found.is_some_and(|found| found.track.iter().any(Option::is_some))
+    };
+    let (told, untold): (Vec<_>, Vec<_>) =
+        REASONS.into_iter().partition(|(_, signal)| is_told(signal));
+    let title = match (told.is_empty(), untold.as_slice()) {
+        (true, _) | (_, []) => "Clock reasons".to_owned(),
+        (_, untold) => {
+            let names: Vec<&str> = untold.iter().map(|(name, _)| *name).collect();
+            format!("Clock reasons (not told by any source: {})", names.join(", "))
+        }
+    };
+    let lines = if told.is_empty() { REASONS.to_vec() } else { told };
+    let mut ribbon = chart(world, &title, &lines, Some(id));
+    ribbon.stacked = true;
+    if ribbon.missing.is_some() {
+        ribbon.missing = Some(
+            "no source tells why the clocks are as they are: dcgm-exporter with \
+             DCGM_FI_DEV_CLOCKS_EVENT_REASONS, nvidia_gpu_exporter, or the agent on the host would"
+                .to_owned(),
+        );
+    }
+    ribbon
+}
+
+fn peers(world: &World, id: &EntityId) -> Vec<Chart> {
+    let against = |(title, lines): &(&str, [(&str, &str); 4])| {
+        let mut drawn = chart(world, title, lines, Some(id));
+        for line in drawn.lines.iter_mut().skip(1) {
+            line.faint = true;
+        }
+        // A band is read by its distance, which an axis from zero hides.
+        drawn.min = None;
+        drawn
+    };
+    PEERS.iter().map(against).collect()
+}
+
+fn text(text: impl Into<String>) -> Cell {
+    Cell::Text { text: text.into() }
+}
+
+fn column(title: &str, numeric: bool, rank: u8) -> Column {
+    Column { title: title.to_owned(), numeric, rank }
+}
+
+/// How long before the page was made.
+fn ago(world: &World, at_ms: i64) -> String {
+    let seconds = (world.window.now_ms - at_ms).max(0) / 1000;
+    // Ages above some minutes are read in minutes.
+    let shown = if seconds >= 120 { seconds / 60 * 60 } else { seconds };
+    format!("{} ago", words::length(u64::try_from(shown).unwrap_or_default()))
+}
+
+/// Who held it in this range, in order of time.
+fn owners(world: &World, id: &EntityId) -> Table {
+    let mut held: Vec<&Edge> = world.origins(id, Relation::Owns).collect();
+    held.sort_by(|a, b| b.held_ms.1.cmp(&a.held_ms.1).then_with(|| a.from.cmp(&b.from)));
+    let row = |edge: &&Edge| {
+        let (first, last) = edge.held_ms;
+        // Two steps without it: it is gone, not late.
+        let is_held = world.window.end_ms - last <= 2 * world.window.step_ms;
+        let from = if first <= world.window.start_ms {
+            "before this range".to_owned()
+        } else {
+            ago(world, first)
+        };
+        Row {
+            cells: vec![
+                text(edge.from.kind.name()),
+                text(name(world, &edge.from)),
+                text(from),
+                text(if is_held { "now".to_owned() } else { ago(world, last) }),
+                text(topology::method(edge.method)),
+                text(format!("{:.0} %", edge.confidence * 100.0)),
+            ],
+            link: topology::page_of_kind(edge.from.kind).map(|page| link_to(page, &edge.from)),
+        }
+    };
+    Table {
+        title: String::new(),
+        columns: vec![
+            column("kind", false, 0),
+            column("owner", false, 0),
+            column("first seen", false, 0),
+            column("last seen", false, 0),
+            column("known by", false, 1),
+            column("confidence", false, 1),
+        ],
+        rows: held.iter().take(ROWS_MAX).map(row).collect(),
+        total_rows: (held.len() > ROWS_MAX).then_some(held.len()),
+        empty: "nobody is known to hold it: the agent on its node, pod labels on the exporter's \
+                series, or Slurm would tell"
+            .to_owned(),
+    }
+}
+
+/// Processes on it, each against who was given it, in the words of `strata who`.
+fn processes(world: &World, id: &EntityId) -> Table {
+    let owners: Vec<&EntityId> = world
+        .origins(id, Relation::Owns)
+        .map(|edge| &edge.from)
+        .filter(|owner| owner.kind == EntityKind::Pod)
+        .collect();
+    let on_it = world.origins(id, Relation::RunsOn).map(|edge| &edge.from);
+    let users: Vec<&EntityId> = on_it.filter(|user| user.kind == EntityKind::Process).collect();
+    let row = |user: &&EntityId| {
+        let fact = |name| world.entity(user).map_or("", |process| fact_of(process, name));
+        let pod = match (fact("namespace"), fact("pod")) {
+            (_, "") => None,
+            (namespace, pod) => Some(format!("{namespace}/{pod}")),
+        };
+        let is_owner = |pod: &str| owners.iter().any(|owner| owner.key.as_ref() == pod);
+        let (status, state) = match &pod {
+            Some(pod) if is_owner(pod) => (Status::Ok, "used by owner"),
+            Some(_) if !owners.is_empty() => (Status::Watch, "used by other pod"),
+            Some(_) => (Status::Blind, "nobody tells who was given it"),
+            None if !fact("pod_uid").is_empty() => (Status::Blind, "its pod is not told by name"),
+            None => (Status::Blind, "in no pod that is known"),
+        };
+        Row {
+            cells: vec![
+                text(name(world, user)),
+                text(pod.unwrap_or_default()),
+                Cell::Status { status, text: state.to_owned() },
+            ],
+            link: None,
+        }
+    };
+    Table {
+        title: "Processes".to_owned(),
+        columns: vec![
+            column("process", false, 0),
+            column("pod", false, 0),
+            column("state", false, 0),
+        ],
+        rows: users.iter().take(ROWS_MAX).map(row).collect(),
+        total_rows: (users.len() > ROWS_MAX).then_some(users.len()),
+        empty: "no process is seen on it: the agent on its node reads them from the driver"
+            .to_owned(),
+    }
+}
+
+/// One row for each fault.
+fn faults(world: &World, id: &EntityId) -> Table {
+    let happened: Vec<&Fault> = world.faults.iter().filter(|fault| fault.device == *id).collect();
+    let unsaid = || "the source does not say".to_owned();
+    let row = |fault: &&Fault| {
+        let at = ago(world, fault.at_ms);
+        Row {
+            cells: vec![
+                text(if fault.dated { at } else { format!("{at} or before") }),
+                Cell::Status { status: Status::Broken, text: fault.code.clone() },
+                Cell::Number(Box::new(count(world, fault))),
+                text(fault.class.clone().unwrap_or_else(unsaid)),
+                text(fault.action.clone().unwrap_or_else(unsaid)),
+                text(fault.culprit.clone().unwrap_or_else(|| "not known".to_owned())),
+            ],
+            link: None,
+        }
+    };
+    Table {
+        title: String::new(),
+        columns: vec![
+            column("when", false, 0),
+            column("code", false, 0),
+            column("count", true, 1),
+            column("about", false, 1),
+            column("vendor says", false, 0),
+            column("caused by", false, 0),
+        ],
+        rows: happened.iter().take(ROWS_MAX).map(row).collect(),
+        total_rows: (happened.len() > ROWS_MAX).then_some(happened.len()),
+        empty: no_fault(world, id),
+    }
+}
+
+/// That nothing happened is only known where somebody would have told.
+fn no_fault(world: &World, id: &EntityId) -> String {
+    let is_watched = ["l1.fault_events", "l1.xid_last"].iter().any(|signal| {
+        world.signal(signal, Some(id)).is_some_and(|found| found.now.known().is_some())
+    });
+    if is_watched {
+        "no fault in this range".to_owned()
+    } else {
+        "nobody tells of faults: the agent on the host (kernel log) or dcgm-exporter with \
+         DCGM_EXP_XID_ERRORS_COUNT would"
+            .to_owned()
+    }
+}
+
+fn count(world: &World, fault: &Fault) -> Number {
+    let mut number = number(world, "count", "l1.fault_events", None);
+    number.value = fault.count;
+    number.text = words::text(fault.count, "{event}");
+    number.explain = Explanation {
+        definition: signal_def("l1.fault_events").map_or("", |def| def.definition).to_owned(),
+        formula: "rise of the counter between two steps".to_owned(),
+        unknown: fault.count.is_none().then(|| {
+            "the source keeps the last code only: one that comes again is not seen".to_owned()
+        }),
+        ..Explanation::default()
+    };
+    number
+}
+
+#[cfg(test)]
+mod tests {
+    use strata_world::{Answers, Ask, Method, Scope, Window, assemble, plan};
+
+    use super::*;
+
+    fn id() -> EntityId {
+        EntityId::new(EntityKind::Gpu, "GPU-5")
+    }
+
+    fn world() -> World {
+        let window = Window {
+            start_ms: 0,
+            end_ms: 600_000,
+            step_ms: 60_000,
+            moment_ms: 600_000,
+            now_ms: 600_000,
+        };
+        let ask = Ask {
+            window,
+            scope: Scope::Entity(id()),
+            wants: wants(),
+            entities: true,
+            coverage: false,
+        };
+        assemble(&plan(&ask), &Answers::default())
+    }
+
+    fn words_of(table: &Table) -> Vec<Vec<String>> {
+        let word = |cell: &Cell| match cell {
+            Cell::Text { text } | Cell::Status { text, .. } => text.clone(),
+            Cell::Number(number) => number.text.clone(),
+            Cell::Command { .. } | Cell::Spark { .. } => String::new(),
+        };
+        table.rows.iter().map(|row| row.cells.iter().map(word).collect()).collect()
+    }
+
+    #[test]
+    fn owners_are_told_with_their_times_the_present_one_first() {
+        let mut world = world();
+        let owner = |pod: &str, held_ms, confidence| Edge {
+            from: EntityId::new(EntityKind::Pod, pod),
+            to: id(),
+            relation: Relation::Owns,
+            method: Method::PodResources,
+            confidence,
+            held_ms,
+        };
+        world.edges =
+            vec![owner("a/old", (0, 240_000), 1.0), owner("a/young", (300_000, 600_000), 0.5)];
+        let rows = words_of(&owners(&world, &id()));
+        let rows: Vec<Vec<&str>> =
+            rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+        let by = topology::method(Method::PodResources);
+        assert_eq!(
+            rows,
+            [
+                ["pod", "a/young", "5 min ago", "now", by, "50 %"],
+                ["pod", "a/old", "before this range", "6 min ago", by, "100 %"],
+            ]
+        );
+    }
+
+    #[test]
+    fn a_process_of_another_pod_is_told_apart_from_the_owners() {
+        let mut world = world();
+        let edge = |from: EntityId, relation| Edge {
+            from,
+            to: id(),
+            relation,
+            method: Method::PodResources,
+            confidence: 1.0,
+            held_ms: (0, 600_000),
+        };
+        let process = |pid: &str, pod: &str| strata_world::Entity {
+            id: EntityId::new(EntityKind::Process, pid),
+            name: pid.to_owned(),
+            facts: vec![
+                ("namespace".to_owned(), "a".to_owned()),
+                ("pod".to_owned(), pod.to_owned()),
+            ],
+        };
+        world.entities = vec![process("n/1", "mine"), process("n/2", "other"), process("n/3", "")];
+        world.edges = world
+            .entities
+            .iter()
+            .map(|process| edge(process.id.clone(), Relation::RunsOn))
+            .collect();
+        world.edges.push(edge(EntityId::new(EntityKind::Pod, "a/mine"), Relation::Owns));
+        assert_eq!(
+            words_of(&processes(&world, &id())),
+            [
+                ["n/1", "a/mine", "used by owner"],
+                ["n/2", "a/other", "used by other pod"],
+                ["n/3", "", "in no pod that is known"],
+            ]
+        );
+    }
+
+    #[test]
+    fn a_fault_says_what_is_known_of_it_and_what_is_not() {
+        let mut world = world();
+        let fault = Fault {
+            device: id(),
+            at_ms: 420_000,
+            code: "79".to_owned(),
+            class: None,
+            action: Some("RESET".to_owned()),
+            culprit: None,
+            count: None,
+            dated: false,
+        };
+        world.faults = vec![fault];
+        let table = faults(&world, &id());
+        let row = words_of(&table).remove(0);
+        assert_eq!(
+            row,
+            [
+                "3 min ago or before",
+                "79",
+                words::UNKNOWN,
+                "the source does not say",
+                "RESET",
+                "not known",
+            ]
+        );
+        world.faults.clear();
+        assert!(faults(&world, &id()).empty.starts_with("nobody tells of faults"));
+    }
+
+    #[test]
+    fn a_reason_that_nobody_tells_is_named_and_not_drawn_as_zero() {
+        let mut world = world();
+        let blank = reasons(&world, &id());
+        assert!(blank.missing.is_some_and(|why| why.contains("no source tells why")));
+        let told = strata_world::Signal {
+            def: signal_def("l1.throttle_thermal").unwrap(),
+            entity: Some(id()),
+            now: strata_world::Reading::Known(1.0),
+            track: vec![Some(1.0); 11],
+            query: String::new(),
+            inputs: Vec::new(),
+            newest_ms: None,
+            at_most: false,
+            outlier: false,
+        };
+        world.signals = vec![told];
+        let ribbon = reasons(&world, &id());
+        assert!(ribbon.stacked && ribbon.missing.is_none());
+        assert_eq!(
+            ribbon.lines.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(),
+            ["heat"]
+        );
+        assert!(ribbon.title.contains("power cap, sync boost, idle"), "{}", ribbon.title);
+    }
+
+    #[test]
+    fn the_median_of_the_model_is_drawn_behind_the_gpu() {
+        let charts = peers(&world(), &id());
+        for chart in charts {
+            let faint: Vec<bool> = chart.lines.iter().map(|line| line.faint).collect();
+            assert_eq!(faint, [false, true, true, true], "{}", chart.title);
+        }
+    }
+}
