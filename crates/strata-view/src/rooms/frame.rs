@@ -40,6 +40,9 @@ pub(super) fn page(
     let seconds = (world.window.end_ms - world.window.start_ms) / 1000;
     let seconds = u64::try_from(seconds).unwrap_or_default();
     let range = match request.span {
+        Span::Live { seconds } if request.is_asked_once() => {
+            format!("last {}, when asked", words::length(u64::from(seconds)))
+        }
         Span::Live { seconds } => format!("last {}, live", words::length(u64::from(seconds))),
         Span::Fixed { .. } => format!("{} long, held", words::length(seconds)),
     };

@@ -15,6 +15,7 @@ mod faults;
 mod http;
 mod otlp;
 mod overload;
+mod palette;
 mod program;
 mod records;
 mod remote_write;
