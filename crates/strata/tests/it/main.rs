@@ -15,7 +15,7 @@ mod faults;
 mod http;
 mod otlp;
 mod overload;
-mod palette;
+mod pages;
 mod program;
 mod records;
 mod remote_write;

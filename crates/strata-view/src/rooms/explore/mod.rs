@@ -87,7 +87,6 @@ fn chart(query: &str, explored: &Explored) -> Chart {
         faint: false,
     });
     let known = explored.lines.iter().flat_map(|(_, values)| values).copied().flatten();
-    let most = known.fold(0.0_f64, |most, value| most.max(value.abs()));
     let shown = explored.lines.len();
     Chart {
         title: match explored.total {
@@ -95,7 +94,7 @@ fn chart(query: &str, explored: &Explored) -> Chart {
             total => format!("{total} series"),
         },
         axis: explored.axis,
-        scale: words::scale("", most),
+        scale: words::shared("", known),
         lines: lines.collect(),
         marks: Vec::new(),
         min: None,
