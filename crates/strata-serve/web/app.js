@@ -71,7 +71,9 @@ function App() {
   }, []);
   useEffect(() => {
     setRefused(null);
-    return watch(route.page, route.params, !route.params.has("start"), (told) => {
+    // A question in SQL is asked once: it may read days of records.
+    const live = !route.params.has("start") && !(route.page === "explore" && route.params.get("lang") === "sql");
+    return watch(route.page, route.params, live, (told) => {
       if (told.page) { setPage(told.page); setRefused(null); setLost(null); document.title = `${told.page.title} - Stratascope`; }
       if (told.refused) { setRefused(told.refused); setLost(null); }
       if (told.lost) setLost(told.lost);

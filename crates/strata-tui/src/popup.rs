@@ -16,7 +16,7 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("Backspace", "back"),
     ("PgUp PgDn Home End", "scroll; so does the wheel"),
     ("/", "find a GPU, pod, replica, host, model"),
-    (":", "type PromQL"),
+    (":", "type PromQL; SQL on the SQL side of Explore"),
     ("r", "choose the range of time"),
     ("l", "live on and off"),
     ("?", "these keys"),

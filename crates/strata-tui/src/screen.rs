@@ -91,7 +91,8 @@ async fn watch(
         let effect = tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = refresh.tick() => {
-                let live = matches!(app.request.span, Span::Live { .. });
+                let live = matches!(app.request.span, Span::Live { .. })
+                    && !app.request.is_asked_once();
                 let failed = app.failure.is_some() || app.page.is_none();
                 let waiting = in_flight.as_ref() == Some(&app.request);
                 ((live || failed) && !waiting).then_some(Effect::Load)

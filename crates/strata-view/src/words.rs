@@ -79,6 +79,19 @@ pub fn scale(unit: &str, magnitude: f64) -> Scale {
     Scale { unit: unit.to_owned(), divisor, symbol, digits }
 }
 
+/// How several values are written side by side, as on an axis: with the prefix that suits the
+/// greatest, and with digits behind the point unless all of them are whole.
+pub fn shared(unit: &str, values: impl IntoIterator<Item = f64>) -> Scale {
+    let values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+    let most = values.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+    let mut scale = scale(unit, most);
+    let is_whole = |value: &f64| is_whole(value / scale.divisor);
+    if money(unit).is_none() && !values.iter().all(is_whole) {
+        scale.digits = figures(most / scale.divisor);
+    }
+    scale
+}
+
 /// A value with its unit: `91 %`, `4.2 M tok`, `unknown`.
 pub fn text(value: Option<f64>, unit: &str) -> String {
     match value {
@@ -114,15 +127,24 @@ pub fn length(seconds: u64) -> String {
     format!("{seconds} s")
 }
 
-/// Three figures that mean something, none behind the point from a hundred on.
+/// Of one number: none behind the point when there is nothing behind it.
 fn digits(size: f64) -> u8 {
-    if size == 0.0 || size >= 99.95 || (size - size.round()).abs() < 1e-9 {
+    if is_whole(size) { 0 } else { figures(size) }
+}
+
+/// Three figures that mean something, none behind the point from a hundred on.
+fn figures(size: f64) -> u8 {
+    if size >= 99.95 {
         0
     } else if size >= 9.995 {
         1
     } else {
         2
     }
+}
+
+fn is_whole(size: f64) -> bool {
+    (size - size.round()).abs() < 1e-9
 }
 
 fn pick<'a>(steps: &[(f64, &'a str)], size: f64) -> (f64, &'a str) {
@@ -200,6 +222,22 @@ mod tests {
         check(1.98e9, "Hz", "1.98 GHz");
         assert_eq!(text(None, "s"), "unknown");
         assert_eq!(text(Some(f64::NAN), "s"), "unknown");
+    }
+
+    #[test]
+    fn values_side_by_side_are_written_alike() {
+        let check = |unit: &str, values: &[f64], expected: &[&str]| {
+            let scale = shared(unit, values.iter().copied());
+            let found: Vec<String> = values.iter().map(|value| written(*value, &scale)).collect();
+            assert_eq!(found, expected, "{values:?} {unit}");
+        };
+        // A whole greatest value does not make nothing of the others.
+        check("s", &[4.0, 0.5, 1.0], &["4.00 s", "0.50 s", "1.00 s"]);
+        check("{request}", &[32.0, 7.0], &["32", "7"]);
+        check("1", &[1.0, 0.025], &["100 %", "2 %"]);
+        check("By", &[3_221_225_472.0, 2_791_728_742.0], &["3.00 GiB", "2.60 GiB"]);
+        check("s", &[], &[]);
+        assert_eq!(shared("s", [f64::NAN, f64::INFINITY]).digits, 0);
     }
 
     #[test]

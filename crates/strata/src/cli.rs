@@ -260,9 +260,12 @@ pub(crate) struct TopArgs {
     /// Range of time until now.
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub(crate) since: String,
-    /// PromQL for the explore page.
-    #[arg(long, value_name = "PROMQL")]
+    /// A question for the explore page, in PromQL or as --lang says.
+    #[arg(long, value_name = "QUERY")]
     pub(crate) query: Option<String>,
+    /// Language of --query: promql (the default), or sql over records.
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) lang: Option<String>,
     /// Print the page once as text and end; --json prints it as data.
     #[arg(long)]
     pub(crate) once: bool,

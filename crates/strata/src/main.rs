@@ -10,6 +10,7 @@ mod clock;
 mod command;
 mod config;
 mod greeting;
+mod kept;
 mod ledger;
 mod out;
 mod own;
@@ -19,6 +20,7 @@ mod refusals;
 mod remote_pages;
 mod scheduling;
 mod signals;
+mod sql_pages;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

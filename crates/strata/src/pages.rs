@@ -5,7 +5,7 @@
 //! one page cost as much as one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use strata_model::meter::Meter;
@@ -14,16 +14,20 @@ use strata_model::{Clock, Labels, SourceStatus};
 use strata_query::engine::Value;
 use strata_query::{Answer, KeptEngine, MetricsEngine, QueryError, QueryValue, RangeQuery};
 use strata_view::page::chart::TimeAxis;
-use strata_view::rooms::{self, Context, Explored};
+use strata_view::rooms::{self, Context, Directory, Explored, RecordDoor};
 use strata_view::source::PageFuture;
-use strata_view::{Page, PageError, PageErrorCode, PageId, PageRequest, PageSource, Suggestion};
+use strata_view::{
+    Language, Page, PageError, PageErrorCode, PageId, PageRequest, PageSource, Suggestion,
+};
 use strata_world::{
     Answers, Ask, Plan, Planned, Scope, Sizes, Window, World, assemble, plan_sized,
 };
 use tokio::sync::Semaphore;
 
 use crate::ask::{Asking, ask_all};
+use crate::kept::Kept;
 use crate::ledger::LedgerService;
+use crate::sql_pages::SqlDoor;
 
 /// Longest time the queries of one page may take. A reader who waits longer has gone.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -40,6 +44,10 @@ const NOW_MS: i64 = 5 * 60_000;
 const BEFORE_MS: i64 = 24 * 3_600_000;
 /// Series of the reader's own query that are given back: what a chart can still show.
 const EXPLORED_MAX: usize = 50;
+
+/// How long the palette finds what there was: longer than it takes to type a name, shorter than
+/// it takes to wonder where a new thing is.
+const DIRECTORY_KEEP: Duration = Duration::from_secs(5);
 
 /// Names of the metrics stored between two times.
 pub(crate) type Names =
@@ -64,28 +72,36 @@ pub(crate) struct PageParts {
     pub(crate) ledger: Option<Arc<LedgerService>>,
     /// ISO 4217 code of the ledger's currency.
     pub(crate) currency: String,
+    /// Answers questions in SQL.
+    pub(crate) records: SqlDoor,
     pub(crate) simulated: bool,
 }
 
 /// Makes pages over an engine.
 pub(crate) struct PageService {
+    /// For what goes on after its reader went away.
+    me: Weak<Self>,
     parts: PageParts,
     turns: Semaphore,
     kept: Mutex<HashMap<String, (i64, Page)>>,
     /// How many things of each kind there were last, by scope: decides which tracks are asked for.
     sizes: Mutex<HashMap<String, Sizes>>,
+    /// What the palette finds.
+    directory: Kept<Directory>,
 }
 
 impl PageService {
-    pub(crate) fn new(mut parts: PageParts) -> Self {
+    pub(crate) fn new(mut parts: PageParts) -> Arc<Self> {
         // Pages ask the same over windows that move on with the time.
         parts.engine = Arc::new(KeptEngine::new(parts.engine, Arc::clone(&parts.clock)));
-        Self {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             parts,
             turns: Semaphore::new(PAGES_AT_ONCE),
             kept: Mutex::new(HashMap::new()),
             sizes: Mutex::new(HashMap::new()),
-        }
+            directory: Kept::new(DIRECTORY_KEEP),
+        })
     }
 
     async fn make(&self, request: PageRequest) -> Result<Page, PageError> {
@@ -94,16 +110,24 @@ impl PageService {
         if let Some(page) = self.kept(&key, now_ms) {
             return Ok(page);
         }
+        let ask = rooms::ask(&request, now_ms)?;
+        let window = ask.window;
+        // Before this page's turn: a question in SQL may take seconds, and other pages do not wait.
+        let records = if request.is_asked_once() {
+            self.parts.records.answer(request.query.as_deref(), window).await
+        } else {
+            RecordDoor::default()
+        };
         let _turn = self.turns.acquire().await.map_err(|_closed| internal("shutting down"))?;
         if let Some(page) = self.kept(&key, self.parts.clock.now_ms()) {
             return Ok(page);
         }
         let begun = self.parts.clock.monotonic();
-        let ask = rooms::ask(&request, now_ms)?;
-        let window = ask.window;
         let world = self.world(ask).await?;
         let explored = match (request.page, &request.query) {
-            (PageId::Explore, Some(query)) => Some(self.explore(query.clone(), window).await),
+            (PageId::Explore, Some(query)) if request.lang == Language::Promql => {
+                Some(self.explore(query.clone(), window).await)
+            }
             _ => None,
         };
         let books = match (request.page, &self.parts.ledger) {
@@ -112,7 +136,7 @@ impl PageService {
             }
             _ => None,
         };
-        let context = Context { simulated: self.parts.simulated, explored, books };
+        let context = Context { simulated: self.parts.simulated, explored, records, books };
         let page = rooms::page(&request, &world, &context)?;
         let took = self.parts.clock.monotonic().saturating_sub(begun);
         let labels = [("page", request.page.name())];
@@ -200,6 +224,15 @@ impl PageService {
         found
     }
 
+    /// Everything that can be found by name.
+    async fn directory(&self) -> Result<Directory, PageError> {
+        let mut ask = rooms::ask(&PageRequest::new(PageId::Topology), self.parts.clock.now_ms())?;
+        ask.coverage = false;
+        ask.wants.clear();
+        let world = self.world(ask).await?;
+        Ok(Directory::of(&world))
+    }
+
     /// The reader's own query over the window.
     async fn explore(&self, text: String, window: Window) -> Result<Explored, String> {
         // The reader's own question ends at the moment.
@@ -250,7 +283,7 @@ fn name_of(labels: &Labels) -> String {
     format!("{name}{{{}}}", pairs.join(", "))
 }
 
-fn internal(message: &str) -> PageError {
+pub(crate) fn internal(message: &str) -> PageError {
     PageError {
         code: PageErrorCode::Internal,
         message: message.to_owned(),
@@ -265,12 +298,13 @@ impl PageSource for PageService {
 
     fn suggest(&self, text: String, limit: usize) -> PageFuture<'_, Vec<Suggestion>> {
         Box::pin(async move {
-            let mut ask =
-                rooms::ask(&PageRequest::new(PageId::Topology), self.parts.clock.now_ms())?;
-            ask.coverage = false;
-            ask.wants.clear();
-            let world = self.world(ask).await?;
-            Ok(rooms::suggest(&world, &text, limit))
+            let me = Weak::clone(&self.me);
+            let make = move || async move {
+                let me = me.upgrade().ok_or_else(|| internal("shutting down"))?;
+                me.directory().await
+            };
+            let directory = self.directory.get(self.parts.clock.monotonic(), make).await?;
+            Ok(directory.find(&text, limit))
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::{crates, is_test, rust_files};
 
 /// A crate's whole list of local dependencies, from the lowest floor up. Dev-dependencies may add
-/// `strata-sim`.
+/// those of [`FOR_TESTS`].
 const ARROWS: &[(&str, &[&str])] = &[
     ("strata-model", &[]),
     ("strata-shm", &[]),
@@ -22,6 +22,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("strata-cuda", &["strata-shm"]),
     ("strata-nvml-standin", &[]),
 ];
+
+/// What tests may use of any floor: the simulated cluster, and the engine that answers what a World
+/// asks.
+const FOR_TESTS: &[&str] = &["strata-sim", "strata-query"];
 
 /// Crates without I/O, async or a clock of their own, and what must not appear in them.
 const PURE: &[&str] = &[
@@ -68,7 +72,7 @@ fn arrows_point_down() {
             assert!(allowed.contains(&used.as_str()), "{name} must not use {used}");
         }
         for used in local(manifest.get("dev-dependencies")) {
-            let fine = used == "strata-sim" || allowed.contains(&used.as_str());
+            let fine = FOR_TESTS.contains(&used.as_str()) || allowed.contains(&used.as_str());
             assert!(fine, "tests of {name} must not use {used}");
         }
     }

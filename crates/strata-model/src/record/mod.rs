@@ -11,6 +11,7 @@ mod request;
 mod rollup;
 mod sink;
 mod span;
+mod tables;
 mod tokens;
 
 pub use feedback::{Feedback, FeedbackSource, FeedbackTarget};
@@ -23,6 +24,7 @@ pub use request::{CountSource, Door, Outcome, RequestRecord};
 pub use rollup::{DurationHistogram, RollupDimension, RollupRow, Totals};
 pub use sink::{RecordBatch, RecordReceipt, RecordSink};
 pub use span::SpanRecord;
+pub use tables::{RECORD_TABLES, RecordColumn, RecordTable, SQL_DAYS_MAX};
 pub use tokens::{TokenBuckets, Usage};
 
 #[cfg(test)]

@@ -24,7 +24,11 @@ function Cell({ cell }) {
   }
 }
 
-const keyOf = (cell) => (cell.type === "number" ? cell.value ?? -Infinity : cell.text ?? "");
+const keyOf = (cell, numeric) => {
+  if (cell.type === "number") return cell.value ?? -Infinity;
+  const written = numeric ? Number.parseFloat(cell.text) : cell.text ?? "";
+  return Number.isNaN(written) ? -Infinity : written;
+};
 
 /** A table. */
 export function Table({ table }) {
@@ -32,7 +36,8 @@ export function Table({ table }) {
   const rows = [...table.rows];
   if (sort) {
     rows.sort((a, b) => {
-      const [x, y] = [keyOf(a.cells[sort.at]), keyOf(b.cells[sort.at])];
+      const { numeric } = table.columns[sort.at];
+      const [x, y] = [keyOf(a.cells[sort.at], numeric), keyOf(b.cells[sort.at], numeric)];
       return (x < y ? -1 : x > y ? 1 : 0) * (sort.down ? -1 : 1);
     });
   }

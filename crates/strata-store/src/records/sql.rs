@@ -9,18 +9,15 @@ use std::sync::Arc;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
-use strata_model::record::{RecordError, SqlAnswer, SqlValue};
+use strata_model::record::{RECORD_TABLES, RecordError, SQL_DAYS_MAX, SqlAnswer, SqlValue};
 
 use super::files::Files;
 
-/// SQLite attaches ten files to one connection.
-const DAYS_MAX: usize = 10;
 /// Steps of SQLite's machine between two looks at the clock: about a millisecond.
 const STEPS: i32 = 10_000;
 const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// Bytes of one value or statement.
 const VALUE_BYTES_MAX: i32 = 1 << 20;
-const TABLES: [&str; 4] = ["request", "span", "feedback", "rollup"];
 
 /// Answer a question over the days that overlap a time.
 pub(super) fn answer(
@@ -32,8 +29,8 @@ pub(super) fn answer(
     if days.is_empty() {
         return Err(RecordError::BadQuery("there are no records of this time".to_owned()));
     }
-    if days.len() > DAYS_MAX {
-        let message = format!("{} days have records, SQL reads {DAYS_MAX} at once", days.len());
+    if days.len() > SQL_DAYS_MAX {
+        let message = format!("{} days have records, SQL reads {SQL_DAYS_MAX} at once", days.len());
         return Err(RecordError::BadQuery(message));
     }
     let storage = |error: rusqlite::Error| RecordError::Storage(error.to_string());
@@ -63,7 +60,7 @@ fn open(files: &Files, days: &[i64]) -> rusqlite::Result<Connection> {
         let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
         connection.execute(&format!("ATTACH ? AS d{index}"), [format!("file:{path}?mode=ro")])?;
     }
-    for table in TABLES {
+    for table in RECORD_TABLES.map(|table| table.name) {
         let parts: Vec<String> =
             (0..days.len()).map(|index| format!("SELECT * FROM d{index}.{table}")).collect();
         connection

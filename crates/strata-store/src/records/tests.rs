@@ -6,8 +6,8 @@ use strata_model::clock::FixedClock;
 use strata_model::meter::Meter;
 use strata_model::record::{
     CountSource, Door, Feedback, FeedbackSource, FeedbackTarget, Filter, Order, Outcome,
-    RecordBatch, RecordError, RecordQuery, RecordReceipt, RecordSink, RecordSource, RequestRecord,
-    RollupDimension, RollupQuery, SpanRecord, SqlValue, Totals,
+    RECORD_TABLES, RecordBatch, RecordError, RecordQuery, RecordReceipt, RecordSink, RecordSource,
+    RequestRecord, RollupDimension, RollupQuery, SpanRecord, SqlValue, Totals,
 };
 
 use super::*;
@@ -365,6 +365,17 @@ fn sql_reads_and_does_nothing_else() {
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) ";
     let cut = bench.sql(&format!("{endless} SELECT i FROM n")).unwrap();
     assert_eq!((cut.rows.len(), cut.cut), (10_000, true));
+}
+
+#[test]
+fn the_columns_of_the_files_are_those_that_are_told() {
+    let bench = Bench::new();
+    bench.put(RecordBatch { requests: doors().to_vec(), ..RecordBatch::default() });
+    for table in RECORD_TABLES {
+        let answer = bench.sql(&format!("SELECT * FROM {} LIMIT 1", table.name)).unwrap();
+        let told: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
+        assert_eq!(answer.columns, told, "{}", table.name);
+    }
 }
 
 /// A clock that goes on by a second whenever it is looked at.

@@ -104,6 +104,9 @@ impl App {
     fn draw_status(&self, frame: &mut Frame<'_>, area: Rect) {
         let mut row = Row::default();
         let span = match self.request.span {
+            Span::Live { seconds } if self.request.is_asked_once() => {
+                format!("last {}, when asked", length(seconds))
+            }
             Span::Live { seconds } => format!("live, last {}", length(seconds)),
             Span::Fixed { start_ms, end_ms } => {
                 let seconds = u32::try_from((end_ms - start_ms).max(0) / 1000).unwrap_or(u32::MAX);
@@ -148,9 +151,9 @@ impl App {
             Popup::Palette { typed, found, chosen } => {
                 popup::palette(typed, found, *chosen, inner, look)
             }
-            Popup::Query { typed } => {
+            Popup::Query { lang, typed } => {
                 let mut flow = Flow::default();
-                flow.text("PromQL, Enter asks", look.dim());
+                flow.text(format!("{}, Enter asks", lang.title()), look.dim());
                 for line in crate::flow::wrap(&format!("{typed}_"), inner) {
                     flow.text(line, Look::strong());
                 }

@@ -4,7 +4,7 @@ use ratatui::crossterm::event::{
     KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 use strata_view::request::Span;
-use strata_view::{PageId, PageRequest};
+use strata_view::{Language, PageId, PageRequest};
 
 use super::{App, Effect, Popup};
 use crate::flow::{Action, Flow};
@@ -25,7 +25,7 @@ impl App {
             Some(Popup::Palette { typed, found, chosen }) => {
                 self.palette_key(key.code, Popup::Palette { typed, found, chosen })
             }
-            Some(Popup::Query { typed }) => self.query_key(key.code, typed),
+            Some(Popup::Query { lang, typed }) => self.query_key(key.code, lang, typed),
             Some(Popup::Explain(action)) => self.explain_key(key.code, &action),
             Some(Popup::Keys) => None,
         }
@@ -45,7 +45,7 @@ impl App {
             }
             KeyCode::Char(':') => {
                 let typed = self.request.query.clone().unwrap_or_default();
-                self.popup = Some(Popup::Query { typed });
+                self.popup = Some(Popup::Query { lang: self.request.lang, typed });
             }
             KeyCode::Char(' ' | 'i') => {
                 if let Some(explain @ Action::Explain { .. }) = self.selected_action() {
@@ -151,13 +151,14 @@ impl App {
         effect
     }
 
-    fn query_key(&mut self, code: KeyCode, mut typed: String) -> Option<Effect> {
+    fn query_key(&mut self, code: KeyCode, lang: Language, mut typed: String) -> Option<Effect> {
         match code {
             KeyCode::Esc => return None,
             KeyCode::Enter => {
                 let mut request = PageRequest::new(PageId::Explore);
                 request.span = self.request.span;
                 request.query = Some(typed).filter(|query| !query.trim().is_empty());
+                request.lang = lang;
                 return self.go(request);
             }
             KeyCode::Backspace => {
@@ -167,7 +168,7 @@ impl App {
             KeyCode::Char(character) if typed.len() < 4000 => typed.push(character),
             _ => {}
         }
-        self.popup = Some(Popup::Query { typed });
+        self.popup = Some(Popup::Query { lang, typed });
         None
     }
 

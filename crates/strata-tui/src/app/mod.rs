@@ -4,7 +4,7 @@
 mod draw;
 mod input;
 
-use strata_view::{Link, Page, PageError, PageId, PageRequest, Suggestion};
+use strata_view::{Language, Link, Page, PageError, PageId, PageRequest, Suggestion};
 
 use crate::flow::{Action, Flow};
 use crate::look::Look;
@@ -29,7 +29,7 @@ pub(crate) enum Popup {
     Keys,
     Ranges,
     Palette { typed: String, found: Vec<Suggestion>, chosen: usize },
-    Query { typed: String },
+    Query { lang: Language, typed: String },
 }
 
 /// Where things were drawn last, for the mouse.
@@ -151,6 +151,10 @@ impl App {
         let mut request = PageRequest::new(PageId::from_name(&link.page)?);
         request.span = self.request.span;
         for (name, value) in &link.params {
+            if name == "lang" {
+                request.lang = Language::from_name(value)?;
+                continue;
+            }
             let place = match name.as_str() {
                 "entity" => &mut request.entity,
                 "group" => &mut request.group,

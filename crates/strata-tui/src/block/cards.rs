@@ -52,14 +52,35 @@ fn indent(mut flow: Flow, bar: &'static str, style: Style) -> Flow {
     flow
 }
 
-/// Where to type PromQL, and queries worth trying.
+/// Lines of a question at most; the whole of it is behind the key that edits it.
+const QUERY_LINES_MAX: usize = 6;
+
+/// Leads to the Explore page in a language.
+fn open(mut params: Vec<(String, String)>, lang: &str) -> Action {
+    params.push(("lang".to_owned(), lang.to_owned()));
+    Action::Open(Link { page: PageId::Explore.name().to_owned(), params })
+}
+
+/// Where to type a question, in which language, and questions worth trying.
 pub(super) fn explore(explore: &Explore, columns: usize, look: Look) -> Flow {
     let mut flow = Flow::default();
     let mut row = Row::default();
-    row.put("PromQL: ", look.dim());
-    let query = if explore.query.is_empty() { "press : to type a query" } else { &explore.query };
-    row.put(fit(query, columns.saturating_sub(8)), Look::strong());
+    for choice in &explore.lang_choices {
+        if choice.current {
+            row.put(format!("[{}]", choice.title), Look::strong());
+        } else {
+            row.target(&choice.title, look.link(), open(Vec::new(), &choice.id));
+        }
+        row.space(2);
+    }
     flow.push(row);
+    let query = if explore.query.is_empty() { "press : to type a query" } else { &explore.query };
+    for line in wrap(query, columns).into_iter().take(QUERY_LINES_MAX) {
+        flow.text(line, Look::strong());
+    }
+    for line in wrap(&explore.bounds, columns) {
+        flow.text(line, look.dim());
+    }
     for notice in &explore.notices {
         for line in wrap(&notice.text, columns) {
             flow.text(line, look.status(notice.status));
@@ -68,8 +89,7 @@ pub(super) fn explore(explore: &Explore, columns: usize, look: Look) -> Flow {
     for (title, query) in &explore.examples {
         let mut row = Row::default();
         let params = vec![("query".to_owned(), query.clone())];
-        let link = Link { page: PageId::Explore.name().to_owned(), params };
-        row.target(fit(title, columns), look.link(), Action::Open(link));
+        row.target(fit(title, columns), look.link(), open(params, explore.lang.name()));
         row.put(fit(&format!("  {query}"), columns.saturating_sub(row.width())), look.dim());
         flow.push(row);
     }

@@ -11,6 +11,11 @@ use crate::look::Look;
 
 /// Columns of code, title and verdict before the numbers.
 const HEAD: usize = 32;
+/// Columns from which the coverage stands beside the numbers; below, it takes some of the strip.
+const WIDE: usize = 100;
+/// `12 of 19 signals`, and the first three words of it.
+const COVERAGE: usize = 18;
+const COVERAGE_SHORT: usize = 9;
 
 /// All layers, highest first.
 pub(super) fn draw(strata: &[Stratum], columns: usize, look: Look) -> Flow {
@@ -20,6 +25,12 @@ pub(super) fn draw(strata: &[Stratum], columns: usize, look: Look) -> Flow {
         second_line(&mut flow, stratum, columns, look);
     }
     flow
+}
+
+/// Columns for each number.
+fn cell(stratum: &Stratum, columns: usize) -> usize {
+    let coverage = if columns >= WIDE { COVERAGE } else { 0 };
+    columns.saturating_sub(HEAD + coverage) / stratum.numbers.len().max(1)
 }
 
 fn first_line(flow: &mut Flow, stratum: &Stratum, columns: usize, look: Look) {
@@ -33,7 +44,7 @@ fn first_line(flow: &mut Flow, stratum: &Stratum, columns: usize, look: Look) {
     if stratum.numbers.is_empty() {
         row.put(fit(&stratum.reason, columns.saturating_sub(HEAD)), look.dim());
     }
-    let cell = columns.saturating_sub(HEAD) / stratum.numbers.len().max(1);
+    let cell = cell(stratum, columns);
     for (index, number) in stratum.numbers.iter().enumerate() {
         row.to(HEAD + index * cell);
         let style = match (number.value, number.status) {
@@ -43,6 +54,11 @@ fn first_line(flow: &mut Flow, stratum: &Stratum, columns: usize, look: Look) {
         };
         row.target(fit(&number.text, cell.saturating_sub(1)), style, Action::of(number));
     }
+    if columns >= WIDE && !stratum.numbers.is_empty() {
+        row.to(columns - COVERAGE);
+        let coverage = &stratum.coverage;
+        row.target(fit(&coverage.text, COVERAGE), look.dim(), Action::of(coverage));
+    }
     flow.push(row);
 }
 
@@ -50,8 +66,15 @@ fn second_line(flow: &mut Flow, stratum: &Stratum, columns: usize, look: Look) {
     let mut row = Row::default();
     row.space(3);
     // The labels stand under their numbers; the strip takes the room left of them.
-    let strip_columns = HEAD - 5;
+    let beside = columns < WIDE && !stratum.numbers.is_empty();
+    let strip_columns = HEAD - 5 - if beside { COVERAGE_SHORT } else { 0 };
     strip(&mut row, &stratum.strip, strip_columns, look);
+    if beside {
+        row.space(1);
+        let words: Vec<&str> = stratum.coverage.text.split(' ').take(3).collect();
+        let text = fit(&words.join(" "), COVERAGE_SHORT);
+        row.target(text, look.dim(), Action::of(&stratum.coverage));
+    }
     row.to(HEAD);
     if stratum.numbers.is_empty() {
         row.target(
@@ -60,10 +83,14 @@ fn second_line(flow: &mut Flow, stratum: &Stratum, columns: usize, look: Look) {
             Action::of(&stratum.coverage),
         );
     }
-    let cell = columns.saturating_sub(HEAD) / stratum.numbers.len().max(1);
+    let cell = cell(stratum, columns);
     for (index, number) in stratum.numbers.iter().enumerate() {
         row.to(HEAD + index * cell);
         row.put(fit(&number.label, cell.saturating_sub(1)), look.dim());
+    }
+    if columns >= WIDE && !stratum.numbers.is_empty() {
+        row.to(columns - COVERAGE);
+        row.put(fit(&stratum.coverage.label, COVERAGE), look.dim());
     }
     flow.push(row);
 }

@@ -3,8 +3,10 @@
 use ratatui::crossterm::event::{
     KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
+use strata_view::page::block::Explore;
+use strata_view::page::heatmap::Choice;
 use strata_view::request::Span;
-use strata_view::{Block, PageError, PageErrorCode, PageId, Status, Suggestion};
+use strata_view::{Block, Language, PageError, PageErrorCode, PageId, Status, Suggestion};
 
 use super::pages::{number, page, section, table};
 use super::{drawn, screen};
@@ -128,6 +130,38 @@ fn promql_can_be_typed() {
     assert_eq!(press(&mut app, KeyCode::Enter), Some(Effect::Load));
     assert_eq!(app.request.query.as_deref(), Some("up"));
     assert_eq!(app.request.page, PageId::Explore);
+}
+
+#[test]
+fn the_switch_to_sql_is_kept_when_a_question_is_typed() {
+    let explore = Explore {
+        lang: Language::Promql,
+        lang_choices: Language::ALL
+            .map(|lang| Choice {
+                id: lang.name().to_owned(),
+                title: lang.title().to_owned(),
+                current: lang == Language::Promql,
+            })
+            .to_vec(),
+        query: String::new(),
+        bounds: String::new(),
+        examples: Vec::new(),
+        names: Vec::new(),
+        notices: Vec::new(),
+    };
+    let mut app = screen(page(vec![section("one", vec![Block::Explore(explore)])]), Look::PLAIN);
+    drawn(&mut app, 80, 24);
+    assert_eq!(click(&mut app, "SQL"), Some(Effect::Load), "the second SQL is the switch");
+    assert_eq!(app.request.lang, Language::Sql);
+    press(&mut app, KeyCode::Char(':'));
+    assert!(drawn(&mut app, 80, 24).contains("SQL, Enter asks"));
+    for character in "SELECT 1".chars() {
+        press(&mut app, KeyCode::Char(character));
+    }
+    assert_eq!(press(&mut app, KeyCode::Enter), Some(Effect::Load));
+    assert_eq!(app.request.query.as_deref(), Some("SELECT 1"));
+    assert_eq!(app.request.lang, Language::Sql);
+    assert!(app.request.is_asked_once());
 }
 
 #[test]

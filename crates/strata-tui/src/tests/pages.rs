@@ -8,7 +8,9 @@ use strata_view::page::graph::{Graph, OutlineLine};
 use strata_view::page::heatmap::{CellGroup, Choice, Heatmap};
 use strata_view::page::strata::Stratum;
 use strata_view::page::table::{Cell, Column, Row, Table};
-use strata_view::{Block, Explanation, Input, Link, Notice, Number, Page, Section, Status, Tab};
+use strata_view::{
+    Block, Explanation, Input, Language, Link, Notice, Number, Page, Section, Status, Tab,
+};
 
 use super::{drawn, request, screen};
 use crate::look::Look;
@@ -286,9 +288,18 @@ fn plain_text_says_the_same_without_colors_and_in_ascii() {
             link: Some(link("doctor")),
         }),
         Block::Explore(Explore {
+            lang: Language::Promql,
+            lang_choices: Language::ALL
+                .map(|lang| Choice {
+                    id: lang.name().to_owned(),
+                    title: lang.title().to_owned(),
+                    current: lang == Language::Promql,
+                })
+                .to_vec(),
             query: "up".to_owned(),
+            bounds: "Asked once.".to_owned(),
             examples: vec![("What is scraped".to_owned(), "up".to_owned())],
-            metrics: Vec::new(),
+            names: Vec::new(),
             notices: Vec::new(),
         }),
         Block::Graph(Graph {

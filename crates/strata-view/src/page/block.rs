@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::chart::{Anatomy, Chart, Distribution};
 use super::graph::Graph;
-use super::heatmap::Heatmap;
+use super::heatmap::{Choice, Heatmap};
 use super::number::Number;
 use super::status::Status;
 use super::strata::Stratum;
 use super::table::Table;
 use super::{Link, Notice};
+use crate::request::Language;
 
 /// Blocks under one heading.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,8 +54,8 @@ pub enum Block {
     Graph(Graph),
     /// A card with a finding, a blind spot, or advice.
     Card(Card),
-    /// PromQL of the reader's own: a box, completion, a chart and a table of the answer. The
-    /// renderer asks the Prometheus API of the same server.
+    /// A question of the reader's own, in PromQL or SQL: a box with completion. The answer comes
+    /// with the page, in blocks of their own.
     Explore(Explore),
     /// A sentence.
     Text {
@@ -81,11 +82,17 @@ pub struct Card {
 /// The Explore box.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Explore {
-    /// The query to begin with; may be empty.
+    pub lang: Language,
+    /// The languages there are; choosing one asks for the page with the parameter `lang`.
+    pub lang_choices: Vec<Choice>,
+    /// The question to begin with; may be empty.
     pub query: String,
-    /// Queries worth trying: (title, PromQL).
+    /// What an answer is bounded by, in a sentence; empty where nothing need be said.
+    pub bounds: String,
+    /// Questions worth trying, in the same language: (title, question).
     pub examples: Vec<(String, String)>,
-    /// Names for completion: (metric in Prometheus spelling, brief), canonical ones first.
-    pub metrics: Vec<(String, String)>,
+    /// Names for completion: (metric, table or column, brief).
+    pub names: Vec<(String, String)>,
+    /// Why there is no answer.
     pub notices: Vec<Notice>,
 }

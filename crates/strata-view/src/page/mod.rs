@@ -55,7 +55,8 @@ pub struct Tab {
 pub struct Link {
     /// Name of the page, see [`crate::PageId`].
     pub page: String,
-    /// Parameters other than the time range, in order: `entity`, `group`, `color`, `query`.
+    /// Parameters other than the time range, in order: `entity`, `group`, `color`, `query`,
+    /// `lang`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub params: Vec<(String, String)>,
 }

@@ -30,7 +30,7 @@ pub enum PageId {
     Cost,
     /// Every signal of every layer: seen or not, why, and how to mend it.
     Doctor,
-    /// PromQL of the reader's own.
+    /// PromQL and SQL of the reader's own.
     Explore,
     /// Nodes, GPUs, links, replicas, models.
     Topology,
@@ -130,6 +130,49 @@ impl Default for Span {
     }
 }
 
+/// The language of a reader's own question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// Of metrics.
+    #[default]
+    Promql,
+    /// Of records: requests, spans, feedback. Only reads.
+    Sql,
+}
+
+impl Language {
+    /// All of them, in the order of the switch.
+    pub const ALL: [Self; 2] = [Self::Promql, Self::Sql];
+
+    /// The name in URLs: `sql`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Promql => "promql",
+            Self::Sql => "sql",
+        }
+    }
+
+    /// The name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Promql => "PromQL",
+            Self::Sql => "SQL",
+        }
+    }
+
+    /// The language with this name in URLs.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+
+    /// Whether it is the one that need not be named.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A page as asked for. In a URL: `/engines?entity=...&since=1h` or `&start=...&end=...`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PageRequest {
@@ -144,14 +187,31 @@ pub struct PageRequest {
     /// What to color by, where the page offers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<String>,
-    /// PromQL of the Explore page.
+    /// The reader's own question on the Explore page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// The language of `query`.
+    #[serde(default, skip_serializing_if = "Language::is_default")]
+    pub lang: Language,
 }
 
 impl PageRequest {
     /// The page without parameters, the last hour, live.
     pub fn new(page: PageId) -> Self {
-        Self { page, span: Span::default(), entity: None, group: None, color: None, query: None }
+        Self {
+            page,
+            span: Span::default(),
+            entity: None,
+            group: None,
+            color: None,
+            query: None,
+            lang: Language::default(),
+        }
+    }
+
+    /// Whether the page answers a question that is asked once and not again and again: one in SQL
+    /// may read days of records.
+    pub fn is_asked_once(&self) -> bool {
+        self.page == PageId::Explore && self.lang == Language::Sql
     }
 }

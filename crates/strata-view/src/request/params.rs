@@ -5,7 +5,7 @@
 
 use strata_model::text::parse_duration;
 
-use super::{PageId, PageRequest, Span};
+use super::{Language, PageId, PageRequest, Span};
 use crate::source::{PageError, PageErrorCode};
 
 /// Shortest and longest range of a page: a few samples, and what the longest tier keeps.
@@ -13,7 +13,7 @@ const SECONDS_MIN: i64 = 60;
 const SECONDS_MAX: i64 = 400 * 86_400;
 /// Longest text of a parameter but `query`: identities are label values, rarely over 200 bytes.
 const TEXT_MAX: usize = 1024;
-/// Longest PromQL, as long as what a server takes in a URL.
+/// Longest question, as long as what a server takes in a URL.
 const QUERY_MAX: usize = 16 * 1024;
 
 fn bad(message: String, hint: &str) -> PageError {
@@ -36,6 +36,9 @@ impl PageRequest {
             ("query", &self.query),
         ];
         params.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
+        if self.lang != Language::default() {
+            params.push(("lang", self.lang.name().to_owned()));
+        }
         params
     }
 
@@ -69,10 +72,11 @@ impl PageRequest {
                 "group" => request.group = Some(value.to_owned()),
                 "color" => request.color = Some(value.to_owned()),
                 "query" => request.query = Some(value.to_owned()),
+                "lang" => request.lang = language(value)?,
                 _ => {
                     return Err(bad(
                         format!("unknown parameter {name:?}"),
-                        "known are since, start, end, entity, group, color and query",
+                        "known are since, start, end, entity, group, color, query and lang",
                     ));
                 }
             }
@@ -91,6 +95,11 @@ fn duration(value: &str) -> Result<u32, PageError> {
         return Err(bad(format!("parameter since={value:?} is out of bounds"), hint));
     }
     u32::try_from(seconds).map_err(|_wide| bad(format!("since={value:?} is out of bounds"), hint))
+}
+
+fn language(value: &str) -> Result<Language, PageError> {
+    Language::from_name(value)
+        .ok_or_else(|| bad(format!("parameter lang={value:?} is no language"), "promql or sql"))
 }
 
 fn moment(name: &str, value: &str) -> Result<i64, PageError> {
@@ -146,6 +155,8 @@ mod tests {
         check(&[("since", "15m"), ("entity", "replica:chat-0")]);
         check(&[("start", "1764158400000"), ("end", "1764162000000"), ("color", "l1.power")]);
         check(&[("query", "sum by (model) (rate(x[5m]))"), ("group", "node")]);
+        check(&[("query", "SELECT 1"), ("lang", "sql")]);
+        check(&[("lang", "promql")]);
     }
 
     #[test]
@@ -161,6 +172,7 @@ mod tests {
         check(&[("start", "1764158400000")], "start and end together");
         check(&[("start", "5"), ("end", "1")], "out of bounds");
         check(&[("since", "1h"), ("start", "1"), ("end", "2")], "since, or by start");
+        check(&[("lang", "cobol")], "lang=\"cobol\"");
         check(&[("colour", "red")], "unknown parameter \"colour\"");
         check(&[("entity", &"x".repeat(2000))], "longer than 1024");
     }

@@ -162,10 +162,11 @@ fn anatomy(world: &World) -> Anatomy {
         link: Some(link_to(PageId::Engines, &replica.id)),
     });
     let bars: Vec<Bar> = bars.collect();
-    let most = bars.iter().filter_map(|bar| bar.total.value).fold(0.0, f64::max);
+    let known = bars.iter().flat_map(|bar| bar.values.iter().chain([&bar.total.value])).flatten();
+    let scale = words::shared("s", known.copied());
     Anatomy {
         title: "What a request's duration is made of, mean".to_owned(),
-        scale: words::scale("s", most),
+        scale,
         segments: SEGMENTS.map(|(name, _)| name.to_owned()).to_vec(),
         bars,
         explain: number(world, "residual", "l6.residual_mean", None).explain,

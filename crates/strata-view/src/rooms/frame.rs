@@ -1,7 +1,7 @@
 //! What stands around every page: title, tabs, the north star, notices.
 
 use strata_model::Layer;
-use strata_world::{Scope, Want, World};
+use strata_world::{Reading, Scope, Signal, Want, World};
 
 use super::pieces::{name, number};
 use super::{Context, tracks};
@@ -40,6 +40,9 @@ pub(super) fn page(
     let seconds = (world.window.end_ms - world.window.start_ms) / 1000;
     let seconds = u64::try_from(seconds).unwrap_or_default();
     let range = match request.span {
+        Span::Live { seconds } if request.is_asked_once() => {
+            format!("last {}, when asked", words::length(u64::from(seconds)))
+        }
         Span::Live { seconds } => format!("last {}, live", words::length(u64::from(seconds))),
         Span::Fixed { .. } => format!("{} long, held", words::length(seconds)),
     };
@@ -51,7 +54,7 @@ pub(super) fn page(
         made_at_ms: world.window.now_ms,
         tabs: PageId::ALL.into_iter().map(|id| tab(id, request.page)).collect(),
         north_star: north_star(world),
-        notices: world.notes.iter().map(|note| notice(note)).collect(),
+        notices: world.notes.iter().filter(|note| !told(world, note)).map(|n| notice(n)).collect(),
         sections,
     }
 }
@@ -65,6 +68,12 @@ fn north_star(world: &World) -> Vec<Number> {
         number
     });
     numbers.collect()
+}
+
+/// Whether a number of the page says this already as the reason why it is unknown.
+fn told(world: &World, note: &str) -> bool {
+    let says = |signal: &Signal| matches!(&signal.now, Reading::Unknown(why) if why.text == note);
+    world.signals.iter().any(says)
 }
 
 fn notice(note: &str) -> Notice {

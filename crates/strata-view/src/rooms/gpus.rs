@@ -207,9 +207,10 @@ fn heatmap(request: &PageRequest, world: &World) -> Heatmap {
         title: title.to_owned(),
         current,
     };
+    let known = groups.values().flat_map(|group| &group.values).flatten().copied();
     Heatmap {
         title: format!("{title} by {by}"),
-        scale: words::scale(unit, max),
+        scale: words::shared(unit, known.chain([min, max])),
         min,
         max,
         group_choices: GROUPS.iter().map(|id| choice(id, id, *id == by)).collect(),

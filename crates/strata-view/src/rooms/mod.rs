@@ -23,6 +23,7 @@ mod topology;
 mod training;
 
 pub use books::{Books, BudgetLine, Comparison, StatementRow};
+pub use explore::RecordDoor;
 use strata_diagnose::verdict_wants;
 use strata_model::Layer;
 use strata_world::{Ask, EntityId, Grain, Scope, Want, Window, World};
@@ -33,7 +34,7 @@ use crate::page::chart::TimeAxis;
 use crate::request::{PageId, PageRequest, Span};
 use crate::source::{PageError, PageErrorCode};
 
-pub use suggest::suggest;
+pub use suggest::Directory;
 
 /// Points of a chart at most: two to a column of a wide terminal, one to six pixels of a screen.
 const POINTS: i64 = 120;
@@ -52,8 +53,10 @@ const ALIGN_MS: i64 = 5000;
 pub struct Context {
     /// True under `strata demo`.
     pub simulated: bool,
-    /// The answer to the reader's own query on the Explore page, or why there is none.
+    /// The answer to the reader's own PromQL on the Explore page, or why there is none.
     pub explored: Option<Result<Explored, String>>,
+    /// Records, on the Explore page when it is asked in SQL.
+    pub records: RecordDoor,
     /// The ledger, on the cost page, where one is kept.
     pub books: Option<Books>,
 }

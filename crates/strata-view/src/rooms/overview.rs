@@ -162,13 +162,12 @@ fn strip(world: &World, verdict: &Verdict) -> Strip {
     let title = found.map_or(choices[0].0, |(title, _)| title);
     let signal = found.map(|(_, signal)| signal);
     let values = padded(world, signal.map(|signal| signal.track.as_slice()));
-    let most = values.iter().copied().flatten().fold(0.0_f64, f64::max);
     let unit = world.unit(signal.map_or("1", |signal| signal.def.unit));
     let blank = values.iter().all(Option::is_none);
     Strip {
         title: title.to_owned(),
         axis: axis(world),
-        scale: words::scale(&unit, most),
+        scale: words::shared(&unit, values.iter().copied().flatten()),
         statuses: verdict.steps.iter().map(|standing| status(*standing)).collect(),
         values,
         missing: blank.then(|| verdict.says.to_owned()),

@@ -187,14 +187,13 @@ fn drawn(world: &World, title: &str, id: &str, lines: Vec<Line>, signal: Option<
     let unit = world.unit(def.map_or("1", |def| def.unit));
     let known = lines.iter().flat_map(|line| &line.values).copied().flatten();
     let known = known.filter(|value| value.is_finite());
-    let most = known.clone().fold(0.0_f64, |most, value| most.max(value.abs()));
     let is_negative = known.clone().any(|value| value < 0.0);
     let blank = lines.iter().all(|line| line.values.iter().all(Option::is_none));
     let explain = explain(world, signal, def, blank);
     Chart {
         title: title.to_owned(),
         axis: axis(world),
-        scale: words::scale(&unit, most),
+        scale: words::shared(&unit, known),
         lines,
         marks: Vec::new(),
         min: (!is_negative).then_some(0.0),
@@ -302,11 +301,9 @@ pub(super) fn distribution(
     let total: f64 = counts.map_or(0.0, |counts| counts.iter().sum());
     let edges = spread.map_or(&[][..], |spread| &spread.edges);
     let finite = edges.iter().copied().filter(|edge| edge.is_finite());
-    let most = counts.map_or(0.0, |counts| {
-        let used =
-            edges.iter().zip(counts).filter(|(edge, count)| edge.is_finite() && **count > 0.0);
-        used.map(|(edge, _)| *edge).fold(0.0, f64::max)
-    });
+    let used = edges.iter().zip(counts.into_iter().flatten());
+    let used = used.filter(|(edge, count)| edge.is_finite() && **count > 0.0);
+    let scale = words::shared(def.unit, used.map(|(edge, _)| *edge));
     let why = match spread.map(|spread| &spread.counts) {
         Some(Err(why)) => why.text.clone(),
         Some(Ok(_)) => "nothing was observed in this range".to_owned(),
@@ -346,7 +343,7 @@ pub(super) fn distribution(
     });
     Some(Distribution {
         title: title.to_owned(),
-        scale: words::scale(def.unit, most),
+        scale,
         edges: edges.iter().map(|edge| edge.is_finite().then_some(*edge)).collect(),
         columns: match counts {
             Some(counts) if total > 0.0 => {

@@ -31,6 +31,7 @@ use crate::out::Out;
 use crate::own::OwnMetrics;
 use crate::pages::{Names, PageParts, PageService};
 use crate::scheduling::{Place, Scheduling, node_of_environment};
+use crate::sql_pages::SqlDoor;
 use crate::{greeting, refusals, signals};
 
 /// How often the program's own numbers are stored.
@@ -390,6 +391,17 @@ impl House {
         Ok(Some(service))
     }
 
+    /// Where the Explore page asks in SQL.
+    fn sql_door(&self, settings: &Settings) -> SqlDoor {
+        match &self.records {
+            Some(store) => SqlDoor::open(Arc::new(store.clone()), &settings.records),
+            None => SqlDoor::Shut {
+                why: "records are switched off",
+                hint: "set enabled = true under [records] in the configuration",
+            },
+        }
+    }
+
     /// What the server needs of the rest.
     fn parts(&self, settings: &Settings) -> Result<Parts> {
         let catalog = Catalog::builtin();
@@ -417,11 +429,12 @@ impl House {
             meter: self.meter.clone(),
             ledger,
             currency: settings.cost.ledger.currency.clone(),
+            records: self.sql_door(settings),
             simulated: self.simulated.is_some(),
         });
         Ok(Parts {
             engine,
-            pages: Some(Arc::new(pages)),
+            pages: Some(pages),
             reports,
             records: self.records.clone().map(|store| Records {
                 sink: Arc::new(store.clone()),

@@ -26,6 +26,7 @@ use crate::ledger::{LedgerReports, LedgerService};
 use crate::out::Out;
 use crate::pages::{PageParts, PageService};
 use crate::signals;
+use crate::sql_pages::SqlDoor;
 
 /// The greeting waits this long for the engine's first answer.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
@@ -138,11 +139,15 @@ fn parts_of(
         meter: meter.clone(),
         ledger,
         currency: settings.cost.ledger.currency.clone(),
+        records: SqlDoor::Shut {
+            why: "strata serve asks a metrics engine, which holds no single requests",
+            hint: "ask a strata run, which keeps what it is sent over OTLP",
+        },
         simulated: false,
     });
     Ok(Parts {
         engine: Arc::new(engine.clone()),
-        pages: Some(Arc::new(pages)),
+        pages: Some(pages),
         reports,
         records: None,
         otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&clock))),

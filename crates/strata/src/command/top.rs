@@ -40,6 +40,7 @@ fn request(arguments: &TopArgs) -> Result<PageRequest> {
     let mut params = vec![("since", arguments.since.as_str())];
     params.extend(arguments.entity.as_deref().map(|entity| ("entity", entity)));
     params.extend(arguments.query.as_deref().map(|query| ("query", query)));
+    params.extend(arguments.lang.as_deref().map(|lang| ("lang", lang)));
     PageRequest::from_params(page, params).map_err(|error| anyhow!("{error} ({})", error.hint))
 }
 

@@ -16,6 +16,7 @@ mod http;
 mod otlp;
 mod overload;
 mod owners;
+mod pages;
 mod program;
 mod records;
 mod remote_write;

@@ -146,6 +146,54 @@ fn the_commands_print_what_the_server_has() {
     assert!(stderr(&bad).contains("not authorized"), "{}", stderr(&bad));
 }
 
+/// The page of a question in SQL over the hour of the captures: its box, and the table if any.
+fn explore(server: &Server, query: &str) -> (Json, Option<Json>) {
+    let hour = [("start", "1795343400000"), ("end", "1795343999000")];
+    let parameters: Vec<_> = hour.into_iter().chain([("lang", "sql"), ("query", query)]).collect();
+    let answer = server.get("/api/v1/pages/explore", &parameters);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let page = answer.json();
+    assert_eq!(page["request"]["lang"], "sql");
+    let blocks = &page["sections"][0]["blocks"];
+    (blocks[0].clone(), blocks.get(1).cloned())
+}
+
+#[test]
+fn the_explore_page_answers_sql() {
+    let house = House::new(LONG);
+    let server = house.start();
+    push(&server, "/v1/traces", "linked-vllm.traces.bin");
+    push(&server, "/v1/traces", "linked-client.traces.bin");
+    let (_, table) = explore(&server, "SELECT team, count(*) AS n FROM request GROUP BY team");
+    let table = table.unwrap();
+    assert_eq!(table["columns"][1]["numeric"], true);
+    let rows = table["rows"].as_array().unwrap();
+    let searching = rows.iter().find(|row| row["cells"][0]["text"] == "search").unwrap();
+    let expected = requests(&server, &["team=search"]).len().to_string();
+    assert_eq!(searching["cells"][1]["text"], expected.as_str(), "{table}");
+    let (wrong, table) = explore(&server, "SELECT tem FROM request");
+    assert_eq!(table, None);
+    assert!(wrong["notices"][0]["text"].as_str().unwrap().contains("no such column: tem"));
+    let (denied, _) = explore(&server, "DROP TABLE d0.request");
+    assert!(denied["notices"][0]["text"].as_str().unwrap().contains("not authorized"), "{denied}");
+    let (empty, _) = explore(&server, "");
+    assert_eq!(empty["notices"], serde_json::json!([]));
+    assert!(empty["bounds"].as_str().unwrap().contains("10 s"), "{empty}");
+    for (title, query) in empty["examples"].as_array().unwrap().iter().map(|one| (&one[0], &one[1]))
+    {
+        let (told, table) = explore(&server, query.as_str().unwrap());
+        assert!(table.is_some(), "{title}: {}", told["notices"]);
+    }
+    let text = ["top", "--once", "--page", "explore", "--lang", "sql", "--since", "36000d"];
+    let query = ["--query", "SELECT team FROM request WHERE team = 'search'", "--url", &server.url];
+    let output = house.run(&[&text[..], &query].concat());
+    assert!(!output.status.success(), "a page has no more than 400 days");
+    let shorter = ["top", "--once", "--page", "explore", "--lang", "sql"];
+    let output = house.run(&[&shorter[..], &query].concat());
+    let text = stdout(&output);
+    assert!(text.contains("[SQL]") && text.contains("no records of this time"), "{text}");
+}
+
 #[test]
 fn without_records_their_doors_are_closed() {
     let house = House::new("[records]\nenabled = false\n");
@@ -154,5 +202,8 @@ fn without_records_their_doors_are_closed() {
     let url = format!("{}/v1/traces", server.otlp_http());
     assert_eq!(http::post(&url, &[PROTOBUF], &body).status, 404);
     assert_eq!(server.get("/api/v1/requests", &[]).status, 404);
+    let (told, _) = explore(&server, "SELECT 1");
+    let why = told["notices"][0]["text"].as_str().unwrap().to_owned();
+    assert!(why.contains("switched off; set enabled = true"), "{why}");
     assert!(!house.data.join("records").exists());
 }

@@ -57,6 +57,10 @@ fn canonical_names_are_answered_over_another_engine() {
     assert_eq!(server.get("/-/ready", &[]).status, 200);
     assert!(server.own("strata_remote_requests_total{outcome=\"ok\"}").unwrap() > 3.0);
     assert!(!house.path().join("strata-data").exists(), "nothing is stored");
+    let page = [("lang", "sql"), ("query", "SELECT 1")];
+    let page = server.get("/api/v1/pages/explore", &page).json();
+    let why = page["sections"][0]["blocks"][0]["notices"][0]["text"].as_str().unwrap().to_owned();
+    assert!(why.contains("holds no single requests; ask a strata run"), "{why}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The interface of the pages as `OpenAPI` 3.1, made from the types that are served.
 
 use serde_json::{Map, Value, json};
-use strata_view::{Page, PageError, PageErrorCode, PageId, Suggestion};
+use strata_view::{Language, Page, PageError, PageErrorCode, PageId, Suggestion};
 
 /// Where `OpenAPI` keeps its schemas.
 const SCHEMAS: &str = "/components/schemas";
@@ -61,6 +61,7 @@ pub(super) fn document() -> String {
 
 fn page_parameters() -> Value {
     let pages: Vec<&str> = PageId::ALL.iter().map(|page| page.name()).collect();
+    let languages = Language::ALL.map(Language::name);
     let text = json!({ "type": "string" });
     let moment = json!({ "type": "string", "pattern": "^-?[0-9]+$" });
     json!([
@@ -71,7 +72,8 @@ fn page_parameters() -> Value {
         query("entity", "The thing that the page shall be about, as kind:key.", &text),
         query("group", "What cells are grouped by.", &text),
         query("color", "The signal that cells are colored by.", &text),
-        query("query", "The reader's own PromQL, on the Explore page.", &text),
+        query("query", "The reader's own question, on the Explore page.", &text),
+        query("lang", "Language of the question; PromQL when nothing is given.", &json!({ "type": "string", "enum": languages })),
     ])
 }
 

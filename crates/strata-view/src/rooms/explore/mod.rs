@@ -1,16 +1,21 @@
-//! PromQL of the reader's own.
+//! Questions of the reader's own: PromQL over metrics, SQL over records.
+
+mod sql;
 
 use strata_model::catalog::Catalog;
 use strata_world::{CoverageState, World};
+
+pub use sql::RecordDoor;
 
 use super::pieces::section;
 use super::{Context, Explored};
 use crate::page::Notice;
 use crate::page::block::{Block, Explore, Section};
 use crate::page::chart::{Chart, Line};
+use crate::page::heatmap::Choice;
 use crate::page::number::Explanation;
 use crate::page::status::Status;
-use crate::request::PageRequest;
+use crate::request::{Language, PageRequest};
 use crate::words;
 
 /// Queries worth trying: (title, PromQL).
@@ -24,6 +29,23 @@ const EXAMPLES: [(&str, &str); 6] = [
 ];
 
 pub(super) fn sections(request: &PageRequest, world: &World, context: &Context) -> Vec<Section> {
+    match request.lang {
+        Language::Promql => promql(request, world, context),
+        Language::Sql => sql::sections(request, &context.records),
+    }
+}
+
+/// The switch between languages.
+fn choices(current: Language) -> Vec<Choice> {
+    let choice = |lang: Language| Choice {
+        id: lang.name().to_owned(),
+        title: lang.title().to_owned(),
+        current: lang == current,
+    };
+    Language::ALL.map(choice).to_vec()
+}
+
+fn promql(request: &PageRequest, world: &World, context: &Context) -> Vec<Section> {
     let query = request.query.clone().unwrap_or_default();
     let mut notices = Vec::new();
     let mut blocks = Vec::new();
@@ -45,9 +67,12 @@ pub(super) fn sections(request: &PageRequest, world: &World, context: &Context) 
         Some((def.prometheus.clone(), def.brief.clone()))
     });
     let explore = Explore {
+        lang: Language::Promql,
+        lang_choices: choices(Language::Promql),
         query,
+        bounds: String::new(),
         examples: EXAMPLES.map(|(title, text)| (title.to_owned(), text.to_owned())).to_vec(),
-        metrics: metrics.collect(),
+        names: metrics.collect(),
         notices,
     };
     blocks.insert(0, Block::Explore(explore));
@@ -62,7 +87,6 @@ fn chart(query: &str, explored: &Explored) -> Chart {
         faint: false,
     });
     let known = explored.lines.iter().flat_map(|(_, values)| values).copied().flatten();
-    let most = known.fold(0.0_f64, |most, value| most.max(value.abs()));
     let shown = explored.lines.len();
     Chart {
         title: match explored.total {
@@ -70,7 +94,7 @@ fn chart(query: &str, explored: &Explored) -> Chart {
             total => format!("{total} series"),
         },
         axis: explored.axis,
-        scale: words::scale("", most),
+        scale: words::shared("", known),
         lines: lines.collect(),
         marks: Vec::new(),
         min: None,
