@@ -398,7 +398,8 @@ mod tests {
     proptest! {
         #[test]
         fn splits_change_nothing(cuts in prop::collection::vec(0usize..200, 0..12)) {
-            let text = r#"{"choices":[{"delta":{"content":"h\u00e9 \\\" ü","n":[1.25,-3]},"x":false}],"usage":{"t":12345}}"#;
+            let text = r#"{"choices":[{"delta":{"content":"h\u00e9 \\\" %","n":[1.25,-3]},"x":false}],"usage":{"t":12345}}"#;
+            let text = text.replace('%', "\u{fc}");
             let bytes = text.as_bytes();
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
             cuts.sort_unstable();
