@@ -20,6 +20,13 @@ pub(crate) enum Returning {
     Passing(Box<Passing>),
 }
 
+/// Whether the server has had its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    ToCome,
+    Had,
+}
+
 /// An upstream's answer.
 pub(crate) struct Passing {
     pub(crate) inner: Incoming,
@@ -30,14 +37,19 @@ pub(crate) struct Passing {
     pub(crate) idle_timeout: Duration,
     /// Runs while nothing comes.
     pub(crate) idle: Option<Pin<Box<Sleep>>>,
-    /// Why it broke off, until the client has been given what came before.
-    pub(crate) broken: Option<BodyError>,
+    /// Why it broke off, until the server has had a turn to write what came before.
+    pub(crate) broken: Option<(BodyError, Turn)>,
 }
 
 impl Passing {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(error) = self.broken.take() {
-            return Poll::Ready(Some(Err(error)));
+        if let Some((error, turn)) = self.broken.take() {
+            if turn == Turn::Had {
+                return Poll::Ready(Some(Err(error)));
+            }
+            self.broken = Some((error, Turn::Had));
+            context.waker().wake_by_ref();
+            return Poll::Pending;
         }
         loop {
             let polled = match Pin::new(&mut self.inner).poll_frame(context) {
@@ -74,13 +86,14 @@ impl Passing {
         context: &Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.end(End::Broken);
-        self.broken = Some(error);
-        context.waker().wake_by_ref();
         let held = self.strip.take().map(|mut strip| strip.finish());
-        match held.filter(|held| !held.is_empty()) {
-            Some(held) => Poll::Ready(Some(Ok(Frame::data(held)))),
-            None => Poll::Pending,
+        if let Some(held) = held.filter(|held| !held.is_empty()) {
+            self.broken = Some((error, Turn::ToCome));
+            return Poll::Ready(Some(Ok(Frame::data(held))));
         }
+        self.broken = Some((error, Turn::Had));
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {

@@ -163,6 +163,15 @@ async fn endings_are_told_apart() {
         let (_, body, _) = ask(&proxy, &post(CHAT, ASK)).await;
         assert_eq!(body, STREAM.as_bytes()[..cut], "all that came before the break");
     }
+    // Where usage is taken out, the beginning of an event is held back until it is known.
+    let half = STREAM.find(" you").unwrap();
+    let steps = vec![Step::Send(stream_head()), Step::Send(chunk(&STREAM.as_bytes()[..half]))];
+    let upstream = Upstream::start(steps).await;
+    let proxy = Proxy::with(options(&[&upstream.address], UsageOption::InjectStrip)).await;
+    for _ in 0..20 {
+        let (_, body, _) = ask(&proxy, &post(CHAT, ASK)).await;
+        assert_eq!(body, STREAM.as_bytes()[..half], "what was held back, too");
+    }
     // The answer is whole to HTTP and not to the protocol.
     let mut ended = begun();
     ended.push(Step::Send(b"0\r\n\r\n".to_vec()));
