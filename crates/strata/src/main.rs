@@ -94,7 +94,7 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
         }
         Command::Proxy(arguments) => {
             let (mut settings, file) = config(arguments.run.config.as_deref())?;
-            command::run::proxy_flags(&mut settings, &arguments)?;
+            proxy::apply_flags(&mut settings, &arguments)?;
             command::run::run(settings, file, arguments.run, out).await
         }
         Command::Serve(arguments) => {

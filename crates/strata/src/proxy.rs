@@ -1,9 +1,11 @@
 //! The GenAI proxy in the running program: its series, and a record of each call.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result, bail};
 use strata_collect::{CollectError, Collector, Harvest};
 use strata_model::meter::Meter;
 use strata_model::record::{
@@ -12,8 +14,15 @@ use strata_model::record::{
 use strata_model::sink::BoxFuture;
 use strata_model::{Clock, Fault, FaultCode, Layer, SourceKind};
 use strata_proxy::metrics::Registry;
-use strata_proxy::{self as proxy, BoundProxy, CallSink, GenAiCall, ProxyParts, ProxySettings};
-use tokio::sync::mpsc;
+use strata_proxy::{
+    self as proxy, BoundProxy, CallSink, DEFAULT_LISTEN, GenAiCall, ProxyOptions, ProxyParts,
+    ProxySettings, UpstreamOptions,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::cli::ProxyArgs;
+use crate::config::Settings;
 
 /// How often the series are stored.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -22,34 +31,79 @@ const WAITING_MAX: usize = 16_384;
 /// Records written together.
 const TOGETHER: usize = 512;
 
-/// The proxy with its port taken.
-pub(crate) struct Proxy {
-    pub(crate) bound: BoundProxy,
-    pub(crate) collector: ProxyCollector,
+/// The proxy while it answers.
+pub(crate) struct RunningProxy {
+    address: SocketAddr,
+    /// Ends it when dropped.
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
 }
 
-/// Take the port of the proxy; records go to `records` where there are any.
-pub(crate) async fn bind(
-    settings: ProxySettings,
-    records: Option<Arc<dyn RecordSink>>,
-    clock: Arc<dyn Clock>,
-    (node, meter): (&str, &Meter),
-) -> Result<Proxy, proxy::ProxyError> {
-    let registry = Arc::<Registry>::default();
-    let lost = Arc::<AtomicU64>::default();
-    let calls: Arc<dyn CallSink> = match records {
-        Some(records) => {
-            let (sender, receiver) = mpsc::channel(WAITING_MAX);
-            tokio::spawn(record(receiver, records, Arc::clone(&lost), meter.clone()));
-            Arc::new(Recorder { sender, lost: Arc::clone(&lost) })
-        }
-        None => Arc::new(proxy::NoCalls),
+impl RunningProxy {
+    /// Take the port and answer; records go to `records` where there are any.
+    pub(crate) async fn start(
+        settings: ProxySettings,
+        records: Option<Arc<dyn RecordSink>>,
+        clock: Arc<dyn Clock>,
+        (node, meter): (&str, &Meter),
+    ) -> Result<(Self, ProxyCollector)> {
+        let registry = Arc::<Registry>::default();
+        let lost = Arc::<AtomicU64>::default();
+        let calls: Arc<dyn CallSink> = match records {
+            Some(records) => {
+                let (sender, receiver) = mpsc::channel(WAITING_MAX);
+                tokio::spawn(record(receiver, records, Arc::clone(&lost), meter.clone()));
+                Arc::new(Recorder { sender, lost: Arc::clone(&lost) })
+            }
+            None => Arc::new(proxy::NoCalls),
+        };
+        let parts = ProxyParts { clock, registry: Arc::clone(&registry), calls };
+        let bound = BoundProxy::bind(settings, parts).await.context("cannot start the proxy")?;
+        let address = bound.address();
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(bound.serve(async move { drop(stopped.await) }));
+        let source = Arc::from("strata/proxy");
+        let collector = ProxyCollector { registry, node: node.to_owned(), source, lost, told: 0 };
+        Ok((Self { address, stop, served }, collector))
+    }
+
+    /// Where calls are taken.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Take no more calls, and wait for those that run within the grace time.
+    pub(crate) async fn stop(self) -> Result<()> {
+        drop(self.stop);
+        self.served.await.context("the proxy ended badly")
+    }
+}
+
+/// What `strata proxy` says on its command line goes before the configuration.
+pub(crate) fn apply_flags(settings: &mut Settings, arguments: &ProxyArgs) -> Result<()> {
+    let listen = arguments.proxy_listen;
+    if arguments.to.is_empty() {
+        let Some(proxy) = &mut settings.proxy else {
+            bail!(
+                "say where calls go: `strata proxy --to http://127.0.0.1:8000`, or [proxy] in the \
+                   configuration"
+            );
+        };
+        proxy.listen = listen.unwrap_or(proxy.listen);
+        return Ok(());
+    }
+    let upstream =
+        |url: &String| UpstreamOptions { name: None, url: url.clone(), health: None, weight: 1.0 };
+    let options = ProxyOptions {
+        listen: Some(listen.map_or_else(|| DEFAULT_LISTEN.to_owned(), |at| at.to_string())),
+        upstreams: arguments.to.iter().map(upstream).collect(),
+        ..ProxyOptions::default()
     };
-    let parts = ProxyParts { clock, registry: Arc::clone(&registry), calls };
-    let bound = BoundProxy::bind(settings, parts).await?;
-    let source = Arc::from("strata/proxy");
-    let collector = ProxyCollector { registry, node: node.to_owned(), source, lost, told: 0 };
-    Ok(Proxy { bound, collector })
+    settings.proxy = options.validate().map_err(|problems| {
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", problems.join("; "))
+    })?;
+    Ok(())
 }
 
 /// Hands ended calls over without waiting.
@@ -187,7 +241,7 @@ impl Collector for ProxyCollector {
         INTERVAL / 2
     }
 
-    fn collect(&mut self, at_ms: i64) -> BoxFuture<'_, Result<Harvest, CollectError>> {
+    fn collect(&mut self, at_ms: i64) -> BoxFuture<'_, std::result::Result<Harvest, CollectError>> {
         let node = self.node.as_str();
         let identity = [("instance", node), ("job", "strata"), ("node", node)];
         let batch = self.registry.batch(&self.source, &identity, at_ms);

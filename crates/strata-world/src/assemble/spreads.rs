@@ -27,81 +27,46 @@ impl Maker<'_> {
         recipe: &Recipe,
         want: Want,
     ) -> Vec<Spread> {
-        if plan::adds_columns(self.ask.window, want) {
-            return self.spreads_of_columns(def, recipe, want);
-        }
-        let query = plan::text_of(self.ask, def, recipe, want.grain, false);
-        let outcome = self.book.outcome(&query, false);
+        let window = self.ask.window;
+        let by_columns = plan::adds_columns(window, want);
         let columns = if want.track {
             let text = plan::text_of(self.ask, def, recipe, want.grain, true);
             self.book.outcome(&text, true)
         } else {
             Outcome::NotAsked
         };
+        let query = plan::text_of(self.ask, def, recipe, want.grain, by_columns);
+        let whole = (!by_columns).then(|| self.book.outcome(&query, false));
+        let query = if by_columns { sum_of_steps(window, &query) } else { query };
         let column_rows = match &columns {
             Outcome::Rows(rows) => by_thing(def, want.grain, rows),
             Outcome::Failed(_) | Outcome::NotAsked => BTreeMap::new(),
         };
-        let rows = match outcome {
-            Outcome::Rows(rows) => rows,
+        let rows = match whole.as_ref().unwrap_or(&columns) {
+            Outcome::Rows(rows) => rows.as_slice(),
             Outcome::Failed(text) => {
-                return vec![self.spread(def, query, None, Err(Reasons::failed(text)))];
+                return vec![self.spread(def, query, None, Err(Reasons::failed(text.clone())))];
             }
-            Outcome::NotAsked => Vec::new(),
+            Outcome::NotAsked => &[],
         };
-        let things = by_thing(def, want.grain, &rows);
-        if things.is_empty() && want.grain == Grain::Whole {
-            let unknown = self.reasons.empty(recipe).about(None);
-            return vec![self.spread(def, query, None, Err(unknown))];
-        }
-        let spreads = things.into_iter().map(|(entity, buckets)| {
-            let counts = self.counts(&buckets, recipe, entity.as_ref());
-            let mut spread = self.spread(def, query.clone(), entity.clone(), counts);
-            spread.edges = buckets.iter().map(|(edge, _)| *edge).collect();
-            if let Some(rows) = column_rows.get(&entity) {
-                spread.columns = self.columns(rows, &spread.edges);
-            }
-            spread
-        });
-        spreads.collect()
-    }
-
-    /// As [`Self::spreads`] where the whole is the sum of the columns.
-    fn spreads_of_columns(
-        &self,
-        def: &'static SignalDef,
-        recipe: &Recipe,
-        want: Want,
-    ) -> Vec<Spread> {
-        let window = self.ask.window;
-        let text = plan::text_of(self.ask, def, recipe, want.grain, true);
-        let outcome = self.book.outcome(&text, true);
-        let (length_s, step_s) = (
-            (window.end_ms - window.start_ms) / 1000 + window.step_ms / 1000,
-            window.step_ms / 1000,
-        );
-        let query = format!("sum_over_time(({text})[{length_s}s:{step_s}s])");
-        let rows = match outcome {
-            Outcome::Rows(rows) => rows,
-            Outcome::Failed(text) => {
-                return vec![self.spread(def, query, None, Err(Reasons::failed(text)))];
-            }
-            Outcome::NotAsked => Vec::new(),
-        };
-        let things = by_thing(def, want.grain, &rows);
+        let things = by_thing(def, want.grain, rows);
         if things.is_empty() && want.grain == Grain::Whole {
             let unknown = self.reasons.empty(recipe).about(None);
             return vec![self.spread(def, query, None, Err(unknown))];
         }
         let spreads = things.into_iter().map(|(entity, buckets)| {
             let edges: Vec<f64> = buckets.iter().map(|(edge, _)| *edge).collect();
-            let columns = self.columns(&buckets, &edges);
-            let counts = added(window, &columns, edges.len());
-            let counts = if counts.iter().sum::<f64>() > 0.0 {
-                Ok(counts)
+            let columns = column_rows.get(&entity).map(|rows| self.columns(rows, &edges));
+            let columns = columns.unwrap_or_default();
+            let counts = if by_columns {
+                added(window, &columns, edges.len())
             } else {
-                Err(self.reasons.empty(recipe).about(entity.as_ref()))
+                counts(window, &buckets)
             };
+            // NaN is never above 0 either.
+            let observed = counts.iter().sum::<f64>() > 0.0;
+            let unknown = || self.reasons.empty(recipe).about(entity.as_ref());
+            let counts = if observed { Ok(counts) } else { Err(unknown()) };
             let mut spread = self.spread(def, query.clone(), entity, counts);
             (spread.edges, spread.columns) = (edges, columns);
             spread
@@ -129,21 +94,6 @@ impl Maker<'_> {
         }
     }
 
-    fn counts(
-        &self,
-        buckets: &Buckets<'_, '_>,
-        recipe: &Recipe,
-        entity: Option<&EntityId>,
-    ) -> Result<Vec<f64>, Unknown> {
-        let window = self.ask.window;
-        let cumulative: Option<Vec<f64>> =
-            buckets.iter().map(|(_, row)| at_end(window, &row.points)).collect();
-        let counts = cumulative.map(|cumulative| apart(&cumulative)).unwrap_or_default();
-        // NaN is never above 0 either.
-        let observed = counts.iter().sum::<f64>();
-        if observed > 0.0 { Ok(counts) } else { Err(self.reasons.empty(recipe).about(entity)) }
-    }
-
     /// Observations of each step. A step shorter than the range it looks back is given its share.
     fn columns(&self, buckets: &Buckets<'_, '_>, edges: &[f64]) -> Vec<Option<Vec<f64>>> {
         let window = self.ask.window;
@@ -162,6 +112,19 @@ impl Maker<'_> {
         });
         columns.collect()
     }
+}
+
+/// Observations of the whole window, by bucket; nothing where one of the buckets says nothing.
+fn counts(window: Window, buckets: &Buckets<'_, '_>) -> Vec<f64> {
+    let cumulative = buckets.iter().map(|(_, row)| at_end(window, &row.points));
+    let cumulative: Option<Vec<f64>> = cumulative.collect();
+    cumulative.map(|cumulative| apart(&cumulative)).unwrap_or_default()
+}
+
+/// What a reader can ask to get the sum of all steps.
+fn sum_of_steps(window: Window, step: &str) -> String {
+    let (length_ms, step_ms) = (window.end_ms - window.start_ms + window.step_ms, window.step_ms);
+    format!("sum_over_time(({step})[{}s:{}s])", length_ms / 1000, step_ms / 1000)
 }
 
 /// The sum of columns that stand side by side. The last one is read at the moment, later than at its

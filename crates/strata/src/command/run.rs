@@ -17,19 +17,20 @@ use strata_model::catalog::{Catalog, SourceDef};
 use strata_model::meter::Meter;
 use strata_model::record::RecordSink;
 use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
-use strata_proxy::{DEFAULT_LISTEN, ProxyOptions, UpstreamOptions};
+use strata_proxy::ProxySettings;
 use strata_query::canonical::CanonicalSource;
 use strata_query::{EmbeddedEngine, MetricsEngine};
 use strata_serve::{Addresses, Bound, Parts, Records, ReportSource, Secret};
 use strata_store::{MetricStore, RecordStore};
 
-use crate::cli::{ProxyArgs, RunArgs};
+use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::config::{RECORDS_DIR, Settings, TokenSource};
 use crate::ledger::{LedgerCollector, LedgerReports, LedgerService, STATEMENTS_DIR};
 use crate::out::Out;
 use crate::own::OwnMetrics;
 use crate::pages::{Names, PageParts, PageService};
+use crate::proxy::RunningProxy;
 use crate::scheduling::{Place, Scheduling, node_of_environment};
 use crate::sql_pages::SqlDoor;
 use crate::{greeting, refusals, signals};
@@ -88,7 +89,10 @@ pub(super) async fn live(
     let jobs = house.start_collectors(settings)?;
     let discovery = house.start_discovery(settings, addresses)?;
     let parts = house.parts(settings)?;
-    let proxy = house.start_proxy(settings).await?;
+    let proxy = match settings.proxy.clone() {
+        Some(proxy) => Some(house.start_proxy(proxy).await?),
+        None => None,
+    };
     let stop = signals::stop()?;
     let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(parts, async move {
@@ -102,7 +106,7 @@ pub(super) async fn live(
     let found = discovery.as_ref().map_or_else(Found::default, DiscoveryRunner::now);
     let greeting = greeting::Greeting {
         addresses,
-        proxy: proxy.as_ref().map(|proxy| proxy.address),
+        proxy: proxy.as_ref().map(RunningProxy::address),
         data_dir: &settings.store.dir,
         config,
         found: &found,
@@ -117,9 +121,8 @@ pub(super) async fn live(
     // The sender is dropped when a signal came, so this ends with the server's grace time.
     drop(greeted.await);
     drop((jobs, discovery));
-    if let Some(Proxying { stop, served, .. }) = proxy {
-        drop(stop);
-        served.await.context("the proxy ended badly")?;
+    if let Some(proxy) = proxy {
+        proxy.stop().await?;
     }
     serving.await.context("the server ended badly")?;
     house.scheduler.stop().await;
@@ -129,40 +132,6 @@ pub(super) async fn live(
         store.close()
     })
     .await??;
-    Ok(())
-}
-
-/// The proxy's server, and what ends it when dropped.
-struct Proxying {
-    address: std::net::SocketAddr,
-    stop: tokio::sync::oneshot::Sender<()>,
-    served: tokio::task::JoinHandle<()>,
-}
-
-/// What `strata proxy` says on its command line goes before the configuration.
-pub(crate) fn proxy_flags(settings: &mut Settings, arguments: &ProxyArgs) -> Result<()> {
-    let listen = arguments.proxy_listen;
-    if arguments.to.is_empty() {
-        let Some(proxy) = &mut settings.proxy else {
-            bail!(
-                "say where calls go: `strata proxy --to http://127.0.0.1:8000`, or [proxy] in the \
-                   configuration"
-            );
-        };
-        proxy.listen = listen.unwrap_or(proxy.listen);
-        return Ok(());
-    }
-    let upstream =
-        |url: &String| UpstreamOptions { name: None, url: url.clone(), health: None, weight: 1.0 };
-    let options = ProxyOptions {
-        listen: Some(listen.map_or_else(|| DEFAULT_LISTEN.to_owned(), |at| at.to_string())),
-        upstreams: arguments.to.iter().map(upstream).collect(),
-        ..ProxyOptions::default()
-    };
-    settings.proxy = options.validate().map_err(|problems| {
-        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("{}", problems.join("; "))
-    })?;
     Ok(())
 }
 
@@ -279,21 +248,14 @@ impl House {
         Ok(jobs)
     }
 
-    /// Take calls and pass them on, where that is configured.
-    async fn start_proxy(&self, settings: &Settings) -> Result<Option<Proxying>> {
-        let Some(proxy) = settings.proxy.clone() else { return Ok(None) };
+    async fn start_proxy(&self, proxy: ProxySettings) -> Result<RunningProxy> {
         let records = self.records.clone();
         let records = records.map(|store| -> Arc<dyn RecordSink> { Arc::new(store) });
         let clock = Arc::clone(&self.clock);
-        let place = (self.node.as_str(), &self.meter);
-        let proxy = crate::proxy::bind(proxy, records, clock, place)
-            .await
-            .context("cannot start the proxy")?;
-        let address = proxy.bound.address();
-        self.scheduler.add(Box::new(proxy.collector));
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let served = tokio::spawn(proxy.bound.serve(async move { drop(stopped.await) }));
-        Ok(Some(Proxying { address, stop, served }))
+        let (running, collector) =
+            RunningProxy::start(proxy, records, clock, (&self.node, &self.meter)).await?;
+        self.scheduler.add(Box::new(collector));
+        Ok(running)
     }
 
     fn start_discovery(
