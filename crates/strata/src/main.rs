@@ -14,6 +14,7 @@ mod kept;
 mod ledger;
 mod out;
 mod own;
+mod page_rules;
 mod pages;
 mod proxy;
 mod refusals;

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use strata_collect::discover::{Discovery, DiscoveryRunner, Found, Identified};
+use strata_collect::discover::{Discovery, DiscoveryRunner, Found};
 use strata_collect::receive::otlp::OtlpReceiver;
 use strata_collect::receive::otlp::records::RecordRules;
-use strata_collect::scrape::{
-    Environment, Job, JobRunner, ModelOf, ModelQuestions, Sentinel, SourceRules,
-};
+use strata_collect::scrape::{Environment, Job, JobRunner};
 use strata_collect::{Collector as _, Scheduler, SourceBook, l1_gpu, l3_host};
-use strata_model::catalog::{Catalog, SourceDef};
+use strata_model::catalog::Catalog;
 use strata_model::meter::Meter;
 use strata_model::record::RecordSink;
 use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
@@ -29,6 +27,7 @@ use crate::config::{RECORDS_DIR, Settings, TokenSource};
 use crate::ledger::{LedgerCollector, LedgerReports, LedgerService, STATEMENTS_DIR};
 use crate::out::Out;
 use crate::own::OwnMetrics;
+use crate::page_rules::{any_source, identify, rules_of};
 use crate::pages::{Names, PageParts, PageService};
 use crate::proxy::RunningProxy;
 use crate::scheduling::{Place, Scheduling, node_of_environment};
@@ -452,48 +451,6 @@ fn records(
     let dir = records.dir.display().to_string();
     let store = RecordStore::open(records, Arc::clone(clock), meter);
     store.map(Some).with_context(|| format!("cannot open the records in {dir}"))
-}
-
-/// What program a page comes from, by the catalog.
-fn identify(families: &[&str]) -> Option<Identified> {
-    let source = Catalog::builtin().identify(families.iter().copied())?;
-    Some(Identified { source: source.name.clone(), layer: source.layers.first().copied() })
-}
-
-/// What the catalog knows of the pages of a source: values that mean "no value", and families that
-/// are not worth storing.
-fn rules_of(source: &str) -> SourceRules {
-    let Some(source) = Catalog::builtin().source(source) else { return SourceRules::default() };
-    let mut rules = SourceRules::default();
-    if !source.sentinels.is_empty() {
-        rules.sentinel = Some(Arc::new(|family, value| source.sentinel(family, value)));
-    }
-    if !source.drops.is_empty() {
-        rules.drop = Some(Arc::new(|sample| source.drops(sample)));
-    }
-    if let Some(questions) = questions_of(source) {
-        rules.model = Some(Arc::new(move |_families| Some(questions.clone())));
-    }
-    rules
-}
-
-/// How to learn the model of an engine whose page does not name it.
-fn questions_of(source: &SourceDef) -> Option<ModelQuestions> {
-    let questions = source.model.iter().map(|one| (one.path.clone(), one.at.clone()));
-    let questions: Vec<_> = questions.collect();
-    (!questions.is_empty()).then(|| ModelQuestions { engine: source.name.clone(), questions })
-}
-
-/// For a configured page, which may come from any program: the sentinels of every source. What is
-/// not worth storing is for the job's own `drop` to say: who names a page wants what is on it.
-pub(super) fn any_source() -> SourceRules {
-    let sources = Catalog::builtin().sources().iter();
-    let sources: Vec<_> = sources.filter(|source| !source.sentinels.is_empty()).collect();
-    let sentinel: Sentinel =
-        Arc::new(move |family, value| sources.iter().any(|one| one.sentinel(family, value)));
-    let model: ModelOf =
-        Arc::new(|families| questions_of(Catalog::builtin().identify(families.iter().copied())?));
-    SourceRules { sentinel: Some(sentinel), drop: None, model: Some(model) }
 }
 
 /// Prometheus name and help of one of our own metrics.

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::exporters::Exporters;
 use super::stage::Stage;
-use crate::command::run::any_source;
+use crate::page_rules::any_source;
 
 /// Between pages of the last hour, and of the time before it.
 const STEP: Duration = Duration::from_secs(15);

@@ -1,0 +1,150 @@
+//! The page of one GPU over small worlds.
+
+use strata_world::{Answers, Ask, Method, Scope, Window, assemble, plan};
+
+use super::*;
+
+fn id() -> EntityId {
+    EntityId::new(EntityKind::Gpu, "GPU-5")
+}
+
+fn world() -> World {
+    let window = Window {
+        start_ms: 0,
+        end_ms: 600_000,
+        step_ms: 60_000,
+        moment_ms: 600_000,
+        now_ms: 600_000,
+    };
+    let ask =
+        Ask { window, scope: Scope::Entity(id()), wants: wants(), entities: true, coverage: false };
+    assemble(&plan(&ask), &Answers::default())
+}
+
+fn words_of(table: &Table) -> Vec<Vec<String>> {
+    let word = |cell: &Cell| match cell {
+        Cell::Text { text } | Cell::Status { text, .. } => text.clone(),
+        Cell::Number(number) => number.text.clone(),
+        Cell::Command { .. } | Cell::Spark { .. } => String::new(),
+    };
+    table.rows.iter().map(|row| row.cells.iter().map(word).collect()).collect()
+}
+
+#[test]
+fn owners_are_told_with_their_times_the_present_one_first() {
+    let mut world = world();
+    let owner = |pod: &str, held_ms, confidence| Edge {
+        from: EntityId::new(EntityKind::Pod, pod),
+        to: id(),
+        relation: Relation::Owns,
+        method: Method::PodResources,
+        confidence,
+        held_ms,
+    };
+    world.edges =
+        vec![owner("a/old", (0, 240_000), 1.0), owner("a/young", (300_000, 600_000), 0.5)];
+    let rows = words_of(&owners(&world, &id()));
+    let rows: Vec<Vec<&str>> =
+        rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+    let by = topology::method(Method::PodResources);
+    assert_eq!(
+        rows,
+        [
+            ["pod", "a/young", "5 min ago", "now", by, "50 %"],
+            ["pod", "a/old", "before this range", "6 min ago", by, "100 %"],
+        ]
+    );
+}
+
+#[test]
+fn a_process_of_another_pod_is_told_apart_from_the_owners() {
+    let mut world = world();
+    let edge = |from: EntityId, relation| Edge {
+        from,
+        to: id(),
+        relation,
+        method: Method::PodResources,
+        confidence: 1.0,
+        held_ms: (0, 600_000),
+    };
+    let process = |pid: &str, pod: &str| strata_world::Entity {
+        id: EntityId::new(EntityKind::Process, pid),
+        name: pid.to_owned(),
+        facts: vec![("namespace".to_owned(), "a".to_owned()), ("pod".to_owned(), pod.to_owned())],
+    };
+    world.entities = vec![process("n/1", "mine"), process("n/2", "other"), process("n/3", "")];
+    world.edges =
+        world.entities.iter().map(|process| edge(process.id.clone(), Relation::RunsOn)).collect();
+    world.edges.push(edge(EntityId::new(EntityKind::Pod, "a/mine"), Relation::Owns));
+    assert_eq!(
+        words_of(&processes(&world, &id())),
+        [
+            ["n/1", "a/mine", "used by owner"],
+            ["n/2", "a/other", "used by other pod"],
+            ["n/3", "", "in no pod that is known"],
+        ]
+    );
+}
+
+#[test]
+fn a_fault_says_what_is_known_of_it_and_what_is_not() {
+    let mut world = world();
+    let fault = Fault {
+        device: id(),
+        at_ms: 420_000,
+        code: "79".to_owned(),
+        class: None,
+        action: Some("RESET".to_owned()),
+        culprit: None,
+        count: None,
+        dated: false,
+    };
+    world.faults = vec![fault];
+    let table = faults(&world, &id());
+    let row = words_of(&table).remove(0);
+    assert_eq!(
+        row,
+        [
+            "3 min ago or before",
+            "79",
+            words::UNKNOWN,
+            "the source does not say",
+            "RESET",
+            "not known",
+        ]
+    );
+    world.faults.clear();
+    assert!(faults(&world, &id()).empty.starts_with("nobody tells of faults"));
+}
+
+#[test]
+fn a_reason_that_nobody_tells_is_named_and_not_drawn_as_zero() {
+    let mut world = world();
+    let blank = reasons(&world, &id());
+    assert!(blank.missing.is_some_and(|why| why.contains("no source tells why")));
+    let told = strata_world::Signal {
+        def: signal_def("l1.throttle_thermal").unwrap(),
+        entity: Some(id()),
+        now: strata_world::Reading::Known(1.0),
+        track: vec![Some(1.0); 11],
+        query: String::new(),
+        inputs: Vec::new(),
+        newest_ms: None,
+        at_most: false,
+        outlier: false,
+    };
+    world.signals = vec![told];
+    let ribbon = reasons(&world, &id());
+    assert!(ribbon.stacked && ribbon.missing.is_none());
+    assert_eq!(ribbon.lines.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["heat"]);
+    assert!(ribbon.title.contains("power cap, sync boost, idle"), "{}", ribbon.title);
+}
+
+#[test]
+fn the_median_of_the_model_is_drawn_behind_the_gpu() {
+    let charts = peers(&world(), &id());
+    for chart in charts {
+        let faint: Vec<bool> = chart.lines.iter().map(|line| line.faint).collect();
+        assert_eq!(faint, [false, true, true, true], "{}", chart.title);
+    }
+}
