@@ -131,9 +131,11 @@ impl PageService {
             _ => None,
         };
         let books = match (request.page, &self.parts.ledger) {
-            (PageId::Cost, Some(ledger)) => {
-                Some(ledger.books(window.start_ms, window.end_ms).await)
-            }
+            (PageId::Cost, Some(ledger)) => Some(
+                ledger
+                    .books(window.start_ms + window.moment_ms - window.end_ms, window.moment_ms)
+                    .await,
+            ),
             _ => None,
         };
         let context = Context { simulated: self.parts.simulated, explored, records, books };

@@ -63,7 +63,7 @@ async fn ask(
 ) -> Result<SqlAnswer, String> {
     let source = Arc::clone(source);
     let micros = |ms: i64| ms.saturating_mul(1_000);
-    let range_us = micros(window.start_ms)..micros(window.end_ms);
+    let range_us = micros(window.start_ms)..micros(window.moment_ms);
     let turn = Arc::clone(turns).acquire_owned().await.map_err(|error| error.to_string())?;
     // The turn is over when the question is, not when its reader goes away.
     let asked = tokio::task::spawn_blocking(move || {

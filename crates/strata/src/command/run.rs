@@ -120,8 +120,11 @@ pub(super) async fn live(
     // The sender is dropped when a signal came, so this ends with the server's grace time.
     drop(greeted.await);
     drop((jobs, discovery));
-    if let Some(proxy) = proxy {
-        proxy.stop().await?;
+    // Whatever became of the proxy, the stores are closed.
+    if let Some(proxy) = proxy
+        && let Err(error) = proxy.stop().await
+    {
+        tracing::error!(%error, "the proxy ended badly");
     }
     serving.await.context("the server ended badly")?;
     house.scheduler.stop().await;

@@ -134,6 +134,10 @@ impl LedgerService {
             return Err(bad("the period is not of whole steps".to_owned(), "take whole hours"));
         }
         let Account { ledger, notes, .. } = self.account(period).await;
+        if ledger.start_ms != from_ms {
+            let told = format!("nothing was seen before {}", rfc3339(ledger.start_ms));
+            return Err(bad(told, "begin the period there"));
+        }
         if let Some(note) = notes.first() {
             return Err(bad(format!("not all is known of the period: {note}"), "ask again"));
         }

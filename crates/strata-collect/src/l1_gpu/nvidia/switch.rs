@@ -45,7 +45,9 @@ impl Switches {
         node: &str,
         round: &mut Round,
     ) {
-        let known = |one: &(String, u32, Option<bool>)| one.0 == address && one.1 == code;
+        let known = |one: &(String, u32, Option<bool>)| {
+            one.0 == address && one.1 == code && one.2.is_some()
+        };
         if fatal.is_none() && self.counts.keys().any(known) {
             return;
         }
