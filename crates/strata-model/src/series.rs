@@ -121,7 +121,7 @@ pub trait SeriesSource: Send + Sync {
         false
     }
 
-    /// As [`Self::select`], handing each series over as soon as it is read: the samples of a
+    /// As [`Self::select_noting`], handing each series over as soon as it is read: the samples of a
     /// series are then used while they are at hand, and not all are in memory at one time.
     ///
     /// # Errors
@@ -130,9 +130,10 @@ pub trait SeriesSource: Send + Sync {
         &self,
         selection: &Selection,
         takers: &'a SeriesTakers<'a>,
+        notes: &mut Vec<String>,
     ) -> Result<(), SelectError> {
         let mut take = takers(0);
-        self.select(selection)?.into_iter().all(&mut take);
+        self.select_noting(selection, notes)?.into_iter().all(&mut take);
         Ok(())
     }
 

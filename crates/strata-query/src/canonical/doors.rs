@@ -41,6 +41,29 @@ pub(super) fn close(found: &mut Found<'_>) {
     }
 }
 
+/// Whether none of these things is seen through two doors, so that nothing is to be closed.
+pub(super) fn are_apart<'a>(
+    found: &[(&Expansion, impl Iterator<Item = &'a Labels> + Clone)],
+) -> bool {
+    found.iter().all(|(expansion, series)| {
+        let Some(door) = &expansion.door else { return true };
+        let mut better = HashSet::new();
+        for (_, others) in found.iter().filter(|(other, _)| is_better(other, door)) {
+            better.extend(others.clone().filter_map(|labels| identity(labels, door)));
+        }
+        let behind = |labels| identity(labels, door).is_some_and(|thing| better.contains(&thing));
+        better.is_empty() || !series.clone().any(behind)
+    })
+}
+
+/// Whether the things of `door` are rather seen through `other`.
+fn is_better(other: &Expansion, door: &Door) -> bool {
+    let rank = other.door.as_ref().map_or(0, |door| door.rank);
+    let native = other.source == NATIVE;
+    let alike = other.door.as_ref().map_or(native, |one| one.identity == door.identity);
+    rank < door.rank && alike
+}
+
 /// Spans of time, by thing: in order, apart from each other, the end not included.
 type Spans = BTreeMap<String, Vec<(i64, i64)>>;
 
@@ -51,10 +74,7 @@ fn better(found: &Found<'_>, at: usize) -> Spans {
     let mut spans = Spans::new();
     let mut seen: HashSet<(String, *const [i64])> = HashSet::new();
     for (other, series) in found {
-        let rank = other.door.as_ref().map_or(0, |door| door.rank);
-        let native = other.source == NATIVE;
-        let alike = other.door.as_ref().map_or(native, |one| one.identity == door.identity);
-        if rank >= door.rank || !alike {
+        if !is_better(other, door) {
             continue;
         }
         for one in series {

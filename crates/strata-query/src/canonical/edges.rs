@@ -16,15 +16,32 @@ use super::labels::{EDGE, edge_text};
 /// The edges of one histogram, in their canonical spelling.
 type Edges = BTreeSet<String>;
 
+/// What has labels: a series, or the labels alone before its samples are read.
+pub(super) trait Labelled {
+    fn labels(&self) -> &Labels;
+}
+
+impl Labelled for Series {
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
+
+impl Labelled for Labels {
+    fn labels(&self) -> &Labels {
+        self
+    }
+}
+
 /// Leave out the buckets at edges that not all histograms of a sum have. Says whether any had to go.
-pub(super) fn reconcile(series: &mut Vec<Series>, sums: &[Grouping]) -> bool {
+pub(super) fn reconcile<T: Labelled>(series: &mut Vec<T>, sums: &[Grouping]) -> bool {
     if sums.is_empty() || !sums.iter().all(|sum| sum.keeps(EDGE)) {
         return false;
     }
     let mut histograms: BTreeMap<Labels, Edges> = BTreeMap::new();
-    for one in series.iter() {
-        if let Some(edge) = one.labels.get(EDGE) {
-            let histogram = one.labels.filtered(|name| name != EDGE);
+    for one in series.iter().map(Labelled::labels) {
+        if let Some(edge) = one.get(EDGE) {
+            let histogram = one.filtered(|name| name != EDGE);
             histograms.entry(histogram).or_default().insert(edge_text(edge, 1.0));
         }
     }
@@ -47,8 +64,8 @@ pub(super) fn reconcile(series: &mut Vec<Series>, sums: &[Grouping]) -> bool {
         return false;
     }
     series.retain(|one| {
-        let Some(edge) = one.labels.get(EDGE) else { return true };
-        let group = common.get(&group_of(&one.labels));
+        let Some(edge) = one.labels().get(EDGE) else { return true };
+        let group = common.get(&group_of(one.labels()));
         group.is_none_or(|(edges, differ)| !differ || edges.contains(&edge_text(edge, 1.0)))
     });
     true

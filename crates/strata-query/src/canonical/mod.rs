@@ -13,6 +13,7 @@ mod given;
 mod labels;
 mod learned;
 mod merge;
+mod stream;
 pub mod text;
 mod value;
 
@@ -179,19 +180,29 @@ impl SeriesSource for CanonicalSource {
     }
 
     fn streams(&self, selection: &Selection) -> bool {
-        self.canonical(&selection.matchers).is_none() && self.inner.streams(selection)
+        let worth = self
+            .canonical(&selection.matchers)
+            .is_none_or(|(_, expansions)| stream::is_worth(&expansions, selection));
+        worth && self.inner.streams(selection)
     }
 
     fn visit<'a>(
         &self,
         selection: &Selection,
         takers: &'a SeriesTakers<'a>,
+        notes: &mut Vec<String>,
     ) -> Result<(), SelectError> {
-        if self.canonical(&selection.matchers).is_none() {
-            return self.inner.visit(selection, takers);
+        let Some((name, expansions)) = self.canonical(&selection.matchers) else {
+            return self.inner.visit(selection, takers, notes);
+        };
+        if stream::is_worth(&expansions, selection)
+            && let Some(plan) = stream::Plan::new(&*self.inner, name, &expansions, selection)?
+        {
+            notes.extend(plan.reconciled.then(|| edges::note(name)));
+            return plan.visit(&*self.inner, takers);
         }
         let mut take = takers(0);
-        self.select(selection)?.into_iter().all(&mut take);
+        self.select_noting(selection, notes)?.into_iter().all(&mut take);
         Ok(())
     }
 

@@ -25,9 +25,7 @@ pub(super) fn apply(
             }
             ValueRule::Invert => {
                 for series in &mut found {
-                    filter_map_values(&mut series.points, |_, value| {
-                        (value != 0.0).then(|| value.recip())
-                    });
+                    invert(&mut series.points);
                 }
             }
             ValueRule::Label(name) => found.retain_mut(|series| number_of_label(series, name)),
@@ -60,6 +58,32 @@ pub(super) fn keeps_order(expansion: &Expansion) -> bool {
 pub(super) fn stands_alone(expansion: &Expansion) -> bool {
     let alone = |rule: &ValueRule| matches!(rule, ValueRule::Scale(_) | ValueRule::Label(_));
     expansion.value.iter().all(alone)
+}
+
+/// Whether the canonical samples of a series are made of its own samples, each of one.
+pub(super) fn is_by_sample(expansion: &Expansion) -> bool {
+    let own = |rule: &ValueRule| matches!(rule, ValueRule::Scale(_) | ValueRule::Invert);
+    expansion.value.iter().all(own)
+}
+
+/// Apply the value rules of a mapping that [`is_by_sample`].
+pub(super) fn by_sample(points: &mut Points, expansion: &Expansion) {
+    for rule in &expansion.value {
+        match rule {
+            ValueRule::Scale(scale) => scale_points(points, *scale),
+            ValueRule::Invert => invert(points),
+            // Made of more than one series, or of labels.
+            ValueRule::Label(_)
+            | ValueRule::Multiply(_)
+            | ValueRule::Divide(_)
+            | ValueRule::Plus(_)
+            | ValueRule::Minus(_) => {}
+        }
+    }
+}
+
+fn invert(points: &mut Points) {
+    filter_map_values(points, |_, value| (value != 0.0).then(|| value.recip()));
 }
 
 fn scale_points(points: &mut Points, scale: f64) {

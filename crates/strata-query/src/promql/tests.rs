@@ -175,7 +175,7 @@ fn bounds_hold() {
         let error = evaluate(&data, &query, &options, &|| None).unwrap_err();
         assert!(error.message.contains(wanted), "{text}: {error}");
     };
-    let few = EvalOptions { max_samples: 1000, ..EvalOptions::default() };
+    let few = EvalOptions { max_samples: 100, ..EvalOptions::default() };
     check("usage", few, "too many samples");
     check("vector(1)[1y:1ms]", few, "invalid expression type");
     check("sum_over_time(vector(1)[1y:1ms])", EvalOptions::default(), "too many samples");
@@ -252,7 +252,12 @@ fn series_given_one_by_one_answer_as_all_at_once() {
                 answer.map(|answer| format!("{answer:?}")).map_err(|error| error.message)
             };
             let one_by_one = ask(&streamed);
-            assert_eq!(one_by_one, ask(&whole), "{text}");
+            let all_at_once = ask(&whole);
+            // Series that are let go of one by one need less room.
+            let held = |error: &String| error.contains("too many samples");
+            if !(one_by_one.is_ok() && all_at_once.as_ref().is_err_and(held)) {
+                assert_eq!(one_by_one, all_at_once, "{text}");
+            }
             answered += usize::from(one_by_one.is_ok());
         }
     }

@@ -160,6 +160,7 @@ impl SeriesSource for MemorySource {
         &self,
         selection: &Selection,
         takers: &'a SeriesTakers<'a>,
+        _notes: &mut Vec<String>,
     ) -> Result<(), SelectError> {
         let series = self.select(selection)?;
         for (lane, run) in series.chunks(series.len().div_ceil(LANES).max(1)).enumerate() {

@@ -46,6 +46,7 @@ impl SeriesSource for super::MetricStore {
         &self,
         selection: &Selection,
         takers: &'a SeriesTakers<'a>,
+        _notes: &mut Vec<String>,
     ) -> Result<(), SelectError> {
         self.shared.visit(selection, true, takers)
     }

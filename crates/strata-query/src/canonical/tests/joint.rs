@@ -13,7 +13,7 @@ use crate::promqltest::MemorySource;
 /// A series in the exposition's spelling with its samples, (seconds, value).
 type Row<'a> = (&'a str, &'a [(i64, f64)]);
 
-fn labels(text: &str) -> Labels {
+pub(super) fn labels(text: &str) -> Labels {
     let (name, rest) = text.split_once('{').unwrap_or((text, "}"));
     let pairs = rest.trim_end_matches('}').split(',').filter(|pair| !pair.is_empty());
     let pairs = pairs.map(|pair| pair.split_once('=').unwrap());

@@ -1,6 +1,7 @@
 //! One question over engines that name, label and scale things differently.
 
 mod joint;
+mod streamed;
 
 use std::sync::Arc;
 

@@ -168,7 +168,7 @@ impl Evaluator<'_> {
             let selection = self.instant_selection(node, &reference, None);
             if self.streams(&selection) {
                 let lookback = self.options.lookback_ms;
-                return self.stream(&selection, node.stats_only, &|one, _| {
+                return self.stream(&selection, (node.span, node.stats_only), &|one, _| {
                     let column = latest_column(&one.points, &reference, lookback);
                     let row = Row { labels: one.labels, drop_name: false, column };
                     Ok((!row.column.is_empty()).then_some(row))

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use strata_model::{Selection, Series};
+use strata_model::{Selection, Series, TakeSeries};
 
 use super::frames::Frames;
 use super::instant::too_many_series;
 use super::{Evaluator, Outcome, check_held, histograms, poll};
 use crate::promql::notes::Notes;
+use crate::promql::syntax::Span;
 use crate::promql::value::Row;
 
 /// What one thread keeps from series to series.
@@ -63,7 +64,7 @@ impl Evaluator<'_> {
     pub(super) fn stream(
         &mut self,
         selection: &Selection,
-        stats_only: bool,
+        (span, stats_only): (Span, bool),
         work: &Work<'_>,
     ) -> Outcome<Vec<Row>> {
         self.poll()?;
@@ -84,17 +85,20 @@ impl Evaluator<'_> {
             if shared.series.fetch_add(1, Ordering::Relaxed) >= options.max_series {
                 return Err(too_many_series(options.max_series));
             }
-            hold(series.points.times.len() + series.points.histograms.len())?;
+            let samples = series.points.times.len() + series.points.histograms.len();
+            hold(samples)?;
             if stats_only {
                 histograms::settle_hints(&mut series.points.histograms);
             }
             let row = (shared.work)(series, room)?;
+            // The samples are gone with their series; the row stays.
+            shared.live.fetch_sub(samples as u64, Ordering::Relaxed);
             if let Some(row) = &row {
                 hold(row.column.len())?;
             }
             Ok(row)
         };
-        let outcome = self.source.visit(selection, &|number| {
+        let takers = |number: usize| -> TakeSeries<'_> {
             let mut lane =
                 Lane { number, shared: &shared, rows: Ok(Vec::new()), room: Room::default() };
             let row = &row;
@@ -106,7 +110,12 @@ impl Evaluator<'_> {
                 }
                 lane.rows.is_ok()
             })
-        });
+        };
+        let mut said = Vec::new();
+        let outcome = self.source.visit(selection, &takers, &mut said);
+        for text in said {
+            self.notes.source_says(&text, span);
+        }
         self.live = shared.live.into_inner();
         let mut all = Vec::new();
         let done = shared.done.into_inner().unwrap_or_else(PoisonError::into_inner);

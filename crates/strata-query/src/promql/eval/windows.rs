@@ -87,8 +87,9 @@ impl Evaluator<'_> {
                 {
                     let (interrupt, input) = (self.interrupt, &input);
                     let pass = Pass { name, input, scalars: &scalars, interrupt };
-                    let stats_only = selector.selector.stats_only;
-                    return self.stream(&selection, stats_only, &|one, room| {
+                    let selector = &selector.selector;
+                    let about = (selector.span, selector.stats_only);
+                    return self.stream(&selection, about, &|one, room| {
                         pass.row(&RangeSeries::new(one), room)
                     });
                 }
