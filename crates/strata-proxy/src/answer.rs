@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     Method,
     /// The request's body broke off.
     Body,
+    /// The request's body did not come whole in time.
+    SlowBody,
 }
 
 impl Refusal {
@@ -31,6 +33,7 @@ impl Refusal {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Body => StatusCode::BAD_REQUEST,
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
         }
     }
 
@@ -43,6 +46,7 @@ impl Refusal {
             Self::NoRoute => "no_route",
             Self::Method => "method_not_allowed",
             Self::Body => "request_broken",
+            Self::SlowBody => "request_slow",
         }
     }
 
@@ -65,6 +69,10 @@ impl Refusal {
             }
             Self::Method => ("this method is not passed on", "the proxy is no forward proxy"),
             Self::Body => ("the request's body broke off", "send the request again"),
+            Self::SlowBody => (
+                "the request's body did not come whole in time",
+                "response_timeout under [proxy] sets the time",
+            ),
         }
     }
 

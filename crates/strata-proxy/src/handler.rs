@@ -15,7 +15,7 @@ use hyper::{HeaderMap, Method, Request, Response};
 
 use crate::answer::Refusal;
 use crate::api::Api;
-use crate::body::{BodyError, Outgoing, Parcel, Passing, Returning};
+use crate::body::{BodyError, Held, Outgoing, Parcel, Passing, Returning, Room};
 use crate::call::{Gaps, GenAiCall, Outcome, Timings, Tokens};
 use crate::headers;
 use crate::observe::Observer;
@@ -23,6 +23,7 @@ use crate::observe::request::RequestSeen;
 use crate::progress::{End, Progress, Told};
 use crate::rewrite::{self, Strip};
 use crate::settings::{ProxySettings, RouteSettings, UsageMode};
+use crate::stall::Flushed;
 use crate::tenant::{Tenants, hex};
 use crate::upstream::{HttpClient, Lease, Upstream, pick};
 
@@ -30,6 +31,8 @@ use crate::upstream::{HttpClient, Lease, Upstream, pick};
 const ATTEMPTS_MAX: usize = 3;
 /// A request that is to be changed is held whole up to this size; a longer one passes unchanged.
 const HELD_MAX: usize = 16 << 20;
+/// Bytes held of all requests together; one that does not fit passes unchanged.
+const ALL_HELD_MAX: usize = 256 << 20;
 /// Bytes of an id from outside that are kept.
 const ID_MAX: usize = 128;
 
@@ -42,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) told: Told,
     /// Counts requests: ids, and whose turn it is.
     pub(crate) turn: AtomicUsize,
+    /// Requests that wait to be whole.
+    pub(crate) held: Arc<Held>,
     /// Random part of the ids of this run.
     pub(crate) run: [u8; 8],
 }
@@ -55,7 +60,11 @@ struct Sending {
 }
 
 /// Answer one request.
-pub(crate) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Returning> {
+pub(crate) async fn handle(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    flushed: Arc<Flushed>,
+) -> Response<Returning> {
     let started = shared.told.clock.monotonic();
     let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
     let (mut head, body) = request.into_parts();
@@ -80,9 +89,11 @@ pub(crate) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
     }
     let mut injected = false;
     if route.usage != UsageMode::Observe && api.is_some_and(Api::takes_stream_options) {
-        match hold(&shared, parcel, &seen).await {
-            Ok((held, changed)) => (parcel, injected) = (held, changed),
-            Err(_) => return refuse(progress, Refusal::Body),
+        let held = hold(&shared, parcel, &seen);
+        match tokio::time::timeout(shared.settings.response_timeout, held).await {
+            Ok(Ok((held, changed))) => (parcel, injected) = (held, changed),
+            Ok(Err(_)) => return refuse(progress, Refusal::Body),
+            Err(_) => return refuse(progress, Refusal::SlowBody),
         }
     }
     let strip = injected && route.usage == UsageMode::InjectStrip;
@@ -97,7 +108,7 @@ pub(crate) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
     match send(&shared, route, &sending, progress.as_mut()).await {
         Ok((answer, lease)) => {
             let strip = strip.then(Strip::default);
-            pass_back(&shared, answer, lease, progress, (api, &seen, strip, injected))
+            pass_back(&shared, answer, (lease, flushed), progress, (api, &seen, strip, injected))
         }
         Err(refusal) => refuse(progress, refusal),
     }
@@ -161,13 +172,16 @@ async fn hold(
 ) -> Result<(Parcel, bool), hyper::Error> {
     let Some(mut body) = parcel.rest.take() else { return Ok((parcel, false)) };
     let mut size = 0;
+    let mut room = Room::new(&shared.held);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         size += data.len();
         seen.lock().unwrap_or_else(PoisonError::into_inner).feed(&data);
+        let all = room.grow(data.len());
         parcel.at_hand.push_back(data);
-        if size > HELD_MAX {
+        if size > HELD_MAX || all > ALL_HELD_MAX {
             parcel.rest = Some(body);
+            parcel.room = Some(room);
             return Ok((parcel, false));
         }
     }
@@ -176,6 +190,7 @@ async fn hold(
     let whole: Vec<u8> = parcel.at_hand.iter().flatten().copied().collect();
     let changed = rewrite::inject(&whole, &seen);
     let injected = changed.is_some();
+    parcel.room = Some(room);
     parcel.at_hand = [changed.unwrap_or_else(|| Bytes::from(whole))].into();
     Ok((parcel, injected))
 }
@@ -255,7 +270,7 @@ type Watched<'a> = (Option<Api>, &'a Arc<Mutex<RequestSeen>>, Option<Strip>, boo
 fn pass_back(
     shared: &Shared,
     answer: Response<Incoming>,
-    lease: Lease,
+    (lease, flushed): (Lease, Arc<Flushed>),
     mut progress: Option<Progress>,
     (api, seen, strip, injected): Watched<'_>,
 ) -> Response<Returning> {
@@ -280,6 +295,6 @@ fn pass_back(
     let idle_timeout: Duration = shared.settings.idle_timeout;
     let lease = Some(lease);
     let (idle, broken) = (None, None);
-    let passing = Passing { inner, progress, strip, lease, idle_timeout, idle, broken };
+    let passing = Passing { inner, progress, strip, lease, idle_timeout, idle, broken, flushed };
     Response::from_parts(head, Returning::Passing(Box::new(passing)))
 }

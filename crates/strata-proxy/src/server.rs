@@ -21,7 +21,7 @@ use crate::handler::{Shared, handle};
 use crate::metrics::Registry;
 use crate::progress::Told;
 use crate::settings::ProxySettings;
-use crate::stall::Stall;
+use crate::stall::{Flushed, Stall};
 use crate::tenant::{KeyMap, KeyMapError, Tenants};
 use crate::upstream::{self, TlsError, Upstream};
 
@@ -96,6 +96,7 @@ impl BoundProxy {
             tenants,
             told,
             turn: AtomicUsize::new(0),
+            held: Arc::default(),
             run,
             settings,
         };
@@ -186,10 +187,11 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
 async fn connection(stream: TcpStream, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     // Frames are small and each is worth its own packet. Failing is fine.
     drop(stream.set_nodelay(true));
-    let stream = Stall::new(stream, shared.settings.client_stall);
+    let flushed = Arc::<Flushed>::default();
+    let stream = Stall::new(stream, shared.settings.client_stall, Arc::clone(&flushed));
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(Box::pin(handle(shared, request)).await) }
+        let (shared, flushed) = (Arc::clone(&shared), Arc::clone(&flushed));
+        async move { Ok::<_, Infallible>(Box::pin(handle(shared, request, flushed)).await) }
     });
     let connection = Builder::new()
         .timer(TokioTimer::new())

@@ -3,23 +3,59 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+/// Tells a body when all that it gave before has been written to the client. An error makes the
+/// server drop what it has not written yet, so it must not come earlier.
+#[derive(Debug, Default)]
+pub(crate) struct Flushed(Mutex<Wish>);
+
+#[derive(Debug, Default)]
+enum Wish {
+    #[default]
+    None,
+    Made(Waker),
+    Granted,
+}
+
+impl Flushed {
+    /// Ready after the first flush that ends after this was first asked.
+    pub(crate) fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        let mut wish = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*wish, Wish::Granted) {
+            *wish = Wish::None;
+            return Poll::Ready(());
+        }
+        *wish = Wish::Made(context.waker().clone());
+        Poll::Pending
+    }
+
+    fn grant(&self) {
+        let mut wish = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Wish::Made(waker) = &*wish {
+            waker.wake_by_ref();
+            *wish = Wish::Granted;
+        }
+    }
+}
+
 /// Bounds every write of `inner`.
 pub(crate) struct Stall<S> {
     inner: S,
     patience: Duration,
+    flushed: Arc<Flushed>,
     /// Set while a write is waiting for the client.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Stall<S> {
-    pub(crate) fn new(inner: S, patience: Duration) -> Self {
-        Self { inner, patience, waiting: None }
+    pub(crate) fn new(inner: S, patience: Duration, flushed: Arc<Flushed>) -> Self {
+        Self { inner, patience, flushed, waiting: None }
     }
 
     /// Pass on the result of a write; when it waits, wait no longer than patience lasts.
@@ -75,6 +111,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.inner).poll_flush(context);
+        if let Poll::Ready(Ok(())) = result {
+            self.flushed.grant();
+        }
         self.bounded(context, result)
     }
 

@@ -15,8 +15,8 @@ use strata_model::sink::BoxFuture;
 use strata_model::{Clock, Fault, FaultCode, Layer, SourceKind};
 use strata_proxy::metrics::Registry;
 use strata_proxy::{
-    self as proxy, BoundProxy, CallSink, DEFAULT_LISTEN, GenAiCall, ProxyOptions, ProxyParts,
-    ProxySettings, UpstreamOptions,
+    self as proxy, BoundProxy, CallSink, DEFAULT_LISTEN, GenAiCall, ProxyParts, ProxySettings,
+    UpstreamOptions,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -28,6 +28,8 @@ use crate::config::Settings;
 const INTERVAL: Duration = Duration::from_secs(15);
 /// Calls that wait to be recorded; more are dropped and counted.
 const WAITING_MAX: usize = 16_384;
+/// Longest time the last records are waited for at the end.
+const LAST_RECORDS: Duration = Duration::from_secs(5);
 /// Records written together.
 const TOGETHER: usize = 512;
 
@@ -37,6 +39,8 @@ pub(crate) struct RunningProxy {
     /// Ends it when dropped.
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
+    /// Ends when the last call is recorded.
+    recording: Option<JoinHandle<()>>,
 }
 
 impl RunningProxy {
@@ -49,13 +53,13 @@ impl RunningProxy {
     ) -> Result<(Self, ProxyCollector)> {
         let registry = Arc::<Registry>::default();
         let lost = Arc::<AtomicU64>::default();
-        let calls: Arc<dyn CallSink> = match records {
+        let (calls, recording): (Arc<dyn CallSink>, _) = match records {
             Some(records) => {
                 let (sender, receiver) = mpsc::channel(WAITING_MAX);
-                tokio::spawn(record(receiver, records, Arc::clone(&lost), meter.clone()));
-                Arc::new(Recorder { sender, lost: Arc::clone(&lost) })
+                let write = record(receiver, records, Arc::clone(&lost), meter.clone());
+                (Arc::new(Recorder { sender, lost: Arc::clone(&lost) }), Some(tokio::spawn(write)))
             }
-            None => Arc::new(proxy::NoCalls),
+            None => (Arc::new(proxy::NoCalls), None),
         };
         let parts = ProxyParts { clock, registry: Arc::clone(&registry), calls };
         let bound = BoundProxy::bind(settings, parts).await.context("cannot start the proxy")?;
@@ -64,7 +68,7 @@ impl RunningProxy {
         let served = tokio::spawn(bound.serve(async move { drop(stopped.await) }));
         let source = Arc::from("strata/proxy");
         let collector = ProxyCollector { registry, node: node.to_owned(), source, lost, told: 0 };
-        Ok((Self { address, stop, served }, collector))
+        Ok((Self { address, stop, served, recording }, collector))
     }
 
     /// Where calls are taken.
@@ -72,35 +76,37 @@ impl RunningProxy {
         self.address
     }
 
-    /// Take no more calls, and wait for those that run within the grace time.
+    /// Take no more calls, wait for those that run within the grace time, and for their records.
     pub(crate) async fn stop(self) -> Result<()> {
         drop(self.stop);
-        self.served.await.context("the proxy ended badly")
+        self.served.await.context("the proxy ended badly")?;
+        let Some(recording) = self.recording else { return Ok(()) };
+        let recorded = tokio::time::timeout(LAST_RECORDS, recording).await;
+        recorded.context("the last calls could not be recorded in time")?.context("records")
     }
 }
 
-/// What `strata proxy` says on its command line goes before the configuration.
+/// What `strata proxy` says on its command line goes before the configuration; the rest of `[proxy]`
+/// stays as it is written.
 pub(crate) fn apply_flags(settings: &mut Settings, arguments: &ProxyArgs) -> Result<()> {
-    let listen = arguments.proxy_listen;
-    if arguments.to.is_empty() {
-        let Some(proxy) = &mut settings.proxy else {
-            bail!(
-                "say where calls go: `strata proxy --to http://127.0.0.1:8000`, or [proxy] in the \
-                   configuration"
-            );
-        };
-        proxy.listen = listen.unwrap_or(proxy.listen);
-        return Ok(());
-    }
+    let mut options = settings.proxy_options.clone();
     let upstream =
         |url: &String| UpstreamOptions { name: None, url: url.clone(), health: None, weight: 1.0 };
-    let options = ProxyOptions {
-        listen: Some(listen.map_or_else(|| DEFAULT_LISTEN.to_owned(), |at| at.to_string())),
-        upstreams: arguments.to.iter().map(upstream).collect(),
-        ..ProxyOptions::default()
-    };
+    if !arguments.to.is_empty() {
+        options.upstreams = arguments.to.iter().map(upstream).collect();
+    }
+    if options.upstreams.is_empty() {
+        bail!(
+            "say where calls go: `strata proxy --to http://127.0.0.1:8000`, or [proxy] in the \
+             configuration"
+        );
+    }
+    if let Some(listen) = arguments.proxy_listen {
+        options.listen = Some(listen.to_string());
+    }
+    options.listen.get_or_insert_with(|| DEFAULT_LISTEN.to_owned());
     settings.proxy = options.validate().map_err(|problems| {
-        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let problems: Vec<_> = problems.iter().map(|one| format!("proxy.{one}")).collect();
         anyhow::anyhow!("{}", problems.join("; "))
     })?;
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,19 +13,13 @@ use tokio::time::{Sleep, sleep};
 use super::BodyError;
 use crate::progress::{End, Progress};
 use crate::rewrite::Strip;
+use crate::stall::Flushed;
 use crate::upstream::Lease;
 
 /// The body of an answer: an upstream's, or the proxy's own word.
 pub(crate) enum Returning {
     Own(Option<Bytes>),
     Passing(Box<Passing>),
-}
-
-/// Whether the server has had its turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
-    ToCome,
-    Had,
 }
 
 /// An upstream's answer.
@@ -37,19 +32,16 @@ pub(crate) struct Passing {
     pub(crate) idle_timeout: Duration,
     /// Runs while nothing comes.
     pub(crate) idle: Option<Pin<Box<Sleep>>>,
-    /// Why it broke off, until the server has had a turn to write what came before.
-    pub(crate) broken: Option<(BodyError, Turn)>,
+    /// Why it broke off, until what came before is written.
+    pub(crate) broken: Option<BodyError>,
+    pub(crate) flushed: Arc<Flushed>,
 }
 
 impl Passing {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some((error, turn)) = self.broken.take() {
-            if turn == Turn::Had {
-                return Poll::Ready(Some(Err(error)));
-            }
-            self.broken = Some((error, Turn::Had));
-            context.waker().wake_by_ref();
-            return Poll::Pending;
+        if self.broken.is_some() {
+            ready!(self.flushed.poll(context));
+            return Poll::Ready(self.broken.take().map(Err));
         }
         loop {
             let polled = match Pin::new(&mut self.inner).poll_frame(context) {
@@ -78,8 +70,8 @@ impl Passing {
         }
     }
 
-    /// The answer ends here, and not well. An error makes the server drop what it has not written
-    /// yet, so it is given a turn to write first; what was held back goes before the error.
+    /// The answer ends here, and not well. What was held back and all that came before it are written
+    /// first; a client that does not take them is cut off by [`crate::stall::Stall`].
     fn break_off(
         &mut self,
         error: BodyError,
@@ -87,13 +79,13 @@ impl Passing {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.end(End::Broken);
         let held = self.strip.take().map(|mut strip| strip.finish());
+        self.broken = Some(error);
         if let Some(held) = held.filter(|held| !held.is_empty()) {
-            self.broken = Some((error, Turn::ToCome));
             return Poll::Ready(Some(Ok(Frame::data(held))));
         }
-        self.broken = Some((error, Turn::Had));
-        context.waker().wake_by_ref();
-        Poll::Pending
+        // Nobody has asked before, so this only makes the wish.
+        ready!(self.flushed.poll(context));
+        Poll::Ready(self.broken.take().map(Err))
     }
 
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {

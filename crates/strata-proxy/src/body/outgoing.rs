@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -20,6 +21,36 @@ pub(crate) struct Parcel {
     /// Reads the rest along; what is at hand has been read already.
     pub(crate) seen: Option<Arc<Mutex<RequestSeen>>>,
     pub(crate) clock: Option<Arc<dyn Clock>>,
+    /// Room that is taken until it is sent.
+    pub(crate) room: Option<Room>,
+}
+
+/// Bytes held of all requests at one time.
+#[derive(Debug, Default)]
+pub(crate) struct Held(AtomicUsize);
+
+/// A share of [`Held`], given back when dropped.
+pub(crate) struct Room {
+    held: Arc<Held>,
+    bytes: usize,
+}
+
+impl Room {
+    pub(crate) fn new(held: &Arc<Held>) -> Self {
+        Self { held: Arc::clone(held), bytes: 0 }
+    }
+
+    /// Take more; the bytes that are then held of all requests.
+    pub(crate) fn grow(&mut self, bytes: usize) -> usize {
+        self.bytes += bytes;
+        self.held.0.fetch_add(bytes, Ordering::Relaxed) + bytes
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.held.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// The body of one attempt. The parcel is taken when the body is first asked for, which is after the

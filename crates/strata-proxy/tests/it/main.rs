@@ -260,3 +260,38 @@ async fn a_client_that_does_not_read_holds_the_upstream_back() {
     let call = proxy.call().await;
     assert_eq!(call.outcome, Outcome::ClientCancelled, "cut off after the stall time");
 }
+
+#[tokio::test]
+async fn a_client_far_behind_gets_all_that_came_before_a_break() {
+    // More than the kernel buffers, then the upstream is gone; the client begins to read later.
+    let size: usize = 24 << 20;
+    let head =
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 1073741824\r\n\r\n";
+    let steps = vec![Step::Send(head.to_vec()), Step::Fill(size as u64), Step::Hangup];
+    let upstream = Upstream::start(steps).await;
+    let proxy = Proxy::start(&[&upstream.address]).await;
+    let mut client = TcpStream::connect(&proxy.address).await.unwrap();
+    client.write_all(&post(CHAT, ASK)).await.unwrap();
+    let (mut got, mut buffer) = (0, vec![0; 1 << 20]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    while let Ok(read @ 1..) = client.read(&mut buffer).await {
+        got += read;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(got > size, "{got} bytes of {size} and a head");
+    assert_eq!(proxy.call().await.outcome, Outcome::UpstreamTruncated);
+}
+
+#[tokio::test]
+async fn a_request_that_is_to_be_changed_has_its_time_to_come() {
+    let upstream = Upstream::start(script(&[])).await;
+    let mut options = options(&[&upstream.address], UsageOption::Inject);
+    options.response_timeout = "100ms".to_owned();
+    let proxy = Proxy::with(options).await;
+    let mut request = post(CHAT, ASK);
+    request.truncate(request.len() - 5);
+    let (head, body, _) = ask(&proxy, &request).await;
+    assert!(head.starts_with("HTTP/1.1 408"), "{head}");
+    assert!(String::from_utf8(body).unwrap().contains("request_slow"));
+    assert_eq!(upstream.requests.lock().unwrap().len(), 0);
+}

@@ -42,6 +42,8 @@ pub(crate) enum Step {
     Fill(u64),
     /// Wait until the other side has closed.
     UntilClosed,
+    /// End the connection within the answer.
+    Hangup,
 }
 
 pub(crate) struct Upstream {
@@ -132,6 +134,7 @@ async fn play(mut stream: TcpStream, steps: Vec<Step>, (requests, filled, closed
                         filled.fetch_add(part, Ordering::SeqCst);
                     }
                 }
+                Step::Hangup => return,
                 Step::UntilClosed => {
                     let mut one = [0];
                     if !matches!(stream.read(&mut one).await, Ok(1)) {

@@ -82,6 +82,8 @@ pub(crate) struct Settings {
     pub(crate) otlp: OtlpSettings,
     pub(crate) cost: CostSettings,
     pub(crate) proxy: Option<ProxySettings>,
+    /// As written, for flags that change a part of it.
+    pub(crate) proxy_options: ProxyOptions,
     pub(crate) scrape: Vec<ScrapeSettings>,
 }
 
@@ -158,6 +160,7 @@ impl Options {
                     otlp,
                     cost,
                     proxy,
+                    proxy_options: self.proxy.clone(),
                     scrape,
                 })
             }
