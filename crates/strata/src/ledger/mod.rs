@@ -63,7 +63,9 @@ pub(crate) struct LedgerService {
     /// What tokens are sold for.
     tariff: Option<Tariff>,
     /// Closed statements; `None` where nothing is stored.
-    shelf: Option<shelf::Shelf>,
+    shelf: Option<Arc<shelf::Shelf>>,
+    /// One statement is drafted at a time.
+    drafting: tokio::sync::Mutex<()>,
     /// One statement is closed at a time.
     closing: Mutex<()>,
 }
@@ -94,13 +96,13 @@ impl LedgerService {
         let engine = Arc::new(KeptEngine::new(engine, Arc::clone(&clock)));
         let map = settings.api_prices.as_deref().map(map).transpose()?;
         let tariff = settings.tariff.as_deref().map(tariff).transpose()?;
-        let (shelf, closing) = (None, Mutex::new(()));
-        Ok(Self { engine, book, settings, clock, map, tariff, shelf, closing })
+        let (drafting, closing) = (tokio::sync::Mutex::new(()), Mutex::new(()));
+        Ok(Self { engine, book, settings, clock, map, tariff, shelf: None, drafting, closing })
     }
 
     /// Keep closed statements in a directory.
     pub(crate) fn with_statements(mut self, dir: PathBuf) -> Self {
-        self.shelf = Some(shelf::Shelf::new(dir));
+        self.shelf = Some(Arc::new(shelf::Shelf::new(dir)));
         self
     }
 
@@ -133,15 +135,23 @@ impl LedgerService {
     /// The ledger of a period.
     pub(crate) async fn account(&self, period: Period) -> Account {
         let (period, world) = self.world(&period).await.from_first_sight(period);
-        let facts = Facts::from_bill(&period, &world, &self.settings.terms);
-        let peaks = peaks(&facts);
+        self.built(&period, world).await
+    }
+
+    /// The ledger of what is known of a period.
+    async fn built(&self, period: &Period, mut world: BillWorld) -> Account {
+        let mut notes = std::mem::take(&mut world.notes);
         let (book, options) = (self.book.clone(), self.settings.ledger.clone());
-        let built =
-            tokio::task::spawn_blocking(move || Ledger::build(&facts, &book, &options)).await;
-        let mut notes = world.notes;
-        let ledger = built.unwrap_or_else(|error| {
+        let (period, terms) = (*period, self.settings.terms.clone());
+        let built = tokio::task::spawn_blocking(move || {
+            let facts = Facts::from_bill(&period, &world, &terms);
+            (Ledger::build(&facts, &book, &options), peaks(&facts))
+        });
+        let built = built.await;
+        let (ledger, peaks) = built.unwrap_or_else(|error| {
             notes.push(format!("the ledger could not be built: {error}"));
-            Ledger::build(&Facts::default(), &self.book, &self.settings.ledger)
+            let nothing = Ledger::build(&Facts::default(), &self.book, &self.settings.ledger);
+            (nothing, BTreeMap::new())
         });
         notes.extend(ledger.problems.iter().map(ToString::to_string));
         Account { ledger, notes, peaks }
@@ -161,8 +171,9 @@ impl LedgerService {
         let units = models(&now.ledger, &self.settings.energy);
         let comparisons = self.comparisons(&now.ledger, &units, None);
         let advice = self.advised(&now, &units);
-        let statements = self.newest_statements();
-        let Account { ledger, notes, .. } = now;
+        let statements = self.newest_statements().await;
+        let Account { ledger, mut notes, .. } = now;
+        notes.extend(ledger.remarks());
         Books {
             ledger,
             advice,
