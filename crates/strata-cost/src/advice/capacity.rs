@@ -82,7 +82,7 @@ impl Case<'_> {
             let (Some(capacity), Some(peak), Some(amount)) = (capacity, peak, amount) else {
                 let missing = [
                     ("capacity from a load test", capacity.is_some()),
-                    ("tokens per second of the busiest hour", peak.is_some()),
+                    ("tokens per second of the busiest minutes", peak.is_some()),
                     ("a price", amount.is_some()),
                 ];
                 self.skip(Kind::FewerReplicas, &units.model, &missing);
@@ -106,7 +106,7 @@ impl Case<'_> {
                 action: format!("run {needed} replicas instead of {replicas}"),
                 command: Some(format!("kubectl scale deployment <deployment> --replicas={needed}")),
                 evidence: vec![
-                    Evidence::new("busiest hour", peak, "{token}/s"),
+                    Evidence::new("busiest five minutes", peak, "{token}/s"),
                     Evidence::new("capacity of a replica", per_replica, "{token}/s"),
                     Evidence::new("target load", TARGET_LOAD, "1"),
                 ],

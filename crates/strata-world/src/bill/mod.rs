@@ -17,7 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use plan::{Period, bill_plan};
+pub use plan::{Period, bill_plan, name as series_name};
 pub use read::bill;
 
 /// Everything about a period.

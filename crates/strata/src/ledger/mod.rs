@@ -5,6 +5,7 @@ mod asked;
 mod budgets;
 mod collector;
 mod market;
+mod peaks;
 mod replicas;
 mod report;
 mod shelf;
@@ -13,7 +14,7 @@ mod statements;
 mod tests;
 mod totals;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -74,8 +75,8 @@ pub(crate) struct LedgerService {
 pub(crate) struct Account {
     pub(crate) ledger: Ledger,
     pub(crate) notes: Vec<String>,
-    /// Generated tokens per second of each model in its busiest step.
-    pub(crate) peaks: BTreeMap<String, f64>,
+    /// Models of which replicas were up and not counted.
+    unmeasured: BTreeSet<String>,
 }
 
 impl LedgerService {
@@ -144,17 +145,18 @@ impl LedgerService {
         let (book, options) = (self.book.clone(), self.settings.ledger.clone());
         let (period, terms) = (*period, self.settings.terms.clone());
         let built = tokio::task::spawn_blocking(move || {
+            let unmeasured = peaks::unmeasured(&world.replicas);
             let facts = Facts::from_bill(&period, &world, &terms);
-            (Ledger::build(&facts, &book, &options), peaks(&facts))
+            (Ledger::build(&facts, &book, &options), unmeasured)
         });
         let built = built.await;
-        let (ledger, peaks) = built.unwrap_or_else(|error| {
+        let (ledger, unmeasured) = built.unwrap_or_else(|error| {
             notes.push(format!("the ledger could not be built: {error}"));
             let nothing = Ledger::build(&Facts::default(), &self.book, &self.settings.ledger);
-            (nothing, BTreeMap::new())
+            (nothing, BTreeSet::new())
         });
         notes.extend(ledger.problems.iter().map(ToString::to_string));
-        Account { ledger, notes, peaks }
+        Account { ledger, notes, unmeasured }
     }
 
     /// The ledger of a window and why it differs from the one before.
@@ -170,7 +172,7 @@ impl LedgerService {
         let budgets = self.budgets().await;
         let units = models(&now.ledger, &self.settings.energy);
         let comparisons = self.comparisons(&now.ledger, &units, None);
-        let advice = self.advised(&now, &units);
+        let advice = self.advised(&now, &units).await;
         let statements = self.newest_statements().await;
         let Account { ledger, mut notes, .. } = now;
         notes.extend(ledger.remarks());
@@ -219,24 +221,6 @@ fn tariff(path: &Path) -> Result<Tariff> {
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}: {}", path.display(), problems.join("; "))
     })
-}
-
-/// Generated tokens per second of each model in its busiest step.
-fn peaks(facts: &Facts) -> BTreeMap<String, f64> {
-    let mut found: BTreeMap<String, f64> = BTreeMap::new();
-    for step in 0..facts.steps {
-        let mut now: BTreeMap<&str, f64> = BTreeMap::new();
-        for one in &facts.replicas {
-            if let Some(tokens) = one.generated.get(step) {
-                *now.entry(&one.model).or_default() += tokens / facts.step_s();
-            }
-        }
-        for (model, rate) in now {
-            let peak = found.entry(model.to_owned()).or_default();
-            *peak = peak.max(rate);
-        }
-    }
-    found
 }
 
 #[cfg(test)]

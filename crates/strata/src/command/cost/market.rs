@@ -144,6 +144,6 @@ mod tests {
         };
         check(0.95, "1", "95 %");
         check(7200.0, "s", "2 h");
-        check(1500.0, "{token}/s", "1.5 k tok/s");
+        check(1500.0, "{token}/s", "1500 tok/s");
     }
 }
