@@ -211,5 +211,6 @@ fn any_facts() -> impl Strategy<Value = Facts> {
                 requests: None,
             })
             .collect(),
+        unplaced: Vec::new(),
     })
 }

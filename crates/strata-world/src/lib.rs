@@ -21,7 +21,6 @@ mod l7_genai;
 mod l8_cost;
 pub mod plan;
 mod recipe;
-pub mod share;
 pub mod signal;
 mod template;
 pub mod window;

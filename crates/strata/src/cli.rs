@@ -215,6 +215,9 @@ pub(crate) struct StatementClose {
     /// Show it and close nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Close it though some of it had to be assumed: the draft and the statement say what.
+    #[arg(long)]
+    pub(crate) accept_assumed: bool,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

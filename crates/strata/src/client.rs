@@ -22,6 +22,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(server: &ServerArgs) -> Result<Self> {
+        Self::patient(server, ANSWER_TIMEOUT)
+    }
+
+    /// One that waits so long for an answer.
+    pub(crate) fn patient(server: &ServerArgs, answer_timeout: Duration) -> Result<Self> {
         let token = match &server.token_file {
             None => None,
             Some(path) => Some(
@@ -33,7 +38,7 @@ impl Client {
         };
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
+            .timeout(answer_timeout)
             .no_proxy()
             .build()
             .context("cannot set up the HTTP client")?;

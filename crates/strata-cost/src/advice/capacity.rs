@@ -1,8 +1,8 @@
 //! Advice about time that is paid for and not used.
 
 use super::{Advice, Case, Evidence, Kind};
-use crate::facts::Role;
-use crate::ledger::{Dimension, Line, PLATFORM, State, UNATTRIBUTED};
+use crate::facts::{HolderKind, Role};
+use crate::ledger::{Line, State, UNATTRIBUTED};
 use crate::sum::sum;
 use crate::useful::Cause;
 
@@ -20,11 +20,7 @@ const POOL_DIFFERENCE: f64 = 0.2;
 impl Case<'_> {
     /// Idle and cold time of each holder.
     pub(super) fn holders(&mut self) {
-        for ((namespace, pod), line) in self.ledger.by_two(Dimension::Namespace, Dimension::Pod) {
-            if pod == PLATFORM || pod == UNATTRIBUTED {
-                continue;
-            }
-            let line = Line { key: format!("{namespace}/{pod}"), ..line };
+        for ((kind, namespace, pod), line) in self.ledger.by_holder() {
             let held_s = line.gpu_s();
             let unknown = line.seconds_in(State::UnknownWork) > 0.0;
             let unready = line.seconds_in(State::UnknownReadiness) > 0.0;
@@ -37,7 +33,7 @@ impl Case<'_> {
                 self.skip(Kind::ReclaimIdle, &line.key, &missing);
                 continue;
             }
-            self.reclaim(&line, held_s, command(&namespace, &pod));
+            self.reclaim(&line, held_s, command(kind, &namespace, &pod));
             self.warm(&line, held_s);
         }
     }
@@ -86,7 +82,7 @@ impl Case<'_> {
             let (Some(capacity), Some(peak), Some(amount)) = (capacity, peak, amount) else {
                 let missing = [
                     ("capacity from a load test", capacity.is_some()),
-                    ("tokens per second of the busiest hour", peak.is_some()),
+                    ("tokens per second of the busiest minutes", peak.is_some()),
                     ("a price", amount.is_some()),
                 ];
                 self.skip(Kind::FewerReplicas, &units.model, &missing);
@@ -110,7 +106,7 @@ impl Case<'_> {
                 action: format!("run {needed} replicas instead of {replicas}"),
                 command: Some(format!("kubectl scale deployment <deployment> --replicas={needed}")),
                 evidence: vec![
-                    Evidence::new("busiest hour", peak, "{token}/s"),
+                    Evidence::new("busiest five minutes", peak, "{token}/s"),
                     Evidence::new("capacity of a replica", per_replica, "{token}/s"),
                     Evidence::new("target load", TARGET_LOAD, "1"),
                 ],
@@ -208,14 +204,32 @@ impl Case<'_> {
 
 /// What takes a holder's GPUs back. None for a name that a shell could read as something else: it
 /// comes from series that anyone may write.
-fn command(namespace: &str, pod: &str) -> Option<String> {
+fn command(kind: HolderKind, namespace: &str, pod: &str) -> Option<String> {
     let plain = |name: &str| {
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
         !name.is_empty() && !name.starts_with('-') && name.bytes().all(letter)
     };
-    let known = plain(pod) && plain(namespace) && namespace != UNATTRIBUTED;
-    known.then(|| match namespace {
-        "slurm" => format!("scancel {pod}"),
-        _ => format!("kubectl delete pod {pod} -n {namespace}"),
-    })
+    match kind {
+        HolderKind::SlurmJob => plain(pod).then(|| format!("scancel {pod}")),
+        HolderKind::Pod => {
+            let known = plain(pod) && plain(namespace) && namespace != UNATTRIBUTED;
+            known.then(|| format!("kubectl delete pod {pod} -n {namespace}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_of_the_kind_of_the_holder() {
+        let check = |kind, namespace: &str, pod: &str, expected: Option<&str>| {
+            assert_eq!(command(kind, namespace, pod).as_deref(), expected, "{namespace}/{pod}");
+        };
+        check(HolderKind::SlurmJob, "slurm", "42", Some("scancel 42"));
+        check(HolderKind::Pod, "slurm", "42", Some("kubectl delete pod 42 -n slurm"));
+        check(HolderKind::Pod, "n", "-all", None);
+        check(HolderKind::SlurmJob, "slurm", "1; rm", None);
+    }
 }

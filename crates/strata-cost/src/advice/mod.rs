@@ -73,7 +73,8 @@ pub struct Inputs {
     /// Generated tokens per second that one GPU of the model carries within its SLO, from a load
     /// test: the busiest steps of a fleet that is too large never show it.
     pub capacity_tokens_per_gpu_s: BTreeMap<String, f64>,
-    /// Generated tokens per second of the model in its busiest hour.
+    /// Generated tokens per second of the model in its busiest five minutes; none where a
+    /// replica of it was not counted.
     pub peak_tokens_per_s: BTreeMap<String, f64>,
     /// Bytes of one element of the KV cache: 2 for 16 bits.
     pub kv_bytes: BTreeMap<String, f64>,

@@ -1,7 +1,7 @@
 //! Advice comes with money and evidence, or not at all.
 
 use super::*;
-use crate::facts::{Column, Role};
+use crate::facts::{Column, HolderKind, Role};
 use crate::ledger::{Ledger, Options};
 use crate::price::Wanted;
 use crate::unit::tests::facts;
@@ -59,7 +59,7 @@ fn an_idle_holder_is_told_with_what_it_costs() {
     near(advice.saves_per_hour, 1.9 * HOUR);
     assert_eq!(advice.subject, "research/notebook");
     assert_eq!(advice.command.as_deref(), Some("kubectl delete pod notebook -n research"));
-    facts.owners[0].namespace = Some("slurm".into());
+    facts.owners[0].kind = HolderKind::SlurmJob;
     let found = advised(&facts, &Inputs::default());
     assert_eq!(
         one(&found, Kind::ReclaimIdle).unwrap().command.as_deref(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use strata_world::bill::{BillGpu, BillReplica, BillWorld, Hold, Period};
+use strata_world::bill::{BillGpu, BillReplica, BillWorld, Hold, HolderKind, Period};
 
 use super::sharing::shares;
 use super::uses::uses;
@@ -38,12 +38,14 @@ impl Facts {
             gpu
         });
         let gpus = gpus.collect();
+        let (uses, unplaced) = uses(&bill.tenants, &replicas, period.steps);
         Self {
             start_ms: period.start_ms,
             step_ms: period.step_ms,
             steps: period.steps,
             owners: owners.list,
-            uses: uses(&bill.tenants, &replicas, period.steps),
+            uses,
+            unplaced,
             replicas,
             gpus,
         }
@@ -136,10 +138,15 @@ fn replica(one: &BillReplica) -> Replica {
     }
 }
 
+/// The pod that a hold is of; a job is in none.
+fn pod_of(hold: &Hold) -> Option<(String, String)> {
+    (hold.kind == HolderKind::Pod).then(|| (hold.namespace.clone(), hold.pod.clone()))
+}
+
 /// Holders, each once.
 struct Owners {
     list: Vec<Owner>,
-    known: BTreeMap<(String, String, Option<String>), usize>,
+    known: BTreeMap<(HolderKind, String, String, Option<String>), usize>,
     /// Places of the replicas in each pod.
     in_pod: BTreeMap<(String, String), Vec<usize>>,
 }
@@ -162,7 +169,7 @@ impl Owners {
             let hold = gpu.holds.get(piece.hold)?;
             // A single holder has all that the GPU does; of several each has his own.
             let is_whole = piece.share >= 1.0;
-            let used = gpu.used.get(&(hold.namespace.clone(), hold.pod.clone()));
+            let used = pod_of(hold).and_then(|pod| gpu.used.get(&pod));
             Some(Claim {
                 first: piece.first,
                 end: piece.end,
@@ -176,10 +183,11 @@ impl Owners {
     }
 
     fn claim(&mut self, hold: &Hold, replicas: &[BillReplica]) -> Claim {
-        let pod = (hold.namespace.clone(), hold.pod.clone());
-        let places = self.in_pod.get(&pod).cloned().unwrap_or_default();
+        let places = pod_of(hold).and_then(|pod| self.in_pod.get(&pod).cloned());
+        let places = places.unwrap_or_default();
         let here: Vec<&BillReplica> = places.iter().filter_map(|at| replicas.get(*at)).collect();
-        let key = (pod.0, pod.1, hold.team.clone());
+        let (namespace, name) = (hold.namespace.clone(), hold.pod.clone());
+        let key = (hold.kind, namespace, name, hold.team.clone());
         let next = self.list.len();
         let owner = *self.known.entry(key).or_insert(next);
         if owner == next {
@@ -187,6 +195,7 @@ impl Owners {
             // of them together, and none of them has a price.
             let models: Vec<_> = here.iter().filter_map(|one| one.model.clone()).collect();
             self.list.push(Owner {
+                kind: hold.kind,
                 namespace: Some(hold.namespace.clone()).filter(|name| !name.is_empty()),
                 pod: Some(hold.pod.clone()),
                 team: hold.team.clone(),
@@ -388,6 +397,7 @@ mod tests {
                 used in prop::collection::vec(prop::option::of(0.0_f64..=1.0), 6),
             ) {
                 let mut one = gpu("g", holds.clone(), utilization);
+                one.energy_j = vec![Some(3.0); 10];
                 for (hold, used) in holds.iter().zip(used) {
                     let pod = (hold.namespace.clone(), hold.pod.clone());
                     one.used.insert(pod, vec![used; 10]);
@@ -399,6 +409,9 @@ mod tests {
                 prop_assert!(ledger.reconciliation().holds());
                 let reserved: f64 = ledger.cells.iter().map(|cell| cell.reserved_s).sum();
                 prop_assert!(reserved <= 600.0 * (1.0 + 1e-9), "{}", reserved);
+                let joules: f64 = lines.iter().map(|line| line.energy_j).sum();
+                prop_assert!((joules - 30.0).abs() < 30.0 * 1e-9, "{}", joules);
+                prop_assert!(lines.iter().all(|line| line.seconds.iter().all(|part| *part >= 0.0)));
                 for line in &lines {
                     prop_assert!(line.assumed_s <= line.gpu_s() * (1.0 + 1e-9) + 1e-9);
                 }

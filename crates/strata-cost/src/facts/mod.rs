@@ -16,6 +16,7 @@ use strata_model::Problem;
 pub use bill::Terms;
 pub use column::{Column, Total};
 pub use share::SharePolicy;
+pub use strata_world::bill::HolderKind;
 
 use crate::price::Wanted;
 
@@ -45,12 +46,16 @@ pub struct Facts {
     pub gpus: Vec<Gpu>,
     /// Tokens of tenants on replicas they share; empty where nothing tells tenants apart.
     pub uses: Vec<TenantUse>,
+    /// Tokens of tenants of which no replica is known.
+    pub unplaced: Vec<Unplaced>,
 }
 
 /// Who holds a GPU. What is None is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {
-    /// Namespace.
+    /// What it is.
+    pub kind: HolderKind,
+    /// Namespace; a word for it where it is a job of Slurm.
     pub namespace: Option<String>,
     /// Pod.
     pub pod: Option<String>,
@@ -181,6 +186,31 @@ pub struct TenantUse {
     pub generated: Option<f64>,
     /// Requests.
     pub requests: Option<f64>,
+}
+
+/// What a tenant asked of a model that no replica is known to have served in the period: one that
+/// counts nothing, or has another name where it runs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unplaced {
+    /// Tenant.
+    pub tenant: String,
+    /// Model, as it was asked for.
+    pub model: String,
+    /// Prompt tokens, cached ones among them.
+    pub prompt: Option<f64>,
+    /// Prompt tokens found in the prefix cache.
+    pub cached: Option<f64>,
+    /// Generated tokens.
+    pub generated: Option<f64>,
+    /// Requests.
+    pub requests: Option<f64>,
+}
+
+impl Unplaced {
+    /// All tokens that were counted; None where none were.
+    pub fn tokens(&self) -> Option<f64> {
+        [self.prompt, self.generated].into_iter().flatten().reduce(|all, one| all + one)
+    }
 }
 
 impl Facts {

@@ -4,29 +4,38 @@ use std::collections::BTreeMap;
 
 use strata_world::bill::BillTenant;
 
-use super::{Column, Replica, TenantUse};
+use super::{Column, Replica, TenantUse, Unplaced};
 
-/// A replica that generated something, as tokens are laid on it.
+/// A replica that worked on tokens, as those of tenants are laid on it.
 struct Serving {
     at: usize,
-    generated: f64,
+    /// Prompt and generated tokens: an embedding model generates none.
+    tokens: f64,
     /// Share of prompt tokens that were found in the cache.
     hits: f64,
 }
 
-/// What each tenant had of each replica. Who counts tenants does not say which replica answered, so
-/// the tokens of a model are laid on its replicas as these generated.
-pub(super) fn uses(tenants: &[BillTenant], replicas: &[Replica], steps: usize) -> Vec<TenantUse> {
+/// What each tenant had of each replica, and what finds none. Who counts tenants does not say which
+/// replica answered, so the tokens of a model are laid on its replicas as these worked on tokens.
+pub(super) fn uses(
+    tenants: &[BillTenant],
+    replicas: &[Replica],
+    steps: usize,
+) -> (Vec<TenantUse>, Vec<Unplaced>) {
+    let (mut found, mut unplaced) = (Vec::new(), Vec::new());
     if tenants.is_empty() {
-        return Vec::new();
+        return (found, unplaced);
     }
     let by_model = serving(replicas, steps);
-    let mut found = Vec::new();
     for one in tenants {
         let serving = by_model.get(&*one.model).map(Vec::as_slice).unwrap_or_default();
-        let all: f64 = serving.iter().map(|replica| replica.generated).sum();
+        if serving.is_empty() {
+            unplaced.extend(nowhere(one));
+            continue;
+        }
+        let all: f64 = serving.iter().map(|replica| replica.tokens).sum();
         for replica in serving {
-            let share = replica.generated / all;
+            let share = replica.tokens / all;
             let of = |amount: Option<f64>| Some(amount? * share);
             // Where nobody counts what of a tenant was cached, his prompts are taken to be found as
             // often as all prompts of the replica.
@@ -41,21 +50,35 @@ pub(super) fn uses(tenants: &[BillTenant], replicas: &[Replica], steps: usize) -
             });
         }
     }
-    found
+    (found, unplaced)
+}
+
+/// A use without a replica; None for a tenant whose counters stood still.
+fn nowhere(one: &BillTenant) -> Option<Unplaced> {
+    let amounts = [one.prompt, one.generated, one.requests];
+    let is_any = amounts.into_iter().flatten().any(|amount| amount > 0.0);
+    is_any.then(|| Unplaced {
+        tenant: one.tenant.clone(),
+        model: one.model.clone(),
+        prompt: one.prompt,
+        cached: one.cached,
+        generated: one.generated,
+        requests: one.requests,
+    })
 }
 
 fn serving(replicas: &[Replica], steps: usize) -> BTreeMap<&str, Vec<Serving>> {
     let total = |column: &Column| -> f64 { (0..steps).filter_map(|step| column.get(step)).sum() };
     let mut by_model: BTreeMap<&str, Vec<Serving>> = BTreeMap::new();
     for (at, replica) in replicas.iter().enumerate() {
-        let generated = total(&replica.generated);
-        if generated <= 0.0 {
+        let prompts = total(&replica.prompt);
+        let tokens = prompts + total(&replica.generated);
+        if tokens <= 0.0 {
             continue;
         }
-        let prompts = total(&replica.prompt);
         let hits = if prompts > 0.0 { total(&replica.cached) / prompts } else { 0.0 };
         let hits = hits.clamp(0.0, 1.0);
-        by_model.entry(&replica.model).or_default().push(Serving { at, generated, hits });
+        by_model.entry(&replica.model).or_default().push(Serving { at, tokens, hits });
     }
     by_model
 }
@@ -64,29 +87,59 @@ fn serving(replicas: &[Replica], steps: usize) -> BTreeMap<&str, Vec<Serving>> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn tokens_are_laid_on_the_replicas_that_generated() {
-        let replica = |model: &str, generated: f64| Replica {
+    fn replica(model: &str, prompt: f64, generated: Column) -> Replica {
+        Replica {
             model: model.to_owned(),
-            prompt: Column::Constant(100.0),
-            cached: Column::Constant(25.0),
-            generated: Column::Constant(generated),
+            prompt: Column::Constant(prompt),
+            cached: Column::Constant(prompt / 4.0),
+            generated,
             ..Replica::default()
-        };
-        let replicas = [replica("m", 30.0), replica("m", 10.0), replica("other", 5.0)];
-        let tenant = BillTenant {
+        }
+    }
+
+    fn tenant(model: &str, generated: Option<f64>) -> BillTenant {
+        BillTenant {
             tenant: "t".to_owned(),
-            model: "m".to_owned(),
+            model: model.to_owned(),
             prompt: Some(80.0),
-            generated: Some(40.0),
+            generated,
             ..BillTenant::default()
-        };
-        let found = uses(&[tenant], &replicas, 10);
+        }
+    }
+
+    #[test]
+    fn tokens_are_laid_on_the_replicas_that_worked_on_them() {
+        let replicas = [
+            replica("m", 100.0, Column::Constant(50.0)),
+            replica("m", 20.0, Column::Constant(30.0)),
+            replica("other", 100.0, Column::Constant(5.0)),
+        ];
+        let (found, unplaced) = uses(&[tenant("m", Some(40.0))], &replicas, 10);
         let told: Vec<_> =
             found.iter().map(|one| (one.replica, one.prompt, one.cached, one.generated)).collect();
         let expected =
             [(0, Some(60.0), Some(15.0), Some(30.0)), (1, Some(20.0), Some(5.0), Some(10.0))];
         assert_eq!(told, expected);
-        assert_eq!(found[0].requests, None);
+        assert_eq!((found[0].requests, unplaced), (None, Vec::new()));
+    }
+
+    #[test]
+    fn a_model_that_generates_nothing_is_used_all_the_same() {
+        let replicas = [replica("embed", 8.0, Column::Missing)];
+        let (found, unplaced) = uses(&[tenant("embed", None)], &replicas, 10);
+        assert_eq!((found.len(), found[0].prompt, found[0].generated), (1, Some(80.0), None));
+        assert!(unplaced.is_empty());
+    }
+
+    #[test]
+    fn what_finds_no_replica_is_kept_with_its_amount() {
+        let silent = [Replica { model: "m".to_owned(), ..Replica::default() }];
+        let tenants = [tenant("m", Some(5.0)), tenant("an alias", None)];
+        let (found, unplaced) = uses(&tenants, &silent, 10);
+        let told: Vec<_> = unplaced.iter().map(|one| (&*one.model, one.tokens())).collect();
+        assert_eq!(told, [("m", Some(85.0)), ("an alias", Some(80.0))]);
+        assert!(found.is_empty());
+        let still = BillTenant { prompt: Some(0.0), ..tenant("m", Some(0.0)) };
+        assert_eq!(uses(&[still], &silent, 10), (Vec::new(), Vec::new()));
     }
 }

@@ -167,6 +167,7 @@ impl Ledger {
             engines: found.list,
             replicas: found.replicas,
             uses: facts.uses.clone(),
+            unplaced: facts.unplaced.clone(),
             problems,
         }
     }

@@ -5,6 +5,7 @@ mod charge;
 mod engines;
 mod rates;
 mod read;
+mod remarks;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -18,7 +19,7 @@ pub use rates::Rate;
 pub use read::{Dimension, Line, PLATFORM, Reconciliation, UNATTRIBUTED};
 pub use state::{STATES, Shares, State};
 
-use crate::facts::{Owner, TenantUse};
+use crate::facts::{Owner, TenantUse, Unplaced};
 use crate::useful::Level;
 
 /// What a ledger is built for.
@@ -143,6 +144,8 @@ pub struct Ledger {
     pub replicas: Vec<ReplicaTotals>,
     /// Tokens of tenants on shared replicas.
     pub uses: Vec<TenantUse>,
+    /// Tokens of tenants of which no replica is known: nothing tells what they cost.
+    pub unplaced: Vec<Unplaced>,
     /// What in the facts contradicts itself.
     pub problems: Vec<Problem>,
 }

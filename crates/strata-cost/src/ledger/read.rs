@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Cell, Ledger, Payer, STATES, Shares, State};
-use crate::facts::Owner;
+use crate::facts::{HolderKind, Owner};
 use crate::sum::{Sum, sum};
 
 /// The payer of what nothing attributes; a tenant like any other, so that it is seen.
@@ -194,6 +194,24 @@ impl Ledger {
         let line = |(keys, cells): ((String, String), Vec<&Cell>)| {
             let line = grow(&cells).line(format!("{}/{}", keys.0, keys.1));
             (keys, line)
+        };
+        groups.into_iter().map(line).collect()
+    }
+
+    /// One line for each holder that is named, by its kind, its namespace and its name.
+    pub fn by_holder(&self) -> Vec<((HolderKind, String, String), Line)> {
+        let mut groups: BTreeMap<(HolderKind, String, String), Vec<&Cell>> = BTreeMap::new();
+        for cell in &self.cells {
+            let Some(owner) = self.owner(cell).filter(|owner| owner.pod.is_some()) else {
+                continue;
+            };
+            let [namespace, name] =
+                [Dimension::Namespace, Dimension::Pod].map(|by| self.key(cell, by));
+            groups.entry((owner.kind, namespace, name)).or_default().push(cell);
+        }
+        let line = |(holder, cells): ((HolderKind, String, String), Vec<&Cell>)| {
+            let line = grow(&cells).line(format!("{}/{}", holder.1, holder.2));
+            (holder, line)
         };
         groups.into_iter().map(line).collect()
     }

@@ -1,8 +1,10 @@
 //! Tokens as a service: a tariff, the statements written by it, and what a GPU hour is in tokens.
 
+mod assumed;
 mod read;
 mod statement;
 
+pub use assumed::Assumed;
 pub use read::STANDARD;
 pub use statement::{Closed, Draft, StatementError, StatementLine, at_cost, verify};
 
@@ -22,8 +24,8 @@ pub struct TariffRow {
     pub tier: String,
     /// Money for a million tokens, and for a thousand requests; None where the class is not sold.
     pub per_unit: [Option<f64>; CLASSES],
-    /// Money for one reserved GPU hour, beside what is used.
-    pub per_reserved_gpu_hour: f64,
+    /// Money for one reserved GPU hour, beside what is used; None where hours are not sold.
+    pub per_reserved_gpu_hour: Option<f64>,
 }
 
 /// Tokens that a class is sold by.
@@ -54,8 +56,8 @@ pub struct Usage {
     pub model: String,
     /// Tier of service.
     pub tier: String,
-    /// Tokens and requests by class.
-    pub quantities: [f64; CLASSES],
+    /// Tokens and requests by class; None where nobody counted them.
+    pub quantities: [Option<f64>; CLASSES],
     /// GPU hours that were reserved.
     pub reserved_gpu_hours: f64,
 }
@@ -71,7 +73,7 @@ impl Tariff {
                 let message = format!("rows[{before}] sells the same model in the same tier");
                 problems.push(Problem::new(path.clone(), message));
             }
-            let prices = row.per_unit.iter().flatten().chain([&row.per_reserved_gpu_hour]);
+            let prices = row.per_unit.iter().flatten().chain(&row.per_reserved_gpu_hour);
             for price in prices.filter(|price| !price.is_finite() || **price < 0.0) {
                 problems.push(Problem::new(path.clone(), format!("{price} is not a price")));
             }
@@ -79,34 +81,43 @@ impl Tariff {
         problems
     }
 
-    /// Lines for what a customer used, and what the tariff does not sell: that is told, and never
-    /// given away for nothing.
+    /// Lines for what a customer used, and what the tariff does not sell or nobody counted: that is
+    /// told, and never given away for nothing.
     pub fn lines(&self, usage: &[Usage]) -> (Vec<StatementLine>, Vec<Problem>) {
         let (mut lines, mut problems) = (Vec::new(), Vec::new());
         for (at, used) in usage.iter().enumerate() {
+            let mut wrong =
+                |message: String| problems.push(Problem::new(format!("usage[{at}]"), message));
             let row = self.rows.iter().find(|row| row.model == used.model && row.tier == used.tier);
             let Some(row) = row else {
-                let message = format!("{} is not sold in tier {}", used.model, used.tier);
-                problems.push(Problem::new(format!("usage[{at}]"), message));
+                wrong(format!("{} is not sold in tier {}", used.model, used.tier));
                 continue;
             };
-            let classes = Class::ALL.into_iter().zip(used.quantities).zip(row.per_unit);
-            for ((class, amount), price) in classes.filter(|((_, amount), _)| *amount > 0.0) {
-                let Some(price) = price else {
+            for (class, amount) in Class::ALL.into_iter().zip(used.quantities) {
+                let price = row.per_unit.get(class.place()).copied().flatten();
+                match (amount, price) {
                     // Requests are counted everywhere and sold by few.
-                    if class != Class::Requests {
-                        let message = format!("{} of {} is not sold", class.name(), used.model);
-                        problems.push(Problem::new(format!("usage[{at}]"), message));
+                    (Some(amount), None) if amount > 0.0 && class != Class::Requests => {
+                        wrong(format!("{} of {} is not sold", class.name(), used.model));
                     }
-                    continue;
-                };
-                let quantity = amount / per_unit(class);
-                lines.push(StatementLine::new(used, class.name(), quantity, price));
+                    (None, Some(price)) if price > 0.0 => {
+                        wrong(format!("{} of {} is not counted", class.name(), used.model));
+                    }
+                    (Some(amount), Some(price)) if amount > 0.0 => {
+                        let quantity = amount / per_unit(class);
+                        lines.push(StatementLine::new(used, class.name(), quantity, price));
+                    }
+                    _ => {}
+                }
             }
             if used.reserved_gpu_hours > 0.0 {
-                let price = row.per_reserved_gpu_hour;
                 let hours = used.reserved_gpu_hours;
-                lines.push(StatementLine::new(used, "reserved_gpu_hours", hours, price));
+                match row.per_reserved_gpu_hour {
+                    Some(price) => {
+                        lines.push(StatementLine::new(used, "reserved_gpu_hours", hours, price));
+                    }
+                    None => wrong(format!("reserved_gpu_hours of {} are not sold", used.model)),
+                }
             }
         }
         (lines, problems)

@@ -91,7 +91,7 @@ fn row(value: &Value, wrong: &mut dyn FnMut(String)) -> TariffRow {
         model: text("model").unwrap_or_default().to_owned(),
         tier: text("tier").unwrap_or(STANDARD).to_owned(),
         per_unit,
-        per_reserved_gpu_hour: price("reserved_gpu_hour").unwrap_or_default(),
+        per_reserved_gpu_hour: price("reserved_gpu_hour"),
     }
 }
 
@@ -107,6 +107,7 @@ mod tests {
         assert_eq!((&*tariff.name, &*tariff.currency), ("2026-11", "USD"));
         let row = &tariff.rows[0];
         assert_eq!((&*row.tier, row.per_unit), (STANDARD, [Some(0.5), None, Some(2.0), None]));
+        assert_eq!(row.per_reserved_gpu_hour, None, "what has no price is not sold for nothing");
         let bad = "currency = \"USD\"\nsells = 1\n[[sell]]\nprompt = \"much\"\nbatch = 1\n";
         let problems = Tariff::read(bad).unwrap_err();
         let told: Vec<_> = problems.iter().map(ToString::to_string).collect();

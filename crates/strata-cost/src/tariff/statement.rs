@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Usage;
+use super::{Assumed, Usage};
 use crate::hash::sha256;
 use crate::ledger::Line;
 use crate::sum::sum;
@@ -53,6 +53,10 @@ pub struct Draft {
     pub start_ms: i64,
     /// First instant no longer in it.
     pub end_ms: i64,
+    /// Length of the steps in which holders are told apart, ms.
+    pub step_ms: i64,
+    /// What of it was not measured.
+    pub assumed: Assumed,
     /// What was used.
     pub lines: Vec<StatementLine>,
 }
@@ -193,7 +197,9 @@ impl Draft {
             ("currency", json!(self.currency)),
             ("start", json!(rfc3339(self.start_ms))),
             ("end", json!(rfc3339(self.end_ms))),
+            ("step_seconds", json!(self.step_ms / 1000)),
             ("total", json!(millionths(total))),
+            ("assumed", self.assumed.canonical()),
             ("lines", Value::Array(self.lines.iter().map(line).collect())),
             ("previous_sha256", json!(before.map(|before| before.hash.as_str()))),
         ];
@@ -202,7 +208,7 @@ impl Draft {
 }
 
 /// Decimals as text: every reader reads the same number.
-fn millionths(number: f64) -> String {
+pub(super) fn millionths(number: f64) -> String {
     format!("{number:.6}")
 }
 
@@ -226,12 +232,13 @@ mod tests {
             model: "m".into(),
             tier: "batch".into(),
             per_unit: [Some(0.5), Some(0.05), Some(2.0), None],
-            per_reserved_gpu_hour: 1.0,
+            per_reserved_gpu_hour: Some(1.0),
         };
         Tariff { name: "2026-04".into(), currency: "USD".into(), rows: vec![row] }
     }
 
     fn used(quantities: [f64; 4]) -> Usage {
+        let quantities = quantities.map(Some);
         Usage { model: "m".into(), tier: "batch".into(), quantities, reserved_gpu_hours: 2.0 }
     }
 
@@ -245,6 +252,8 @@ mod tests {
             currency: "USD".into(),
             start_ms: 0,
             end_ms: 1000,
+            step_ms: 1000,
+            assumed: Assumed::default(),
             lines,
         }
     }
@@ -254,6 +263,7 @@ mod tests {
         let closed = draft().close(None, 1000).unwrap();
         assert!(closed.body().contains("\"total\":\"9.050000\""), "{}", closed.body());
         assert_eq!(verify(closed.body(), closed.hash()), Ok(()));
+        assert!(closed.body().contains("\"unknown_gpu_hours\":\"0.000000\""), "{}", closed.body());
         let forged = closed.body().replace("9.05", "1.05");
         assert!(matches!(verify(&forged, closed.hash()), Err(StatementError::Changed(_))));
         assert_eq!(closed, draft().close(None, 5000).unwrap());
@@ -300,6 +310,16 @@ mod tests {
         let unknown = Usage { model: "other".into(), ..used([1.0; 4]) };
         let (_, problems) = poor.lines(&[used([0.0, 1.0, 0.0, 0.0]), unknown]);
         assert_eq!(problems.len(), 2, "{problems:?}");
+        let uncounted = Usage { quantities: [Some(1.0), None, None, None], ..used([0.0; 4]) };
+        let (_, problems) = tariff().lines(&[uncounted]);
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2, "cached and generated are sold and not counted: {told:?}");
+        let hours = used([0.0; 4]);
+        assert_eq!(poor.lines(std::slice::from_ref(&hours)).1, [], "only hours were held");
+        poor.rows[0].per_reserved_gpu_hour = None;
+        let (lines, problems) = poor.lines(&[hours]);
+        assert!(lines.is_empty() && problems.len() == 1, "{lines:?} {problems:?}");
+        assert!(problems[0].to_string().contains("reserved_gpu_hours of m are not sold"));
         poor.rows.push(poor.rows[0].clone());
         poor.rows[1].per_unit[0] = Some(-1.0);
         assert_eq!(poor.problems().len(), 2);

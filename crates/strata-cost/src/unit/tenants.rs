@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::facts::TenantUse;
 use crate::ledger::{Dimension, Ledger, Line, UNATTRIBUTED};
-use crate::split::{CLASSES, Quantities, Split};
+use crate::split::{CLASSES, Class, Quantities, Split};
 use crate::sum::Sum;
+
+/// Tokens and requests by class; None where nobody counted them.
+pub type Amounts = [Option<f64>; CLASSES];
 
 /// What one tenant had of one model.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +17,8 @@ pub struct TenantLine {
     pub tenant: String,
     /// Model.
     pub model: String,
-    /// Work by class.
-    pub quantities: Quantities,
+    /// Work by class; None where nobody counted it.
+    pub quantities: Amounts,
     /// GPU seconds, idle ones of the replica among them.
     pub gpu_s: f64,
     /// Money by class, idle time among it; the part that no class carries is in `other`.
@@ -24,6 +27,9 @@ pub struct TenantLine {
     pub other: f64,
     /// Its part of the replicas' time and money by state.
     pub line: Line,
+    /// Whether some of its work was not counted or found no replica: time and money are then too
+    /// little, and what is missing is with [`UNATTRIBUTED`].
+    pub is_partial: bool,
 }
 
 impl TenantLine {
@@ -35,11 +41,12 @@ impl TenantLine {
 
 #[derive(Default)]
 struct Growing {
-    quantities: [Sum; CLASSES],
+    quantities: [Option<Sum>; CLASSES],
     gpu_s: Sum,
     money: [Sum; CLASSES],
     other: Sum,
     lines: Vec<Line>,
+    is_partial: bool,
 }
 
 /// Shares every replica's time and money among its tenants by the work that their tokens were.
@@ -60,28 +67,29 @@ pub fn tenants(ledger: &Ledger) -> Vec<TenantLine> {
     for (at, (replica, line)) in ledger.replicas.iter().zip(ledger.by_replica()).enumerate() {
         let split = ledger.engines.get(replica.engine).and_then(|engine| engine.split.as_ref());
         let measured = replica.quantities.map(|counted| counted.value);
-        let mut open = |tenant: &str, quantities: Option<Quantities>, share: f64| {
+        let mut open = |tenant: &str, amounts: Amounts, share: f64, is_partial: bool| {
             let growing = lines.entry((tenant.to_owned(), replica.model.clone())).or_default();
-            growing.add(&line, split, quantities, share);
+            growing.add(&line, split, &amounts, share);
+            growing.is_partial |= is_partial;
         };
         let used = uses.get(&at).map(Vec::as_slice).unwrap_or_default();
-        let (Some(split), false) = (split, used.is_empty()) else {
-            let tenant = if used.is_empty() { holders.get(&at).copied() } else { None };
-            open(tenant.unwrap_or(UNATTRIBUTED), measured, 1.0);
-            continue;
-        };
-        let work = |one: &TenantUse| quantities(one).map_or(0.0, |amounts| split.work(&amounts));
-        let explained: f64 = used.iter().map(|one| work(one)).sum();
-        let whole = measured.map_or(explained, |all| split.work(&all)).max(explained);
-        if whole <= 0.0 {
-            open(UNATTRIBUTED, measured, 1.0);
-            continue;
-        }
+        let work = |amounts: &Quantities| split.map_or(0.0, |split| split.work(amounts));
+        let of_use = |one: &TenantUse| work(&counted(&quantities(one)));
+        let explained: f64 = used.iter().map(|one| of_use(one)).sum();
+        let whole = measured.map_or(explained, |all| work(&all)).max(explained);
+        let share = |part: f64| if whole > 0.0 { part / whole } else { 0.0 };
         for one in used {
-            open(&one.tenant, quantities(one), work(one) / whole);
+            // Where nothing tells what tokens were worth, they are the tenant's all the same.
+            open(&one.tenant, quantities(one), share(of_use(one)), whole <= 0.0);
         }
-        let rest = measured.map(|all| left_over(all, used));
-        open(UNATTRIBUTED, rest, 1.0 - explained / whole);
+        let tenant = if used.is_empty() { holders.get(&at).copied() } else { None };
+        let rest = measured.map_or([None; CLASSES], |all| left_over(all, used).map(Some));
+        open(tenant.unwrap_or(UNATTRIBUTED), rest, 1.0 - share(explained), false);
+    }
+    for one in &ledger.unplaced {
+        let growing = lines.entry((one.tenant.clone(), one.model.clone())).or_default();
+        growing.count(&amounts([one.prompt, one.cached, one.generated, one.requests]));
+        growing.is_partial = true;
     }
     lines.into_iter().filter_map(|(keys, growing)| growing.line(keys)).collect()
 }
@@ -108,35 +116,55 @@ pub fn by_tenant(ledger: &Ledger) -> Vec<((String, String), Line)> {
     groups.into_iter().map(line).collect()
 }
 
-/// Work of a use whose every token count is known; requests may be missing.
-fn quantities(one: &TenantUse) -> Option<Quantities> {
-    let prompt = one.prompt?;
-    let cached = one.cached?.min(prompt);
-    Some([prompt - cached, cached, one.generated?, one.requests.unwrap_or_default()])
+/// Work by class, of prompt tokens, those of them that were cached, generated tokens and requests.
+fn amounts([prompt, cached, generated, requests]: [Option<f64>; 4]) -> Amounts {
+    let cached = prompt.zip(cached).map(|(prompt, cached)| cached.min(prompt));
+    let uncached = prompt.zip(cached).map(|(prompt, cached)| prompt - cached);
+    [uncached, cached, generated, requests]
+}
+
+fn quantities(one: &TenantUse) -> Amounts {
+    amounts([one.prompt, one.cached, one.generated, one.requests])
+}
+
+/// What was counted, for sums: what nobody counted explains nothing.
+fn counted(amounts: &Amounts) -> Quantities {
+    amounts.map(Option::unwrap_or_default)
 }
 
 fn left_over(mut all: Quantities, used: &[&TenantUse]) -> Quantities {
-    for amounts in used.iter().filter_map(|one| quantities(one)) {
+    for amounts in used.iter().map(|one| counted(&quantities(one))) {
         all.iter_mut().zip(amounts).for_each(|(left, taken)| *left = (*left - taken).max(0.0));
     }
     all
 }
 
 impl Growing {
-    fn add(&mut self, line: &Line, split: Option<&Split>, amounts: Option<Quantities>, share: f64) {
+    fn count(&mut self, amounts: &Amounts) {
+        for (all, one) in self.quantities.iter_mut().zip(amounts) {
+            if let Some(one) = one {
+                all.get_or_insert_default().add(*one);
+            }
+        }
+    }
+
+    fn add(&mut self, line: &Line, split: Option<&Split>, amounts: &Amounts, share: f64) {
         let money = crate::sum::sum(line.money) * share;
         self.gpu_s.add(line.gpu_s() * share);
         self.lines.push(line.scaled(share));
-        if let Some(amounts) = amounts {
-            self.quantities.iter_mut().zip(amounts).for_each(|(all, one)| all.add(one));
-        }
-        let work =
-            split.zip(amounts).map(|(split, amounts)| (split, amounts, split.work(&amounts)));
-        let Some((split, amounts, work)) = work.filter(|(_, _, work)| *work > 0.0) else {
+        self.count(amounts);
+        let costly = |class: Class| {
+            split.is_none_or(|split| split.price(class).is_some_and(|price| price > 0.0))
+        };
+        let uncounted = |class: &Class| amounts.get(class.place()).is_some_and(Option::is_none);
+        self.is_partial |= Class::ALL.iter().any(|class| uncounted(class) && costly(*class));
+        let known = counted(amounts);
+        let work = split.map(|split| (split, split.work(&known)));
+        let Some((split, work)) = work.filter(|(_, work)| *work > 0.0) else {
             self.other.add(money);
             return;
         };
-        let cells = self.money.iter_mut().zip(amounts).zip(&split.per_unit);
+        let cells = self.money.iter_mut().zip(known).zip(&split.per_unit);
         for ((cell, amount), price) in cells {
             cell.add(money * amount * price.unwrap_or_default() / work);
         }
@@ -147,13 +175,14 @@ impl Growing {
         let line = TenantLine {
             tenant,
             model,
-            quantities: self.quantities.map(Sum::value),
+            quantities: self.quantities.map(|sum| sum.map(Sum::value)),
             gpu_s: self.gpu_s.value(),
             money: self.money.map(Sum::value),
             other: self.other.value(),
             line: Line::merged("", &self.lines),
+            is_partial: self.is_partial,
         };
         let nothing = line.gpu_s == 0.0 && line.amount() == 0.0;
-        (!nothing || line.quantities.iter().any(|amount| *amount > 0.0)).then_some(line)
+        (!nothing || line.quantities.iter().flatten().any(|amount| *amount > 0.0)).then_some(line)
     }
 }

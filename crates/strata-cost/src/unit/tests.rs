@@ -61,6 +61,7 @@ pub(crate) fn facts() -> Facts {
         replicas: vec![replica],
         gpus: vec![gpu("g0"), gpu("g1")],
         uses: Vec::new(),
+        unplaced: Vec::new(),
     }
 }
 
@@ -209,6 +210,37 @@ fn tenants_share_a_replica_by_their_work_and_the_rest_is_shown() {
     let lines = tenants(&ledger(&facts));
     assert_eq!(lines[0].tenant, UNATTRIBUTED);
     near(lines[0].amount(), 2.0);
+}
+
+#[test]
+fn a_use_that_nobody_counts_in_full_or_places_is_kept_and_told() {
+    let mut facts = facts();
+    facts.uses = vec![TenantUse {
+        replica: 0,
+        tenant: "embeds".into(),
+        prompt: Some(8000.0),
+        cached: Some(0.0),
+        ..TenantUse::default()
+    }];
+    facts.unplaced = vec![crate::facts::Unplaced {
+        tenant: "alias".into(),
+        model: "unheard of".into(),
+        prompt: Some(7.0),
+        generated: Some(3.0),
+        ..crate::facts::Unplaced::default()
+    }];
+    let ledger = ledger(&facts);
+    let lines = tenants(&ledger);
+    let of = |name: &str| lines.iter().find(|line| line.tenant == name).unwrap();
+    near(of("embeds").amount(), 2.0 * 0.25 * 0.8);
+    assert_eq!(of("embeds").quantities, [Some(8000.0), Some(0.0), None, None]);
+    assert!(of("embeds").is_partial, "generated tokens cost something and are not counted");
+    let alias = of("alias");
+    assert_eq!((alias.amount(), alias.quantities[2], alias.is_partial), (0.0, Some(3.0), true));
+    assert_eq!(alias.quantities[0], None, "nothing tells what of the prompt was cached");
+    near(lines.iter().map(TenantLine::amount).sum(), 2.0);
+    let told = ledger.remarks();
+    assert!(told[0].contains("alias") && told[0].contains("10 tokens"), "{told:?}");
 }
 
 #[test]

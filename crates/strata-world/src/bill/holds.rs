@@ -2,30 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use super::Hold;
 use super::part::{Device, Parts};
+use super::{Hold, HolderKind};
 use crate::assemble::rows::{Row, on_grid};
 use crate::window::Window;
 
-/// What stands for the namespace of a holder that is a job of Slurm.
+/// What is shown for the namespace of a job of Slurm.
 const SLURM: &str = "slurm";
 
-/// Pods or jobs that are named for one GPU, by namespace and name.
+/// Kind of a holder, namespace and name of a pod, or [`SLURM`] and the id of a job.
+type Holder = (HolderKind, String, String);
+
+/// Pods or jobs that are named for one GPU.
 #[derive(Debug, Default)]
 pub(super) struct Named {
-    pods: BTreeMap<(String, String), Naming>,
+    holders: BTreeMap<Holder, Naming>,
 }
 
-/// Who a row names: namespace and pod, or [`SLURM`] and the id of a job.
-fn holder(row: &Row<'_>) -> Option<(String, String)> {
+/// Who a row names.
+fn holder(row: &Row<'_>) -> Option<Holder> {
     let label = |name: &str| row.labels.get(name).filter(|value| !value.is_empty());
     if let Some(pod) = label("pod") {
-        return Some((label("namespace").unwrap_or("").to_owned(), pod.to_owned()));
+        let namespace = label("namespace").unwrap_or_default();
+        return Some((HolderKind::Pod, namespace.to_owned(), pod.to_owned()));
     }
     // `job` is the id of Slurm's job only where the row says that it is one's.
     let of_slurm = || label("job").filter(|_| label("workload_kind") == Some("SlurmJob"));
     let job = label("slurm_job_id").or_else(of_slurm)?;
-    Some((SLURM.to_owned(), job.to_owned()))
+    Some((HolderKind::SlurmJob, SLURM.to_owned(), job.to_owned()))
 }
 
 /// How a pod is named.
@@ -53,7 +57,7 @@ impl Named {
         let steps = vec![false; window.len()];
         let naming =
             || Naming { method: method.to_owned(), team: None, parts: Parts::default(), steps };
-        let entry = self.pods.entry(key).or_insert_with(naming);
+        let entry = self.holders.entry(key).or_insert_with(naming);
         if let Some(team) = row.labels.get("team").filter(|team| !team.is_empty()) {
             entry.team = Some(team.to_owned());
         }
@@ -71,20 +75,21 @@ impl Named {
 
     /// Take what a scheduler gave a pod: shares of cores, bytes of memory.
     pub(super) fn give(&mut self, pod: &(String, String), cores: Option<f64>, memory: Option<f64>) {
-        if let Some(naming) = self.pods.get_mut(pod) {
+        let holder = (HolderKind::Pod, pod.0.clone(), pod.1.clone());
+        if let Some(naming) = self.holders.get_mut(&holder) {
             naming.parts.given(cores, memory);
         }
     }
 
     /// Whether anybody is named at all.
     pub(super) fn is_empty(&self) -> bool {
-        self.pods.is_empty()
+        self.holders.is_empty()
     }
 
     /// The runs, in order of time.
     pub(super) fn holds(&self, device: Device<'_>) -> Vec<Hold> {
         let mut holds = Vec::new();
-        for ((namespace, pod), Naming { method, team, parts, steps }) in &self.pods {
+        for ((kind, namespace, pod), Naming { method, team, parts, steps }) in &self.holders {
             let part = parts.of(device);
             let mut first = None;
             for (step, seen) in steps.iter().copied().chain([false]).enumerate() {
@@ -94,6 +99,7 @@ impl Named {
                         holds.push(Hold {
                             first: start,
                             end: step,
+                            kind: *kind,
                             namespace: namespace.clone(),
                             pod: pod.clone(),
                             team: team.clone(),
@@ -108,7 +114,8 @@ impl Named {
         }
         holds.sort_by(|a, b| {
             let key = |hold: &Hold| (hold.first, hold.end);
-            (key(a), &a.namespace, &a.pod).cmp(&(key(b), &b.namespace, &b.pod))
+            let name = |hold: &Hold| (hold.kind, hold.namespace.clone(), hold.pod.clone());
+            key(a).cmp(&key(b)).then_with(|| name(a).cmp(&name(b)))
         });
         holds
     }

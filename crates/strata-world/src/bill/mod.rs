@@ -17,7 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use plan::{Period, bill_plan};
+pub use plan::{Period, bill_plan, name as series_name};
 pub use read::bill;
 
 /// Everything about a period.
@@ -64,7 +64,8 @@ pub struct BillGpu {
 pub struct Hold {
     pub first: usize,
     pub end: usize,
-    /// Of a pod; `slurm` for a job of Slurm.
+    pub kind: HolderKind,
+    /// Of a pod; the word `slurm` for a job of Slurm, which has none.
     pub namespace: String,
     /// The pod, or the id of the job.
     pub pod: String,
@@ -73,6 +74,14 @@ pub struct Hold {
     pub method: String,
     /// The part of the GPU that it is on.
     pub part: Part,
+}
+
+/// What holds a GPU. A namespace may have any name, so its name does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HolderKind {
+    #[default]
+    Pod,
+    SlurmJob,
 }
 
 /// The part of a GPU that a holder has: shares of its cores and of its memory, where they are known.

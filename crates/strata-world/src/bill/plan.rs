@@ -36,8 +36,8 @@ impl Period {
     }
 }
 
-/// Prometheus spelling of a canonical metric with one of the suffixes of its kind.
-pub(super) fn name(metric: &str, suffix: &str) -> String {
+/// Prometheus spelling of a canonical metric, a histogram with one of its suffixes.
+pub fn name(metric: &str, suffix: &str) -> String {
     let known = Catalog::builtin().metric(metric);
     let (stem, kind) =
         known.map_or((metric, None), |one| (one.prometheus.as_str(), Some(one.kind)));

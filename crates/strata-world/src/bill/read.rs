@@ -9,7 +9,7 @@ use strata_query::{Answer, QueryError};
 use super::gather::gathered;
 use super::holds::Named;
 use super::plan::{COUNTERS, Period, bill_plan};
-use super::{BillGpu, BillReplica, BillWorld};
+use super::{BillGpu, BillReplica, BillWorld, HolderKind};
 use crate::assemble::identity::identity;
 use crate::assemble::rows::{Row, answer_rows, on_grid};
 use crate::entity::EntityKind;
@@ -67,6 +67,10 @@ impl<'a> Reader<'a> {
         on_grid(self.window, &row.points)
     }
 
+    pub(super) fn steps(&self) -> usize {
+        self.window.len()
+    }
+
     /// Tracks by GPU.
     fn by_gpu(&self, key: &str) -> BTreeMap<String, Vec<Option<f64>>> {
         let rows = self.rows(key);
@@ -121,7 +125,8 @@ impl<'a> Reader<'a> {
             let device = devices.of(gpu);
             gpu.holds = named.get(&gpu.id).map(|named| named.holds(device)).unwrap_or_default();
             gpu.used = used.remove(&gpu.id).unwrap_or_default();
-            for hold in gpu.holds.iter_mut().filter(|hold| hold.team.is_none()) {
+            let of_pods = gpu.holds.iter_mut().filter(|hold| hold.kind == HolderKind::Pod);
+            for hold in of_pods.filter(|hold| hold.team.is_none()) {
                 hold.team = teams.get(&(hold.namespace.clone(), hold.pod.clone())).cloned();
             }
         }

@@ -128,24 +128,62 @@ impl Reader<'_> {
     }
 
     fn used_slices(&self, devices: &Devices, gpus: &BTreeMap<String, BillGpu>) -> Used {
-        let slices = self.slices();
-        let rows = self.rows("allocation");
-        let holders = rows.iter().filter_map(|row| Some((text(row, "mig_uuid")?, pod(row)?)));
-        let holders: BTreeMap<String, Pod> = holders.collect();
+        let (slices, holders) = (self.slices(), self.slice_holders());
         let mut found = Used::new();
         for row in self.rows("used_slice") {
             let Some((gpu, Some(profile))) = slices.of(&row) else { continue };
-            let by_uuid = text(&row, "mig_uuid").and_then(|uuid| holders.get(&uuid));
-            let pod = pod(&row).or_else(|| by_uuid.cloned());
-            let (Some(device), Some(pod)) = (gpus.get(&gpu), pod) else { continue };
+            let Some(device) = gpus.get(&gpu) else { continue };
             let mut part = Parts::default();
             part.slice("used_slice", "", &profile);
             let Some(cores) = part.of(devices.of(device)).cores else { continue };
-            let pods = found.entry(gpu).or_default();
-            add(pods.entry(pod).or_default(), &self.track(&row), cores);
+            let track = self.track(&row);
+            let mut give = |pod: Pod, track: &[Option<f64>]| {
+                let pods = found.entry(gpu.clone()).or_default();
+                add(pods.entry(pod).or_default(), track, cores);
+            };
+            if let Some(pod) = pod(&row) {
+                give(pod, &track);
+                continue;
+            }
+            let holders = text(&row, "mig_uuid").and_then(|uuid| holders.get(&uuid));
+            for (pod, held) in holders.into_iter().flatten() {
+                give(pod.clone(), &part_of(&track, held));
+            }
         }
         found
     }
+
+    /// Who held each slice in each step, as parts of what was done on it: of several in the step in
+    /// which it changed hands nothing tells more, so they have equal parts of that step.
+    fn slice_holders(&self) -> BTreeMap<String, BTreeMap<Pod, Vec<f64>>> {
+        let mut found: BTreeMap<String, BTreeMap<Pod, Vec<f64>>> = BTreeMap::new();
+        for row in self.rows("allocation") {
+            let (Some(uuid), Some(pod)) = (text(&row, "mig_uuid"), pod(&row)) else { continue };
+            let track = self.track(&row);
+            let held = found.entry(uuid).or_default().entry(pod).or_default();
+            held.resize(held.len().max(track.len()), 0.0);
+            for (held, value) in held.iter_mut().zip(track) {
+                *held = held.max(f64::from(u8::from(value.is_some())));
+            }
+        }
+        for pods in found.values_mut() {
+            for step in 0..self.steps() {
+                let at = |held: &Vec<f64>| held.get(step).copied().unwrap_or_default();
+                let all: f64 = pods.values().map(at).sum();
+                for held in pods.values_mut().filter_map(|held| held.get_mut(step)) {
+                    *held /= all.max(1.0);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// What of a track is a holder's, who had `held` of each step; steps that he had nothing of are not
+/// his.
+fn part_of(track: &[Option<f64>], held: &[f64]) -> Vec<Option<f64>> {
+    let pairs = track.iter().zip(held);
+    pairs.map(|(value, held)| value.filter(|_| *held > 0.0).map(|value| value * held)).collect()
 }
 
 /// Add a track to another, `weight` times.

@@ -9,7 +9,7 @@ use strata_query::canonical::CanonicalSource;
 use strata_query::promql::{EvalOptions, Query, evaluate};
 use strata_query::promqltest::MemorySource;
 
-use super::{BillWorld, Hold, Part, Period, bill, bill_plan};
+use super::{BillWorld, Hold, HolderKind, Part, Period, bill, bill_plan};
 
 const PERIOD: Period = Period { start_ms: 0, step_ms: 60_000, steps: 5 };
 
@@ -72,6 +72,7 @@ fn a_gpu_is_held_while_its_series_name_a_pod() {
     let hold = Hold {
         first: 1,
         end: 4,
+        kind: HolderKind::Pod,
         namespace: "prod".to_owned(),
         pod: "web-1".to_owned(),
         team: None,
@@ -158,7 +159,25 @@ fn a_job_of_slurm_holds_and_a_node_that_names_nobody_is_not_free() {
     assert_eq!(told, [(true, 1), (true, 0), (true, 0), (false, 0)]);
     let hold = &world.gpus[0].holds[0];
     assert_eq!((hold.namespace.as_str(), hold.pod.as_str()), ("slurm", "42"));
+    assert_eq!(hold.kind, HolderKind::SlurmJob);
     assert_eq!((hold.first, hold.end, hold.method.as_str()), (0, 5, "slurm"));
+}
+
+#[test]
+fn a_pod_of_a_namespace_called_slurm_is_no_job() {
+    let mut source = MemorySource::new();
+    let used = [("__name__", "hw_gpu_memory_usage_bytes"), ("gpu_uuid", "GPU-1"), ("node", "n")];
+    push(&mut source, &used, |_| Some(1e9));
+    let of_pod = [("namespace", "slurm"), ("pod", "42"), ("method", "podresources")];
+    let of_job = [("job", "42"), ("slurm_job_id", "42"), ("method", "slurm")];
+    for own in [of_pod, of_job] {
+        let edge = [("__name__", "gpu_allocation_info"), ("gpu_uuid", "GPU-1"), ("node", "n")];
+        let labels: Vec<_> = edge.into_iter().chain(own).collect();
+        push(&mut source, &labels, |_| Some(1.0));
+    }
+    let world = world(source);
+    let kinds: Vec<_> = world.gpus[0].holds.iter().map(|hold| (hold.kind, &*hold.pod)).collect();
+    assert_eq!(kinds, [(HolderKind::Pod, "42"), (HolderKind::SlurmJob, "42")]);
 }
 
 #[test]
@@ -216,6 +235,36 @@ fn slices_belong_to_their_gpu_and_have_their_part_of_it() {
     assert_eq!(parts, [("a", mig(1.0 / 7.0, 1.0 / 8.0)), ("b", mig(3.0 / 7.0, 4.0 / 8.0))]);
     let used = |pod: &str| gpu.used[&("n".to_owned(), pod.to_owned())][2].unwrap();
     assert!((used("a") - 0.5 / 7.0).abs() < 1e-12 && (used("b") - 3.0 / 7.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_slice_that_changes_hands_is_used_by_who_has_it() {
+    let mut source = MemorySource::new();
+    on(&mut source, "hw_gpu_memory_usage_bytes", &[("gpu_model", "NVIDIA H100 80GB HBM3")], 1e9);
+    let slice = [("mig_uuid", "MIG-a"), ("mig_instance", "1"), ("mig_profile", "1g.10gb")];
+    on(&mut source, "gpu_mig_memory_usage_bytes", &slice, 1e9);
+    on(&mut source, "gpu_mig_engine_active_ratio", &slice, 0.7);
+    // The first has it for two steps, both are seen in the third, the other has it from then on.
+    for (pod, from, until) in [("first", 0, 135_000), ("other", 150_000, 300_000)] {
+        let edge = [
+            ("__name__", "gpu_allocation_info"),
+            ("gpu_uuid", "MIG-a"),
+            ("node", "n"),
+            ("mig_uuid", "MIG-a"),
+            ("namespace", "n"),
+            ("pod", pod),
+            ("sharing", "mig"),
+            ("device", "MIG-a"),
+        ];
+        push(&mut source, &edge, |at| (from..=until).contains(&at).then_some(1.0));
+    }
+    let world = world(source);
+    let used = |pod: &str| {
+        let used = &world.gpus[0].used[&("n".to_owned(), pod.to_owned())];
+        used.iter().map(|used| used.map(|used| (used * 1e6).round() / 1e6)).collect::<Vec<_>>()
+    };
+    assert_eq!(used("first"), [Some(0.1), Some(0.1), Some(0.05), None, None]);
+    assert_eq!(used("other"), [None, None, Some(0.05), Some(0.1), Some(0.1)]);
 }
 
 #[test]

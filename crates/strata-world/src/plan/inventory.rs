@@ -13,14 +13,42 @@ pub(crate) struct Inventory {
     template: &'static str,
     /// Ownership changes: within a narrow scope it is asked over the grid.
     changes: bool,
+    asked_of: AskedOf,
+}
+
+/// The scopes in which a question is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AskedOf {
+    /// Whatever the scope.
+    Any,
+    /// Of the fleet only: the series carry no label of a narrower scope.
+    Fleet,
+    /// Of one thing only: of a fleet the answer is too long (every process of every host), or it is
+    /// about when, which the end of the window does not tell (events).
+    Entity,
+}
+
+impl AskedOf {
+    fn is_asked(self, scope: &Scope) -> bool {
+        match (self, scope) {
+            (Self::Any, _) | (Self::Fleet, Scope::Fleet) | (Self::Entity, Scope::Entity(_)) => true,
+            (Self::Fleet, Scope::Entity(_)) | (Self::Entity, Scope::Fleet) => false,
+        }
+    }
+}
+
+impl Inventory {
+    const fn of(self, asked_of: AskedOf) -> Self {
+        Self { asked_of, ..self }
+    }
 }
 
 const fn still(key: &'static str, kind: EntityKind, template: &'static str) -> Inventory {
-    Inventory { key, kind, template, changes: false }
+    Inventory { key, kind, template, changes: false, asked_of: AskedOf::Any }
 }
 
 const fn changing(key: &'static str, kind: EntityKind, template: &'static str) -> Inventory {
-    Inventory { key, kind, template, changes: true }
+    Inventory { key, kind, template, changes: true, asked_of: AskedOf::Any }
 }
 
 pub(crate) const INVENTORY: &[Inventory] = &[
@@ -153,7 +181,8 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         EntityKind::Workload,
         "count by (slurm_job_id, job_name, user, account, partition, qos, state, reason) \
          (<slurm.job>)",
-    ),
+    )
+    .of(AskedOf::Fleet),
     changing(
         "edge/slurm_device",
         EntityKind::Gpu,
@@ -166,22 +195,26 @@ pub(crate) const INVENTORY: &[Inventory] = &[
          (<gpu.process.memory.usage>) \
          or count by (gpu_uuid, node, gpu, instance, pid, process, namespace, pod, pod_uid) \
          (<gpu.process.info>)",
-    ),
+    )
+    .of(AskedOf::Entity),
     changing(
         "event/fault",
         EntityKind::Gpu,
         "max by (gpu_uuid, node, gpu, code, class, action) (<gpu.fault.events>)",
-    ),
+    )
+    .of(AskedOf::Entity),
     changing(
         "event/xid_last",
         EntityKind::Gpu,
         "max by (gpu_uuid, node, gpu, gpu_model) (<gpu.xid.last>)",
-    ),
+    )
+    .of(AskedOf::Entity),
     still(
         "event/culprit",
         EntityKind::Gpu,
         "max by (gpu_uuid, node, gpu, code, pid, process) (<gpu.fault.culprit>)",
-    ),
+    )
+    .of(AskedOf::Entity),
     still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),
 ];
 
@@ -190,12 +223,7 @@ pub(crate) fn queries(ask: &Ask) -> Vec<Planned> {
     let narrowing = Narrowing::of(&ask.scope);
     let fleet = ask.scope == Scope::Fleet;
     let asked = INVENTORY.iter().filter(|inventory| {
-        // Every process of every host is a question for one host.
-        // Events are a question of when, which the end of the window does not answer.
-        let only_narrow =
-            inventory.kind == EntityKind::Process || inventory.key.starts_with("event/");
-        (if fleet { !only_narrow } else { inventory.key != "entity/slurm_job" })
-            && scope::narrows(&ask.scope, inventory.kind)
+        inventory.asked_of.is_asked(&ask.scope) && scope::narrows(&ask.scope, inventory.kind)
     });
     let queries = asked.map(|inventory| {
         let filling = Filling {

@@ -49,6 +49,23 @@ fn a_text_is_asked_once_and_a_key_names_one_query() {
 }
 
 #[test]
+fn a_fleet_is_asked_for_jobs_and_one_thing_for_its_events_and_processes() {
+    let check = |scope: Scope, key: &str, expected: bool| {
+        let plan = plan(&ask(scope.clone(), Vec::new()));
+        let found = plan.queries.iter().any(|query| query.key == key);
+        assert_eq!(found, expected, "{key} of {scope:?}");
+    };
+    let gpu = || Scope::Entity(EntityId::new(EntityKind::Gpu, "GPU-1"));
+    let workload = Scope::Entity(EntityId::new(EntityKind::Workload, "42"));
+    check(Scope::Fleet, "entity/slurm_job", true);
+    check(workload, "entity/slurm_job", false);
+    for key in ["event/fault", "event/xid_last", "event/culprit", "entity/process"] {
+        check(Scope::Fleet, key, false);
+        check(gpu(), key, true);
+    }
+}
+
+#[test]
 fn tracks_of_too_many_things_are_left_out() {
     let want = Want { signal: "l1.power", grain: Grain::Each, track: true };
     let check = |gpus: usize, ranges: usize| {

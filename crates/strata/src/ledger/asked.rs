@@ -30,7 +30,7 @@ const MORE: [(&str, &[&str]); 5] = [
     ("/cost/statements", &["customer"]),
     ("/cost/statement", &["customer", "of", "number"]),
     ("/cost/statement/draft", &["customer", "of", "from", "until"]),
-    ("/cost/statement/close", &["customer", "of", "from", "until"]),
+    ("/cost/statement/close", &["customer", "of", "from", "until", "accept_assumed"]),
 ];
 
 /// The parameters of a request.
@@ -103,6 +103,15 @@ impl Asked {
     /// A parameter that only some documents have.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.more.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// Whether a switch is on.
+    pub(super) fn is_set(&self, name: &str) -> Result<bool, PageError> {
+        match self.text(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => Err(bad(format!("{name}: {other:?}"), "true or false")),
+        }
     }
 
     /// A number above or at 0.

@@ -73,13 +73,19 @@ impl LedgerCollector {
                 batch.push(&labels, at_ms, point.value);
             }
         }
-        for point in self.service.desired().await {
-            if let Some(labels) = labels(&point) {
-                batch.push(&labels, at_ms, point.value);
-            }
-        }
         let faults = hour.notes.iter().take(3);
-        let faults = faults.map(|note| Fault::new(FaultCode::Malformed, note.clone())).collect();
+        let mut faults: Vec<Fault> =
+            faults.map(|note| Fault::new(FaultCode::Malformed, note.clone())).collect();
+        match self.service.desired().await {
+            Ok(points) => {
+                for point in points {
+                    if let Some(labels) = labels(&point) {
+                        batch.push(&labels, at_ms, point.value);
+                    }
+                }
+            }
+            Err(why) => faults.push(Fault::new(FaultCode::Malformed, why)),
+        }
         Ok(Harvest { batch, faults })
     }
 

@@ -1,5 +1,7 @@
 //! Own GPUs beside an API, advice, and the price book.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 use strata_cost::advice::{Advised, Inputs, advise};
 use strata_cost::breakeven::{ApiPrices, BreakEven, Load};
@@ -10,6 +12,7 @@ use strata_cost::unit::{Units, models};
 use strata_serve::Report;
 use strata_view::PageError;
 use strata_view::rooms::Comparison;
+use strata_world::bill::Period;
 
 use super::asked::Asked;
 use super::report::json;
@@ -74,14 +77,22 @@ impl LedgerService {
     }
 
     /// All advice that the period and the configuration allow.
-    pub(super) fn advised(&self, account: &Account, units: &[Units]) -> Advised {
+    pub(super) async fn advised(&self, account: &Account, units: &[Units]) -> Advised {
+        let ledger = &account.ledger;
+        let (start_ms, step_ms, steps) = (ledger.start_ms, ledger.step_ms, ledger.steps);
+        // Nothing else needs them, and a ledger is made every minute.
+        let peaks = if self.settings.capacity.is_empty() || steps == 0 {
+            BTreeMap::new()
+        } else {
+            self.peaks(&Period { start_ms, step_ms, steps }, &account.unmeasured).await
+        };
         let inputs = Inputs {
             capacity_tokens_per_gpu_s: self.settings.capacity.clone(),
-            peak_tokens_per_s: account.peaks.clone(),
+            peak_tokens_per_s: peaks,
             per_kwh: self.settings.per_kwh,
             ..Inputs::default()
         };
-        advise(&account.ledger, units, &self.book, &inputs)
+        advise(ledger, units, &self.book, &inputs)
     }
 }
 
@@ -139,7 +150,7 @@ impl LedgerReports {
     pub(super) async fn advice(&self, asked: &Asked) -> Result<Report, PageError> {
         let account = self.account(asked).await;
         let ledger = &account.ledger;
-        let found = self.0.advised(&account, &models(ledger, &self.0.settings.energy));
+        let found = self.0.advised(&account, &models(ledger, &self.0.settings.energy)).await;
         let advice = found.advice.iter().map(|one| {
             let evidence = one.evidence.iter();
             let evidence = evidence

@@ -5,6 +5,7 @@ mod asked;
 mod budgets;
 mod collector;
 mod market;
+mod peaks;
 mod replicas;
 mod report;
 mod shelf;
@@ -13,7 +14,7 @@ mod statements;
 mod tests;
 mod totals;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -63,7 +64,9 @@ pub(crate) struct LedgerService {
     /// What tokens are sold for.
     tariff: Option<Tariff>,
     /// Closed statements; `None` where nothing is stored.
-    shelf: Option<shelf::Shelf>,
+    shelf: Option<Arc<shelf::Shelf>>,
+    /// One statement is drafted at a time.
+    drafting: tokio::sync::Mutex<()>,
     /// One statement is closed at a time.
     closing: Mutex<()>,
 }
@@ -72,8 +75,8 @@ pub(crate) struct LedgerService {
 pub(crate) struct Account {
     pub(crate) ledger: Ledger,
     pub(crate) notes: Vec<String>,
-    /// Generated tokens per second of each model in its busiest step.
-    pub(crate) peaks: BTreeMap<String, f64>,
+    /// Models of which replicas were up and not counted.
+    unmeasured: BTreeSet<String>,
 }
 
 impl LedgerService {
@@ -94,13 +97,13 @@ impl LedgerService {
         let engine = Arc::new(KeptEngine::new(engine, Arc::clone(&clock)));
         let map = settings.api_prices.as_deref().map(map).transpose()?;
         let tariff = settings.tariff.as_deref().map(tariff).transpose()?;
-        let (shelf, closing) = (None, Mutex::new(()));
-        Ok(Self { engine, book, settings, clock, map, tariff, shelf, closing })
+        let (drafting, closing) = (tokio::sync::Mutex::new(()), Mutex::new(()));
+        Ok(Self { engine, book, settings, clock, map, tariff, shelf: None, drafting, closing })
     }
 
     /// Keep closed statements in a directory.
     pub(crate) fn with_statements(mut self, dir: PathBuf) -> Self {
-        self.shelf = Some(shelf::Shelf::new(dir));
+        self.shelf = Some(Arc::new(shelf::Shelf::new(dir)));
         self
     }
 
@@ -133,18 +136,27 @@ impl LedgerService {
     /// The ledger of a period.
     pub(crate) async fn account(&self, period: Period) -> Account {
         let (period, world) = self.world(&period).await.from_first_sight(period);
-        let facts = Facts::from_bill(&period, &world, &self.settings.terms);
-        let peaks = peaks(&facts);
+        self.built(&period, world).await
+    }
+
+    /// The ledger of what is known of a period.
+    async fn built(&self, period: &Period, mut world: BillWorld) -> Account {
+        let mut notes = std::mem::take(&mut world.notes);
         let (book, options) = (self.book.clone(), self.settings.ledger.clone());
-        let built =
-            tokio::task::spawn_blocking(move || Ledger::build(&facts, &book, &options)).await;
-        let mut notes = world.notes;
-        let ledger = built.unwrap_or_else(|error| {
+        let (period, terms) = (*period, self.settings.terms.clone());
+        let built = tokio::task::spawn_blocking(move || {
+            let unmeasured = peaks::unmeasured(&world.replicas);
+            let facts = Facts::from_bill(&period, &world, &terms);
+            (Ledger::build(&facts, &book, &options), unmeasured)
+        });
+        let built = built.await;
+        let (ledger, unmeasured) = built.unwrap_or_else(|error| {
             notes.push(format!("the ledger could not be built: {error}"));
-            Ledger::build(&Facts::default(), &self.book, &self.settings.ledger)
+            let nothing = Ledger::build(&Facts::default(), &self.book, &self.settings.ledger);
+            (nothing, BTreeSet::new())
         });
         notes.extend(ledger.problems.iter().map(ToString::to_string));
-        Account { ledger, notes, peaks }
+        Account { ledger, notes, unmeasured }
     }
 
     /// The ledger of a window and why it differs from the one before.
@@ -160,9 +172,10 @@ impl LedgerService {
         let budgets = self.budgets().await;
         let units = models(&now.ledger, &self.settings.energy);
         let comparisons = self.comparisons(&now.ledger, &units, None);
-        let advice = self.advised(&now, &units);
-        let statements = self.newest_statements();
-        let Account { ledger, notes, .. } = now;
+        let advice = self.advised(&now, &units).await;
+        let statements = self.newest_statements().await;
+        let Account { ledger, mut notes, .. } = now;
+        notes.extend(ledger.remarks());
         Books {
             ledger,
             advice,
@@ -208,24 +221,6 @@ fn tariff(path: &Path) -> Result<Tariff> {
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}: {}", path.display(), problems.join("; "))
     })
-}
-
-/// Generated tokens per second of each model in its busiest step.
-fn peaks(facts: &Facts) -> BTreeMap<String, f64> {
-    let mut found: BTreeMap<String, f64> = BTreeMap::new();
-    for step in 0..facts.steps {
-        let mut now: BTreeMap<&str, f64> = BTreeMap::new();
-        for one in &facts.replicas {
-            if let Some(tokens) = one.generated.get(step) {
-                *now.entry(&one.model).or_default() += tokens / facts.step_s();
-            }
-        }
-        for (model, rate) in now {
-            let peak = found.entry(model.to_owned()).or_default();
-            *peak = peak.max(rate);
-        }
-    }
-    found
 }
 
 #[cfg(test)]

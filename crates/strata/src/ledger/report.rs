@@ -36,8 +36,8 @@ impl ReportSource for LedgerReports {
                 "/cost/breakeven" => self.breakeven(&asked).await,
                 "/cost/advice" => self.advice(&asked).await,
                 "/cost/prices" => Ok(self.prices()),
-                "/cost/statements" => self.statements(&asked),
-                "/cost/statement" => self.statement(&asked),
+                "/cost/statements" => self.statements(&asked).await,
+                "/cost/statement" => self.statement(&asked).await,
                 "/cost/statement/draft" => self.draft(&asked).await,
                 "/inferenceCost/total" => {
                     let account = self.account(&asked).await;
@@ -210,6 +210,7 @@ impl LedgerReports {
             })
         });
         let checked = ledger.reconciliation();
+        let notes = [notes, ledger.remarks()].concat();
         Ok(json(&json!({
             "period": period(&ledger),
             "currency": ledger.options.currency,

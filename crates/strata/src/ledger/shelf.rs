@@ -14,6 +14,8 @@ const STATEMENTS_MAX: u64 = 30_000;
 const CUSTOMERS_MAX: usize = 10_000;
 /// A statement has a line for each model and class.
 const BODY_BYTES_MAX: u64 = 16 << 20;
+/// Text of statements that one list reads: some thousand of the usual size.
+const LIST_BYTES_MAX: usize = 64 << 20;
 /// Bytes of a customer's name: three times as many are still the name of a folder.
 const NAME_BYTES_MAX: usize = 80;
 
@@ -22,6 +24,24 @@ const NAME_BYTES_MAX: usize = 80;
 pub(super) struct Customer {
     pub(super) of: String,
     pub(super) name: String,
+}
+
+/// One statement of a list.
+#[derive(Debug)]
+pub(super) struct Listing {
+    pub(super) customer: Customer,
+    pub(super) number: u64,
+    /// Else what is wrong with it, in words.
+    pub(super) closed: Result<Closed, String>,
+}
+
+/// A list that somebody reads.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// By customer, the newest of each first.
+    pub(super) found: Vec<Listing>,
+    /// Whether there are more.
+    pub(super) is_cut: bool,
 }
 
 /// Where closed statements are.
@@ -84,6 +104,30 @@ impl Shelf {
             .with_context(|| format!("the hash of statement {number} is missing"))?;
         let hash = sum.split_whitespace().next().unwrap_or_default();
         Ok(Closed::read(&body, hash)?)
+    }
+
+    /// The newest statements, `each` of a customer at most and `most` together, all customers or those of
+    /// one name, and no more than [`LIST_BYTES_MAX`] of text.
+    pub(super) fn list(&self, only: Option<&str>, each: usize, most: usize) -> Result<Listed> {
+        let mut listed = Listed::default();
+        let mut bytes = 0;
+        for customer in self.customers()? {
+            if only.is_some_and(|name| name != customer.name) {
+                continue;
+            }
+            let last = self.last(&customer)?;
+            for number in (1..=last).rev().take(each) {
+                if listed.found.len() >= most || bytes >= LIST_BYTES_MAX {
+                    listed.is_cut = true;
+                    return Ok(listed);
+                }
+                let closed = self.get(&customer, number).map_err(|error| format!("{error:#}"));
+                bytes += closed.as_ref().map_or(0, |closed| closed.body().len());
+                listed.found.push(Listing { customer: customer.clone(), number, closed });
+            }
+            listed.is_cut |= last > each as u64;
+        }
+        Ok(listed)
     }
 
     /// Keep a statement for good.
@@ -169,7 +213,7 @@ fn decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use strata_cost::tariff::Draft;
+    use strata_cost::tariff::{Assumed, Draft};
 
     use super::*;
 
@@ -186,6 +230,8 @@ mod tests {
             currency: "USD".to_owned(),
             start_ms,
             end_ms: start_ms + 1000,
+            step_ms: 1000,
+            assumed: Assumed::default(),
             lines: Vec::new(),
         }
     }
@@ -203,6 +249,14 @@ mod tests {
         assert_eq!(shelf.customers().unwrap(), std::slice::from_ref(&who));
         assert_eq!(shelf.last(&who).unwrap(), 2);
         assert_eq!(shelf.get(&who, 1).unwrap(), first);
+        let numbers = |each, most| {
+            let listed = shelf.list(None, each, most).unwrap();
+            let numbers: Vec<_> = listed.found.iter().map(|one| one.number).collect();
+            (numbers, listed.is_cut)
+        };
+        assert_eq!(numbers(9, 9), (vec![2, 1], false));
+        assert_eq!((numbers(1, 9), numbers(9, 1)), ((vec![2], true), (vec![2], true)));
+        assert!(shelf.list(Some("nobody"), 9, 9).unwrap().found.is_empty());
         let other = Draft { currency: "EUR".to_owned(), ..draft(1) };
         let refused = shelf.put(&who, &other.close(None, 10_000).unwrap());
         assert!(refused.unwrap_err().to_string().contains("closed already"));

@@ -23,7 +23,7 @@ pub(super) fn service(source: MemorySource, options: &CostOptions, now_ms: i64) 
     service_over(Arc::new(source), options, now_ms)
 }
 
-fn service_over(
+pub(super) fn service_over(
     source: Arc<dyn SeriesSource>,
     options: &CostOptions,
     now_ms: i64,
@@ -48,18 +48,29 @@ pub(super) fn push(
     }
 }
 
-/// A source that cannot read power while `fails` is set.
-struct Failing {
+/// A source that cannot read one metric at times.
+pub(super) struct Failing {
     source: MemorySource,
+    metric: &'static str,
     fails: AtomicBool,
+}
+
+impl Failing {
+    pub(super) fn of(source: MemorySource, metric: &'static str) -> Self {
+        Self { source, metric, fails: AtomicBool::new(false) }
+    }
+
+    pub(super) fn fail(&self, fails: bool) {
+        self.fails.store(fails, Ordering::SeqCst);
+    }
 }
 
 type Found<T> = Result<T, SelectError>;
 
 impl SeriesSource for Failing {
     fn select(&self, selection: &Selection) -> Found<Vec<Series>> {
-        let of_power = selection.matchers.iter().any(|one| one.value.contains("hw_power"));
-        if of_power && self.fails.load(Ordering::SeqCst) {
+        let is_asked = selection.matchers.iter().any(|one| one.value.contains(self.metric));
+        if is_asked && self.fails.load(Ordering::SeqCst) {
             return Err(SelectError::Storage("the disk is slow".to_owned()));
         }
         self.source.select(selection)
@@ -96,13 +107,13 @@ async fn a_minute_of_which_a_question_failed_is_counted_later() {
         [("__name__", name), ("gpu_uuid", "GPU-1"), ("node", "n"), model]
     };
     push(&mut source, &gpu("hw_gpu_memory_usage_bytes"), 4, |_| 1e9);
-    let source = Arc::new(Failing { source, fails: AtomicBool::new(false) });
+    let source = Arc::new(Failing::of(source, "hw_power"));
     let shared = Arc::clone(&source) as Arc<dyn SeriesSource>;
     let service = service_over(shared, &CostOptions::default(), DAY + HOUR);
     let mut collector = LedgerCollector::new(Arc::new(service));
     let mut counted = Vec::new();
     for (minute, fails) in [(0, false), (1, true), (2, true), (3, false)] {
-        source.fails.store(fails, Ordering::SeqCst);
+        source.fail(fails);
         let at_ms = DAY + HOUR + minute * 60_000 + 30_000;
         let harvest = collector.collect(at_ms).await.unwrap();
         let batch = &harvest.batch;

@@ -2,14 +2,17 @@
 
 use anyhow::Result;
 use serde_json::Value as Json;
+use strata_view::words;
 
-use super::{ask, list, money, percent};
+use super::{ask, list, money, percent, text};
 use crate::cli::{CostBreakeven, CostRange, ServerArgs};
 use crate::client::Client;
 use crate::out::{Out, complain};
 
-fn text(value: &Json) -> String {
-    value.as_str().unwrap_or("").to_owned()
+/// What a piece of advice rests on, its number in words: a share is told in percent.
+fn evidence(one: &Json) -> String {
+    let number = words::text(one["value"].as_f64(), &text(&one["unit"]));
+    format!("{} {number}", text(&one["name"]))
 }
 
 fn header(names: &[&str]) -> Vec<Vec<String>> {
@@ -72,10 +75,7 @@ pub(super) async fn advice(range: &CostRange, out: Out) -> Result<()> {
         let about = text(&one["subject"]);
         let saves = money(&one["saves_per_hour"], currency);
         out.line(format!("{saves} an hour: {about}: {}", text(&one["action"])))?;
-        let evidence = list(&one["evidence"]).map(|one| {
-            let value = one["value"].as_f64().unwrap_or(f64::NAN);
-            format!("{} {value:.4} {}", text(&one["name"]), text(&one["unit"]))
-        });
+        let evidence = list(&one["evidence"]).map(evidence);
         out.line(format!("  because {}", evidence.collect::<Vec<_>>().join(", ")))?;
         if let Some(command) = one["command"].as_str() {
             out.line(format!("  {command}"))?;
@@ -128,4 +128,22 @@ pub(super) async fn prices(server: &ServerArgs, out: Out) -> Result<()> {
         ]);
     }
     Ok(out.table(&rows)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn evidence_has_a_unit_that_a_reader_knows() {
+        let check = |value: f64, unit: &str, expected: &str| {
+            let one = json!({ "name": "share of held time", "value": value, "unit": unit });
+            assert_eq!(evidence(&one), format!("share of held time {expected}"));
+        };
+        check(0.95, "1", "95 %");
+        check(7200.0, "s", "2 h");
+        check(1500.0, "{token}/s", "1500 tok/s");
+    }
 }

@@ -76,6 +76,18 @@ fn percent(value: &Json) -> String {
     value.as_f64().map_or_else(|| "unknown".to_owned(), |share| format!("{:.1} %", share * 100.0))
 }
 
+/// A value as it stands in a table. A draft has numbers, a closed statement the same in millionths.
+fn text(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        Json::Number(number) if number.is_f64() => {
+            format!("{:.6}", number.as_f64().unwrap_or(f64::NAN))
+        }
+        other => other.to_string(),
+    }
+}
+
 fn list(value: &Json) -> impl Iterator<Item = &Json> {
     value.as_array().into_iter().flatten()
 }
@@ -84,7 +96,6 @@ fn cost(answer: &Json, out: Out) -> Result<()> {
     let currency = answer["currency"].as_str().unwrap_or("");
     let period = &answer["period"];
     let total = &answer["total"];
-    let text = |value: &Json| value.as_str().unwrap_or("").to_owned();
     out.line(format!(
         "{} to {}: {} for {} GPU hours{}",
         text(&period["start"]),
