@@ -15,7 +15,7 @@ const CUSTOMERS_MAX: usize = 10_000;
 /// A statement has a line for each model and class.
 const BODY_BYTES_MAX: u64 = 16 << 20;
 /// Bytes of a customer's name: three times as many are still the name of a folder.
-const NAME_BYTES_MAX: usize = 80;
+pub(crate) const NAME_BYTES_MAX: usize = 80;
 
 /// Who is charged: `tenant` and its name, `team` or `namespace`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -22,7 +22,7 @@ use super::{Account, LedgerReports, LedgerService};
 const SHOWN_MAX: usize = 100;
 
 /// Whom a statement can be for.
-const PARTIES: [(&str, Dimension); 3] =
+pub(crate) const PARTIES: [(&str, Dimension); 3] =
     [("tenant", Dimension::Tenant), ("team", Dimension::Team), ("namespace", Dimension::Namespace)];
 
 fn refused(error: impl std::fmt::Display, hint: &str) -> PageError {
