@@ -176,6 +176,8 @@ impl Document {
             "SlowBody": answer("The body did not arrive in time.", TEXT, text()),
             "LargeBody": answer("The body is larger than `body_bytes_max` or `decompressed_bytes_max` under `[server]` allow.", TEXT, text()),
             "Later": later,
+            "LongAddress": { "description": "The address has 64 KiB or more." },
+            "LargeHead": { "description": "The head of the request has more than 64 KiB, or too many headers." },
             "NotServed": answer("There is no such file.", JSON, own),
         })
     }

@@ -142,7 +142,9 @@ impl Operation {
         if !self.is_open {
             self = self.shares(401, "Unauthorized");
         }
+        self = self.shares(414, "LongAddress");
         self = self.shares(421, "Misdirected");
+        self = self.shares(431, "LargeHead");
         if !self.answers.contains_key("500") {
             self = self.shares(500, "Broken");
         }

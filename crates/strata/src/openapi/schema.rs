@@ -49,17 +49,23 @@ pub(super) fn word<'a>(words: impl IntoIterator<Item = &'a str>) -> Json {
 
 /// Null where it is not known: missing is never zero.
 pub(super) fn maybe(schema: Json) -> Json {
-    json!({ "anyOf": [schema, { "type": "null" }] })
+    let mut choice = json!({});
+    choice["anyOf"] = Json::Array(vec![schema, json!({ "type": "null" })]);
+    choice
 }
 
 /// Any number of them.
 pub(super) fn list(of: Json) -> Json {
-    json!({ "type": "array", "items": of })
+    let mut schema = json!({ "type": "array" });
+    schema["items"] = of;
+    schema
 }
 
 /// Some of the same kind under names that are data.
 pub(super) fn map(of: Json) -> Json {
-    json!({ "type": "object", "additionalProperties": of })
+    let mut schema = json!({ "type": "object" });
+    schema["additionalProperties"] = of;
+    schema
 }
 
 /// A fixed number of things in a fixed order.

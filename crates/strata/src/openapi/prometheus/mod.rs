@@ -46,8 +46,9 @@ pub(super) fn describe(document: &mut Document) {
 
 /// By `GET` with parameters in the address, and by `POST` with a form.
 fn both(document: &mut Document, path: &str, operation: Operation) {
-    document.post(path, operation.as_form());
+    let form = operation.as_form();
     document.get(path, operation);
+    document.post(path, form);
 }
 
 fn expression() -> Json {

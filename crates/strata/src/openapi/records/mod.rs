@@ -10,7 +10,9 @@ use strata_view::{PageError, PageErrorCode};
 use super::Document;
 use super::operation::{JSON, Operation, needed, query, repeated};
 use super::pages::refusing;
-use super::schema::{flag, integer, list, loose, map, maybe, object, said, text, with, word};
+use super::schema::{
+    flag, integer, list, loose, map, maybe, number, object, said, text, with, word,
+};
 
 pub(super) const TAG: &str = "records";
 
@@ -117,7 +119,7 @@ fn sums(document: &mut Document, refused: &Json) {
     .map(RollupDimension::name);
     let told = dimensions.join(", ");
     let quantiles = || {
-        let at_most = || maybe(said(integer(), "Microseconds; null beyond the last edge."));
+        let at_most = || maybe(said(number(), "Microseconds; null beyond the last edge."));
         object([
             ("count", integer()),
             ("p50_at_most_us", at_most()),

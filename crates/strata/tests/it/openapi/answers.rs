@@ -99,6 +99,7 @@ fn answers_are_as_described() {
     a_live_page(&server, &described);
     statements(&server, &described);
     with_records(&described);
+    an_idle_gpu(&described);
     for (method, path, operation) in described.operations() {
         let json = operation["responses"]["200"]["content"]["application/json"].is_object();
         let key = (method.to_owned(), path.to_owned(), 200);
@@ -217,7 +218,7 @@ fn with_records(described: &Described) {
     let ask = |path: &str, more: Parameters<'static>, status: u16| {
         described.ask(&server, path, &hour(more), status);
     };
-    ask("/api/v1/requests", &[("where", "duration>=1us"), ("order", "newest")], 200);
+    ask("/api/v1/requests", &[("where", "duration>=1ms"), ("order", "newest")], 200);
     ask("/api/v1/requests", &[("limit", "0")], 400);
     ask("/api/v1/requests/sums", &[("by", "team,model,hour")], 200);
     ask("/api/v1/requests/sums", &[("by", "color")], 400);
@@ -239,6 +240,37 @@ fn with_records(described: &Described) {
     described.check("post", path, 204, &write(1.0));
     described.check("post", path, 400, &http::post(&url, &HEADERS, b"no snappy"));
     described.check("post", path, 415, &http::post(&url, &json, b""));
+}
+
+/// A GPU that a pod holds and does not use: there is something to advise.
+fn an_idle_gpu(described: &Described) {
+    let house = House::new("");
+    let server = house.start();
+    let end = 1_000 * (now_ms() / 60_000 * 60);
+    let row = |name: &str, value: f64| {
+        let labels = [
+            ("Hostname", "n"),
+            ("UUID", "GPU-a"),
+            ("__name__", name),
+            ("gpu", "0"),
+            ("modelName", "NVIDIA H100 80GB HBM3"),
+            ("namespace", "research"),
+            ("pod", "notebook"),
+        ];
+        let labels = labels.map(|(name, value)| (name, value.to_owned())).to_vec();
+        let samples = (0..=60).map(|at| (end - (60 - at) * 15_000, value)).collect();
+        Row { labels, samples }
+    };
+    let rows = [
+        row("DCGM_FI_DEV_GPU_UTIL", 0.0),
+        row("DCGM_FI_DEV_FB_USED", 61_234.0),
+        row("DCGM_FI_DEV_POWER_USAGE", 70.0),
+    ];
+    assert_eq!(server.write(&body(&rows)).status, 204);
+    let path = "/api/v1/cost/advice";
+    described.ask(&server, path, &[("since", "10m")], 200);
+    let told = server.get(path, &[("since", "10m")]).json();
+    assert_ne!(told["advice"].as_array().unwrap().len(), 0, "{told}");
 }
 
 #[test]

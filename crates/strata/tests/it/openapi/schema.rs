@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 /// Keywords that allow and forbid nothing.
 const WORDS: [&str; 5] = ["description", "title", "format", "default", "$schema"];
@@ -180,7 +180,7 @@ fn first_items(document: &Json, says: &Json, value: &Json, at: &str) -> Result<S
 
 #[test]
 fn the_check_finds_what_is_not_as_described() {
-    let document = serde_json::json!({ "schemas": {
+    let document = json!({ "schemas": {
         "Named": { "type": "object", "properties": { "name": { "type": "string" } }, "required": ["name"] },
         "Block": { "oneOf": [
             { "$ref": "#/schemas/Named", "properties": { "kind": { "const": "a" } }, "required": ["kind"] },
@@ -191,10 +191,9 @@ fn the_check_finds_what_is_not_as_described() {
         "Odd": { "not": {} },
     } });
     let holds = |name: &str, value: Json| {
-        let schema = serde_json::json!({ "$ref": format!("#/schemas/{name}") });
+        let schema = json!({ "$ref": format!("#/schemas/{name}") });
         check(&document, &schema, &value).is_ok()
     };
-    use serde_json::json;
     let cases = [
         ("Named", json!({ "name": "x" }), true),
         ("Named", json!({}), false),

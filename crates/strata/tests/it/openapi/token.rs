@@ -1,5 +1,7 @@
 //! Where a token is asked for, as written.
 
+use std::cell::RefCell;
+
 use crate::http;
 use crate::openapi::{Described, PATH};
 use crate::program::{House, QUIET};
@@ -11,8 +13,12 @@ fn a_token_is_asked_for_where_the_description_says_so() {
     std::fs::write(house.path().join("token"), "s3cret\n").unwrap();
     let server = house.start();
     let bearer = [("Authorization", "Bearer s3cret")];
-    let document = http::get(&server.address(PATH, &[]), &bearer).json();
-    let described = Described { document, seen: Default::default() };
+    let answer = http::get(&server.address(PATH, &[]), &bearer);
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/openapi.json");
+    let committed = std::fs::read_to_string(committed).unwrap();
+    assert!(answer.text() == committed, "docs/reference/openapi.json is not what is served");
+    let document = answer.json();
+    let described = Described { document, seen: RefCell::default() };
     let (mut open, mut shut) = (0, 0);
     for (method, path, operation) in described.operations() {
         if path.starts_with("/opentelemetry.proto") {
