@@ -11,7 +11,7 @@ use strata_view::{PageError, PageErrorCode};
 use super::Document;
 use super::operation::{JSON, Operation, query};
 use super::pages::refusing;
-use super::schema::{list, moment, object, said, text, word};
+use super::schema::{count, list, moment, object, said, text, word};
 use crate::ledger::{BY_MAX, DIMENSIONS, MORE, NAME_BYTES_MAX, PARTIES};
 
 pub(super) const TAG: &str = "cost";
@@ -87,7 +87,7 @@ fn own_parameter(path: &str, name: &str) -> Json {
             words["default"] = json!("tenant");
             ("What the customer is.", words)
         }
-        "number" => ("Number of the statement; the last when nothing is given.", number),
+        "number" => ("Number of the statement; the last when nothing is given.", count()),
         "from" => (
             "First moment; where the statement before ended, else the month before, when nothing is given.",
             text(),
