@@ -1,9 +1,12 @@
 //! The eight layers, in their order from hardware to money.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One of the eight layers every page, catalog entry and collector belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
     /// GPU hardware: is the GPU healthy and doing useful work?

@@ -1,11 +1,14 @@
 //! The state of a source of data, as `strata sources` and the Doctor page tell it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::layer::Layer;
 
 /// How data comes in from this source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     /// Read natively from the operating system or a driver.
@@ -17,7 +20,9 @@ pub enum SourceKind {
 }
 
 /// How a source is doing. Never a number where there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceState {
     /// Has not been tried yet.
@@ -39,7 +44,9 @@ pub enum SourceState {
 }
 
 /// The class of a fault, stable across releases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultCode {
     /// Could not connect or resolve.
@@ -92,7 +99,7 @@ impl FaultCode {
 }
 
 /// Something that went wrong with one source, with a sample of the evidence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
     pub code: FaultCode,
     /// What failed, with its object: `line 12: value "abc" is not a number`.
@@ -109,7 +116,7 @@ impl Fault {
 }
 
 /// One row of `strata sources`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceStatus {
     /// Stable name, unique in this process: `host/cpu`, `scrape/vllm/127.0.0.1:8000`.
     pub id: String,

@@ -8,6 +8,7 @@
 //! ports; [`Bound::serve`] answers until it is told to stop.
 
 mod body;
+pub mod bounds;
 mod contained;
 mod error;
 pub mod fuzz;
@@ -33,5 +34,6 @@ pub use options::{ListenAt, ServeOptions, ServeSettings};
 pub use pages::page_status;
 pub use records::Records;
 pub use reports::{ACTIONS, OPENCOST, REPORTS, Report, ReportParams, ReportSource};
+pub use routes::{Listener, ServedPath, paths};
 pub use server::{Addresses, Bound};
-pub use state::{OwnNames, Parts, Ready, Status};
+pub use state::{Description, OwnNames, Parts, Ready, Status};

@@ -3,19 +3,17 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use strata_model::sink::BoxFuture;
 use strata_view::{PageError, PageErrorCode};
 
 use crate::guard::refuse_cross_origin;
 use crate::pages::refused;
 use crate::params::Params;
-use crate::routes::counted;
+use crate::routes::Route;
 use crate::state::App;
 
 /// A finished document.
@@ -64,17 +62,18 @@ pub const ACTIONS: [&str; 1] = ["/cost/statement/close"];
 pub const OPENCOST: [&str; 3] = ["/allocation", "/allocation/compute", "/inferenceCost/total"];
 
 /// Routes of the paths.
-pub(crate) fn routes(app: &Arc<App>, paths: &[&'static str]) -> Router<Arc<App>> {
-    paths.iter().fold(Router::new(), |router, path| {
+pub(crate) fn routes(paths: &[&'static str]) -> Vec<Route> {
+    let routes = paths.iter().map(|path| {
         let path: &'static str = path;
         let handler = move |state: State<Arc<App>>, query: RawQuery| answer(path, state, query);
-        router.route(path, counted(app, "report", get(handler)))
-    })
+        Route::get(path, "report", handler)
+    });
+    routes.collect()
 }
 
 /// Routes of [`ACTIONS`].
-pub(crate) fn actions(app: &Arc<App>) -> Router<Arc<App>> {
-    ACTIONS.iter().fold(Router::new(), |router, path| {
+pub(crate) fn actions() -> Vec<Route> {
+    let routes = ACTIONS.iter().map(|path| {
         let path: &'static str = path;
         let handler = move |State(app): State<Arc<App>>, query: RawQuery, request: Request| async move {
             if let Err(refusal) = refuse_cross_origin(&request) {
@@ -82,8 +81,9 @@ pub(crate) fn actions(app: &Arc<App>) -> Router<Arc<App>> {
             }
             made(&app, query, |source, params| source.act(path, params)).await
         };
-        router.route(path, counted(app, "report", post(handler)))
-    })
+        Route::post(path, "report", handler)
+    });
+    routes.collect()
 }
 
 async fn answer(path: &'static str, State(app): State<Arc<App>>, query: RawQuery) -> Response {

@@ -26,6 +26,9 @@ pub type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 /// What the program says about its store and itself, as a JSON object.
 pub type Status = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 
+/// The description of everything that is served, an `OpenAPI` document.
+pub type Description = fn() -> &'static str;
+
 /// Everything the server needs from the rest of the program.
 #[derive(Clone)]
 pub struct Parts {
@@ -45,6 +48,7 @@ pub struct Parts {
     pub own_names: OwnNames,
     pub ready: Ready,
     pub status: Status,
+    pub openapi: Description,
     /// Version of the program, `0.1.0`.
     pub version: &'static str,
 }

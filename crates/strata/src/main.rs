@@ -12,6 +12,7 @@ mod config;
 mod greeting;
 mod kept;
 mod ledger;
+mod openapi;
 mod out;
 mod own;
 mod page_rules;

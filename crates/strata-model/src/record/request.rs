@@ -1,12 +1,15 @@
 //! One GenAI call, as one observer saw it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::tokens::TokenBuckets;
 
 /// Who saw the request. The order is the precedence: the earlier is believed first about what the
 /// user got, see `merge`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
     /// A proxy or gateway in front of the engine: ours, or one that sends server spans.
@@ -30,7 +33,18 @@ impl Door {
 
 /// Where a token count comes from, the most exact first.
 #[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum CountSource {
@@ -64,7 +78,7 @@ impl CountSource {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Outcome {
     Ok,
@@ -104,7 +118,7 @@ impl Outcome {
 }
 
 /// One GenAI call, as one observer saw it or merged from several. Holds no content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RequestRecord {
     pub door: Door,

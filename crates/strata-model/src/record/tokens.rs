@@ -3,11 +3,12 @@
 //! Reports overlap: cached tokens are inside the input, reasoning tokens inside the output. Here
 //! every token is in one bucket, so that sums and prices never count it twice.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Tokens of one request; every token is in exactly one bucket. `None`: not reported, so these
 /// tokens, if there were any, are in the bucket that holds the rest of their side.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TokenBuckets {
     /// Input that had to be computed: text, not read from or written to a prompt cache.

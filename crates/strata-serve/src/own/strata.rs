@@ -1,27 +1,34 @@
-//! `/api/v1/strata/*`: sources and status as JSON.
+//! `/api/v1/strata/*`: sources and status as JSON, and the description of the whole interface.
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::json;
 
 use super::rfc3339;
 use crate::error::{Code, OwnError};
 use crate::json::envelope::json_response;
-use crate::routes::counted;
+use crate::routes::Route;
 use crate::state::App;
 
-/// Routes below `/api/v1/strata`.
-pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
-    Router::new()
-        .route("/sources", counted(app, "strata_sources", get(sources)))
-        .route("/status", counted(app, "strata_status", get(status)))
-        .fallback(unknown)
+/// Where our own documents lie, below `/api/v1`.
+pub(crate) const BELOW: &str = "/strata";
+
+/// Routes below `/api/v1`.
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::get([BELOW, "/sources"].concat(), "strata_sources", sources),
+        Route::get([BELOW, "/status"].concat(), "strata_status", status),
+        Route::get("/openapi.json", "openapi", openapi),
+    ]
+}
+
+/// `/api/v1/openapi.json`: what is served, described for programs.
+async fn openapi(State(app): State<Arc<App>>) -> Response {
+    json_response(StatusCode::OK, Body::from((app.parts.openapi)()))
 }
 
 /// Every source with its state, last success, samples, faults and hint.

@@ -17,9 +17,9 @@ use crate::state::App;
 
 /// Time between two pages. Collection usually takes 10 to 15 s a round; five seconds show a change
 /// soon and cost a tenth of what every second would.
-const EVERY: Duration = Duration::from_secs(5);
+pub const EVERY: Duration = Duration::from_secs(5);
 /// Streams at once: a browser opens one a tab.
-const STREAMS_MAX: usize = 64;
+pub const STREAMS_MAX: usize = 64;
 /// So often a proxy in between sees that the stream lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 

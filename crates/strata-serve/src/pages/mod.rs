@@ -3,30 +3,34 @@
 pub(crate) mod assets;
 mod live;
 
+pub use live::{EVERY, STREAMS_MAX};
+
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use strata_view::{PageError, PageErrorCode, PageId, PageRequest, PageSource};
 
 use crate::json::envelope::json_response;
-use crate::routes::counted;
+use crate::routes::Route;
 use crate::state::App;
 
 /// Entities the palette shows at most.
-const SUGGESTIONS_MAX: usize = 50;
-const SUGGESTIONS: usize = 15;
+pub const SUGGESTIONS_MAX: usize = 50;
+/// Entities the palette shows when nothing else is asked for.
+pub const SUGGESTIONS: usize = 15;
+/// Characters of what is typed that count.
+pub const SUGGEST_CHARS_MAX: usize = 200;
 
 /// Routes below `/api/v1`.
-pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
-    Router::new()
-        .route("/pages/{page}", counted(app, "page", get(page)))
-        .route("/pages/{page}/live", counted(app, "page_live", get(live::live)))
-        .route("/suggest", counted(app, "suggest", get(suggest)))
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/pages/{page}", "page", page),
+        Route::get("/pages/{page}/live", "page_live", live::live),
+        Route::get("/suggest", "suggest", suggest),
+    ]
 }
 
 /// A refusal as JSON with its status.
@@ -120,7 +124,8 @@ async fn suggest(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Resp
         let pairs = parameters(query.as_deref())?;
         let get = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, v)| v);
         let limit = get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(SUGGESTIONS);
-        let text: String = get("q").map_or("", String::as_str).chars().take(200).collect();
+        let text: String =
+            get("q").map_or("", String::as_str).chars().take(SUGGEST_CHARS_MAX).collect();
         source(&app)?.suggest(text, limit.min(SUGGESTIONS_MAX)).await
     };
     match found.await {

@@ -16,7 +16,7 @@ use crate::params::{Params, unescape_label_name};
 use crate::state::App;
 
 /// Selectors of one look-up; each is a pass over the index.
-const SELECTORS_MAX: usize = 1_000;
+pub const SELECTORS_MAX: usize = 1_000;
 
 /// `/api/v1/series`
 pub(crate) async fn series(

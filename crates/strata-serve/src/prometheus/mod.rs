@@ -6,37 +6,31 @@ mod metadata;
 mod query;
 mod status;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::routing::get;
+pub use lookup::SELECTORS_MAX;
+pub use query::POINTS_MAX;
 
 use crate::json::envelope::ApiError;
-use crate::routes::counted;
-use crate::state::App;
+use crate::routes::Route;
 
 /// Routes below `/api/v1`.
-pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
-    let both = |name, router| counted(app, name, router);
-    Router::new()
-        .route("/query", both("query", get(query::instant).post(query::instant)))
-        .route("/query_range", both("query_range", get(query::range).post(query::range)))
-        .route(
-            "/query_exemplars",
-            both("query_exemplars", get(query::exemplars).post(query::exemplars)),
-        )
-        .route("/format_query", both("format_query", get(query::format).post(query::format)))
-        .route("/series", both("series", get(lookup::series).post(lookup::series)))
-        .route("/labels", both("labels", get(lookup::names).post(lookup::names)))
-        .route("/label/{name}/values", both("label_values", get(lookup::values)))
-        .route("/metadata", both("metadata", get(metadata::metadata)))
-        .route("/rules", both("rules", get(status::rules)))
-        .route("/alerts", both("alerts", get(status::alerts)))
-        .route("/status/buildinfo", both("buildinfo", get(status::build_info)))
-        .route("/status/runtimeinfo", both("runtimeinfo", get(status::runtime_info)))
-        .route("/status/config", both("config", get(status::config)))
-        .route("/status/flags", both("flags", get(status::flags)))
-        .route("/status/tsdb", both("tsdb", get(status::tsdb)))
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::both("/query", "query", query::instant),
+        Route::both("/query_range", "query_range", query::range),
+        Route::both("/query_exemplars", "query_exemplars", query::exemplars),
+        Route::both("/format_query", "format_query", query::format),
+        Route::both("/series", "series", lookup::series),
+        Route::both("/labels", "labels", lookup::names),
+        Route::get("/label/{name}/values", "label_values", lookup::values),
+        Route::get("/metadata", "metadata", metadata::metadata),
+        Route::get("/rules", "rules", status::rules),
+        Route::get("/alerts", "alerts", status::alerts),
+        Route::get("/status/buildinfo", "buildinfo", status::build_info),
+        Route::get("/status/runtimeinfo", "runtimeinfo", status::runtime_info),
+        Route::get("/status/config", "config", status::config),
+        Route::get("/status/flags", "flags", status::flags),
+        Route::get("/status/tsdb", "tsdb", status::tsdb),
+    ]
 }
 
 /// Everything else below `/api/v1`.

@@ -17,7 +17,7 @@ use crate::params::{Params, parse_duration};
 use crate::state::App;
 
 /// Prometheus's bound on the points of one series: a week at 60 s, a year at 1 h.
-const POINTS_MAX: i128 = 11_000;
+pub const POINTS_MAX: i128 = 11_000;
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 

@@ -15,10 +15,11 @@ use crate::ingest::{Arrival, ArrivalError, refusal_of_body, sink_refusal};
 use crate::state::App;
 
 /// One judgement, with room for a comment.
-const BODY_BYTES_MAX: usize = 64 << 10;
+pub const FEEDBACK_BYTES_MAX: usize = 64 << 10;
 /// An id or a name.
-const TEXT_BYTES_MAX: usize = 256;
-const COMMENT_BYTES_MAX: usize = 4 << 10;
+pub const TEXT_BYTES_MAX: usize = 256;
+/// A comment; the rest is cut off.
+pub const COMMENT_BYTES_MAX: usize = 4 << 10;
 
 /// A judgement as it is sent.
 #[derive(Debug, Deserialize)]
@@ -97,8 +98,8 @@ async fn take(app: &App, body: &[u8]) -> Result<Result<Json, SinkError>, PageErr
 
 fn read(body: &[u8], at_us: i64) -> Result<Feedback, PageError> {
     let hint = "send {\"target\":{\"response_id\":\"..\"},\"value\":1}, see docs/records.md";
-    if body.len() > BODY_BYTES_MAX {
-        return Err(bad(format!("the body has more than {BODY_BYTES_MAX} bytes"), hint));
+    if body.len() > FEEDBACK_BYTES_MAX {
+        return Err(bad(format!("the body has more than {FEEDBACK_BYTES_MAX} bytes"), hint));
     }
     let given: Given =
         serde_json::from_slice(body).map_err(|error| bad(format!("the body: {error}"), hint))?;

@@ -20,9 +20,20 @@ use strata_view::{PageError, PageErrorCode};
 use crate::json::envelope::json_response;
 use crate::pages::refused;
 use crate::params::{Params, parse_time};
+use crate::routes::Route;
 use crate::state::App;
 
 pub(crate) use feedback::feedback;
+pub use feedback::{COMMENT_BYTES_MAX, FEEDBACK_BYTES_MAX, TEXT_BYTES_MAX};
+
+/// Routes below `/api/v1`.
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/requests", "requests", requests),
+        Route::get("/requests/sums", "requests", sums),
+        Route::get("/sql", "sql", sql),
+    ]
+}
 
 /// Where records go and come from.
 #[derive(Clone)]
@@ -35,11 +46,14 @@ pub struct Records {
 
 /// The range when none is given: an hour, microseconds.
 const RANGE_US: i64 = 3_600_000_000;
-const LIMIT: usize = 20;
-const LIMIT_MAX: usize = 1_000;
-const GROUPS_MAX: usize = 10_000;
+/// Requests of an answer when nothing else is asked for.
+pub const LIMIT: usize = 20;
+/// Requests of an answer at most.
+pub const LIMIT_MAX: usize = 1_000;
+/// Groups of an answer at most.
+pub const GROUPS_MAX: usize = 10_000;
 /// Conditions of one question.
-const FILTERS_MAX: usize = 32;
+pub const FILTERS_MAX: usize = 32;
 
 pub(super) fn bad(message: impl Into<String>, hint: &str) -> PageError {
     PageError { code: PageErrorCode::BadRequest, message: message.into(), hint: hint.to_owned() }
@@ -114,7 +128,7 @@ async fn ask<T: Send + 'static>(
 }
 
 /// `GET /api/v1/requests`
-pub(crate) async fn requests(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+async fn requests(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     answer(list(&app, query).await)
 }
 
@@ -166,7 +180,7 @@ fn request_json(one: &StoredRequest) -> Json {
 }
 
 /// `GET /api/v1/requests/sums`
-pub(crate) async fn sums(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+async fn sums(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     answer(summed(&app, query).await)
 }
 
@@ -239,7 +253,7 @@ fn sums_json(names: &[&str], row: &RollupRow) -> Json {
 }
 
 /// `GET /api/v1/sql`
-pub(crate) async fn sql(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+async fn sql(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     answer(table(&app, query).await)
 }
 

@@ -254,6 +254,7 @@ pub(crate) async fn start_asking(
         }),
         ready: Arc::new(move || told.lock().unwrap().clone()),
         status: Arc::new(|| serde_json::json!({ "series": 3 })),
+        openapi: || "{}",
         version: "0.1.0",
     };
     let (sources, meter) = (parts.sources.clone(), parts.meter.clone());

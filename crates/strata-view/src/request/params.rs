@@ -21,6 +21,11 @@ fn bad(message: String, hint: &str) -> PageError {
 }
 
 impl PageRequest {
+    /// Bytes of a parameter at most, but for `query`.
+    pub const TEXT_BYTES_MAX: usize = TEXT_MAX;
+    /// Bytes of `query` at most.
+    pub const QUERY_BYTES_MAX: usize = QUERY_MAX;
+
     /// The parameters that lead here again, in a fixed order.
     pub fn params(&self) -> Vec<(&'static str, String)> {
         let mut params = match self.span {

@@ -32,7 +32,7 @@ use crate::pages::{Names, PageParts, PageService};
 use crate::proxy::RunningProxy;
 use crate::scheduling::{Place, Scheduling, node_of_environment};
 use crate::sql_pages::SqlDoor;
-use crate::{greeting, refusals, signals};
+use crate::{greeting, openapi, refusals, signals};
 
 /// How often the program's own numbers are stored.
 const OWN_INTERVAL: Duration = Duration::from_secs(15);
@@ -435,6 +435,7 @@ impl House {
                     "damaged": stats.damaged,
                 })
             }),
+            openapi: openapi::document,
             version: env!("CARGO_PKG_VERSION"),
         })
     }

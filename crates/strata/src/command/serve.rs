@@ -25,8 +25,8 @@ use crate::config::Settings;
 use crate::ledger::{LedgerReports, LedgerService};
 use crate::out::Out;
 use crate::pages::{PageParts, PageService};
-use crate::signals;
 use crate::sql_pages::SqlDoor;
+use crate::{openapi, signals};
 
 /// The greeting waits this long for the engine's first answer.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
@@ -158,6 +158,7 @@ fn parts_of(
         own_names: Arc::new(own_name),
         ready: Arc::new(move || ready.trouble().map_or(Ok(()), Err)),
         status: Arc::new(move || json!({ "engine": address, "trouble": status.trouble() })),
+        openapi: openapi::document,
         version: env!("CARGO_PKG_VERSION"),
     })
 }

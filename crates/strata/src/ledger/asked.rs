@@ -11,7 +11,7 @@ use strata_world::bill::Period;
 use super::LedgerService;
 
 /// What can be grouped by, with the words for it.
-const DIMENSIONS: [(&str, Dimension); 10] = [
+pub(crate) const DIMENSIONS: [(&str, Dimension); 10] = [
     ("namespace", Dimension::Namespace),
     ("pod", Dimension::Pod),
     ("team", Dimension::Team),
@@ -25,13 +25,18 @@ const DIMENSIONS: [(&str, Dimension); 10] = [
 ];
 
 /// Parameters that only some documents take.
-const MORE: [(&str, &[&str]); 5] = [
+pub(crate) const MORE: [(&str, &[&str]); 5] = [
     ("/cost/breakeven", &["model", "against", "prompt", "cached", "generated"]),
     ("/cost/statements", &["customer"]),
     ("/cost/statement", &["customer", "of", "number"]),
     ("/cost/statement/draft", &["customer", "of", "from", "until"]),
     ("/cost/statement/close", &["customer", "of", "from", "until", "accept_assumed"]),
 ];
+
+/// Length of a period, from a minute to a year, milliseconds.
+const SINCE_MS: std::ops::RangeInclusive<i64> = 60_000..=366 * 86_400_000;
+/// Dimensions of one document at most.
+pub(crate) const BY_MAX: usize = 2;
 
 /// The parameters of a request.
 pub(super) struct Asked {
@@ -74,10 +79,10 @@ impl Asked {
                 other => asked.take(path, other, value)?,
             }
         }
-        if asked.by.len() > 2 {
+        if asked.by.len() > BY_MAX {
             return Err(bad("by: more than two".to_owned(), "by=team,model"));
         }
-        if !(60_000..=366 * 86_400_000).contains(&since_ms) {
+        if !SINCE_MS.contains(&since_ms) {
             return Err(bad("since: out of range".to_owned(), "from a minute to a year"));
         }
         asked.start_ms = asked.end_ms - since_ms;

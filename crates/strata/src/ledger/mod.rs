@@ -32,8 +32,11 @@ use strata_query::{KeptEngine, MetricsEngine};
 use strata_view::rooms::Books;
 use strata_world::bill::{BillWorld, Period, bill, bill_plan};
 
+pub(crate) use asked::{BY_MAX, DIMENSIONS, MORE};
 pub(crate) use collector::LedgerCollector;
 pub(crate) use report::LedgerReports;
+pub(crate) use shelf::NAME_BYTES_MAX;
+pub(crate) use statements::PARTIES;
 
 use crate::ask::{Asking, ask_all};
 use crate::config::CostSettings;

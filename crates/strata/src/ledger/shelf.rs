@@ -17,7 +17,7 @@ const BODY_BYTES_MAX: u64 = 16 << 20;
 /// Text of statements that one list reads: some thousand of the usual size.
 const LIST_BYTES_MAX: usize = 64 << 20;
 /// Bytes of a customer's name: three times as many are still the name of a folder.
-const NAME_BYTES_MAX: usize = 80;
+pub(crate) const NAME_BYTES_MAX: usize = 80;
 
 /// Who is charged: `tenant` and its name, `team` or `namespace`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -142,7 +142,7 @@ fn sources_are_listed_with_their_state() {
 fn docs_are_written_and_named() {
     let house = House::new("");
     let pages =
-        [("cli.md", "# "), ("config.md", "# "), ("metrics.md", "# "), ("pages.openapi.json", "{")];
+        [("cli.md", "# "), ("config.md", "# "), ("metrics.md", "# "), ("openapi.json", "{")];
     let told = house.run(&["docs", "pages"]);
     assert!(told.status.success(), "{}", stderr(&told));
     for (page, beginning) in pages {

@@ -13,6 +13,7 @@ mod discover;
 mod fake;
 mod faults;
 mod http;
+mod openapi;
 mod otlp;
 mod overload;
 mod owners;

@@ -7,7 +7,7 @@ use crate::program::{House, STRATA, Server, now_ms, stderr};
 use crate::wire::{HEADERS, Row, body};
 
 /// `strata serve` in this house.
-fn serve(house: &House, arguments: &[&str]) -> Command {
+pub(crate) fn serve(house: &House, arguments: &[&str]) -> Command {
     let mut command = Command::new(STRATA);
     command.current_dir(house.path()).args(["serve", "--json", "--listen", "127.0.0.1:0"]);
     command.args(arguments);

@@ -1,7 +1,5 @@
 //! `strata docs`: the generated reference pages.
 
-mod openapi;
-
 use std::fmt::Write;
 use std::path::Path;
 
@@ -11,6 +9,7 @@ use strata_model::catalog::{Catalog, reference};
 
 use crate::cli::Cli;
 use crate::config;
+use crate::openapi;
 use crate::out::Out;
 
 /// Write every page below `dir`.
@@ -37,7 +36,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         ("metrics.md", reference::metrics_markdown(Catalog::builtin())),
         ("config.md", config::markdown()),
         ("cli.md", cli()),
-        ("pages.openapi.json", openapi::document()),
+        ("openapi.json", openapi::document().to_owned()),
     ]
 }
 

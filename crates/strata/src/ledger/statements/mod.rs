@@ -29,7 +29,7 @@ const SHOWN_MAX: usize = 100;
 const DRAFT_TIME: Duration = Duration::from_mins(10);
 
 /// Whom a statement can be for.
-const PARTIES: [(&str, Dimension); 3] =
+pub(crate) const PARTIES: [(&str, Dimension); 3] =
     [("tenant", Dimension::Tenant), ("team", Dimension::Team), ("namespace", Dimension::Namespace)];
 
 fn refused(error: impl std::fmt::Display, hint: &str) -> PageError {

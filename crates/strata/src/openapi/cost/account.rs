@@ -1,0 +1,162 @@
+//! What was spent, why it changed, and the export for finance.
+
+use serde_json::{Value as Json, json};
+use strata_cost::change::Factor;
+use strata_cost::ledger::State;
+use strata_cost::price::Confidence;
+use strata_cost::split::Class;
+use strata_cost::useful::{Cause, Level};
+use strata_view::PageErrorCode;
+
+use super::{TAG, add, currency, notes, parameters, report, stepped};
+use crate::openapi::Document;
+use crate::openapi::operation::Operation;
+use crate::openapi::schema::{
+    count, day, flag, list, loose, maybe, moment, number, object, said, text, tuple, word,
+};
+
+pub(super) fn describe(document: &mut Document) {
+    let ledger = cost(document);
+    let operation = report("cost", "What GPUs cost in a period, and on whom.", "/cost", ledger);
+    add(document, "/cost", operation, &[]);
+    let side = || object([("period", stepped()), ("amount", number())]);
+    let factors = Factor::ALL.map(Factor::name);
+    let term = object([("factor", word(factors)), ("amount", number())]);
+    let why = object([
+        ("currency", currency()),
+        ("before", side()),
+        ("after", side()),
+        ("terms", list(term)),
+        ("residual", said(number(), "What the terms leave over; 0 up to rounding.")),
+    ]);
+    let summary = "Why a period cost something else than the one before.";
+    let operation = report("cost_why", summary, "/cost/why", why);
+    add(document, "/cost/why", operation, &[PageErrorCode::TooMuch]);
+    let operation = Operation::new("cost_focus", TAG, "The rows of FOCUS 1.2 for finance.")
+        .asks(parameters("/cost/focus"))
+        .answers(200, "The rows.", &[("text/csv; charset=utf-8", text())]);
+    add(document, "/cost/focus", operation, &[PageErrorCode::Internal]);
+}
+
+/// Money that is not known where a part has no price.
+fn money() -> Json {
+    said(maybe(number()), "Null where a part has no price.")
+}
+
+fn cost(document: &mut Document) -> Json {
+    let line = line(document);
+    let model = model(document);
+    let states = State::ALL.map(State::name);
+    let causes = states.into_iter().chain(Cause::ALL.map(Cause::name)).chain(["declared"]);
+    let waste = object([
+        ("cause", word(causes)),
+        ("team", text()),
+        ("gpu_hours", number()),
+        ("amount", money()),
+    ]);
+    let share = |what: &str| said(maybe(number()), what);
+    object([
+        ("period", stepped()),
+        ("currency", currency()),
+        ("total", line.clone()),
+        ("reconciles", said(flag(), "Whether the lines add up to the bill.")),
+        ("unattributed_share", share("Of all GPU time.")),
+        ("unknown_share", share("Of all GPU time.")),
+        ("unpriced_share", share("Of all GPU time.")),
+        ("useful_level", word(Level::ALL.map(Level::name))),
+        ("per_million_useful_tokens", maybe(number())),
+        ("by", list(text())),
+        ("lines", list(line)),
+        ("models", list(model)),
+        ("waste", list(waste)),
+        ("prices", list(price(document))),
+        ("notes", notes()),
+    ])
+}
+
+fn line(document: &mut Document) -> Json {
+    let state = object([("gpu_hours", number()), ("amount", money())]);
+    let states = State::ALL.map(|one| (one.name(), state.clone()));
+    let line = object([
+        ("keys", said(list(text()), "In the order of `by`.")),
+        ("gpu_hours", number()),
+        ("amount", money()),
+        ("unpriced_gpu_hours", number()),
+        (
+            "equal_share_gpu_hours",
+            said(number(), "Equal parts of shared GPUs of which nothing tells shares."),
+        ),
+        ("energy_joules", maybe(number())),
+        (
+            "states",
+            said(loose(states), "What the time was; states that did not occur are left out."),
+        ),
+    ]);
+    document.name("CostLine", line)
+}
+
+fn model(document: &mut Document) -> Json {
+    let useful = object([
+        ("per_million", said(number(), "Money.")),
+        ("tokens", number()),
+        ("covered", said(number(), "Share of the money whose tokens are counted.")),
+    ]);
+    let class = object([
+        ("class", word(Class::ALL.map(Class::name))),
+        ("count", number()),
+        ("per_million", said(number(), "Money, idle time included.")),
+        ("per_million_busy", said(number(), "Money of busy time.")),
+        (
+            "interval",
+            said(maybe(tuple(&[number(), number()])), "Of 95 %, where the split is measured."),
+        ),
+    ]);
+    let method = object([
+        ("method", word(["disagg_pool", "nnls", "request_time", "ratio"])),
+        ("r_squared", maybe(number())),
+    ]);
+    let model = object([
+        ("model", text()),
+        ("amount", money()),
+        ("gpu_hours", number()),
+        ("per_gpu_hour", maybe(number())),
+        (
+            "useful",
+            said(
+                loose(Level::ALL.map(|level| (level.name(), useful.clone()))),
+                "By level; those that are not known are left out.",
+            ),
+        ),
+        ("classes", list(class)),
+        ("methods", list(method)),
+        ("per_request", maybe(number())),
+        ("per_million_at_saturation", maybe(number())),
+        ("cache_savings", maybe(number())),
+        ("tokens_per_joule", maybe(number())),
+    ]);
+    document.name("ModelCost", model)
+}
+
+fn price(document: &mut Document) -> Json {
+    let gpu = || ("gpu", said(maybe(text()), "Null where the model of the GPU is not known."));
+    let priced = object([
+        gpu(),
+        ("from", moment()),
+        ("per_gpu_hour", number()),
+        ("currency", currency()),
+        ("source", text()),
+        ("as_of", day()),
+        ("age_days", count_of_days()),
+        ("confidence", word(Confidence::ALL.map(|(name, _)| name))),
+        ("assumed", said(list(text()), "What the price was taken to fit without being told.")),
+    ]);
+    let unpriced = object([gpu(), ("unpriced", said(text(), "Why there is no price."))]);
+    document.name("UsedPrice", json!({ "oneOf": [priced, unpriced] }))
+}
+
+/// Written as a number with a fraction of zero.
+pub(super) fn count_of_days() -> Json {
+    let mut days = number();
+    days["minimum"] = count()["minimum"].clone();
+    days
+}

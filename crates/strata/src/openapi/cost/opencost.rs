@@ -1,0 +1,82 @@
+//! The shapes of `OpenCost`'s answers.
+
+use serde_json::{Value as Json, json};
+use strata_view::{PageError, PageErrorCode};
+
+use super::{BY_MAX, DIMENSIONS, OPENCOST, period};
+use crate::openapi::Document;
+use crate::openapi::operation::{JSON, Operation, query};
+use crate::openapi::pages::refusing;
+use crate::openapi::schema::{list, map, maybe, number, object, said, text, with, word};
+
+pub(super) fn describe(document: &mut Document) {
+    let allocation = allocation(document);
+    for (path, id) in [("/allocation", "allocation"), ("/allocation/compute", "allocation_compute")]
+    {
+        let summary = "Money of a period by a dimension, in one window.";
+        add(document, path, Operation::new(id, OPENCOST, summary), allocation.clone());
+    }
+    let total = inference(document);
+    let operation = Operation::new("inference_total", OPENCOST, "Money of a period by model.");
+    add(document, "/inferenceCost/total", operation, total);
+}
+
+fn add(document: &mut Document, path: &str, operation: Operation, schema: Json) {
+    let names = DIMENSIONS.map(|(name, _)| name);
+    let by = json!({ "type": "array", "items": word(names), "maxItems": BY_MAX });
+    let mut by = query("aggregate", "The first counts: namespace when nothing is given.", &by);
+    (by["style"], by["explode"]) = (json!("form"), json!(false));
+    let operation = operation
+        .asks([query("window", super::SINCE, &text()), query("end", super::END, &text()), by])
+        .answers(200, "The document. Other parameters are passed over.", &[(JSON, schema)]);
+    let refused = document.of::<PageError>();
+    let codes = [PageErrorCode::BadRequest, PageErrorCode::NotFound];
+    document.get(path, refusing(operation, &refused, &codes));
+}
+
+fn allocation(document: &mut Document) -> Json {
+    let [start, end] = period();
+    let row = object([
+        (
+            "name",
+            said(text(), "`__idle__` is held by nobody, `__unallocated__` belongs to nothing."),
+        ),
+        ("window", object(period())),
+        start,
+        end,
+        ("minutes", number()),
+        ("gpuCount", number()),
+        ("gpuHours", number()),
+        ("gpuUsageAverage", number()),
+        ("gpuEfficiency", number()),
+    ]);
+    // Left out where a part has no price.
+    let money = [("gpuCost", number()), ("gpuCostIdle", number()), ("totalCost", number())];
+    let row = document.name("Allocation", with(row, money));
+    object([
+        ("code", json!({ "const": 200 })),
+        ("status", json!({ "const": "success" })),
+        ("data", list(map(row))),
+    ])
+}
+
+fn inference(document: &mut Document) -> Json {
+    let row = object([
+        ("properties", object([("modelName", text())])),
+        ("window", object(period())),
+        ("costBasis", word(["allocation", "usage"])),
+        ("totalCost", number()),
+        ("promptTokens", number()),
+        ("generationTokens", number()),
+        ("totalTokens", number()),
+        ("costPerMillionTokens", maybe(number())),
+        ("inputCost", number()),
+        ("outputCost", number()),
+        ("inputCostPerMillionTokens", maybe(number())),
+        ("outputCostPerMillionTokens", maybe(number())),
+        ("allocationMethod", text()),
+    ]);
+    let row = document.name("InferenceCost", row);
+    let set = object([("inferenceCosts", map(row)), ("window", object(period()))]);
+    object([("code", json!({ "const": 200 })), ("data", set)])
+}
