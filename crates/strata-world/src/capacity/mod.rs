@@ -138,8 +138,8 @@ fn of(read: read::Read, look_s: f64, targets: Targets) -> Capacity {
     }
 }
 
-/// What the catalog says of the engine's gauge.
-fn semantics(engine: &str) -> Semantics {
+/// What the catalog says of an engine's gauge for the held part of its cache.
+pub fn semantics(engine: &str) -> Semantics {
     let named =
         |metric: &str| Catalog::builtin().metric(metric).map(|metric| metric.prometheus.clone());
     let names = ["inference.kv_cache.utilization", "inference.kv_cache.pinned"];

@@ -39,7 +39,8 @@ pub struct Saturation {
 /// A probability and how good such were in the later part of the readings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    pub probability: f64,
+    /// None while it is saturated: there is nothing to foresee.
+    pub probability: Option<f64>,
     /// Mean square distance from what happened.
     pub brier: f64,
     /// The same of who always says the share of the earlier part.
@@ -89,9 +90,6 @@ fn judge(
         "the balance needs running and waiting requests, pinned tokens and capacity, finished \
          requests, first tokens and tokens: one of them is not there",
     )?;
-    if newest >= WAITING_MIN {
-        return Err(format!("{newest:.0} requests wait now: it is saturated"));
-    }
     let trials = trials(moments, balances, horizon_s, interval);
     let cut = (trials.len() as f64 * FIT_SHARE) as usize;
     let (earlier, later) = trials.split_at(cut);
@@ -118,7 +116,7 @@ fn judge(
         return Err("not enough events to judge".to_owned());
     };
     Ok(Judged {
-        probability: map.probability(now.score),
+        probability: (newest < WAITING_MIN).then(|| map.probability(now.score)),
         brier,
         brier_base,
         auc,
