@@ -42,6 +42,9 @@ enum Chore {
         /// After the pages, keep their server and its newest samples until ended, for a profiler.
         #[arg(long)]
         hold: bool,
+        /// A trace of requests (CSV), for the forecast of saturation.
+        #[arg(long)]
+        trace: Option<std::path::PathBuf>,
         #[arg(long, default_value = "target/bench")]
         scratch: std::path::PathBuf,
     },
@@ -96,8 +99,8 @@ fn main() -> Result<()> {
     drop(rustls::crypto::ring::default_provider().install_default());
     match arguments.chore {
         Chore::Check { tests_only } => check::check(tests_only),
-        Chore::Bench { figures, hours, hold, scratch } => {
-            bench::run(&figures, bench::History { hours, hold }, &scratch)
+        Chore::Bench { figures, hours, hold, trace, scratch } => {
+            bench::run(&figures, bench::History { hours, hold }, &scratch, trace.as_deref())
         }
         Chore::Browser { debug, shots, scratch } => browser::run(debug, shots.as_deref(), &scratch),
         Chore::Conformance(arguments) => conformance::run(&arguments),

@@ -17,6 +17,7 @@ pub mod record;
 pub mod sample;
 pub mod selector;
 pub mod series;
+pub mod shape;
 pub mod sink;
 pub mod source;
 pub mod text;

@@ -7,6 +7,7 @@
 pub mod ask;
 mod assemble;
 pub mod bill;
+pub mod capacity;
 pub mod coverage;
 pub mod edge;
 pub mod entity;

@@ -1,6 +1,7 @@
 //! The World itself: immutable once assembled.
 
 use crate::ask::Scope;
+use crate::capacity::Capacity;
 use crate::coverage::Coverage;
 use crate::edge::{Edge, Relation};
 use crate::entity::{Entity, EntityId, EntityKind};
@@ -20,6 +21,8 @@ pub struct World {
     pub edges: Vec<Edge>,
     /// What happened to devices, the latest first; of one thing or node only, never of the fleet.
     pub faults: Vec<Fault>,
+    /// What one replica could sustain; of a replica only, never of the fleet.
+    pub capacity: Option<Box<Capacity>>,
     /// In order of (signal id, entity).
     pub signals: Vec<Signal>,
     /// In order of (signal id, entity).

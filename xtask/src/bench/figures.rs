@@ -37,6 +37,9 @@ pub(crate) async fn measure(figure: Figure, history: History, scratch: &Path) ->
         Figure::Agent => agent(scratch).await,
         Figure::Pages => super::pages::measure(scratch, 1_000, history).await,
         Figure::PagesLarge => super::pages::measure(scratch, 10_000, history).await,
+        Figure::Saturation => {
+            anyhow::bail!("saturation needs no server: it is measured by itself, with --trace")
+        }
     }
 }
 

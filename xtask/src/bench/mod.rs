@@ -9,6 +9,7 @@ mod load_page;
 mod mix;
 mod pages;
 pub(crate) mod process;
+mod saturation;
 pub(crate) mod wire;
 
 use std::path::Path;
@@ -35,6 +36,8 @@ pub(crate) enum Figure {
     Pages,
     /// The same over 10,000 GPUs; ships for ten minutes, so only when asked for.
     PagesLarge,
+    /// How well the forecast of saturation orders moments of a trace; needs `--trace`.
+    Saturation,
 }
 
 /// What the pages are measured over.
@@ -58,8 +61,18 @@ pub(crate) struct Row {
     pub(crate) verdict: String,
 }
 
-/// Measure `figures`, all when empty, and print a Markdown table.
-pub(crate) fn run(figures: &[Figure], history: History, scratch: &Path) -> Result<()> {
+/// Measure `figures`, all that need no trace when empty, and print a Markdown table.
+pub(crate) fn run(
+    figures: &[Figure],
+    history: History,
+    scratch: &Path,
+    trace: Option<&Path>,
+) -> Result<()> {
+    if figures == [Figure::Saturation] {
+        let Some(trace) = trace else { bail!("name the trace to replay with --trace FILE") };
+        table(&[saturation::measure(trace)?]);
+        return Ok(());
+    }
     check::step("cargo", &["build", "--release", "--locked", "--package", "strata"])?;
     if scratch.exists() {
         bail!("{} exists: name a scratch folder that does not", scratch.display());
@@ -81,6 +94,11 @@ pub(crate) fn run(figures: &[Figure], history: History, scratch: &Path) -> Resul
         rows.extend(runtime.block_on(figures::measure(*figure, history, &folder))?);
     }
     std::fs::remove_dir_all(scratch)?;
+    table(&rows);
+    Ok(())
+}
+
+fn table(rows: &[Row]) {
     out::line("\n| what | measured | ratio | must | aim |\n|---|---|---|---|---|");
     for row in rows {
         out::line(format!(
@@ -88,5 +106,4 @@ pub(crate) fn run(figures: &[Figure], history: History, scratch: &Path) -> Resul
             row.what, row.values, row.verdict, row.must, row.aim
         ));
     }
-    Ok(())
 }

@@ -39,6 +39,7 @@ fn world(signals: &[(&str, [Option<f64>; 3])]) -> World {
         entities: Vec::new(),
         edges: Vec::new(),
         faults: Vec::new(),
+        capacity: None,
         signals,
         spreads: Vec::new(),
         coverage: Coverage::default(),

@@ -231,6 +231,8 @@ pub(super) enum Show {
     Signal(&'static str),
     /// Its curve.
     Curve(&'static str),
+    /// A word about the thing.
+    Word(fn(&Entity) -> &'static str),
 }
 
 /// A table of all things of a kind: title, rank and content of each column behind the name.
@@ -266,6 +268,7 @@ pub(super) fn table(
 
 fn cell(world: &World, thing: &Entity, label: &str, show: &Show) -> Cell {
     match show {
+        Show::Word(word) => Cell::Text { text: word(thing).to_owned() },
         Show::Fact(fact) => Cell::Text { text: fact_of(thing, fact).to_owned() },
         Show::Signal(id) => {
             let mut number = number(world, label, id, Some(&thing.id));

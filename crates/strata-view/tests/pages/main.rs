@@ -10,6 +10,7 @@ mod cluster;
 mod text;
 
 use strata_model::record::{SqlAnswer, SqlValue};
+use strata_view::page::table::Cell;
 use strata_view::rooms::{self, Context, RecordDoor};
 use strata_view::{Block, Language, Number, Page, PageErrorCode, PageId, PageRequest};
 
@@ -85,6 +86,13 @@ fn numbers(page: &Page) -> Vec<&Number> {
             Block::Numbers { numbers } => all.extend(numbers),
             Block::Card(card) => all.extend(&card.numbers),
             Block::Distribution(spread) => all.extend(&spread.numbers),
+            Block::Table(table) => {
+                let cells = table.rows.iter().flat_map(|row| &row.cells);
+                all.extend(cells.filter_map(|cell| match cell {
+                    Cell::Number(number) => Some(number.as_ref()),
+                    _ => None,
+                }));
+            }
             Block::Anatomy(anatomy) => all.extend(anatomy.bars.iter().map(|bar| &bar.total)),
             Block::Strata { strata } => {
                 all.extend(strata.iter().flat_map(|one| one.numbers.iter().chain([&one.coverage])));
@@ -99,8 +107,11 @@ fn numbers(page: &Page) -> Vec<&Number> {
 fn every_number_says_how_it_was_made_or_why_it_is_unknown() {
     let cluster = Cluster::read();
     let mut known = 0;
-    for id in PageId::ALL {
-        let page = made(&cluster, &PageRequest::new(id), &Context::default());
+    let mut replica = PageRequest::new(PageId::Engines);
+    replica.entity = Some("replica:10.0.0.1:8000".to_owned());
+    for request in PageId::ALL.map(PageRequest::new).into_iter().chain([replica]) {
+        let id = request.page;
+        let page = made(&cluster, &request, &Context::default());
         for number in numbers(&page) {
             let explain = &number.explain;
             let what = format!("{} of {}: {number:?}", number.label, id.name());

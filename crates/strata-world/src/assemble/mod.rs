@@ -67,6 +67,7 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
         entities,
         edges,
         faults,
+        capacity: crate::capacity::card(ask, &book).map(Box::new),
         signals,
         spreads,
         coverage,

@@ -77,6 +77,13 @@ pub(crate) const ALL: &[Recipe] = &[
          scheduling retries again (vllm issue 43736); else hits over queries.",
         "rate(cached prompt tokens) / rate(prompt tokens)",
     ),
+    replica("l6.kv_evicted", "{token}/s", "sum by (%) (rate<inference.kv_cache.evicted_tokens>)")
+        .whole(Whole::Sum)
+        .means(
+            "Tokens of reusable prefixes per second that were thrown out for others: with many of \
+             them the cache is too small for what is asked again.",
+            "rate of inference.kv_cache.evicted_tokens; sum over the replicas",
+        ),
     replica("l6.kv_host_utilization", "1", "max by (%) (<inference.kv_cache.host.utilization>)")
         .means(
             "Share of the KV cache's tier in host memory in use.",

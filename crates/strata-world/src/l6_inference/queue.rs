@@ -16,6 +16,41 @@ pub(crate) const ALL: &[Recipe] = &[
             "Requests that wait to be scheduled for the first time or again.",
             "inference.requests.waiting; sum over ranks and replicas",
         ),
+    replica(
+        "l6.waiting_capacity",
+        "{request}",
+        "sum by (%) (max by (%, model, dp_rank, reason) \
+         (<inference.requests.waiting_by_reason|reason=\"capacity\">))",
+    )
+    .whole(Whole::Sum)
+    .means(
+        "Waiting requests for which there is no room: no KV cache, or no place in the batch.",
+        "inference.requests.waiting_by_reason with reason capacity; sum over ranks and replicas",
+    ),
+    replica(
+        "l6.waiting_other",
+        "{request}",
+        "sum by (%) (max by (%, model, dp_rank, reason) \
+         (<inference.requests.waiting_by_reason|reason!=\"capacity\">))",
+    )
+    .whole(Whole::Sum)
+    .means(
+        "Waiting requests that wait for something else than room: a LoRA adapter, a grammar, keys \
+         and values from another engine.",
+        "inference.requests.waiting_by_reason with any other reason; sum over ranks and replicas",
+    ),
+    replica(
+        "l6.recomputed",
+        "{token}/s",
+        "sum by (%) (rate<inference.prompt_tokens.recomputed>) \
+         or sum by (%) (rate<inference.retracted_tokens>)",
+    )
+    .whole(Whole::Sum)
+    .means(
+        "Tokens per second that were computed before and thrown away with a preemption.",
+        "rate of inference.prompt_tokens.recomputed, else of inference.retracted_tokens; sum over \
+         the replicas",
+    ),
     replica("l6.request_limit", "{request}", "sum by (%) (<inference.requests.limit>)")
         .whole(Whole::Sum)
         .unlike()

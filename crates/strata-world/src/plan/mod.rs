@@ -72,6 +72,9 @@ pub fn plan_sized(ask: &Ask, sizes: &Sizes) -> Plan {
         for query in inventory::queries(ask) {
             list.push(query);
         }
+        for query in crate::capacity::plan::queries(ask) {
+            list.push(query);
+        }
     }
     Plan { ask: ask.clone(), queries: list.queries, names: true }
 }

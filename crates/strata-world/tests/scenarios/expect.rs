@@ -1,5 +1,6 @@
 //! What a scenario expects of a World.
 
+use crate::card;
 use strata_query::promql::syntax::{parse_duration_ms, parse_number};
 use strata_world::{EntityId, Reading, Signal, World};
 
@@ -12,7 +13,11 @@ pub(crate) fn check(world: &World, text: &str) -> Result<(), String> {
         "spread" => spread(world, rest),
         "entity" => entity(world, rest),
         "edge" => edge(world, rest),
-        "no" => no_edge(world, rest),
+        "capacity" => card::known(world, rest),
+        "no" => match rest.strip_prefix("capacity ") {
+            Some(rest) => card::unknown(world, rest),
+            None => no_edge(world, rest),
+        },
         "outliers" => outliers(world, rest),
         "coverage" => coverage(world, rest),
         "input" => input(world, rest),

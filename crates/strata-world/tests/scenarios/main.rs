@@ -25,6 +25,7 @@
 //! expect note TEXT
 //! ```
 
+mod card;
 mod expect;
 mod scenario;
 

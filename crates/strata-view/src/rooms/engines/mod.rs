@@ -1,9 +1,16 @@
 //! L6: replicas, their capacity and what their latency is made of.
 
-use strata_world::{Entity, EntityKind, Scope, Want, World};
+mod ceilings;
+mod fact;
+mod fits;
+mod outlook;
+mod replica;
+
+use strata_world::capacity::{Semantics, semantics};
+use strata_world::{Entity, EntityKind, Grain, Scope, Want, World};
 
 use super::pieces::{
-    Show, chart, chart_of_each, distribution, link_to, number, numbers, section, table,
+    Show, chart, chart_of_each, distribution, fact_of, link_to, number, numbers, section, table,
 };
 use super::{each, each_tracks, tracks};
 use crate::page::block::{Block, Section};
@@ -11,7 +18,7 @@ use crate::page::chart::{Anatomy, Bar};
 use crate::request::PageId;
 use crate::words;
 
-const FLEET: [(&str, &str); 12] = [
+const FLEET: [(&str, &str); 16] = [
     ("replicas", "l6.replicas"),
     ("KV pinned, fullest", "l6.kv_pinned"),
     ("KV pinned", "l6.kv_pinned_tokens"),
@@ -19,14 +26,18 @@ const FLEET: [(&str, &str); 12] = [
     ("KV capacity", "l6.kv_capacity_tokens"),
     ("running", "l6.running"),
     ("waiting", "l6.waiting"),
+    ("waiting for room", "l6.waiting_capacity"),
+    ("waiting for others", "l6.waiting_other"),
     ("preemptions", "l6.preemption_rate"),
+    ("recomputed", "l6.recomputed"),
+    ("evicted", "l6.kv_evicted"),
     ("prefix hits", "l6.prefix_hit_ratio"),
     ("prompt in", "l6.prompt_throughput"),
     ("generated", "l6.generation_throughput"),
     ("requests", "l6.requests"),
 ];
 
-const LATENCY: [(&str, &str); 10] = [
+const LATENCY: [(&str, &str); 14] = [
     ("TTFT p50", "l6.ttft_p50"),
     ("TTFT p95", "l6.ttft_p95"),
     ("ITL p50", "l6.itl_p50"),
@@ -35,6 +46,10 @@ const LATENCY: [(&str, &str); 10] = [
     ("TPOT p95", "l6.tpot_p95"),
     ("queue p50", "l6.queue_p50"),
     ("queue p95", "l6.queue_p95"),
+    ("prefill p50", "l6.prefill_p50"),
+    ("prefill p95", "l6.prefill_p95"),
+    ("decode p50", "l6.decode_p50"),
+    ("decode p95", "l6.decode_p95"),
     ("e2e p50", "l6.e2e_p50"),
     ("e2e p95", "l6.e2e_p95"),
 ];
@@ -68,8 +83,10 @@ const SPREADS: [(&str, &str); 4] = [
 ];
 
 pub(super) fn wants(fleet: bool) -> Vec<Want> {
-    let mut wants = tracks(&FLEET.map(|(_, signal)| signal));
-    wants.extend(tracks(&LATENCY.map(|(_, signal)| signal)));
+    let numbers = FLEET.iter().chain(&LATENCY);
+    let now =
+        |(_, signal): &(&str, &'static str)| Want { signal, grain: Grain::Whole, track: false };
+    let mut wants: Vec<Want> = numbers.map(now).collect();
     for (_, lines) in CHARTS {
         let signals: Vec<&'static str> = lines.iter().map(|(_, signal)| *signal).collect();
         wants.extend(tracks(&signals));
@@ -78,6 +95,7 @@ pub(super) fn wants(fleet: bool) -> Vec<Want> {
     wants.extend(each(&SEGMENTS.map(|(_, signal)| signal)));
     wants.extend(each(&[TOTAL, "l6.waiting", "l6.running", "l6.prefix_hit_ratio", "l6.ttft_p95"]));
     wants.extend(each_tracks(&["l6.kv_pinned", "l6.generation_throughput"]));
+    wants.extend(each(&fits::EACH));
     if !fleet {
         wants.extend(each_tracks(&["l6.running", "l6.waiting"]));
     }
@@ -85,48 +103,22 @@ pub(super) fn wants(fleet: bool) -> Vec<Want> {
 }
 
 pub(super) fn sections(world: &World) -> Vec<Section> {
-    let columns = [
-        ("model", 1, Show::Fact("model")),
-        ("engine", 2, Show::Fact("engine")),
-        ("KV pinned", 0, Show::Signal("l6.kv_pinned")),
-        ("over time", 3, Show::Curve("l6.kv_pinned")),
-        ("running", 0, Show::Signal("l6.running")),
-        ("waiting", 0, Show::Signal("l6.waiting")),
-        ("prefix hits", 2, Show::Signal("l6.prefix_hit_ratio")),
-        ("TTFT p95", 1, Show::Signal("l6.ttft_p95")),
-        ("generated", 1, Show::Signal("l6.generation_throughput")),
-    ];
-    let empty = "no inference engine is seen: vLLM, SGLang, llama-server and others on this host \
-                 are found by themselves; name others under [[scrape]]";
-    let list = table(world, "", (EntityKind::Replica, Some(PageId::Engines)), &columns, empty);
     let charts = CHARTS.map(|(title, lines)| chart(world, title, lines, None)).to_vec();
+    let latency = section(
+        "latency",
+        "Latency",
+        "Quantiles over all requests of the rate window.",
+        vec![numbers(world, &LATENCY, None), Block::Anatomy(anatomy(world))],
+    );
+    let time = section("time", "Over time", "", vec![Block::Multiples { charts }]);
+    let mut sections = vec![capacity(world)];
+    if world.capacity.is_some() {
+        sections.extend(replica::sections(world));
+        sections.extend([latency, time]);
+    } else {
+        sections.extend([replicas(world), latency, time, multiples(world)]);
+    }
     let spreads = SPREADS.iter().filter_map(|(title, id)| distribution(world, title, id, None));
-    let mut sections = vec![
-        section(
-            "capacity",
-            "Capacity",
-            "KV cache is the true capacity of an engine.",
-            vec![numbers(world, &FLEET, None)],
-        ),
-        section("replicas", "Replicas", "", vec![Block::Table(list)]),
-        section(
-            "latency",
-            "Latency",
-            "Quantiles over all requests of the rate window.",
-            vec![numbers(world, &LATENCY, None), Block::Anatomy(anatomy(world))],
-        ),
-        section("time", "Over time", "", vec![Block::Multiples { charts }]),
-    ];
-    let small = [
-        chart_of_each(world, "KV pinned by replica", "l6.kv_pinned"),
-        chart_of_each(world, "Generated by replica", "l6.generation_throughput"),
-    ];
-    sections.push(section(
-        "multiples",
-        "Replica by replica",
-        "",
-        vec![Block::Multiples { charts: small.to_vec() }],
-    ));
     let brief = "Of the whole range; a quantile is told by the edge of its bucket.";
     let spreads = spreads.map(Block::Distribution).collect();
     sections.push(section("lengths", "Lengths and times", brief, spreads));
@@ -142,6 +134,71 @@ pub(super) fn sections(world: &World) -> Vec<Section> {
         ));
     }
     sections
+}
+
+fn capacity(world: &World) -> Section {
+    let mut shown = FLEET.to_vec();
+    // One replica is one.
+    shown.retain(|(label, _)| world.capacity.is_none() || *label != "replicas");
+    let mut blocks = vec![numbers(world, &shown, None)];
+    blocks.extend(fits::of_all(world));
+    section("capacity", "Capacity", &brief(world), blocks)
+}
+
+fn replicas(world: &World) -> Section {
+    let columns = [
+        ("model", 1, Show::Fact("model")),
+        ("engine", 2, Show::Fact("engine")),
+        ("KV pinned", 0, Show::Signal("l6.kv_pinned")),
+        ("KV counts", 3, Show::Word(counts)),
+        ("over time", 3, Show::Curve("l6.kv_pinned")),
+        ("running", 0, Show::Signal("l6.running")),
+        ("waiting", 0, Show::Signal("l6.waiting")),
+        ("prefix hits", 2, Show::Signal("l6.prefix_hit_ratio")),
+        ("TTFT p95", 1, Show::Signal("l6.ttft_p95")),
+        ("generated", 1, Show::Signal("l6.generation_throughput")),
+    ];
+    let empty = "no inference engine is seen: vLLM, SGLang, llama-server and others on this host \
+                 are found by themselves; name others under [[scrape]]";
+    let list = table(world, "", (EntityKind::Replica, Some(PageId::Engines)), &columns, empty);
+    section("replicas", "Replicas", "", vec![Block::Table(list)])
+}
+
+fn multiples(world: &World) -> Section {
+    let charts = vec![
+        chart_of_each(world, "KV pinned by replica", "l6.kv_pinned"),
+        chart_of_each(world, "Generated by replica", "l6.generation_throughput"),
+    ];
+    section("multiples", "Replica by replica", "", vec![Block::Multiples { charts }])
+}
+
+/// What an engine counts as held of its cache.
+fn counts(replica: &Entity) -> &'static str {
+    match semantics(fact_of(replica, "engine")) {
+        Semantics::Pinned => "pinned",
+        Semantics::Resident => "resident",
+        Semantics::Unknown => "not said",
+    }
+}
+
+/// Engines that count differently stand on one page: that must be said before they are compared.
+fn brief(world: &World) -> String {
+    let capacity = "KV cache is the true capacity of an engine.";
+    let mut engines: Vec<&str> = world
+        .of_kind(EntityKind::Replica)
+        .filter(|replica| counts(replica) == "resident")
+        .map(|replica| fact_of(replica, "engine"))
+        .collect();
+    engines.sort_unstable();
+    engines.dedup();
+    if engines.is_empty() {
+        return capacity.to_owned();
+    }
+    let engines = engines.join(", ");
+    format!(
+        "{capacity} {engines} counts reusable prefixes as used: its share is not comparable with \
+         that of the others."
+    )
 }
 
 fn anatomy(world: &World) -> Anatomy {

@@ -1,0 +1,169 @@
+//! Lengths of requests from the buckets of histograms, and how many such requests fit.
+
+/// How a length is spread: upper edges with the observations in each bucket.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Lengths {
+    /// (upper edge in tokens, share of the requests), rising; the last edge may be infinite.
+    buckets: Vec<(f64, f64)>,
+}
+
+impl Lengths {
+    /// From upper edges and observations in each bucket; none of nothing.
+    pub fn new(edges: &[f64], counts: &[f64]) -> Option<Self> {
+        let total: f64 = counts.iter().sum();
+        if total <= 0.0 || !total.is_finite() {
+            return None;
+        }
+        let buckets = edges.iter().zip(counts).filter(|(_, count)| **count > 0.0);
+        Some(Self { buckets: buckets.map(|(edge, count)| (*edge, count / total)).collect() })
+    }
+
+    /// From cumulative buckets in any order: (upper edge, observations at or below it).
+    pub fn of_cumulative(mut cumulative: Vec<(f64, f64)>) -> Option<Self> {
+        cumulative.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut below = 0.0_f64;
+        let mut counts = Vec::with_capacity(cumulative.len());
+        for (_, count) in &cumulative {
+            counts.push((count - below).max(0.0));
+            below = below.max(*count);
+        }
+        let edges: Vec<f64> = cumulative.iter().map(|(edge, _)| *edge).collect();
+        Self::new(&edges, &counts)
+    }
+
+    /// The edge that a share of the requests is at or below: never less than the quantile itself.
+    /// Infinite when it lies above the last edge.
+    pub fn quantile(&self, share: f64) -> f64 {
+        let mut sum = 0.0;
+        let found = self.buckets.iter().find(|(_, part)| {
+            sum += part;
+            // Shares are sums of fractions.
+            sum >= share - 1e-9
+        });
+        found.or(self.buckets.last()).map_or(f64::INFINITY, |(edge, _)| *edge)
+    }
+
+    /// Mean square over square of the mean, each bucket at its middle; none when something lies above
+    /// the last edge.
+    pub fn square_ratio(&self) -> Option<f64> {
+        let (mut low, mut mean, mut square) = (0.0, 0.0, 0.0);
+        for (edge, part) in &self.buckets {
+            let middle = (low + edge) / 2.0;
+            mean += part * middle;
+            square += part * middle * middle;
+            low = *edge;
+        }
+        (mean > 0.0 && square.is_finite()).then(|| square / (mean * mean))
+    }
+
+    /// The sum of two lengths that do not depend on each other, the first by a factor. By the edges
+    /// of both, so never too short.
+    pub fn plus(&self, factor: f64, other: &Self) -> Self {
+        let pairs = self.buckets.iter().flat_map(|(edge, part)| {
+            other.buckets.iter().map(move |(more, share)| (edge * factor + more, part * share))
+        });
+        let mut buckets: Vec<(f64, f64)> = pairs.collect();
+        buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Self { buckets }
+    }
+}
+
+/// How many requests of a shape fit into the cache.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fit {
+    /// 0.5, 0.9, 0.99.
+    pub share: f64,
+    /// Tokens that such a request holds in the end, at most.
+    pub tokens: f64,
+    /// Requests into the whole cache, `floor(u C / Q)`, and beside what is held now.
+    pub all: f64,
+    pub more: Option<f64>,
+}
+
+/// Shares that shapes are told for.
+pub const SHARES: [f64; 3] = [0.5, 0.9, 0.99];
+
+/// What goes into [`fits`].
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Part of the capacity that may be used.
+    pub fill: f64,
+    /// Tokens.
+    pub capacity: f64,
+    pub pinned: Option<f64>,
+    /// Part of a prompt that others hold already.
+    pub shared: f64,
+}
+
+/// `N(q) = floor(u C / Q_q(P (1 - h) + O))` for each of [`SHARES`]; none for a length above the last
+/// edge. Prompt and output are taken as independent, since their joint distribution is not on an
+/// engine's page.
+pub fn fits(prompt: &Lengths, output: &Lengths, room: Room) -> [Option<Fit>; 3] {
+    let held = prompt.plus(1.0 - room.shared, output);
+    SHARES.map(|share| {
+        let tokens = held.quantile(share);
+        let whole = |tokens_free: f64| (tokens_free.max(0.0) / tokens).floor();
+        (tokens.is_finite() && tokens > 0.0).then(|| Fit {
+            share,
+            tokens,
+            all: whole(room.fill * room.capacity),
+            more: room.pinned.map(|pinned| whole(room.fill * room.capacity - pinned)),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lengths(buckets: &[(f64, f64)]) -> Lengths {
+        let (edges, counts): (Vec<f64>, Vec<f64>) = buckets.iter().copied().unzip();
+        Lengths::new(&edges, &counts).unwrap()
+    }
+
+    #[test]
+    fn quantiles_are_edges() {
+        let found = lengths(&[(100.0, 5.0), (200.0, 4.0), (f64::INFINITY, 1.0)]);
+        let check = |share: f64, edge: f64| assert_eq!(found.quantile(share), edge, "{share}");
+        check(0.5, 100.0);
+        check(0.51, 200.0);
+        check(0.9, 200.0);
+        check(0.99, f64::INFINITY);
+        assert_eq!(found.square_ratio(), None);
+        assert_eq!(Lengths::new(&[1.0], &[0.0]), None);
+    }
+
+    #[test]
+    fn cumulative_buckets_are_taken_apart() {
+        let cumulative = vec![(f64::INFINITY, 10.0), (100.0, 5.0), (200.0, 9.0)];
+        let expected = lengths(&[(100.0, 5.0), (200.0, 4.0), (f64::INFINITY, 1.0)]);
+        assert_eq!(Lengths::of_cumulative(cumulative), Some(expected));
+    }
+
+    #[test]
+    fn one_length_has_no_spread_and_two_have_some() {
+        let check = |buckets: &[(f64, f64)], expected: f64| {
+            let found = lengths(buckets).square_ratio().unwrap();
+            assert!((found - expected).abs() < 1e-9, "{found}");
+        };
+        check(&[(100.0, 1.0)], 1.0);
+        // Middles 50 and 150 in equal parts: (2500 + 22500) / 2 over 100 squared.
+        check(&[(100.0, 1.0), (200.0, 1.0)], 1.25);
+    }
+
+    #[test]
+    fn requests_of_a_shape_fit_beside_what_is_held() {
+        let prompt = lengths(&[(1000.0, 9.0), (4000.0, 1.0)]);
+        let output = lengths(&[(200.0, 5.0), (500.0, 5.0)]);
+        let room = Room { fill: 0.9, capacity: 100_000.0, pinned: Some(60_000.0), shared: 0.5 };
+        let [median, most, all] = fits(&prompt, &output, room).map(Option::unwrap);
+        // Half of the prompts is shared: 500 + 500, and 2000 + 500 for the longest.
+        assert_eq!((median.tokens, most.tokens, all.tokens), (1000.0, 1000.0, 2500.0));
+        assert_eq!((median.all, median.more), (90.0, Some(30.0)));
+        assert_eq!((all.all, all.more), (36.0, Some(12.0)));
+        let full = fits(&prompt, &output, Room { pinned: Some(95_000.0), ..room });
+        assert_eq!(full[0].unwrap().more, Some(0.0));
+        let above = lengths(&[(1000.0, 1.0), (f64::INFINITY, 1.0)]);
+        assert_eq!(fits(&above, &output, room)[1], None);
+    }
+}
