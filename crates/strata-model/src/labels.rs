@@ -65,6 +65,12 @@ impl Labels {
         Self(Arc::from(bytes))
     }
 
+    /// Where the set lies in memory. Clones share it: of two sets that are alive at one time, those with
+    /// one place are equal; the reverse does not hold.
+    pub fn place(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// The canonical bytes.
     pub fn encoded(&self) -> &[u8] {
         &self.0

@@ -12,6 +12,7 @@ mod edges;
 mod given;
 mod labels;
 mod learned;
+mod memo;
 mod merge;
 mod stream;
 pub mod text;
@@ -32,12 +33,13 @@ use labels::{Relabel, Translated};
 pub struct CanonicalSource {
     inner: Arc<dyn SeriesSource>,
     catalog: &'static Catalog,
+    memo: memo::Memo,
 }
 
 impl CanonicalSource {
     /// See `inner` through `catalog`.
     pub fn new(inner: Arc<dyn SeriesSource>, catalog: &'static Catalog) -> Self {
-        Self { inner, catalog }
+        Self { inner, catalog, memo: memo::Memo::default() }
     }
 
     /// The canonical name these matchers ask for, with its expansions.
@@ -50,7 +52,7 @@ impl CanonicalSource {
     /// The series one expansion contributes, in canonical terms.
     fn expand(
         &self,
-        name: &str,
+        (name, number): (&str, usize),
         expansion: &Expansion,
         selection: &Selection,
     ) -> Result<Vec<Series>, SelectError> {
@@ -71,9 +73,14 @@ impl CanonicalSource {
         if expansion.asks_model {
             found = learned::attach(&*self.inner, found, selection)?;
         }
-        let relabel = Relabel::new(name, expansion);
-        for series in &mut found {
-            series.labels = relabel.apply(&series.labels);
+        if value::keeps_labels(expansion) && !expansion.asks_model {
+            self.memo.relabel((name, number), expansion, &mut found);
+        } else {
+            // Labels that were made for this question are not met again.
+            let relabel = Relabel::new(name, expansion);
+            for series in &mut found {
+                series.labels = relabel.apply(&series.labels);
+            }
         }
         found.retain(|series| labels::all_match(&selection.matchers, &series.labels));
         Ok(found)
@@ -159,8 +166,8 @@ impl SeriesSource for CanonicalSource {
             return self.inner.select_noting(selection, notes);
         };
         let mut found = Vec::with_capacity(expansions.len());
-        for expansion in &expansions {
-            let series = self.expand(name, expansion, selection)?;
+        for (number, expansion) in expansions.iter().enumerate() {
+            let series = self.expand((name, number), expansion, selection)?;
             if !series.is_empty() {
                 found.push((expansion, series));
             }

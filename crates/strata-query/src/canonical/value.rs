@@ -60,6 +60,11 @@ pub(super) fn stands_alone(expansion: &Expansion) -> bool {
     expansion.value.iter().all(alone)
 }
 
+/// Whether the series keep the labels of the source's through the value rules.
+pub(super) fn keeps_labels(expansion: &Expansion) -> bool {
+    !expansion.value.iter().any(|rule| matches!(rule, ValueRule::Label(_)))
+}
+
 /// Whether the canonical samples of a series are made of its own samples, each of one.
 pub(super) fn is_by_sample(expansion: &Expansion) -> bool {
     let own = |rule: &ValueRule| matches!(rule, ValueRule::Scale(_) | ValueRule::Invert);

@@ -17,6 +17,11 @@ pub(super) struct Groups {
 
 impl Groups {
     pub(super) fn new(rows: &[Row], grouping: &[String], without: bool) -> Self {
+        if grouping.is_empty() && !without {
+            // One group of all; that of none has no labels either.
+            let labels = if rows.is_empty() { Vec::new() } else { vec![Labels::empty()] };
+            return Self { of_row: vec![0; rows.len()], labels };
+        }
         let mut known: FxHashMap<Labels, usize> = FxHashMap::default();
         let mut labels = Vec::new();
         let mut of_row = Vec::with_capacity(rows.len());

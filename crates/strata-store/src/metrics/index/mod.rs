@@ -1,8 +1,9 @@
 //! The series index in memory: label bytes, the way from them to a number, and postings.
 //!
 //! A series is a `u32` in this process; numbers are given anew at every start, from the label sets
-//! in the day files and the log. Label bytes lie once, in pages that never move. With postings and
-//! hash map that is about 130 bytes a series beside its label bytes.
+//! in the day files and the log. Label bytes lie once, and every reader is handed the same ones: what
+//! was made of a series' labels can be found again by where they lie ([`Labels::place`]). With
+//! postings and hash map that is about 150 bytes a series beside its label bytes.
 
 mod postings;
 
@@ -14,18 +15,8 @@ use strata_model::{Labels, METRIC_NAME, Matcher};
 
 use self::postings::Postings;
 
-/// Label bytes allocated together.
-const PAGE: usize = 1 << 20;
-
 /// The largest label set taken; Prometheus's own remote-write receivers refuse far smaller ones.
 pub(crate) const MAX_LABEL_BYTES: usize = 64 << 10;
-
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    page: u32,
-    start: u32,
-    length: u32,
-}
 
 /// All series this process knows.
 #[derive(Default)]
@@ -33,8 +24,8 @@ pub(crate) struct Index {
     by_hash: FxHashMap<u64, u32>,
     /// Series whose hash was already taken by another: practically empty.
     collisions: FxHashMap<u64, Vec<u32>>,
-    pages: Vec<Vec<u8>>,
-    slots: Vec<Slot>,
+    /// By id.
+    sets: Vec<Labels>,
     postings: Postings,
 }
 
@@ -52,7 +43,7 @@ impl Index {
     /// time, so the one after the last found is nearly always right, and its bytes lie next in
     /// memory where the hash map is a cache miss away.
     pub(crate) fn find_near(&self, guess: u32, encoded: &[u8], hash: u64) -> Option<u32> {
-        if (guess as usize) < self.slots.len() && self.encoded(guess) == encoded {
+        if (guess as usize) < self.sets.len() && self.encoded(guess) == encoded {
             return Some(guess);
         }
         self.find(encoded, hash)
@@ -60,9 +51,9 @@ impl Index {
 
     /// Enter a series that [`Index::find`] does not know. The bytes must be canonical.
     pub(crate) fn insert(&mut self, encoded: &[u8], hash: u64) -> u32 {
-        let id = self.slots.len() as u32;
-        let slot = self.store(encoded);
-        self.slots.push(slot);
+        let id = self.sets.len() as u32;
+        // Checked by the caller.
+        self.sets.push(Labels::from_canonical(encoded));
         match self.by_hash.entry(hash) {
             Entry::Occupied(_) => self.collisions.entry(hash).or_default().push(id),
             Entry::Vacant(free) => {
@@ -73,17 +64,6 @@ impl Index {
             self.postings.add(name, value, id);
         }
         id
-    }
-
-    fn store(&mut self, encoded: &[u8]) -> Slot {
-        let fits = |page: &Vec<u8>| page.len() + encoded.len() <= page.capacity();
-        if !self.pages.last().is_some_and(fits) {
-            self.pages.push(Vec::with_capacity(PAGE));
-        }
-        let page = self.pages.len() - 1;
-        let start = self.pages[page].len();
-        self.pages[page].extend_from_slice(encoded);
-        Slot { page: page as u32, start: start as u32, length: encoded.len() as u32 }
     }
 
     /// The index of only the series marked in `keep`, and the new id of each old one.
@@ -99,23 +79,20 @@ impl Index {
 
     /// Canonical label bytes of a series.
     pub(crate) fn encoded(&self, id: u32) -> &[u8] {
-        let slot = self.slots[id as usize];
-        let start = slot.start as usize;
-        &self.pages[slot.page as usize][start..start + slot.length as usize]
+        self.sets[id as usize].encoded()
     }
 
     pub(crate) fn labels(&self, id: u32) -> Labels {
-        // Checked when they were entered.
-        Labels::from_canonical(self.encoded(id))
+        self.sets[id as usize].clone()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.sets.len()
     }
 
     /// Ids that satisfy all matchers, ascending.
     pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<u32> {
-        self.postings.select(matchers, self.slots.len() as u32)
+        self.postings.select(matchers, self.sets.len() as u32)
     }
 }
 
