@@ -21,9 +21,12 @@ const ALL_SETS_MAX: usize = 1_000_000;
 /// place is not given to others.
 type Sets = FxHashMap<usize, (Labels, Labels)>;
 
-/// What was made, by canonical name and the number of its mapping.
+/// Canonical name, and the number of its mapping.
+type Key = (String, usize);
+
+/// What was made.
 #[derive(Default)]
-pub(super) struct Memo(Mutex<HashMap<(String, usize), Arc<RwLock<Sets>>>>);
+pub(super) struct Memo(Mutex<HashMap<Key, Arc<RwLock<Sets>>>>);
 
 impl Memo {
     fn sets(&self, name: &str, number: usize) -> Arc<RwLock<Sets>> {
@@ -62,7 +65,8 @@ impl Memo {
         if known.len() + missing.len() > SETS_MAX {
             known.clear();
         }
-        for one in missing.into_iter().filter_map(|at| series.get_mut(at)) {
+        for at in missing {
+            let Some(one) = series.get_mut(at) else { continue };
             let canonical = relabel.apply(&one.labels);
             let source = std::mem::replace(&mut one.labels, canonical.clone());
             known.insert(source.place(), (source, canonical));
