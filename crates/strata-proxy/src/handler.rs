@@ -31,6 +31,8 @@ use crate::upstream::{HttpClient, Lease, Upstream, pick};
 const ATTEMPTS_MAX: usize = 3;
 /// A request that is to be changed is held whole up to this size; a longer one passes unchanged.
 const HELD_MAX: usize = 16 << 20;
+/// What a part that is held weighs beside its bytes.
+const PART_BYTES: usize = 128;
 /// Bytes held of all requests together; one that does not fit passes unchanged.
 const ALL_HELD_MAX: usize = 256 << 20;
 /// Bytes of an id from outside that are kept.
@@ -175,9 +177,11 @@ async fn hold(
     let mut room = Room::new(&shared.held);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
-        size += data.len();
+        // A part costs something beside its bytes.
+        let part = data.len() + PART_BYTES;
+        size += part;
         seen.lock().unwrap_or_else(PoisonError::into_inner).feed(&data);
-        let all = room.grow(data.len());
+        let all = room.grow(part);
         parcel.at_hand.push_back(data);
         if size > HELD_MAX || all > ALL_HELD_MAX {
             parcel.rest = Some(body);

@@ -94,6 +94,8 @@ pub(crate) fn apply_flags(settings: &mut Settings, arguments: &ProxyArgs) -> Res
         |url: &String| UpstreamOptions { name: None, url: url.clone(), health: None, weight: 1.0 };
     if !arguments.to.is_empty() {
         options.upstreams = arguments.to.iter().map(upstream).collect();
+        // The names that routes choose by are gone: each goes to all.
+        options.routes.iter_mut().for_each(|route| route.upstreams.clear());
     }
     if options.upstreams.is_empty() {
         bail!(

@@ -11,8 +11,8 @@ struct Serving {
     at: usize,
     /// Prompt and generated tokens: an embedding model generates none.
     tokens: f64,
-    /// Share of prompt tokens that were found in the cache.
-    hits: f64,
+    /// Share of prompt tokens that were found in the cache, where both were counted.
+    hits: Option<f64>,
 }
 
 /// What each tenant had of each replica, and what finds none. Who counts tenants does not say which
@@ -39,7 +39,7 @@ pub(super) fn uses(
             let of = |amount: Option<f64>| Some(amount? * share);
             // Where nobody counts what of a tenant was cached, his prompts are taken to be found as
             // often as all prompts of the replica.
-            let cached = of(one.cached).or_else(|| Some(of(one.prompt)? * replica.hits));
+            let cached = of(one.cached).or_else(|| Some(of(one.prompt)? * replica.hits?));
             found.push(TenantUse {
                 replica: replica.at,
                 tenant: one.tenant.clone(),
@@ -76,8 +76,14 @@ fn serving(replicas: &[Replica], steps: usize) -> BTreeMap<&str, Vec<Serving>> {
         if tokens <= 0.0 {
             continue;
         }
-        let hits = if prompts > 0.0 { total(&replica.cached) / prompts } else { 0.0 };
-        let hits = hits.clamp(0.0, 1.0);
+        let both = (0..steps)
+            .filter_map(|step| Some((replica.prompt.get(step)?, replica.cached.get(step)?)));
+        let (asked, cached) = both.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let hits = if prompts > 0.0 {
+            (asked > 0.0).then(|| (cached / asked).clamp(0.0, 1.0))
+        } else {
+            Some(0.0)
+        };
         by_model.entry(&replica.model).or_default().push(Serving { at, tokens, hits });
     }
     by_model

@@ -130,6 +130,9 @@ impl Body for Outgoing {
         }
         let Some(parcel) = &mut self.taken else { return Poll::Ready(None) };
         if let Some(part) = parcel.at_hand.pop_front() {
+            if parcel.at_hand.is_empty() {
+                parcel.room = None;
+            }
             return Poll::Ready(Some(Ok(Frame::data(part))));
         }
         let Some(rest) = &mut parcel.rest else { return Poll::Ready(None) };

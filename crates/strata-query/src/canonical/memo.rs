@@ -4,6 +4,7 @@
 //! A page of ten thousand GPUs asks a hundred questions, and making labels was a third of the answer.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
@@ -26,17 +27,21 @@ type Key = (String, usize);
 
 /// What was made.
 #[derive(Default)]
-pub(super) struct Memo(Mutex<HashMap<Key, Arc<RwLock<Sets>>>>);
+pub(super) struct Memo {
+    all: Mutex<HashMap<Key, Arc<RwLock<Sets>>>>,
+    /// Label sets entered since all was forgotten: never fewer than there are.
+    entered: AtomicUsize,
+}
 
 impl Memo {
     fn sets(&self, name: &str, number: usize) -> Arc<RwLock<Sets>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = |sets: &Arc<RwLock<Sets>>| sets.try_read().map_or(0, |sets| sets.len());
-        let key = (name.to_owned(), number);
-        if !all.contains_key(&key) && all.values().map(size).sum::<usize>() > ALL_SETS_MAX {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.entered.load(Ordering::Relaxed) > ALL_SETS_MAX {
+            // Those of series that are gone go with the others.
             all.clear();
+            self.entered.store(0, Ordering::Relaxed);
         }
-        Arc::clone(all.entry(key).or_default())
+        Arc::clone(all.entry((name.to_owned(), number)).or_default())
     }
 
     /// Give the series of one mapping their canonical labels.
@@ -60,6 +65,7 @@ impl Memo {
         if missing.is_empty() {
             return;
         }
+        self.entered.fetch_add(missing.len(), Ordering::Relaxed);
         let relabel = Relabel::new(name, expansion);
         let mut known = sets.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() + missing.len() > SETS_MAX {

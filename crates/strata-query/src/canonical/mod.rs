@@ -205,7 +205,6 @@ impl SeriesSource for CanonicalSource {
         if stream::is_worth(&expansions, selection)
             && let Some(plan) = stream::Plan::new(&*self.inner, name, &expansions, selection)?
         {
-            notes.extend(plan.reconciled.then(|| edges::note(name)));
             return plan.visit(&*self.inner, takers);
         }
         let mut take = takers(0);

@@ -33,8 +33,6 @@ struct Part<'a> {
 /// What is to be read, each series for itself.
 pub(super) struct Plan<'a> {
     parts: Vec<Part<'a>>,
-    /// Whether histograms were brought to common edges.
-    pub(super) reconciled: bool,
 }
 
 /// Whether it is worth a [`Plan`].
@@ -61,9 +59,11 @@ impl<'a> Plan<'a> {
         if !are_apart(&parts) {
             return Ok(None);
         }
-        let sums = &selection.hints.sums;
-        let reconciled = name.ends_with("_bucket") && reconcile(&mut parts, sums);
-        Ok(Some(Self { parts, reconciled }))
+        if name.ends_with("_bucket") && differ(&parts, &selection.hints.sums) {
+            // Which edges are common depends on which series have samples in the range.
+            return Ok(None);
+        }
+        Ok(Some(Self { parts }))
     }
 
     /// Read and hand over.
@@ -151,16 +151,8 @@ fn are_apart(parts: &[Part<'_>]) -> bool {
     doors::are_apart(&found)
 }
 
-/// Leave out the buckets that [`edges::reconcile`] does.
-fn reconcile(parts: &mut [Part<'_>], sums: &[strata_model::Grouping]) -> bool {
-    let mut all: Vec<Labels> =
-        parts.iter().flat_map(|part| part.canonical.values()).cloned().collect();
-    if !edges::reconcile(&mut all, sums) {
-        return false;
-    }
-    let kept: HashSet<Labels> = all.into_iter().collect();
-    for part in parts {
-        part.canonical.retain(|_, labels| kept.contains(labels));
-    }
-    true
+/// Whether histograms that are added up may have different edges.
+fn differ(parts: &[Part<'_>], sums: &[strata_model::Grouping]) -> bool {
+    let labels = parts.iter().flat_map(|part| part.canonical.values());
+    edges::reconcile(&mut labels.cloned().collect::<Vec<Labels>>(), sums)
 }

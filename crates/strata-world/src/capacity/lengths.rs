@@ -93,6 +93,8 @@ pub struct Room {
     pub pinned: Option<f64>,
     /// Part of a prompt that others hold already.
     pub shared: f64,
+    /// Data-parallel ranks with a cache each, among which capacity and pinned are spread; at least 1.
+    pub ranks: f64,
 }
 
 /// `N(q) = floor(u C / Q_q(P (1 - h) + O))` for each of [`SHARES`]; none for a length above the last
@@ -102,7 +104,9 @@ pub fn fits(prompt: &Lengths, output: &Lengths, room: Room) -> [Option<Fit>; 3] 
     let held = prompt.plus(1.0 - room.shared, output);
     SHARES.map(|share| {
         let tokens = held.quantile(share);
-        let whole = |tokens_free: f64| (tokens_free.max(0.0) / tokens).floor();
+        // A request lies in the cache of one rank.
+        let ranks = room.ranks.max(1.0);
+        let whole = |tokens_free: f64| (tokens_free.max(0.0) / ranks / tokens).floor() * ranks;
         (tokens.is_finite() && tokens > 0.0).then(|| Fit {
             share,
             tokens,

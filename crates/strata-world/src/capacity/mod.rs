@@ -90,19 +90,16 @@ pub(crate) fn card(ask: &Ask, book: &Book<'_>) -> Option<Capacity> {
     })
 }
 
-fn of(read: read::Read, look_s: f64, targets: Targets) -> Capacity {
+fn of(mut read: read::Read, look_s: f64, targets: Targets) -> Capacity {
     let semantics = read.engine.as_deref().map_or(Semantics::Unknown, semantics);
+    // What is kept for reuse is no load: neither Little's law nor a balance holds of it.
+    read.moments = balanced(&read.moments, semantics);
     let load = load(&read);
     let shared = shared(&read.moments);
     let step = step_time(&read.moments);
-    let ceilings = if semantics == Semantics::Resident {
-        // What is kept for reuse is no load: neither Little's law nor a balance holds of it.
-        ceilings(&Load { pinned: None, ..load }, step.as_ref().map_err(String::as_str), targets)
-    } else {
-        ceilings(&load, step.as_ref().map_err(String::as_str), targets)
-    };
+    let ceilings = ceilings(&load, step.as_ref().map_err(String::as_str), targets);
     let ratio = read.prompt.as_ref().and_then(Lengths::square_ratio).unwrap_or(2.0);
-    let saturation = forecasts(&balanced(&read.moments, semantics), ratio);
+    let saturation = forecasts(&read.moments, ratio);
     let most = read.moments.iter().filter_map(|one| Some(one.pinned? / one.capacity?));
     let most = most.fold(0.0, f64::max);
     let binds = binding(&ceilings).is_some_and(|(limit, _)| limit == Limit::KvCache);
@@ -112,6 +109,7 @@ fn of(read: read::Read, look_s: f64, targets: Targets) -> Capacity {
         shape: read.model.as_deref().and_then(shape_of),
         dtype: read.dtype.as_deref(),
         gpus: read.gpus,
+        ranks: read.ranks.max(1) as f64,
         capacity: load.capacity,
         bytes_each_gpu: read.bytes,
         length_limit: read.context.or_else(|| longest(&read, load.capacity)),
@@ -130,7 +128,7 @@ fn of(read: read::Read, look_s: f64, targets: Targets) -> Capacity {
         shared,
         step,
         ceilings,
-        fits: shapes_that_fit(&read, shared, targets),
+        fits: shapes_that_fit(&read, targets),
         saturation,
         bytes: token_bytes(&cache),
         wastes: wastes(&cache),
@@ -182,10 +180,12 @@ fn balanced(moments: &[Moment], semantics: Semantics) -> Vec<Moment> {
 /// Means over the readings.
 fn load(read: &read::Read) -> Load {
     let moments = &read.moments;
-    let seconds = match (moments.first(), moments.last()) {
-        (Some(first), Some(last)) if last.at_s > first.at_s => Some(last.at_s - first.at_s),
+    // Time in which nobody looked says nothing of the requests in it.
+    let counted = moments.windows(2).filter_map(|pair| match pair {
+        [before, one] if one.finished.is_some() => Some(one.at_s - before.at_s),
         _ => None,
-    };
+    });
+    let seconds = Some(counted.sum::<f64>()).filter(|seconds| *seconds > 0.0);
     let total = |get: fn(&Moment) -> Option<f64>| total(moments, get);
     let finished = total(|one| one.finished);
     let started = total(|one| one.started);
@@ -221,18 +221,15 @@ fn mean(moments: &[Moment], get: fn(&Moment) -> Option<f64>) -> Option<f64> {
     total(moments, get).map(|sum| sum / count as f64)
 }
 
-fn shapes_that_fit(
-    read: &read::Read,
-    shared: Option<f64>,
-    targets: Targets,
-) -> Result<[Option<Fit>; 3], String> {
+fn shapes_that_fit(read: &read::Read, targets: Targets) -> Result<[Option<Fit>; 3], String> {
     let prompt = read.prompt.as_ref().ok_or("lengths of prompts are not on the engine's page")?;
     let output = read.output.as_ref().ok_or("lengths of answers are not on the engine's page")?;
     let newest = read.moments.last();
     let capacity = newest.and_then(|one| one.capacity);
     let capacity = capacity.ok_or("the KV capacity in tokens is not on the engine's page")?;
     let pinned = newest.and_then(|one| one.pinned);
-    // Where nobody counts what is shared every token of a prompt takes its own place.
-    let shared = shared.unwrap_or(0.0);
-    Ok(fits(prompt, output, Room { fill: targets.fill, capacity, pinned, shared }))
+    // What hits the cache may be the request's own earlier turns, which only it holds: no part of a
+    // prompt is known to be held by others.
+    let (shared, ranks) = (0.0, read.ranks.max(1) as f64);
+    Ok(fits(prompt, output, Room { fill: targets.fill, capacity, pinned, shared, ranks }))
 }

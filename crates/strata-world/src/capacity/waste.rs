@@ -18,6 +18,8 @@ pub struct Cache<'a> {
     pub dtype: Option<&'a str>,
     /// GPUs that the replica runs on.
     pub gpus: Option<f64>,
+    /// Data-parallel ranks, each with attention of its own; at least 1.
+    pub ranks: f64,
     /// Tokens that the cache can hold.
     pub capacity: Option<f64>,
     /// Bytes of the cache on each GPU, as the engine says.
@@ -49,6 +51,11 @@ pub struct Waste {
 }
 
 impl Cache<'_> {
+    /// GPUs that work on one token together.
+    fn together(&self) -> Option<f64> {
+        Some((self.gpus? / self.ranks.max(1.0)).max(1.0))
+    }
+
     /// Bytes of a number: `auto` is that of the weights, which is taken for two.
     fn number_bytes(&self) -> Option<f64> {
         match self.dtype {
@@ -65,7 +72,8 @@ pub fn token_bytes(cache: &Cache<'_>) -> TokenBytes {
         (_, None) => Err("the engine does not say the type of its KV cache".to_owned()),
         (Some(shape), Some(bytes)) => {
             let length = cache.tokens_each.unwrap_or(0.0);
-            Ok(bytes_per_token(shape, bytes, length) * copies(shape, cache.gpus.unwrap_or(1.0)))
+            Ok(bytes_per_token(shape, bytes, length)
+                * copies(shape, cache.together().unwrap_or(1.0)))
         }
     };
     let engine = match (cache.bytes_each_gpu, cache.capacity, cache.gpus) {
@@ -85,7 +93,7 @@ pub fn wastes(cache: &Cache<'_>) -> Vec<Waste> {
 }
 
 fn replicated(cache: &Cache<'_>) -> Option<Waste> {
-    let (shape, gpus) = (cache.shape?, cache.gpus?);
+    let (shape, gpus) = (cache.shape?, cache.together()?);
     let copies = copies(shape, gpus);
     let why = match shape.latent {
         Some(_) => "the latent vector of each token stands on every GPU; attention by data \

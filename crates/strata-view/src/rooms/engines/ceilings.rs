@@ -140,23 +140,23 @@ pub(super) fn table(capacity: &Capacity) -> Table {
 const LENGTH: Made = Made {
     unit: "{token}",
     definition: "Tokens of the KV cache that a request of this shape holds in the end, at most: \
-                 quantile of prompt without its shared part, and answer, by the edges of the \
+                 quantile of prompt and answer together, by the edges of the \
                  buckets and as if the two did not depend on each other.",
-    formula: "Q_q(P (1 - h) + O)",
+    formula: "Q_q(P + O)",
     inputs: &["inference.request.prompt_tokens", "inference.request.generation_tokens"],
 };
 
 const ALL: Made = Made {
     unit: "{request}",
     definition: "Requests of this shape that fit into the cache used to the target, at least.",
-    formula: "floor(u C / Q_q(P (1 - h) + O))",
+    formula: "floor(u C / Q_q(P + O))",
     inputs: &["inference.kv_cache.capacity"],
 };
 
 const MORE: Made = Made {
     unit: "{request}",
     definition: "Requests of this shape that still fit beside those that run, at least.",
-    formula: "floor((u C - pinned) / Q_q(P (1 - h) + O))",
+    formula: "floor((u C - pinned) / Q_q(P + O))",
     inputs: &["inference.kv_cache.capacity", "inference.kv_cache.utilization"],
 };
 

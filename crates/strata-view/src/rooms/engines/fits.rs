@@ -23,7 +23,6 @@ pub(super) fn of_all(world: &World) -> Option<Block> {
         Lengths::new(&spread.edges, spread.counts.as_ref().ok()?)
     };
     let (prompt, output) = (of("l6.prompt_lengths")?, of("l6.output_lengths")?);
-    let shared = world.signal("l6.prefix_hit_ratio", None).and_then(|one| one.now.known());
     let fill = Targets::default().fill;
     let rooms: Vec<Room> = world
         .of_kind(EntityKind::Replica)
@@ -32,7 +31,8 @@ pub(super) fn of_all(world: &World) -> Option<Block> {
             let capacity = now("l6.kv_capacity_tokens")?;
             let is_pinned = super::counts(replica) != "resident";
             let pinned = now("l6.kv_pinned_tokens").filter(|_| is_pinned);
-            Some(Room { fill, capacity, pinned, shared: shared.unwrap_or(0.0) })
+            // Neither what is shared nor how many ranks there are is told of a fleet.
+            Some(Room { fill, capacity, pinned, shared: 0.0, ranks: 1.0 })
         })
         .collect();
     let told = rooms.len();

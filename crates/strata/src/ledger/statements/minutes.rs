@@ -116,6 +116,13 @@ impl Tally {
             tally.add(&account.ledger);
             start_ms = period.end_ms();
         }
+        if tally.sights.first().is_none() && tally.used.is_empty() {
+            // A bill of nothing would be closed for good, over a month that nobody watched.
+            return Err(bad(
+                "nothing was seen in this period".to_owned(),
+                "see that it is the right one",
+            ));
+        }
         Ok(tally)
     }
 

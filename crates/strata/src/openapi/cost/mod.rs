@@ -95,6 +95,9 @@ fn own_parameter(path: &str, name: &str) -> Json {
         "until" => {
             ("First moment no longer in it; the begin of this month when nothing is given.", text())
         }
+        "accept_assumed" => {
+            ("Close it although not all of it was measured.", super::schema::flag())
+        }
         other => return query(other, "", &text()),
     };
     query(name, what, &schema)

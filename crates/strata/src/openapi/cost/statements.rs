@@ -6,7 +6,9 @@ use strata_view::{PageError, PageErrorCode};
 use super::{PARTIES, add, currency, period, report};
 use crate::openapi::Document;
 use crate::openapi::pages::refusing;
-use crate::openapi::schema::{count, list, maybe, number, object, said, text, with, word};
+use crate::openapi::schema::{
+    count, flag, integer, list, maybe, number, object, said, text, with, word,
+};
 
 /// What names a statement.
 fn named() -> [(&'static str, Json); 3] {
@@ -29,6 +31,23 @@ fn line(amount: &Json) -> Json {
     ])
 }
 
+/// What a statement rests on that was not measured.
+fn assumed(amount: &Json) -> Json {
+    object([
+        (
+            "equal_share_gpu_hours",
+            said(amount.clone(), "Shared without a known share, in equal parts."),
+        ),
+        ("unknown_gpu_hours", said(amount.clone(), "While nobody watched the GPU.")),
+        ("uncounted_models", said(list(text()), "Models of which not all use was counted.")),
+    ])
+}
+
+/// Seconds of a step of the bill.
+fn step() -> Json {
+    said(integer(), "Length of a step of the bill, in seconds.")
+}
+
 pub(super) fn describe(document: &mut Document) {
     let exact = said(text(), "A decimal number of six digits behind the point, as text.");
     let previous = || said(maybe(text()), "Hash of the statement before.");
@@ -40,7 +59,9 @@ pub(super) fn describe(document: &mut Document) {
         number_of.clone(),
         start.clone(),
         end.clone(),
+        ("step_seconds", maybe(step())),
         ("total", exact.clone()),
+        ("assumed", maybe(assumed(&exact))),
         ("currency", currency()),
         ("tariff", text()),
         ("sha256", said(text(), "Of the text as it was closed.")),
@@ -51,7 +72,10 @@ pub(super) fn describe(document: &mut Document) {
     let mut broken = with(broken, [("fault", said(text(), "Why it cannot be trusted."))]);
     broken["required"] = json!(["customer", "of", "number", "fault"]);
     let path = "/cost/statements";
-    let listed = object([("statements", list(json!({ "oneOf": [closed.clone(), broken] })))]);
+    let listed = object([
+        ("statements", list(json!({ "oneOf": [closed.clone(), broken] }))),
+        ("more", said(flag(), "Whether there are more than are listed.")),
+    ]);
     let operation = report("statements", "Statements that are closed.", path, listed);
     add(document, path, operation, &[]);
     let body = object([
@@ -61,7 +85,9 @@ pub(super) fn describe(document: &mut Document) {
         ("currency", currency()),
         start.clone(),
         end.clone(),
+        ("step_seconds", maybe(step())),
         ("total", exact.clone()),
+        ("assumed", maybe(assumed(&exact))),
         ("lines", list(line(&exact))),
         ("previous_sha256", previous()),
     ]);
@@ -86,7 +112,9 @@ pub(super) fn describe(document: &mut Document) {
         ("currency", currency()),
         start,
         end,
+        ("step_seconds", step()),
         ("total", number()),
+        ("assumed", assumed(&number())),
         ("lines", list(line(&number()))),
     ]);
     let path = "/cost/statement/draft";
