@@ -159,7 +159,13 @@ mod tests {
     fn requests_of_a_shape_fit_beside_what_is_held() {
         let prompt = lengths(&[(1000.0, 9.0), (4000.0, 1.0)]);
         let output = lengths(&[(200.0, 5.0), (500.0, 5.0)]);
-        let room = Room { fill: 0.9, capacity: 100_000.0, pinned: Some(60_000.0), shared: 0.5 };
+        let room = Room {
+            fill: 0.9,
+            capacity: 100_000.0,
+            pinned: Some(60_000.0),
+            shared: 0.5,
+            ranks: 1.0,
+        };
         let [median, most, all] = fits(&prompt, &output, room).map(Option::unwrap);
         // Half of the prompts is shared: 500 + 500, and 2000 + 500 for the longest.
         assert_eq!((median.tokens, most.tokens, all.tokens), (1000.0, 1000.0, 2500.0));
@@ -167,6 +173,11 @@ mod tests {
         assert_eq!((all.all, all.more), (36.0, Some(12.0)));
         let full = fits(&prompt, &output, Room { pinned: Some(95_000.0), ..room });
         assert_eq!(full[0].unwrap().more, Some(0.0));
+        // 22,500 tokens in each of four ranks hold nine of the longest.
+        let ranks = fits(&prompt, &output, Room { ranks: 4.0, fill: 0.9, ..room });
+        assert_eq!(ranks[2].unwrap().all, 36.0);
+        let ranks = fits(&prompt, &output, Room { ranks: 40.0, ..room });
+        assert_eq!(ranks[2].unwrap().all, 0.0, "2,250 tokens in each hold none");
         let above = lengths(&[(1000.0, 1.0), (f64::INFINITY, 1.0)]);
         assert_eq!(fits(&above, &output, room)[1], None);
     }

@@ -159,6 +159,7 @@ mod tests {
             shape: shape_of("llama-3.1-8b"),
             dtype: Some("auto"),
             gpus: Some(1.0),
+            ranks: 1.0,
             capacity: Some(100_000.0),
             bytes_each_gpu: Some(13_107_200_000.0),
             length_limit: Some(8192.0),
@@ -192,6 +193,8 @@ mod tests {
         check(many, "several times", "2.0 copies");
         let latent = Cache { shape: shape_of("deepseek-v3"), gpus: Some(8.0), ..many };
         check(latent, "several times", "latent");
+        let apart = Cache { ranks: 8.0, ..latent };
+        assert!(wastes(&apart).iter().all(|one| !one.title.contains("several times")));
         check(Cache { length_limit: Some(131_072.0), ..cache() }, "far shorter", "131072");
         let eight = Cache { scarce: true, dtype: Some("fp8"), ..cache() };
         assert!(wastes(&eight).iter().all(|one| !one.title.contains("16 bits")));
