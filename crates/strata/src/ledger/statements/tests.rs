@@ -64,7 +64,7 @@ async fn a_statement_is_closed_once_and_the_next_goes_on_from_it() {
     assert_eq!(listed["statements"].as_array().unwrap().len(), 2);
     let nobody = vec![("customer".to_owned(), "nobody".to_owned())];
     let unknown = reports.report("/cost/statement/draft", nobody).await.unwrap_err();
-    assert!(unknown.message.contains("nothing is known"), "{unknown:?}");
+    assert!(unknown.message.contains("nothing was seen"), "{unknown:?}");
 }
 
 const MINUTE: i64 = 60_000;
@@ -139,6 +139,20 @@ async fn what_nobody_watched_must_be_accepted_and_stays_written() {
     assert_eq!(closed["assumed"]["unknown_gpu_hours"], "0.500000");
     // An hour and a half at the published figure.
     assert_eq!(closed["total"], "4.425000");
+}
+
+#[tokio::test]
+async fn a_period_that_nobody_watched_is_not_closed_at_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let reports = reports(held(3, |minute| (minute <= 60).then_some("research")), 3, dir.path());
+    let close = async |from: i64, until: i64| {
+        let accepted = [("accept_assumed", "true")];
+        let asked = asked("research", DAY + from * MINUTE, DAY + until * MINUTE, &accepted);
+        reports.act("/cost/statement/close", asked).await
+    };
+    close(0, 90).await.unwrap();
+    let refused = close(90, 180).await.unwrap_err();
+    assert!(refused.message.contains("nothing was seen"), "{refused:?}");
 }
 
 #[tokio::test]

@@ -105,6 +105,13 @@ pub(super) fn describe(document: &mut Document) {
     let operation =
         report("statement", "A closed statement, checked against its hash.", path, whole);
     add(document, path, operation, &[]);
+    draft(document);
+    close(document, closed);
+}
+
+fn draft(document: &mut Document) {
+    let [start, end] = period();
+    let [customer, _, number_of] = named();
     let draft = object([
         number_of,
         customer,
@@ -120,7 +127,6 @@ pub(super) fn describe(document: &mut Document) {
     let path = "/cost/statement/draft";
     let operation = report("statement_draft", "What would be closed now.", path, draft);
     add(document, path, operation, &[]);
-    close(document, closed);
 }
 
 fn close(document: &mut Document, closed: Json) {
