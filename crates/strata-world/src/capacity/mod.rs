@@ -1,7 +1,7 @@
 //! The capacity card of one replica: how much its KV cache holds, which resource gives out first,
 //! what still fits, how long a step takes, and how likely requests will have to wait.
 //!
-//! As the World a pair of pure functions: [`plan::queries`] lists what is asked of one replica (of a
+//! As the World a pair of pure functions: `plan::queries` lists what is asked of one replica (of a
 //! fleet only the signals are asked), `card` reads the answers. What is not known is an error in
 //! words, never a number.
 
