@@ -12,6 +12,7 @@ mod sharing;
 mod uses;
 
 use strata_model::Problem;
+use strata_world::bill::BillTenant;
 
 pub use bill::Terms;
 pub use column::{Column, Total};
@@ -47,7 +48,7 @@ pub struct Facts {
     /// Tokens of tenants on replicas they share; empty where nothing tells tenants apart.
     pub uses: Vec<TenantUse>,
     /// Tokens of tenants of which no replica is known.
-    pub unplaced: Vec<Unplaced>,
+    pub unplaced: Vec<BillTenant>,
 }
 
 /// Who holds a GPU. What is None is not known.
@@ -186,31 +187,6 @@ pub struct TenantUse {
     pub generated: Option<f64>,
     /// Requests.
     pub requests: Option<f64>,
-}
-
-/// What a tenant asked of a model that no replica is known to have served in the period: one that
-/// counts nothing, or has another name where it runs.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Unplaced {
-    /// Tenant.
-    pub tenant: String,
-    /// Model, as it was asked for.
-    pub model: String,
-    /// Prompt tokens, cached ones among them.
-    pub prompt: Option<f64>,
-    /// Prompt tokens found in the prefix cache.
-    pub cached: Option<f64>,
-    /// Generated tokens.
-    pub generated: Option<f64>,
-    /// Requests.
-    pub requests: Option<f64>,
-}
-
-impl Unplaced {
-    /// All tokens that were counted; None where none were.
-    pub fn tokens(&self) -> Option<f64> {
-        [self.prompt, self.generated].into_iter().flatten().reduce(|all, one| all + one)
-    }
 }
 
 impl Facts {

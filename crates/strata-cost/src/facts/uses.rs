@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use strata_world::bill::BillTenant;
 
-use super::{Column, Replica, TenantUse, Unplaced};
+use super::{Column, Replica, TenantUse};
 
 /// A replica that worked on tokens, as those of tenants are laid on it.
 struct Serving {
@@ -21,7 +21,7 @@ pub(super) fn uses(
     tenants: &[BillTenant],
     replicas: &[Replica],
     steps: usize,
-) -> (Vec<TenantUse>, Vec<Unplaced>) {
+) -> (Vec<TenantUse>, Vec<BillTenant>) {
     let (mut found, mut unplaced) = (Vec::new(), Vec::new());
     if tenants.is_empty() {
         return (found, unplaced);
@@ -54,17 +54,10 @@ pub(super) fn uses(
 }
 
 /// A use without a replica; None for a tenant whose counters stood still.
-fn nowhere(one: &BillTenant) -> Option<Unplaced> {
+fn nowhere(one: &BillTenant) -> Option<BillTenant> {
     let amounts = [one.prompt, one.generated, one.requests];
     let is_any = amounts.into_iter().flatten().any(|amount| amount > 0.0);
-    is_any.then(|| Unplaced {
-        tenant: one.tenant.clone(),
-        model: one.model.clone(),
-        prompt: one.prompt,
-        cached: one.cached,
-        generated: one.generated,
-        requests: one.requests,
-    })
+    is_any.then(|| one.clone())
 }
 
 fn serving(replicas: &[Replica], steps: usize) -> BTreeMap<&str, Vec<Serving>> {

@@ -12,6 +12,7 @@ pub(crate) mod tests;
 mod walk;
 
 use strata_model::Problem;
+use strata_world::bill::BillTenant;
 
 pub use charge::{Basis, Charge, IdlePolicy};
 pub use engines::{Counted, Engine, ReplicaTotals};
@@ -19,7 +20,7 @@ pub use rates::Rate;
 pub use read::{Dimension, Line, PLATFORM, Reconciliation, UNATTRIBUTED};
 pub use state::{STATES, Shares, State};
 
-use crate::facts::{Owner, TenantUse, Unplaced};
+use crate::facts::{Owner, TenantUse};
 use crate::useful::Level;
 
 /// What a ledger is built for.
@@ -145,7 +146,7 @@ pub struct Ledger {
     /// Tokens of tenants on shared replicas.
     pub uses: Vec<TenantUse>,
     /// Tokens of tenants of which no replica is known: nothing tells what they cost.
-    pub unplaced: Vec<Unplaced>,
+    pub unplaced: Vec<BillTenant>,
     /// What in the facts contradicts itself.
     pub problems: Vec<Problem>,
 }

@@ -222,12 +222,12 @@ fn a_use_that_nobody_counts_in_full_or_places_is_kept_and_told() {
         cached: Some(0.0),
         ..TenantUse::default()
     }];
-    facts.unplaced = vec![crate::facts::Unplaced {
+    facts.unplaced = vec![strata_world::bill::BillTenant {
         tenant: "alias".into(),
         model: "unheard of".into(),
         prompt: Some(7.0),
         generated: Some(3.0),
-        ..crate::facts::Unplaced::default()
+        ..strata_world::bill::BillTenant::default()
     }];
     let ledger = ledger(&facts);
     let lines = tenants(&ledger);

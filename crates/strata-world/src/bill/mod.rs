@@ -138,6 +138,13 @@ pub struct BillTenant {
     pub requests: Option<f64>,
 }
 
+impl BillTenant {
+    /// All tokens that were counted; None where none were.
+    pub fn tokens(&self) -> Option<f64> {
+        [self.prompt, self.generated].into_iter().flatten().reduce(|all, one| all + one)
+    }
+}
+
 impl BillReplica {
     /// Everything that is counted, in the order of the fields.
     fn columns(&mut self) -> [&mut Vec<Option<f64>>; 10] {

@@ -56,11 +56,11 @@ impl Lengths {
         (mean > 0.0 && square.is_finite()).then(|| square / (mean * mean))
     }
 
-    /// The sum of two lengths that do not depend on each other, the first by a factor. By the edges
-    /// of both, so never too short.
-    pub fn plus(&self, factor: f64, other: &Self) -> Self {
+    /// The sum of two lengths that do not depend on each other. By the edges of both, so never too
+    /// short.
+    pub fn plus(&self, other: &Self) -> Self {
         let pairs = self.buckets.iter().flat_map(|(edge, part)| {
-            other.buckets.iter().map(move |(more, share)| (edge * factor + more, part * share))
+            other.buckets.iter().map(move |(more, share)| (edge + more, part * share))
         });
         let mut buckets: Vec<(f64, f64)> = pairs.collect();
         buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -91,17 +91,15 @@ pub struct Room {
     /// Tokens.
     pub capacity: f64,
     pub pinned: Option<f64>,
-    /// Part of a prompt that others hold already.
-    pub shared: f64,
     /// Data-parallel ranks with a cache each, among which capacity and pinned are spread; at least 1.
     pub ranks: f64,
 }
 
-/// `N(q) = floor(u C / Q_q(P (1 - h) + O))` for each of [`SHARES`]; none for a length above the last
+/// `N(q) = floor(u C / Q_q(P + O))` for each of [`SHARES`]; none for a length above the last
 /// edge. Prompt and output are taken as independent, since their joint distribution is not on an
 /// engine's page.
 pub fn fits(prompt: &Lengths, output: &Lengths, room: Room) -> [Option<Fit>; 3] {
-    let held = prompt.plus(1.0 - room.shared, output);
+    let held = prompt.plus(output);
     SHARES.map(|share| {
         let tokens = held.quantile(share);
         // A request lies in the cache of one rank.
@@ -157,17 +155,11 @@ mod tests {
 
     #[test]
     fn requests_of_a_shape_fit_beside_what_is_held() {
-        let prompt = lengths(&[(1000.0, 9.0), (4000.0, 1.0)]);
+        let prompt = lengths(&[(500.0, 9.0), (2000.0, 1.0)]);
         let output = lengths(&[(200.0, 5.0), (500.0, 5.0)]);
-        let room = Room {
-            fill: 0.9,
-            capacity: 100_000.0,
-            pinned: Some(60_000.0),
-            shared: 0.5,
-            ranks: 1.0,
-        };
+        let room = Room { fill: 0.9, capacity: 100_000.0, pinned: Some(60_000.0), ranks: 1.0 };
         let [median, most, all] = fits(&prompt, &output, room).map(Option::unwrap);
-        // Half of the prompts is shared: 500 + 500, and 2000 + 500 for the longest.
+        // 500 + 500 for most, and 2000 + 500 for the longest.
         assert_eq!((median.tokens, most.tokens, all.tokens), (1000.0, 1000.0, 2500.0));
         assert_eq!((median.all, median.more), (90.0, Some(30.0)));
         assert_eq!((all.all, all.more), (36.0, Some(12.0)));

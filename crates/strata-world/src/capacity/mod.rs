@@ -104,7 +104,7 @@ fn of(mut read: read::Read, look_s: f64, targets: Targets) -> Capacity {
     let most = most.fold(0.0, f64::max);
     let binds = binding(&ceilings).is_some_and(|(limit, _)| limit == Limit::KvCache);
     let both = read.prompt.as_ref().zip(read.output.as_ref());
-    let length_p99 = both.map(|(prompt, output)| prompt.plus(1.0, output).quantile(0.99));
+    let length_p99 = both.map(|(prompt, output)| prompt.plus(output).quantile(0.99));
     let cache = Cache {
         shape: read.model.as_deref().and_then(shape_of),
         dtype: read.dtype.as_deref(),
@@ -230,6 +230,6 @@ fn shapes_that_fit(read: &read::Read, targets: Targets) -> Result<[Option<Fit>; 
     let pinned = newest.and_then(|one| one.pinned);
     // What hits the cache may be the request's own earlier turns, which only it holds: no part of a
     // prompt is known to be held by others.
-    let (shared, ranks) = (0.0, read.ranks.max(1) as f64);
-    Ok(fits(prompt, output, Room { fill: targets.fill, capacity, pinned, shared, ranks }))
+    let ranks = read.ranks.max(1) as f64;
+    Ok(fits(prompt, output, Room { fill: targets.fill, capacity, pinned, ranks }))
 }

@@ -31,8 +31,8 @@ pub(super) fn of_all(world: &World) -> Option<Block> {
             let capacity = now("l6.kv_capacity_tokens")?;
             let is_pinned = super::counts(replica) != "resident";
             let pinned = now("l6.kv_pinned_tokens").filter(|_| is_pinned);
-            // Neither what is shared nor how many ranks there are is told of a fleet.
-            Some(Room { fill, capacity, pinned, shared: 0.0, ranks: 1.0 })
+            // How many ranks a replica has is not told of a fleet.
+            Some(Room { fill, capacity, pinned, ranks: 1.0 })
         })
         .collect();
     let told = rooms.len();
