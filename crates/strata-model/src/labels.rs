@@ -71,6 +71,11 @@ impl Labels {
         Arc::as_ptr(&self.0).addr()
     }
 
+    /// Whether somebody else holds the set too, so that its place is likely to be met again.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// The canonical bytes.
     pub fn encoded(&self) -> &[u8] {
         &self.0

@@ -1,8 +1,8 @@
 //! The page service: what a page wants becomes queries, their answers a World, the World a page.
 //!
 //! Over any metrics engine. Queries of a page run side by side under one deadline; one that fails
-//! makes its numbers unknown, never the page. Pages are kept for a second, so that ten readers of
-//! one page cost as much as one.
+//! makes its numbers unknown, never the page. A page is made once for all who ask for it while it is
+//! made and shortly after, so that ten readers of one page cost as much as one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -25,7 +25,7 @@ use strata_world::{
 use tokio::sync::Semaphore;
 
 use crate::ask::{Asking, ask_all};
-use crate::kept::Kept;
+use crate::kept::{Keep, Kept};
 use crate::ledger::LedgerService;
 use crate::sql_pages::SqlDoor;
 
@@ -35,8 +35,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const ASKING: Asking = Asking { at_once: 8, deadline: DEADLINE };
 /// Pages being made at once; more wait for their turn.
 const PAGES_AT_ONCE: usize = 4;
-/// How long a page serves further readers. Collection is slower than that.
-const KEEP_MS: i64 = 1000;
+/// How long a page serves further readers: collection is slower than a second, and a live page comes
+/// every five.
+const KEEP: Keep = Keep { least: Duration::from_secs(1), most: Duration::from_secs(5) };
 /// Pages kept at most: a page is up to 2 MB.
 const KEPT_MAX: usize = 32;
 /// Metrics with a sample in this time are there now, in the longer one were there before.
@@ -47,7 +48,7 @@ const EXPLORED_MAX: usize = 50;
 
 /// How long the palette finds what there was: longer than it takes to type a name, shorter than
 /// it takes to wonder where a new thing is.
-const DIRECTORY_KEEP: Duration = Duration::from_secs(5);
+const DIRECTORY_KEEP: Keep = Keep { least: Duration::from_secs(5), most: Duration::from_secs(5) };
 
 /// Names of the metrics stored between two times.
 pub(crate) type Names =
@@ -83,7 +84,7 @@ pub(crate) struct PageService {
     me: Weak<Self>,
     parts: PageParts,
     turns: Semaphore,
-    kept: Mutex<HashMap<String, (i64, Page)>>,
+    kept: Kept<Page>,
     /// How many things of each kind there were last, by scope: decides which tracks are asked for.
     sizes: Mutex<HashMap<String, Sizes>>,
     /// What the palette finds.
@@ -92,24 +93,23 @@ pub(crate) struct PageService {
 
 impl PageService {
     pub(crate) fn new(mut parts: PageParts) -> Arc<Self> {
+        let clock = || Arc::clone(&parts.clock);
+        let kept = Kept::new(KEEP, KEPT_MAX, clock());
+        let directory = Kept::new(DIRECTORY_KEEP, 1, clock());
         // Pages ask the same over windows that move on with the time.
         parts.engine = Arc::new(KeptEngine::new(parts.engine, Arc::clone(&parts.clock)));
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             parts,
             turns: Semaphore::new(PAGES_AT_ONCE),
-            kept: Mutex::new(HashMap::new()),
+            kept,
             sizes: Mutex::new(HashMap::new()),
-            directory: Kept::new(DIRECTORY_KEEP),
+            directory,
         })
     }
 
     async fn make(&self, request: PageRequest) -> Result<Page, PageError> {
         let now_ms = self.parts.clock.now_ms();
-        let key = format!("{request:?}");
-        if let Some(page) = self.kept(&key, now_ms) {
-            return Ok(page);
-        }
         let ask = rooms::ask(&request, now_ms)?;
         let window = ask.window;
         // Before this page's turn: a question in SQL may take seconds, and other pages do not wait.
@@ -119,9 +119,6 @@ impl PageService {
             RecordDoor::default()
         };
         let _turn = self.turns.acquire().await.map_err(|_closed| internal("shutting down"))?;
-        if let Some(page) = self.kept(&key, self.parts.clock.now_ms()) {
-            return Ok(page);
-        }
         let begun = self.parts.clock.monotonic();
         let world = self.world(ask).await?;
         let explored = match (request.page, &request.query) {
@@ -145,22 +142,7 @@ impl PageService {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.parts.meter.counter("strata.pages.made", &labels).add(1);
         self.parts.meter.seconds("strata.pages.time", &labels).add(nanos);
-        self.keep(key, now_ms, &page);
         Ok(page)
-    }
-
-    fn kept(&self, key: &str, now_ms: i64) -> Option<Page> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (made_ms, page) = kept.get(key)?;
-        (0..KEEP_MS).contains(&(now_ms - made_ms)).then(|| page.clone())
-    }
-
-    fn keep(&self, key: String, now_ms: i64, page: &Page) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, (made_ms, _)| (0..KEEP_MS).contains(&(now_ms - *made_ms)));
-        if kept.len() < KEPT_MAX {
-            kept.insert(key, (now_ms, page.clone()));
-        }
     }
 
     /// Ask everything an ask needs and put it together.
@@ -295,7 +277,15 @@ pub(crate) fn internal(message: &str) -> PageError {
 
 impl PageSource for PageService {
     fn page(&self, request: PageRequest) -> PageFuture<'_, Page> {
-        Box::pin(self.make(request))
+        Box::pin(async move {
+            let me = Weak::clone(&self.me);
+            let key = format!("{request:?}");
+            let make = move || async move {
+                let me = me.upgrade().ok_or_else(|| internal("shutting down"))?;
+                me.make(request).await
+            };
+            Ok(self.kept.get(&key, make).await?.as_ref().clone())
+        })
     }
 
     fn suggest(&self, text: String, limit: usize) -> PageFuture<'_, Vec<Suggestion>> {
@@ -305,7 +295,7 @@ impl PageSource for PageService {
                 let me = me.upgrade().ok_or_else(|| internal("shutting down"))?;
                 me.directory().await
             };
-            let directory = self.directory.get(self.parts.clock.monotonic(), make).await?;
+            let directory = self.directory.get("", make).await?;
             Ok(directory.find(&text, limit))
         })
     }

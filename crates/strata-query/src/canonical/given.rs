@@ -109,7 +109,8 @@ fn narrowed(group: &GivenLabels, sets: &[Vec<Matcher>]) -> Option<Vec<Vec<Matche
     let named = Matcher::new(MatchOp::Regex, METRIC_NAME, names.join("|")).ok()?;
     let mut narrowed = Vec::new();
     for set in sets {
-        if let Translated::Matchers(mut matchers) = labels::translate(set, &group.expansion) {
+        if let Translated::Matchers { mut matchers, .. } = labels::translate(set, &group.expansion)
+        {
             let one = |m: &Matcher| m.name == METRIC_NAME && m.value == group.expansion.metric;
             matchers.retain(|matcher| !one(matcher));
             matchers.push(named.clone());

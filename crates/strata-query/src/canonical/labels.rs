@@ -3,6 +3,8 @@
 use strata_model::catalog::Expansion;
 use strata_model::{Labels, METRIC_NAME, MatchOp, Matcher};
 
+use super::value;
+
 /// The label that the model of an engine is under.
 pub(super) const MODEL: &str = "model";
 
@@ -11,7 +13,11 @@ pub(super) const EDGE: &str = "le";
 
 /// What canonical matchers become for one source.
 pub(super) enum Translated {
-    Matchers(Vec<Matcher>),
+    Matchers {
+        matchers: Vec<Matcher>,
+        /// Whether they select no more than was asked for: [`all_match`] need not look again.
+        exact: bool,
+    },
     /// A constant label of the mapping rules the source out.
     Never,
 }
@@ -21,19 +27,25 @@ pub(super) enum Translated {
 pub(super) fn translate(matchers: &[Matcher], expansion: &Expansion) -> Translated {
     let mut translated = vec![Matcher::equal(METRIC_NAME, expansion.metric.clone())];
     translated.extend(expansion.matchers.iter().cloned());
-    for matcher in matchers {
-        let named = matcher.name == METRIC_NAME && matcher.op == MatchOp::Equal;
+    // More conditions on the name are about the canonical one.
+    let names = matchers.iter().filter(|matcher| matcher.name == METRIC_NAME).count();
+    let mut exact = names == 1 && !expansion.asks_model && value::keeps_labels(expansion);
+    for matcher in matchers.iter().filter(|matcher| matcher.name != METRIC_NAME) {
         if let Some((_, constant)) =
             expansion.constants.iter().find(|(name, _)| *name == matcher.name)
         {
             if !matcher.matches(constant) {
                 return Translated::Never;
             }
-        } else if !named && !scaled_edge(matcher, expansion) {
-            translated.extend(translate_one(matcher, expansion));
+        } else if scaled_edge(matcher, expansion) {
+            exact = false;
+        } else {
+            let one = translate_one(matcher, expansion);
+            exact &= one.is_some() && matcher.name != EDGE;
+            translated.extend(one);
         }
     }
-    Translated::Matchers(translated)
+    Translated::Matchers { matchers: translated, exact }
 }
 
 /// One condition under the source's label name, or `None` when it cannot be pushed down.

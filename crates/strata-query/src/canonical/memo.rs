@@ -7,58 +7,94 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use strata_model::Labels;
 use strata_model::catalog::Expansion;
-use strata_model::{Labels, Series};
 
 use super::labels::Relabel;
 
-/// Label sets kept of one mapping; with more, all of it is forgotten and made anew.
+/// Label sets kept of one name; with more, all of them are forgotten and made anew.
 const SETS_MAX: usize = 200_000;
-/// Label sets kept of all mappings together: about 300 MB where all are in use.
+/// Label sets kept of all names together: about 300 MB where all are in use.
 const ALL_SETS_MAX: usize = 1_000_000;
 
-/// Canonical labels by the place of the source's. The source's are kept with them, so that their
-/// place is not given to others.
-type Sets = FxHashMap<usize, (Labels, Labels)>;
+/// Canonical labels of one name.
+#[derive(Default)]
+struct Sets {
+    /// By the place of the source's labels and the number of the mapping. The source's are kept with
+    /// them, so that their place is not given to others.
+    made: FxHashMap<(usize, usize), (Labels, Labels)>,
+    /// Each once, so that equal ones have one place.
+    each: FxHashSet<Labels>,
+}
 
-/// Canonical name, and the number of its mapping.
-type Key = (String, usize);
+impl Sets {
+    fn intern(&mut self, labels: Labels) -> Labels {
+        if let Some(known) = self.each.get(&labels) {
+            return known.clone();
+        }
+        self.each.insert(labels.clone());
+        labels
+    }
+}
 
 /// What was made.
 #[derive(Default)]
 pub(super) struct Memo {
-    all: Mutex<HashMap<Key, Arc<RwLock<Sets>>>>,
+    names: Mutex<HashMap<String, Arc<RwLock<Sets>>>>,
     /// Label sets entered since all was forgotten: never fewer than there are.
     entered: AtomicUsize,
 }
 
+/// The canonical labels of one name for one question: those that are equal have one place.
+pub(super) struct Named<'a> {
+    name: &'a str,
+    sets: Arc<RwLock<Sets>>,
+    entered: &'a AtomicUsize,
+}
+
 impl Memo {
-    fn sets(&self, name: &str, number: usize) -> Arc<RwLock<Sets>> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What is forgotten is not taken from those who are using it: each question sees one place for
+    /// equal labels from its beginning to its end.
+    pub(super) fn of<'a>(&'a self, name: &'a str) -> Named<'a> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         if self.entered.load(Ordering::Relaxed) > ALL_SETS_MAX {
             // Those of series that are gone go with the others.
-            all.clear();
+            names.clear();
             self.entered.store(0, Ordering::Relaxed);
         }
-        Arc::clone(all.entry((name.to_owned(), number)).or_default())
+        let sets = names.entry(name.to_owned()).or_default();
+        let full = {
+            let known = sets.read().unwrap_or_else(PoisonError::into_inner);
+            known.made.len().max(known.each.len()) > SETS_MAX
+        };
+        if full {
+            *sets = Arc::default();
+        }
+        Named { name, sets: Arc::clone(sets), entered: &self.entered }
+    }
+}
+
+impl Named<'_> {
+    /// The canonical name, its suffix included.
+    pub(super) fn name(&self) -> &str {
+        self.name
     }
 
-    /// Give the series of one mapping their canonical labels.
-    pub(super) fn relabel(
+    /// Turn labels of the source into canonical ones, those of the mapping with this number.
+    pub(super) fn relabel<'l>(
         &self,
-        (name, number): (&str, usize),
+        number: usize,
         expansion: &Expansion,
-        series: &mut [Series],
+        labels: impl Iterator<Item = &'l mut Labels>,
     ) {
-        let sets = self.sets(name, number);
         let mut missing = Vec::new();
         {
-            let known = sets.read().unwrap_or_else(PoisonError::into_inner);
-            for (at, one) in series.iter_mut().enumerate() {
-                match known.get(&one.labels.place()) {
-                    Some((_, canonical)) => one.labels = canonical.clone(),
-                    None => missing.push(at),
+            let known = self.sets.read().unwrap_or_else(PoisonError::into_inner);
+            for one in labels {
+                match known.made.get(&(one.place(), number)) {
+                    Some((_, canonical)) => *one = canonical.clone(),
+                    None => missing.push(one),
                 }
             }
         }
@@ -66,50 +102,82 @@ impl Memo {
             return;
         }
         self.entered.fetch_add(missing.len(), Ordering::Relaxed);
-        let relabel = Relabel::new(name, expansion);
-        let mut known = sets.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() + missing.len() > SETS_MAX {
-            known.clear();
+        let relabel = Relabel::new(self.name, expansion);
+        let mut known = self.sets.write().unwrap_or_else(PoisonError::into_inner);
+        for one in missing {
+            let canonical = known.intern(relabel.apply(one));
+            let source = std::mem::replace(one, canonical.clone());
+            known.made.insert((source.place(), number), (source, canonical));
         }
-        for at in missing {
-            let Some(one) = series.get_mut(at) else { continue };
-            let canonical = relabel.apply(&one.labels);
-            let source = std::mem::replace(&mut one.labels, canonical.clone());
-            known.insert(source.place(), (source, canonical));
+    }
+
+    /// Give canonical labels that were made for this question the place of their equals.
+    pub(super) fn intern<'l>(&self, labels: impl Iterator<Item = &'l mut Labels>) {
+        let mut known = self.sets.write().unwrap_or_else(PoisonError::into_inner);
+        let before = known.each.len();
+        for one in labels {
+            *one = known.intern(one.clone());
         }
+        self.entered.fetch_add(known.each.len() - before, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use strata_model::Points;
     use strata_model::catalog::Catalog;
 
     use super::*;
 
+    const POWER: &str = "hw_power_watts";
+
+    fn expansion(metric: &str) -> (usize, Expansion) {
+        let expansions = Catalog::builtin().expansions(POWER).unwrap_or_default();
+        expansions.into_iter().enumerate().find(|(_, one)| one.metric == metric).unwrap()
+    }
+
+    fn relabelled(
+        named: &Named<'_>,
+        (number, expansion): &(usize, Expansion),
+        l: &Labels,
+    ) -> Labels {
+        let mut labels = l.clone();
+        named.relabel(*number, expansion, std::iter::once(&mut labels));
+        labels
+    }
+
     #[test]
     fn labels_are_made_once_and_never_mistaken() {
-        let expansions = Catalog::builtin().expansions("hw_power_watts").unwrap_or_default();
-        let (number, expansion) = expansions
-            .iter()
-            .enumerate()
-            .find(|(_, one)| one.metric == "DCGM_FI_DEV_POWER_USAGE")
-            .unwrap();
+        let dcgm = expansion("DCGM_FI_DEV_POWER_USAGE");
         let memo = Memo::default();
-        let relabelled = |labels: &Labels| {
-            let mut series = [Series { labels: labels.clone(), points: Points::default() }];
-            memo.relabel(("hw_power_watts", number), expansion, &mut series);
-            let [one] = series;
-            one.labels
-        };
         for round in 0..200 {
             // Dropped and made again: places are used again, by other labels.
             let uuid = format!("GPU-{round}");
             let source =
-                Labels::from_pairs([("__name__", expansion.metric.as_str()), ("UUID", &uuid)]);
-            let first = relabelled(&source);
+                Labels::from_pairs([("__name__", dcgm.1.metric.as_str()), ("UUID", &uuid)]);
+            let first = relabelled(&memo.of(POWER), &dcgm, &source);
             assert_eq!(first.get("gpu_uuid"), Some(uuid.as_str()));
-            assert_eq!(relabelled(&source).place(), first.place(), "made once");
+            assert_eq!(relabelled(&memo.of(POWER), &dcgm, &source).place(), first.place());
         }
+    }
+
+    #[test]
+    fn equal_labels_have_one_place_within_a_question() {
+        let (dcgm, own) = (expansion("DCGM_FI_DEV_POWER_USAGE"), expansion(POWER));
+        let memo = Memo::default();
+        let named = memo.of(POWER);
+        // Another question forgets everything meanwhile.
+        memo.entered.store(ALL_SETS_MAX + 1, Ordering::Relaxed);
+        let made = |named: &Named<'_>| {
+            let source = Labels::from_pairs([("__name__", dcgm.1.metric.as_str()), ("UUID", "a")]);
+            relabelled(named, &dcgm, &source)
+        };
+        let first = made(&named);
+        assert_ne!(made(&memo.of(POWER)).place(), first.place(), "forgotten");
+        assert_eq!(made(&named).place(), first.place());
+        let mut alike = Labels::from_pairs(first.iter());
+        named.intern(std::iter::once(&mut alike));
+        assert_eq!(alike.place(), first.place());
+        let native = Labels::from_pairs(first.iter());
+        assert_eq!(relabelled(&named, &own, &native).place(), first.place());
     }
 }

@@ -4,22 +4,23 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
-use strata_model::{Labels, Points, Series, is_stale};
+use strata_model::{Points, Series, is_stale};
 
-/// Series of different canonical labels, each with the priority of the mapping it came from.
+/// Series of different canonical labels, each with the priority of the mapping it came from. Equal
+/// labels have one place ([`super::memo::Named`]): to compare those is far cheaper.
 #[derive(Default)]
 pub(super) struct Merged {
     series: Vec<(u32, Series)>,
-    /// Where in `series` the one with these labels is.
-    places: FxHashMap<Labels, usize>,
+    /// Where in `series` the one is whose labels are at this place.
+    places: FxHashMap<usize, usize>,
 }
 
 impl Merged {
     /// Enter a series; where two have a sample at one time the mapping with the lower priority
     /// number wins, unless its sample only says that it ended.
     pub(super) fn enter(&mut self, priority: u32, series: Series) {
-        let Some(&place) = self.places.get(&series.labels) else {
-            self.places.insert(series.labels.clone(), self.series.len());
+        let Some(&place) = self.places.get(&series.labels.place()) else {
+            self.places.insert(series.labels.place(), self.series.len());
             self.series.push((priority, series));
             return;
         };

@@ -52,20 +52,13 @@ impl CanonicalSource {
     /// The series one expansion contributes, in canonical terms.
     fn expand(
         &self,
-        (name, number): (&str, usize),
-        expansion: &Expansion,
+        named: &memo::Named<'_>,
+        (number, expansion): (usize, &Expansion),
         selection: &Selection,
     ) -> Result<Vec<Series>, SelectError> {
-        let Translated::Matchers(matchers) = labels::translate(&selection.matchers, expansion)
-        else {
+        let Some((mut source, exact)) = source_of(selection, expansion) else {
             return Ok(Vec::new());
         };
-        let mut source = Selection { matchers, ..selection.clone() };
-        if !value::keeps_order(expansion) {
-            // The greatest of a difference is not the difference of the greatest: a store that
-            // answers from coarser tiers must not choose its column by the function then.
-            source.hints.func = None;
-        }
         source.hints.newest_only &=
             value::stands_alone(expansion) && !expansion.asks_model && doors::see_all_of(selection);
         let mut found = self.inner.select(&source)?;
@@ -73,16 +66,20 @@ impl CanonicalSource {
         if expansion.asks_model {
             found = learned::attach(&*self.inner, found, selection)?;
         }
+        let labels = found.iter_mut().map(|series| &mut series.labels);
         if value::keeps_labels(expansion) && !expansion.asks_model {
-            self.memo.relabel((name, number), expansion, &mut found);
+            named.relabel(number, expansion, labels);
         } else {
             // Labels that were made for this question are not met again.
-            let relabel = Relabel::new(name, expansion);
-            for series in &mut found {
-                series.labels = relabel.apply(&series.labels);
-            }
+            let relabel = Relabel::new(named.name(), expansion);
+            named.intern(labels.map(|labels| {
+                *labels = relabel.apply(labels);
+                labels
+            }));
         }
-        found.retain(|series| labels::all_match(&selection.matchers, &series.labels));
+        if !exact {
+            found.retain(|series| labels::all_match(&selection.matchers, &series.labels));
+        }
         Ok(found)
     }
 
@@ -100,7 +97,7 @@ impl CanonicalSource {
             return Ok(());
         };
         for expansion in &expansions {
-            let Translated::Matchers(matchers) = labels::translate(set, expansion) else {
+            let Translated::Matchers { matchers, .. } = labels::translate(set, expansion) else {
                 continue;
             };
             let relabel = Relabel::new(name, expansion);
@@ -144,6 +141,23 @@ impl CanonicalSource {
     }
 }
 
+/// What is asked of the source for one expansion, and whether it answers no more than that. `None`
+/// where it can have nothing of it.
+fn source_of(selection: &Selection, expansion: &Expansion) -> Option<(Selection, bool)> {
+    let Translated::Matchers { matchers, exact } =
+        labels::translate(&selection.matchers, expansion)
+    else {
+        return None;
+    };
+    let mut source = Selection { matchers, ..selection.clone() };
+    if !value::keeps_order(expansion) {
+        // The greatest of a difference is not the difference of the greatest: a store that
+        // answers from coarser tiers must not choose its column by the function then.
+        source.hints.func = None;
+    }
+    Some((source, exact))
+}
+
 impl SeriesSource for CanonicalSource {
     fn version(&self) -> Option<u64> {
         self.inner.version()
@@ -165,9 +179,10 @@ impl SeriesSource for CanonicalSource {
         let Some((name, expansions)) = self.canonical(&selection.matchers) else {
             return self.inner.select_noting(selection, notes);
         };
+        let named = self.memo.of(name);
         let mut found = Vec::with_capacity(expansions.len());
         for (number, expansion) in expansions.iter().enumerate() {
-            let series = self.expand((name, number), expansion, selection)?;
+            let series = self.expand(&named, (number, expansion), selection)?;
             if !series.is_empty() {
                 found.push((expansion, series));
             }
@@ -203,7 +218,8 @@ impl SeriesSource for CanonicalSource {
             return self.inner.visit(selection, takers, notes);
         };
         if stream::is_worth(&expansions, selection)
-            && let Some(plan) = stream::Plan::new(&*self.inner, name, &expansions, selection)?
+            && let Some(plan) =
+                stream::Plan::new(&*self.inner, &self.memo.of(name), &expansions, selection)?
         {
             return plan.visit(&*self.inner, takers);
         }

@@ -6,15 +6,16 @@
 //! of the same thing. Where two do, or a value is made of several families, the selection is read
 //! whole.
 
-use std::collections::HashSet;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use strata_model::catalog::Expansion;
 use strata_model::{Labels, SelectError, Selection, Series, SeriesSource, SeriesTakers};
 
-use super::labels::{self, MODEL, Relabel, Translated};
-use super::{doors, edges, value};
+use super::labels::{self, MODEL};
+use super::memo::Named;
+use super::{doors, edges, source_of, value};
 
 /// Ranges below this are read whole: they hold few samples, and looking up labels beforehand costs
 /// more than the samples do.
@@ -26,8 +27,12 @@ const LANES: usize = 1_024;
 struct Part<'a> {
     expansion: &'a Expansion,
     selection: Selection,
-    /// Canonical labels by the source's.
-    canonical: FxHashMap<Labels, Labels>,
+    /// The source's labels and the canonical ones.
+    pairs: Vec<(Labels, Labels)>,
+    /// Which pair it is, by the place of the source's labels.
+    at: FxHashMap<usize, usize>,
+    /// The same by the labels, for a source that does not hand out the same ones every time.
+    alike: OnceLock<FxHashMap<Labels, usize>>,
 }
 
 /// What is to be read, each series for itself.
@@ -45,21 +50,21 @@ impl<'a> Plan<'a> {
     /// `None` where series have to be seen together.
     pub(super) fn new(
         inner: &dyn SeriesSource,
-        name: &str,
+        named: &Named<'_>,
         expansions: &'a [Expansion],
         selection: &Selection,
     ) -> Result<Option<Self>, SelectError> {
         let mut parts = Vec::new();
-        for expansion in expansions {
-            let Some(part) = Part::new(inner, name, expansion, selection)? else { return Ok(None) };
-            if !part.canonical.is_empty() {
-                parts.push(part);
-            }
+        for expansion in expansions.iter().enumerate() {
+            let Some(part) = Part::new(inner, named, expansion, selection)? else {
+                return Ok(None);
+            };
+            parts.extend(Some(part).filter(|part| !part.pairs.is_empty()));
         }
         if !are_apart(&parts) {
             return Ok(None);
         }
-        if name.ends_with("_bucket") && differ(&parts, &selection.hints.sums) {
+        if named.name().ends_with("_bucket") && differ(&parts, &selection.hints.sums) {
             // Which edges are common depends on which series have samples in the range.
             return Ok(None);
         }
@@ -101,58 +106,66 @@ impl<'a> Part<'a> {
     /// `None` where the model of a series is learned from others.
     fn new(
         inner: &dyn SeriesSource,
-        name: &str,
-        expansion: &'a Expansion,
+        named: &Named<'_>,
+        (number, expansion): (usize, &'a Expansion),
         selection: &Selection,
     ) -> Result<Option<Self>, SelectError> {
-        let mut canonical = FxHashMap::default();
-        let mut source = selection.clone();
-        if let Translated::Matchers(matchers) = labels::translate(&selection.matchers, expansion) {
-            source.matchers = matchers;
-            source.hints.newest_only = false;
-            if !value::keeps_order(expansion) {
-                // As in a selection that is read whole.
-                source.hints.func = None;
-            }
-            let sets = [source.matchers.clone()];
-            let found = inner.series(&sets, selection.start_ms, selection.end_ms, 0)?;
-            if expansion.asks_model && found.iter().any(|one| one.get(MODEL).is_none()) {
-                return Ok(None);
-            }
-            let relabel = Relabel::new(name, expansion);
-            let pairs = found.into_iter().map(|labels| {
-                let given = relabel.apply(&labels);
-                (labels, given)
-            });
-            let fits = |pair: &(Labels, Labels)| labels::all_match(&selection.matchers, &pair.1);
-            canonical.extend(pairs.filter(fits));
+        let mut part = Self {
+            expansion,
+            selection: selection.clone(),
+            pairs: Vec::new(),
+            at: FxHashMap::default(),
+            alike: OnceLock::new(),
+        };
+        let Some((source, exact)) = source_of(selection, expansion) else { return Ok(Some(part)) };
+        let sets = [source.matchers.clone()];
+        let found = inner.series(&sets, selection.start_ms, selection.end_ms, 0)?;
+        if expansion.asks_model && found.iter().any(|one| one.get(MODEL).is_none()) {
+            return Ok(None);
         }
-        Ok(Some(Self { expansion, selection: source, canonical }))
+        let mut canonical = found.clone();
+        named.relabel(number, expansion, canonical.iter_mut());
+        let fits = |labels: &Labels| exact || labels::all_match(&selection.matchers, labels);
+        let pairs = found.into_iter().zip(canonical).filter(|(_, given)| fits(given));
+        part.pairs = pairs.collect();
+        let places = part.pairs.iter().enumerate().map(|(at, (source, _))| (source.place(), at));
+        part.at = places.collect();
+        part.selection = source;
+        part.selection.hints.newest_only = false;
+        Ok(Some(part))
+    }
+
+    fn canonical(&self) -> impl Iterator<Item = &Labels> + Clone {
+        self.pairs.iter().map(|(_, canonical)| canonical)
     }
 
     /// The canonical series; `None` for one that was not there, or not asked for, when the labels
     /// were looked up.
     fn translate(&self, mut series: Series) -> Option<Series> {
-        series.labels = self.canonical.get(&series.labels)?.clone();
+        let at = self.at.get(&series.labels.place()).or_else(|| {
+            let pairs = || self.pairs.iter().enumerate();
+            let alike = || pairs().map(|(at, (source, _))| (source.clone(), at)).collect();
+            self.alike.get_or_init(alike).get(&series.labels)
+        })?;
+        series.labels = self.pairs.get(*at)?.1.clone();
         value::by_sample(&mut series.points, self.expansion);
         Some(series)
     }
 }
 
-/// Whether no two series tell of the same thing.
+/// Whether no two series tell of the same thing: equal canonical labels have one place.
 fn are_apart(parts: &[Part<'_>]) -> bool {
-    let total = parts.iter().map(|part| part.canonical.len()).sum();
-    let mut seen = HashSet::with_capacity(total);
-    if !parts.iter().flat_map(|part| part.canonical.values()).all(|labels| seen.insert(labels)) {
+    let total = parts.iter().map(|part| part.pairs.len()).sum();
+    let mut seen = FxHashSet::with_capacity_and_hasher(total, rustc_hash::FxBuildHasher);
+    if !parts.iter().flat_map(Part::canonical).all(|labels| seen.insert(labels.place())) {
         return false;
     }
-    let found: Vec<_> =
-        parts.iter().map(|part| (part.expansion, part.canonical.values())).collect();
+    let found: Vec<_> = parts.iter().map(|part| (part.expansion, part.canonical())).collect();
     doors::are_apart(&found)
 }
 
 /// Whether histograms that are added up may have different edges.
 fn differ(parts: &[Part<'_>], sums: &[strata_model::Grouping]) -> bool {
-    let labels = parts.iter().flat_map(|part| part.canonical.values());
+    let labels = parts.iter().flat_map(Part::canonical);
     edges::reconcile(&mut labels.cloned().collect::<Vec<Labels>>(), sums)
 }

@@ -15,7 +15,7 @@ use super::{
     Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, RangeQuery, SeriesQuery,
 };
 use crate::promql::{
-    EvalOptions, Interrupt, Interrupted, Query, SharedResults, evaluate_shared, syntax,
+    EvalOptions, Interrupt, Interrupted, Projections, Query, SharedResults, evaluate_shared, syntax,
 };
 
 /// Most points per series of a range query. One a minute for a week, one an hour for a year, and
@@ -120,6 +120,8 @@ pub struct EmbeddedEngine {
     turns: Arc<Semaphore>,
     /// What the queries of one moment have in common.
     shared: Option<Arc<SharedResults>>,
+    /// What the queries of all readers made of labels.
+    projections: Arc<Projections>,
 }
 
 /// Tells the evaluation to stop when the future that waits for it is dropped.
@@ -139,7 +141,7 @@ impl EmbeddedEngine {
         settings: QuerySettings,
     ) -> Self {
         let turns = Arc::new(Semaphore::new(settings.max_concurrent));
-        Self { source, clock, settings, turns, shared: None }
+        Self { source, clock, settings, turns, shared: None, projections: Arc::default() }
     }
 
     /// Run `work` on a thread for blocking work when it is its turn. `work` is handed a question
@@ -247,7 +249,8 @@ impl MetricsEngine for EmbeddedEngine {
     }
 
     fn for_one_moment(&self) -> Option<Arc<dyn MetricsEngine>> {
-        Some(Arc::new(Self { shared: Some(Arc::default()), ..self.clone() }))
+        let shared = SharedResults::new(Arc::clone(&self.projections));
+        Some(Arc::new(Self { shared: Some(Arc::new(shared)), ..self.clone() }))
     }
 
     fn instant(&self, query: InstantQuery) -> BoxFuture<'_, Result<Answer, QueryError>> {

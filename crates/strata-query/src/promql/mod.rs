@@ -14,5 +14,6 @@ mod value;
 pub(crate) use prepare::{QueryTimes, follows_time, settle};
 
 pub use eval::{
-    EvalOptions, Interrupt, Interrupted, Query, SharedResults, evaluate, evaluate_shared,
+    EvalOptions, Interrupt, Interrupted, Projections, Query, SharedResults, evaluate,
+    evaluate_shared,
 };

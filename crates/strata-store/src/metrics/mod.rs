@@ -16,6 +16,7 @@ pub mod fuzz;
 mod head;
 mod index;
 mod log;
+mod names;
 mod open;
 mod options;
 mod pass;

@@ -84,6 +84,9 @@ impl SeriesSource for super::MetricStore {
         start_ms: i64,
         end_ms: i64,
     ) -> Result<Vec<String>, SelectError> {
+        if sets.is_empty() {
+            return Ok(self.shared.values_of(name, (start_ms, end_ms)));
+        }
         let range = start_ms..=end_ms;
         Ok(self.shared.distinct(sets, range, |label, value| (label == name).then_some(value)))
     }
@@ -234,8 +237,7 @@ impl Shared {
             let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
             ids.iter().map(|&id| head.holds_between(id, range.0, range.1)).collect()
         };
-        let mut days = self.days_between(range.0, range.1);
-        days.extend(self.tiers.stand_ins(range, &days).into_iter().map(|(_, day)| day));
+        let days = self.days_of(range);
         let states: Vec<_> = days.iter().map(|day| day.state()).collect();
         let kept = ids.into_iter().zip(in_head);
         kept.filter(|(id, in_head)| *in_head || states.iter().any(|state| state.has(*id)))
@@ -243,29 +245,14 @@ impl Shared {
             .collect()
     }
 
-    /// Sorted distinct texts that `pick` takes from the labels of matching series.
-    /// Time of the newest sample of each metric in the head.
-    pub(super) fn newest_by_name(&self) -> BTreeMap<String, i64> {
-        let _ids_stay = self.renaming.read().unwrap_or_else(PoisonError::into_inner);
-        let times: Vec<(u32, i64)> = {
-            let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
-            let ids = head.active_ids().into_iter();
-            ids.filter_map(|id| Some((id, head.newest_time(id)?))).collect()
-        };
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
-        for (id, at_ms) in times {
-            let mut labels = iter_encoded(index.encoded(id));
-            let Some((_, name)) = labels.find(|(name, _)| *name == strata_model::METRIC_NAME)
-            else {
-                continue;
-            };
-            let known = newest.entry(name).or_insert(at_ms);
-            *known = at_ms.max(*known);
-        }
-        newest.into_iter().map(|(name, at_ms)| (name.to_owned(), at_ms)).collect()
+    /// The days of the range, and those that stand in for days that are gone.
+    pub(super) fn days_of(&self, range: (i64, i64)) -> Vec<Arc<Day>> {
+        let mut days = self.days_between(range.0, range.1);
+        days.extend(self.tiers.stand_ins(range, &days).into_iter().map(|(_, day)| day));
+        days
     }
 
+    /// Sorted distinct texts that `pick` takes from the labels of matching series.
     fn distinct(
         &self,
         sets: &[Vec<Matcher>],

@@ -1,9 +1,10 @@
 //! Aggregations that make one series of a group.
 
 use rustc_hash::FxHashMap;
-use strata_model::{Grouping, Labels, METRIC_NAME};
+use strata_model::{Grouping, Labels};
 
 use super::kahan::{KahanSum, Mean};
+use super::projected::{Counting, Projected, Projections, project};
 use super::quantile::quantile;
 use super::{Evaluator, Outcome, failed, histograms};
 use crate::promql::syntax::{Aggregate, AggregateOp, Expr, format_float, quote};
@@ -16,36 +17,26 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub(super) fn new(rows: &[Row], grouping: &[String], without: bool) -> Self {
+    pub(super) fn new(
+        memo: Option<&Projections>,
+        rows: &[Row],
+        grouping: &[String],
+        without: bool,
+    ) -> Self {
+        let counting = Counting { labels: grouping, only: !without };
         if grouping.is_empty() && !without {
             // One group of all; that of none has no labels either.
             let labels = if rows.is_empty() { Vec::new() } else { vec![Labels::empty()] };
             return Self { of_row: vec![0; rows.len()], labels };
         }
-        let mut known: FxHashMap<Labels, usize> = FxHashMap::default();
-        let mut labels = Vec::new();
-        let mut of_row = Vec::with_capacity(rows.len());
-        for row in rows {
-            let key = group_labels(&row.labels, grouping, without);
-            let group = *known.entry(key).or_insert_with_key(|key| {
-                labels.push(key.clone());
-                labels.len() - 1
-            });
-            of_row.push(group);
-        }
+        let labels = rows.iter().map(|row| &row.labels);
+        let Projected { of_row, labels } = project(memo, (labels, rows.len()), counting);
         Self { of_row, labels }
     }
 }
 
 fn group_labels(labels: &Labels, grouping: &[String], without: bool) -> Labels {
-    let named = |name: &str| grouping.iter().any(|label| label == name);
-    if without {
-        labels.filtered(|name| name != METRIC_NAME && !named(name))
-    } else if grouping.is_empty() {
-        Labels::empty()
-    } else {
-        labels.filtered(named)
-    }
+    Counting { labels: grouping, only: !without }.of(labels)
 }
 
 impl Evaluator<'_> {
@@ -89,7 +80,7 @@ impl Evaluator<'_> {
         params: &[f64],
         steps: Steps,
     ) -> Outcome<Vec<Row>> {
-        let groups = Groups::new(rows, &node.grouping, node.without);
+        let groups = Groups::new(self.projections(), rows, &node.grouping, node.without);
         match node.op {
             AggregateOp::Topk
             | AggregateOp::Bottomk

@@ -89,7 +89,7 @@ impl Evaluator<'_> {
                 }
                 let right = self.rows(&node.rhs, steps)?;
                 let rows = if node.op.is_set() {
-                    super::matching::set_operation(node, left, right, steps)?
+                    super::matching::set_operation(self.projections(), node, left, right, steps)?
                 } else {
                     self.vectors(node, &left, &right, steps)?
                 };

@@ -5,18 +5,18 @@ use strata_model::Labels;
 
 use super::binary::{FloatOp, cells, float_op};
 use super::finish::merged;
+use super::projected::{Counting, Projected, Projections, project};
 use super::{Evaluator, Outcome, SAME_LABELSET, failed};
 use crate::promql::syntax::{Binary, BinaryOp, Cardinality, Matching, Span, quote};
 use crate::promql::value::{Cell, Column, Row, Steps, is_metadata};
 
 /// The labels by which series find each other.
+fn counting(matching: &Matching) -> Counting<'_> {
+    Counting { labels: &matching.labels, only: matching.on }
+}
+
 fn signature(labels: &Labels, matching: &Matching) -> Labels {
-    let named = |name: &str| matching.labels.iter().any(|label| label == name);
-    if matching.on {
-        labels.filtered(named)
-    } else {
-        labels.filtered(|name| name != strata_model::METRIC_NAME && !named(name))
-    }
+    counting(matching).of(labels)
 }
 
 /// The signature of each row of two vectors, as small numbers.
@@ -27,15 +27,13 @@ struct Signatures {
 }
 
 impl Signatures {
-    fn of(left: &[Row], right: &[Row], matching: &Matching) -> Self {
-        let mut known: FxHashMap<Labels, usize> = FxHashMap::default();
-        let mut number = |row: &Row| {
-            let next = known.len();
-            *known.entry(signature(&row.labels, matching)).or_insert(next)
-        };
-        let left: Vec<usize> = left.iter().map(&mut number).collect();
-        let right: Vec<usize> = right.iter().map(&mut number).collect();
-        Self { left, right, count: known.len() }
+    fn of(memo: Option<&Projections>, left: &[Row], right: &[Row], matching: &Matching) -> Self {
+        let rows = left.iter().chain(right).map(|row| &row.labels);
+        let count = left.len() + right.len();
+        let Projected { of_row, labels } = project(memo, (rows, count), counting(matching));
+        let mut of_left = of_row;
+        let of_right = of_left.split_off(left.len());
+        Self { left: of_left, right: of_right, count: labels.len() }
     }
 
     /// Rows by signature.
@@ -50,12 +48,13 @@ impl Signatures {
 
 /// `and`, `or`, `unless`.
 pub(super) fn set_operation(
+    memo: Option<&Projections>,
     node: &Binary,
     mut left: Vec<Row>,
     mut right: Vec<Row>,
     steps: Steps,
 ) -> Outcome<Vec<Row>> {
-    let signatures = Signatures::of(&left, &right, &node.matching);
+    let signatures = Signatures::of(memo, &left, &right, &node.matching);
     let present = |rows: &[Row], side: &[usize]| {
         let mut table = vec![false; signatures.count * steps.count];
         for (row, signature) in rows.iter().zip(side) {
@@ -117,7 +116,7 @@ impl Evaluator<'_> {
     ) -> Outcome<Vec<Row>> {
         let swapped = node.matching.cardinality == Cardinality::OneToMany;
         let (many, one) = if swapped { (right, left) } else { (left, right) };
-        let signatures = Signatures::of(many, one, &node.matching);
+        let signatures = Signatures::of(self.projections(), many, one, &node.matching);
         let many_groups = signatures.groups(&signatures.left);
         let one_groups = signatures.groups(&signatures.right);
         let mut pairing = Pairing {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use strata_model::Grouping;
 
+use super::projected::Projections;
 use super::{Evaluator, Outcome};
 use crate::promql::syntax::{Aggregate, AggregateOp, Binary, BinaryOp, Expr, ValueType};
 use crate::promql::value::{Column, Row, Steps};
@@ -34,9 +35,16 @@ struct Slot {
 pub struct SharedResults {
     slots: Mutex<HashMap<String, Vec<Slot>>>,
     cells: AtomicUsize,
+    /// What was made of labels, for this moment and others.
+    projections: Arc<Projections>,
 }
 
 impl SharedResults {
+    /// Nothing evaluated so far.
+    pub fn new(projections: Arc<Projections>) -> Self {
+        Self { projections, ..Self::default() }
+    }
+
     /// The slot of this expression at these steps, made when there is none. For a single step a
     /// grid that contains it will do.
     fn slot(&self, key: String, steps: Steps) -> Slot {
@@ -112,6 +120,11 @@ fn is_bare(expr: &Expr) -> bool {
 }
 
 impl Evaluator<'_> {
+    /// What was made of labels by other queries of the same reader.
+    pub(super) fn projections(&self) -> Option<&Projections> {
+        Some(&*self.shared?.projections)
+    }
+
     /// Whether the left side of `or` leaves nothing to the right one: both are one series without
     /// labels, and the left one has a value at every step. Alternatives of one number are asked for
     /// in this way, and most often the first is there. Only where queries are shared: whoever asks

@@ -90,6 +90,11 @@ impl Index {
         self.sets.len()
     }
 
+    /// The values of a label, each with the ids of the series that have it, in no order of values.
+    pub(crate) fn values(&self, label: &str) -> impl Iterator<Item = (&str, &[u32])> {
+        self.postings.values(label)
+    }
+
     /// Ids that satisfy all matchers, ascending.
     pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<u32> {
         self.postings.select(matchers, self.sets.len() as u32)

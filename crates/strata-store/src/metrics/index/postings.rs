@@ -46,6 +46,13 @@ impl Postings {
         }
     }
 
+    /// The values of a label name with the ids of the series that have them.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = (&str, &[u32])> {
+        let index = self.0.get(name).into_iter();
+        let values = index.flat_map(|index| index.values.iter().zip(&index.lists));
+        values.map(|(value, ids)| (&**value, ids.as_slice()))
+    }
+
     /// Ids below `count` that satisfy all matchers, ascending.
     pub(super) fn select(&self, matchers: &[Matcher], count: u32) -> Vec<u32> {
         // Matchers that the absence of the label fails narrow the most: they start the set.
