@@ -1,14 +1,11 @@
 //! Asking many queries of one moment: some at a time, under one deadline.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use strata_model::{Clock, Labels};
-use strata_query::engine::{AnswerSeries, Value};
-use strata_query::{
-    Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, QueryValue, RangeQuery,
-};
+use strata_model::Clock;
+use strata_query::{Answer, InstantQuery, MetricsEngine, QueryError, QueryErrorKind, RangeQuery};
 use strata_world::{Planned, Window};
 use tokio::task::JoinSet;
 
@@ -109,58 +106,5 @@ async fn steps(
     if moment_ms == end_ms || start_ms == end_ms {
         return engine.range(until(end_ms)).await;
     }
-    let mut answer = engine.range(until(end_ms - step_ms)).await?;
-    let last = moment(engine, text.clone(), window, timeout).await?;
-    if let QueryValue::Matrix(series) = &mut answer.value {
-        append(series, last.value, end_ms);
-    }
-    answer.annotations.warnings.extend(last.annotations.warnings);
-    answer.annotations.infos.extend(last.annotations.infos);
-    Ok(answer)
-}
-
-/// Enter what holds at one moment as the step at `at_ms`.
-fn append(series: &mut Vec<AnswerSeries>, last: QueryValue, at_ms: i64) {
-    let new = match last {
-        QueryValue::Vector(new) => new,
-        QueryValue::Scalar(_, value) => {
-            let points = vec![(at_ms, Value::Float(value))];
-            vec![AnswerSeries { labels: Labels::empty(), points }]
-        }
-        QueryValue::Matrix(_) | QueryValue::String(..) => return,
-    };
-    let places: HashMap<Labels, usize> =
-        series.iter().enumerate().map(|(place, one)| (one.labels.clone(), place)).collect();
-    for one in new {
-        let Some((_, value)) = one.points.into_iter().next() else { continue };
-        match places.get(&one.labels).and_then(|place| series.get_mut(*place)) {
-            Some(known) => known.points.push((at_ms, value)),
-            None => series.push(AnswerSeries { labels: one.labels, points: vec![(at_ms, value)] }),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one(job: &str, points: &[(i64, f64)]) -> AnswerSeries {
-        let labels = Labels::from_pairs([("job", job)]);
-        let points = points.iter().map(|(at_ms, value)| (*at_ms, Value::Float(*value))).collect();
-        AnswerSeries { labels, points }
-    }
-
-    #[test]
-    fn the_moment_is_the_last_step() {
-        let mut series = vec![one("goes on", &[(0, 1.0), (60, 2.0)]), one("ended", &[(60, 3.0)])];
-        let last =
-            QueryValue::Vector(vec![one("new", &[(171, 7.0)]), one("goes on", &[(171, 4.0)])]);
-        append(&mut series, last, 120);
-        let wanted = [
-            one("goes on", &[(0, 1.0), (60, 2.0), (120, 4.0)]),
-            one("ended", &[(60, 3.0)]),
-            one("new", &[(120, 7.0)]),
-        ];
-        assert_eq!(series, wanted);
-    }
+    engine.range_and_moment(until(end_ms - step_ms), moment_ms).await
 }

@@ -12,7 +12,8 @@ use super::{History, Row};
 use crate::out;
 
 const PAGES: [&str; 7] = ["overview", "gpus", "hosts", "engines", "requests", "topology", "doctor"];
-/// Times each page is asked for. Longer apart than a page is kept, or copies would be timed.
+/// Times each page is asked for. Longer apart than a page is kept (a second, or twice the time that it
+/// took), or copies would be timed.
 const ROUNDS: usize = 5;
 const KEPT: std::time::Duration = std::time::Duration::from_millis(1_100);
 const HOUR_MS: i64 = 3_600_000;
@@ -37,9 +38,10 @@ pub(crate) async fn measure(scratch: &Path, gpus: usize, history: History) -> Re
         let mut parts = Vec::new();
         for page in PAGES {
             let url = format!("{}/api/v1/pages/{page}?since={range}", server.url);
-            let (mut times, mut cores) = (Vec::new(), Vec::new());
+            let (mut times, mut cores): (Vec<f64>, Vec<f64>) = Default::default();
             for _ in 0..ROUNDS {
-                tokio::time::sleep(KEPT).await;
+                let last = times.last().map_or(0.0, |last| *last / 1e3);
+                tokio::time::sleep(KEPT.max(std::time::Duration::from_secs_f64(2.1 * last))).await;
                 // The newest samples must stay within the pages' look-back.
                 mix.advance();
                 load::ship(&server, &mut mix, 1, step_ms, now_ms()).await?;

@@ -2,6 +2,7 @@
 
 pub mod embedded;
 pub mod kept;
+mod moment;
 pub mod remote;
 
 use std::sync::Arc;
@@ -123,6 +124,15 @@ pub trait MetricsEngine: Send + Sync + 'static {
     fn instant(&self, query: InstantQuery) -> BoxFuture<'_, Result<Answer, QueryError>>;
     /// Evaluate at every step of a range.
     fn range(&self, query: RangeQuery) -> BoxFuture<'_, Result<Answer, QueryError>>;
+    /// Evaluate at every step of a range, and at one moment after its last step. The value of that
+    /// moment is given as one more step.
+    fn range_and_moment(
+        &self,
+        query: RangeQuery,
+        moment_ms: i64,
+    ) -> BoxFuture<'_, Result<Answer, QueryError>> {
+        Box::pin(moment::range_and_moment(self, query, moment_ms))
+    }
     /// Sorted label sets of matching series.
     fn series(&self, query: SeriesQuery) -> BoxFuture<'_, Result<Vec<Labels>, QueryError>>;
     /// Sorted label names; canonical names are offered like stored ones.

@@ -11,7 +11,7 @@ use strata_model::{Points, SelectError, Series, SeriesTakers, TakeSeries};
 
 use super::Shared;
 use super::codec::block;
-use super::day::{Day, Gather, ReadBounds, TimeCache};
+use super::day::{Day, Gather, ReadBounds, TimeCache, within};
 use super::head::HeadSlice;
 
 /// One selection being read.
@@ -77,10 +77,13 @@ impl Pass<'_> {
         // The head first: a seal that ends in between moves samples to where they are looked for
         // next, and what is seen in both places is one sample. All of it at once, so that series
         // that belong together, as the buckets of a histogram, are seen at one moment.
-        let mut slices = self.shared.head_slices(ids, self.range.0).into_iter();
+        let (slices, packed) = self.shared.head_slices(ids, self.range.0);
+        let mut slices = slices.into_iter();
+        let mut room = HeadRoom::over(&packed);
         for part in parts(ids, days) {
             let slices = slices.by_ref().take(part.len());
-            let wants_more = self.read_part(&ids[part], slices, days, &mut cache, take)?;
+            let wants_more =
+                self.read_part(&ids[part], (slices, &mut room), days, &mut cache, take)?;
             if !wants_more || self.stop.load(Ordering::Relaxed) {
                 return Ok(wants_more);
             }
@@ -130,7 +133,7 @@ impl Pass<'_> {
     fn read_part(
         &self,
         ids: &[u32],
-        slices: impl Iterator<Item = Option<HeadSlice>>,
+        (slices, room): (impl Iterator<Item = Option<HeadSlice>>, &mut HeadRoom<'_>),
         days: &[Arc<Day>],
         cache: &mut TimeCache,
         take: &mut TakeSeries<'_>,
@@ -149,7 +152,6 @@ impl Pass<'_> {
                 return Err(shared.too_many_samples());
             }
         }
-        let mut room = HeadRoom::default();
         for ((gather, slice), &id) in gathers.into_iter().zip(slices).zip(ids) {
             let mut gather = gather;
             if let Some(slice) = slice {
@@ -234,13 +236,19 @@ fn lanes(series: usize) -> usize {
     (series / SERIES_PER_LANE).clamp(1, MAX_LANES.min(*CORES))
 }
 
-/// Times of one series out of the head; the room is used again for the next.
-#[derive(Default)]
-pub(super) struct HeadRoom {
+/// The floats of one series out of the head; the room is used again for the next.
+pub(super) struct HeadRoom<'a> {
+    packed: &'a [u8],
     times: Vec<i64>,
+    values: Vec<f64>,
 }
 
-impl HeadRoom {
+impl<'a> HeadRoom<'a> {
+    /// For slices whose bytes are in `packed`.
+    pub(super) fn over(packed: &'a [u8]) -> Self {
+        Self { packed, times: Vec::new(), values: Vec::new() }
+    }
+
     pub(super) fn add(
         &mut self,
         gather: &mut Gather,
@@ -249,10 +257,15 @@ impl HeadRoom {
         cache: &mut TimeCache,
     ) {
         self.times.clear();
-        gather.add_with(range, |values| {
-            slice.floats(&mut self.times, values, f64::from_bits);
-            cache.intern(&self.times)
-        });
+        self.values.clear();
+        slice.floats(self.packed, &mut self.times, &mut self.values, f64::from_bits);
+        // The slice begins where it can be unpacked from, often long before the range.
+        let within = within(&self.times, range);
+        let times = self.times.get(within.clone()).unwrap_or_default();
+        let values = self.values.get(within).unwrap_or_default();
+        if !times.is_empty() {
+            gather.add(&cache.intern(times), values, range.0, range.1);
+        }
         for (time, packed) in &slice.histograms {
             if *time >= range.0 && *time <= range.1 {
                 // Packed by this process a moment ago; there is no way for it not to unpack.

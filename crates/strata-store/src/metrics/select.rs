@@ -163,7 +163,7 @@ impl Shared {
         let range = (selection.start_ms, selection.end_ms);
         // The head first: a seal that ends in between moves samples to where they are looked for
         // next, and what is seen in both places is one sample.
-        let slices = self.head_slices(ids, range.0);
+        let (slices, packed) = self.head_slices(ids, range.0);
         let mut gathers: Vec<Gather> = ids.iter().map(|_| Gather::default()).collect();
         let mut cache = TimeCache::default();
         let limit = self.settings.select_samples_limit;
@@ -178,7 +178,7 @@ impl Shared {
             read.map_err(|error| SelectError::Storage(error.chain()))?;
             self.check_samples(&gathers)?;
         }
-        let mut room = HeadRoom::default();
+        let mut room = HeadRoom::over(&packed);
         for (gather, slice) in gathers.iter_mut().zip(slices) {
             if let Some(slice) = slice {
                 room.add(gather, &slice, range, &mut cache);
@@ -202,9 +202,16 @@ impl Shared {
         Err(self.too_many_samples())
     }
 
-    pub(super) fn head_slices(&self, ids: &[u32], from_ms: i64) -> Vec<Option<HeadSlice>> {
+    /// What the head holds of the series from about `from_ms` on, and the bytes of all of it.
+    pub(super) fn head_slices(
+        &self,
+        ids: &[u32],
+        from_ms: i64,
+    ) -> (Vec<Option<HeadSlice>>, Vec<u8>) {
+        let mut bytes = Vec::new();
         let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
-        ids.iter().map(|&id| head.slice(id, from_ms)).collect()
+        let slices = ids.iter().map(|&id| head.slice(id, from_ms, &mut bytes)).collect();
+        (slices, bytes)
     }
 
     pub(super) fn too_many_samples(&self) -> SelectError {

@@ -324,12 +324,13 @@ impl Writer {
             return BTreeMap::from([(only, ids)]);
         }
         let mut members: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
-        let (mut times, mut bits) = (Vec::new(), Vec::new());
+        let (mut packed, mut times, mut bits) = (Vec::new(), Vec::new(), Vec::new());
         for id in ids {
-            let Some(slice) = head.slice(id, i64::MIN) else { continue };
+            packed.clear();
+            let Some(slice) = head.slice(id, i64::MIN, &mut packed) else { continue };
             times.clear();
             bits.clear();
-            slice.floats(&mut times, &mut bits, |bits| bits);
+            slice.floats(&packed, &mut times, &mut bits, |bits| bits);
             times.extend(slice.histograms.iter().map(|sample| sample.0));
             let mut days: Vec<i64> = times.iter().map(|&time| day_of(time)).collect();
             days.sort_unstable();

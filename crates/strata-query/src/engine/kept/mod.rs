@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use strata_model::sink::BoxFuture;
 use strata_model::{Clock, Labels, Metadata};
 
+use super::moment::{add_moment, part, range_and_moment};
 use super::{
     Annotations, Answer, AnswerSeries, InstantQuery, MetricsEngine, QueryError, QueryValue,
     RangeQuery, SeriesQuery, Value,
@@ -125,29 +126,60 @@ impl KeptEngine {
         Moment { now_ms: self.clock.now_ms(), version: self.inner.version() }
     }
 
+    /// What is kept of the question, as far as it still holds and is asked for.
+    fn holds(&self, key: &Key, query: &RangeQuery, moment: Moment) -> Option<Kept> {
+        let mut kept = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).take(key)?;
+        let last = kept.end_ms.min(moment.trusts(&kept, &*self.inner));
+        kept.end_ms = on_grid(query.start_ms, last, query.step_ms)?;
+        (kept.start_ms <= query.start_ms).then_some(kept)
+    }
+
     async fn resume(&self, query: RangeQuery) -> Result<Answer, QueryError> {
         let Some(key) = key_of(&query) else { return self.inner.range(query).await };
         // Before the question: what is written while it is answered counts as unseen.
         let moment = self.moment.unwrap_or_else(|| self.moment());
-        let (start_ms, end_ms, step_ms) = (query.start_ms, query.end_ms, query.step_ms);
-        let kept = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).take(&key);
-        let kept = kept.and_then(|mut kept| {
-            let last = kept.end_ms.min(moment.trusts(&kept, &*self.inner));
-            kept.end_ms = on_grid(start_ms, last, step_ms)?;
-            (kept.start_ms <= start_ms).then_some(kept)
-        });
+        let kept = self.holds(&key, &query, moment);
         let answer = match &kept {
-            Some(kept) if kept.end_ms >= end_ms => {
-                let (value, annotations) = (Vec::new(), Annotations::default());
-                Answer { value: QueryValue::Matrix(value), annotations }
-            }
+            Some(kept) if kept.end_ms >= query.end_ms => nothing_new(),
             Some(kept) => {
-                let rest = RangeQuery { start_ms: kept.end_ms + step_ms, ..query };
-                self.inner.range(rest).await?
+                let start_ms = kept.end_ms + query.step_ms;
+                self.inner.range(RangeQuery { start_ms, ..query.clone() }).await?
             }
-            None => self.inner.range(query).await?,
+            None => self.inner.range(query.clone()).await?,
         };
-        let QueryValue::Matrix(new) = answer.value else { return Ok(answer) };
+        Ok(self.join(key, &query, moment, kept, answer))
+    }
+
+    /// As the range and the moment one after the other. Where only the last step is missing, it is
+    /// asked for together with the moment: both look at nearly the same samples, and to find and
+    /// read these is most of the work.
+    async fn resume_to_moment(&self, query: RangeQuery, at_ms: i64) -> Result<Answer, QueryError> {
+        let moment = self.moment.unwrap_or_else(|| self.moment());
+        let key = key_of(&query).filter(|_| moment.version.is_some() && at_ms > query.end_ms);
+        let Some(key) = key else { return range_and_moment(self, query, at_ms).await };
+        let kept = self.holds(&key, &query, moment);
+        if kept.as_ref().map(|kept| kept.end_ms + query.step_ms) != Some(query.end_ms) {
+            return range_and_moment(self, query, at_ms).await;
+        }
+        let (start_ms, step_ms) = (query.end_ms, at_ms - query.end_ms);
+        let both = RangeQuery { start_ms, end_ms: at_ms, step_ms, ..query.clone() };
+        let (step, now) = part(self.inner.range(both).await?, at_ms);
+        let mut answer = self.join(key, &query, moment, kept, step);
+        add_moment(&mut answer, now, query.end_ms + query.step_ms);
+        Ok(answer)
+    }
+
+    /// What was kept with what is new, kept in its turn.
+    fn join(
+        &self,
+        key: Key,
+        query: &RangeQuery,
+        moment: Moment,
+        kept: Option<Kept>,
+        answer: Answer,
+    ) -> Answer {
+        let (start_ms, end_ms, step_ms) = (query.start_ms, query.end_ms, query.step_ms);
+        let QueryValue::Matrix(new) = answer.value else { return answer };
         let asked_ms = kept.as_ref().map_or(moment.now_ms, |kept| kept.asked_ms);
         let (series, annotations) = match kept {
             Some(kept) => joined(&kept, new, (start_ms, end_ms), answer.annotations),
@@ -156,15 +188,10 @@ impl KeptEngine {
         let settled_ms = moment.now_ms.saturating_sub(SETTLED_MS);
         let last = if moment.version.is_some() { end_ms } else { settled_ms.min(end_ms) };
         if let Some(end_ms) = on_grid(start_ms, last, step_ms) {
-            self.keep(
-                key,
-                Moment { now_ms: asked_ms, ..moment },
-                (start_ms, end_ms),
-                &series,
-                &annotations,
-            );
+            let asked = Moment { now_ms: asked_ms, ..moment };
+            self.keep(key, asked, (start_ms, end_ms), &series, &annotations);
         }
-        Ok(Answer { value: QueryValue::Matrix(series), annotations })
+        Answer { value: QueryValue::Matrix(series), annotations }
     }
 
     fn keep(
@@ -195,6 +222,10 @@ impl KeptEngine {
     }
 }
 
+fn nothing_new() -> Answer {
+    Answer { value: QueryValue::Matrix(Vec::new()), annotations: Annotations::default() }
+}
+
 /// What a series weighs in points, its labels included.
 fn weight(series: &AnswerSeries) -> usize {
     let points = series.points.iter().map(|(_, value)| match value {
@@ -210,7 +241,8 @@ fn key_of(query: &RangeQuery) -> Option<Key> {
     let text = &query.text;
     // Keywords may be written in capitals. `smoothed` reads beyond its step.
     let lower = text.to_ascii_lowercase();
-    let moves = ["@", "offset", "range(", "smoothed"].iter().any(|word| lower.contains(word));
+    let moves =
+        ["@", "offset", "range(", "step(", "smoothed"].iter().any(|word| lower.contains(word));
     (!moves && query.step_ms > 0 && query.start_ms <= query.end_ms).then(|| Key {
         text: text.clone(),
         step_ms: query.step_ms,
@@ -268,6 +300,14 @@ impl MetricsEngine for KeptEngine {
 
     fn range(&self, query: RangeQuery) -> BoxFuture<'_, Result<Answer, QueryError>> {
         Box::pin(self.resume(query))
+    }
+
+    fn range_and_moment(
+        &self,
+        query: RangeQuery,
+        moment_ms: i64,
+    ) -> BoxFuture<'_, Result<Answer, QueryError>> {
+        Box::pin(self.resume_to_moment(query, moment_ms))
     }
 
     fn series(&self, query: SeriesQuery) -> BoxFuture<'_, Result<Vec<Labels>, QueryError>> {

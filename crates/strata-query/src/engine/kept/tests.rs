@@ -111,6 +111,23 @@ impl House {
         Self { source, clock, plain, kept }
     }
 
+    /// Ask both over the range and at a moment after it; what the kept engine read.
+    async fn both_to_moment(&self, text: &str, range: (i64, i64), at_ms: i64) -> Vec<(i64, i64)> {
+        let query = RangeQuery {
+            text: text.to_owned(),
+            start_ms: range.0,
+            end_ms: range.1,
+            step_ms: STEP,
+            timeout: Duration::from_secs(5),
+            lookback_ms: None,
+        };
+        let plain = self.plain.range_and_moment(query.clone(), at_ms).await.unwrap();
+        self.source.asked.lock().unwrap().clear();
+        let kept = self.kept.range_and_moment(query, at_ms).await.unwrap();
+        assert_eq!(sorted(&kept), sorted(&plain), "{text} {range:?} {at_ms}");
+        std::mem::take(&mut *self.source.asked.lock().unwrap())
+    }
+
     /// Ask both over the range; the kept engine's answer, and the earliest time it read.
     async fn both(&self, text: &str, start_ms: i64, end_ms: i64) -> (Answer, Option<i64>) {
         let query = RangeQuery {
@@ -247,6 +264,23 @@ async fn what_looks_elsewhere_in_time_is_always_asked_whole() {
     }
 }
 
+#[tokio::test]
+async fn a_last_step_and_the_moment_after_it_are_read_together() {
+    let house = House::new();
+    let mut now = START + 3_600_000;
+    for at in (START..=now + 600_000).step_by(15_000) {
+        house.source.push("x", at, (at - START) as f64);
+    }
+    let text = "sum(rate(x[2m]))";
+    for (steps, reads) in [(0, 2), (1, 1), (0, 1), (2, 2), (1, 1)] {
+        now += steps * STEP;
+        house.clock.set(now + 47_000);
+        // As a page asks: up to the step before the last, which is read at the moment.
+        let read = house.both_to_moment(text, (START, now - STEP), now + 47_000).await;
+        assert_eq!(read.len(), reads, "{steps} steps on: {read:?}");
+    }
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(40))]
     /// Any windows over data that grows, ends, begins anew and arrives late.
@@ -274,7 +308,12 @@ proptest::proptest! {
                     1 => "last_over_time({__name__=~\"x|y\"}[10m])",
                     _ => "sum(increase(x[5m])) / count(x)",
                 };
-                house.both(text, now - length * STEP, now).await;
+                let start = now - length * STEP;
+                let moment = now + i64::from(series) * 7_000;
+                house.both_to_moment(text, (start, now - STEP), moment).await;
+                if shape != series {
+                    house.both(text, start, now).await;
+                }
             }
         });
     }

@@ -32,7 +32,7 @@ use super::error::StoreError;
 
 pub(crate) use self::kept::Kept;
 pub(crate) use self::load::{KnownSeries, check_file, load};
-pub(crate) use self::read::{Damage, Gather, Member, ReadBounds, TimeCache};
+pub(crate) use self::read::{Damage, Gather, Member, ReadBounds, TimeCache, within};
 pub(crate) use self::write::{
     BLOCK_LEVEL, SCHEMA, SealInput, TimeColumns, encode_histograms, insert_series, seal,
 };

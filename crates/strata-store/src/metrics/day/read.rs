@@ -57,21 +57,6 @@ impl Gather {
         self.add_piece(Arc::clone(times), within);
     }
 
-    /// Add a column that `fill` appends to the values, as many as the times it gives back; what is
-    /// outside the range goes again.
-    pub(crate) fn add_with(
-        &mut self,
-        range: (i64, i64),
-        fill: impl FnOnce(&mut Vec<f64>) -> Arc<[i64]>,
-    ) {
-        let start = self.values.len();
-        let times = fill(&mut self.values);
-        let within = within(&times, range);
-        self.values.truncate(start + within.end);
-        self.values.drain(start..start + within.start);
-        self.add_piece(times, within);
-    }
-
     fn add_piece(&mut self, times: Arc<[i64]>, within: Range<usize>) {
         let (Some(&first), Some(&last)) =
             (times.get(within.start), times.get(within.end.wrapping_sub(1)))
@@ -129,7 +114,7 @@ impl Gather {
 
 /// Those of the times that lie in the range, both ends included. Empty when none does, even where
 /// the range is upside down.
-fn within(times: &[i64], (start_ms, end_ms): (i64, i64)) -> Range<usize> {
+pub(crate) fn within(times: &[i64], (start_ms, end_ms): (i64, i64)) -> Range<usize> {
     let to = times.partition_point(|&time| time <= end_ms);
     times.partition_point(|&time| time < start_ms).min(to)..to
 }

@@ -322,6 +322,7 @@ impl<'a> Sealer<'a> {
 struct Pass {
     sequence: u32,
     part: usize,
+    packed: Vec<u8>,
     times: Vec<i64>,
     bits: Vec<u64>,
     columns: TimeColumns,
@@ -337,6 +338,7 @@ impl Pass {
         Self {
             sequence,
             part,
+            packed: Vec::new(),
             times: Vec::new(),
             bits: Vec::new(),
             columns: TimeColumns::default(),
@@ -351,9 +353,12 @@ impl Pass {
     fn load(&mut self, head: &RwLock<Head>, id: u32, day: i64) -> bool {
         self.times.clear();
         self.bits.clear();
-        let slice = head.read().unwrap_or_else(PoisonError::into_inner).slice(id, i64::MIN);
+        self.packed.clear();
+        let head = head.read().unwrap_or_else(PoisonError::into_inner);
+        let slice = head.slice(id, i64::MIN, &mut self.packed);
+        drop(head);
         let Some(slice) = slice else { return false };
-        slice.floats(&mut self.times, &mut self.bits, |bits| bits);
+        slice.floats(&self.packed, &mut self.times, &mut self.bits, |bits| bits);
         let start = self.times.partition_point(|&time| day_of(time) < day);
         let end = self.times.partition_point(|&time| day_of(time) <= day);
         let from = (start + self.part * block::MAX_SAMPLES).min(end);

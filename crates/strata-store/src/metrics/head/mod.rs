@@ -308,9 +308,9 @@ impl Head {
         float.max(late.filter(|_| !ended)).max(histogram.map(|sample| sample.0))
     }
 
-    /// A packed copy of the series from about `from_ms` on, never later; `None` when the head holds
-    /// nothing of it.
-    pub(crate) fn slice(&self, id: u32, from_ms: i64) -> Option<HeadSlice> {
+    /// A packed copy of the series from about `from_ms` on, never later, its bytes at the end of
+    /// `bytes`; `None` when the head holds nothing of it.
+    pub(crate) fn slice(&self, id: u32, from_ms: i64, bytes: &mut Vec<u8>) -> Option<HeadSlice> {
         let series = self.series.get(id as usize)?;
         let late = self.late.get(&id);
         let histograms = self.histograms.get(&id);
@@ -319,15 +319,15 @@ impl Head {
         }
         let before = |restart: &&Restart| restart.count > 0 && restart.state.last_time < from_ms;
         let restart = series.restarts.iter().rev().find(before).copied().unwrap_or_default();
-        let mut slice = HeadSlice {
+        let start = bytes.len();
+        self.pool.read(series.chain, restart.place, bytes);
+        Some(HeadSlice {
             state: restart.state,
-            chain: Vec::new(),
+            chain: start..bytes.len(),
             count: (series.count - restart.count) as usize,
             late: late.cloned().unwrap_or_default(),
             histograms: histograms.cloned().unwrap_or_default(),
-        };
-        self.pool.read(series.chain, restart.place, &mut slice.chain);
-        Some(slice)
+        })
     }
 
     /// Native histograms of the series, in time order.

@@ -1,16 +1,20 @@
 //! A packed copy of one series of the head.
 
+use std::ops::Range;
+
 use super::chunk::{self, State};
 
 /// A native histogram in packed form with its time.
 pub(crate) type PackedHistogram = (i64, Box<[u8]>);
 
-/// Everything of one series that is in the head, packed; unpacked outside the lock.
+/// Everything of one series that is in the head, packed; unpacked outside the lock. Its bytes lie
+/// with those of the others that were copied with it: ten thousand of them would be as many pieces
+/// of memory.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct HeadSlice {
     /// What the chain goes on from.
     pub(super) state: State,
-    pub(super) chain: Vec<u8>,
+    pub(super) chain: Range<usize>,
     /// Samples in the chain.
     pub(super) count: usize,
     pub(super) late: Vec<(i64, u64)>,
@@ -19,16 +23,18 @@ pub(crate) struct HeadSlice {
 
 impl HeadSlice {
     /// Append the float samples in time order, values by their bits or as what `value` makes of
-    /// these.
+    /// these. `bytes` is what the slice was copied to.
     pub(crate) fn floats<V>(
         &self,
+        bytes: &[u8],
         times: &mut Vec<i64>,
         values: &mut Vec<V>,
         value: impl Fn(u64) -> V,
     ) {
         let start = times.len();
         let start_of_values = values.len();
-        chunk::decode_all(self.state, &self.chain, self.count, times, values, &value);
+        let chain = bytes.get(self.chain.clone()).unwrap_or_default();
+        chunk::decode_all(self.state, chain, self.count, times, values, &value);
         if self.late.is_empty() {
             return;
         }

@@ -21,16 +21,18 @@ fn a_slice_holds_every_sample_from_its_time_on() {
         samples.push((time, value.to_bits()));
         for _ in 0..4 {
             let from = random.i64(0..time + 50_000);
-            let slice = head.slice(0, from).unwrap();
+            // What was copied before it does not matter.
+            let mut packed = vec![0; random.usize(0..9)];
+            let slice = head.slice(0, from, &mut packed).unwrap();
             let (mut times, mut bits) = (Vec::new(), Vec::new());
-            slice.floats(&mut times, &mut bits, |bits| bits);
+            slice.floats(&packed, &mut times, &mut bits, |bits| bits);
             let found: Vec<_> = times.into_iter().zip(bits).collect();
             assert!(samples.ends_with(&found), "from {from}");
             let wanted = samples.iter().filter(|(at, _)| *at >= from).count();
             assert!(found.len() >= wanted, "from {from}: {} of {wanted}", found.len());
         }
     }
-    let tail = head.slice(0, time).unwrap();
+    let tail = head.slice(0, time, &mut Vec::new()).unwrap();
     assert!(tail.count <= 2 * RESTART as usize, "{}", tail.count);
 }
 
