@@ -26,6 +26,9 @@ pub(super) struct Pass<'a> {
     pub(super) stop: AtomicBool,
 }
 
+/// The days of a range, and those of them that have sealed samples in it.
+type Days<'a> = (&'a [Arc<Day>], &'a [Arc<Day>]);
+
 impl Pass<'_> {
     /// Read the series with these ids in the order of their blocks, cut into runs, one to a
     /// thread. Only a block that such a cut goes through is unpacked twice.
@@ -35,7 +38,11 @@ impl Pass<'_> {
         days: &[Arc<Day>],
         takers: &'a SeriesTakers<'a>,
     ) -> Result<(), SelectError> {
-        let ids = by_block(ids, days);
+        // What is in the head only lies in no blocks, and any order will do.
+        let near = days.iter().filter(|day| day.state().reaches(self.range)).cloned();
+        let near: Vec<Arc<Day>> = near.collect();
+        let ids = by_block(ids, &near);
+        let days = (days, near.as_slice());
         let run = ids.len().div_ceil(lanes(ids.len())).max(1);
         let mut runs = ids.chunks(run).enumerate();
         let (_, first) = runs.next().unwrap_or_default();
@@ -55,7 +62,7 @@ impl Pass<'_> {
     fn read_run(
         &self,
         ids: &[u32],
-        days: &[Arc<Day>],
+        days: Days<'_>,
         take: &mut TakeSeries<'_>,
     ) -> Result<(), SelectError> {
         let outcome = self.read_parts(ids, days, take);
@@ -69,7 +76,7 @@ impl Pass<'_> {
     fn read_parts(
         &self,
         ids: &[u32],
-        days: &[Arc<Day>],
+        (days, near): Days<'_>,
         take: &mut TakeSeries<'_>,
     ) -> Result<bool, SelectError> {
         let mut cache = TimeCache::default();
@@ -80,7 +87,7 @@ impl Pass<'_> {
         let (slices, packed) = self.shared.head_slices(ids, self.range.0);
         let mut slices = slices.into_iter();
         let mut room = HeadRoom::over(&packed);
-        for part in parts(ids, days) {
+        for part in parts(ids, near) {
             let slices = slices.by_ref().take(part.len());
             let wants_more =
                 self.read_part(&ids[part], (slices, &mut room), days, &mut cache, take)?;

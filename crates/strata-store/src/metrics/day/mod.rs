@@ -162,6 +162,11 @@ impl DayState {
         self.seals.iter().map(|seal| seal.samples).sum()
     }
 
+    /// Whether a seal has samples in the range, both ends included.
+    pub(crate) fn reaches(&self, (start_ms, end_ms): (i64, i64)) -> bool {
+        self.seals.iter().any(|seal| seal.last_ms >= start_ms && seal.first_ms <= end_ms)
+    }
+
     pub(crate) fn has(&self, id: u32) -> bool {
         self.locals.get(id).is_some()
     }
