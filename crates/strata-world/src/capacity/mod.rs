@@ -186,29 +186,37 @@ fn load(read: &read::Read) -> Load {
         _ => None,
     });
     let seconds = Some(counted.sum::<f64>()).filter(|seconds| *seconds > 0.0);
-    let total = |get: fn(&Moment) -> Option<f64>| total(moments, get);
-    let finished = total(|one| one.finished);
-    let started = total(|one| one.started);
-    let per = |whole: Option<f64>, count: Option<f64>| {
-        whole.zip(count).filter(|(_, count)| *count > 0.0).map(|(whole, count)| whole / count)
-    };
+    let finished = total(moments, |one| one.finished);
+    let each = |of: fn(&Moment) -> Option<f64>, count| ratio(moments, of, count);
+    let prefill = each(|one| one.prefill_seconds, |one| one.started);
     Load {
         requests: finished.zip(seconds).map(|(finished, seconds)| finished / seconds),
         capacity: moments.last().and_then(|one| one.capacity),
         pinned: mean(moments, |one| one.pinned),
         running: mean(moments, |one| one.running),
-        output_each: per(total(|one| one.generated), finished),
-        prefill_s: per(total(|one| one.prefill_seconds), started.or(finished)),
-        decode_s: per(total(|one| one.decode_seconds), finished),
+        output_each: each(|one| one.generated, |one| one.finished),
+        prefill_s: prefill.or_else(|| each(|one| one.prefill_seconds, |one| one.finished)),
+        decode_s: each(|one| one.decode_seconds, |one| one.finished),
         sequences: read.limit.filter(|_| !is_of_longest(read)),
     }
 }
 
 /// Part of the prompt tokens that was cached.
 fn shared(moments: &[Moment]) -> Option<f64> {
-    let cached = total(moments, |one| one.cached)?;
-    let prompt = total(moments, |one| one.prompt).filter(|prompt| *prompt > 0.0)?;
-    Some((cached / prompt).clamp(0.0, 1.0))
+    Some(ratio(moments, |one| one.cached, |one| one.prompt)?.clamp(0.0, 1.0))
+}
+
+/// What there is of one for each of the other, over the readings that tell both: a counter that began
+/// anew leaves its own reading out, and the other counter's of that reading must not stay in.
+fn ratio(
+    moments: &[Moment],
+    of: fn(&Moment) -> Option<f64>,
+    each: fn(&Moment) -> Option<f64>,
+) -> Option<f64> {
+    let both = moments.iter().filter_map(|one| of(one).zip(each(one)));
+    let (whole, count) =
+        both.fold((0.0, 0.0), |(whole, count), (of, each)| (whole + of, count + each));
+    (count > 0.0).then(|| whole / count)
 }
 
 /// Sum of what is known; none when nothing is.
