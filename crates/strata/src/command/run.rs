@@ -90,7 +90,12 @@ pub(super) async fn live(
     let parts = house.parts(settings)?;
     let proxy = match settings.proxy.clone() {
         Some(proxy) => Some(house.start_proxy(proxy).await?),
-        None => None,
+        None => {
+            if house.simulated.is_none() {
+                crate::proxy::absent(&house.book, house.clock.now_ms());
+            }
+            None
+        }
     };
     let stop = signals::stop()?;
     let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
