@@ -90,13 +90,11 @@ pub(super) async fn live(
     let parts = house.parts(settings)?;
     let proxy = match settings.proxy.clone() {
         Some(proxy) => Some(house.start_proxy(proxy).await?),
-        None => {
-            if house.simulated.is_none() {
-                crate::proxy::absent(&house.book, house.clock.now_ms());
-            }
-            None
-        }
+        None => None,
     };
+    if proxy.is_none() && house.simulated.is_none() {
+        crate::proxy::absent(&house.book, house.clock.now_ms());
+    }
     let stop = signals::stop()?;
     let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(parts, async move {
