@@ -15,6 +15,7 @@
 //!   gap and the tokens of an answer.
 //! - sequences: `u M / T`, with `M` requests at once and `T` seconds of each inside (Little).
 
+use super::lengths::SHAPES;
 use super::step_time::StepTime;
 
 /// What limits.
@@ -58,11 +59,14 @@ pub struct Targets {
     pub fill: f64,
     /// Seconds between two output tokens: 50 ms are 20 tokens a second, twice what people read.
     pub itl_s: f64,
+    /// Shapes of requests that are told of, as the shares of the requests that are at most so long;
+    /// rising.
+    pub shapes: [f64; SHAPES],
 }
 
 impl Default for Targets {
     fn default() -> Self {
-        Self { fill: 0.85, itl_s: 0.05 }
+        Self { fill: 0.85, itl_s: 0.05, shapes: [0.5, 0.9, 0.99] }
     }
 }
 
@@ -198,7 +202,7 @@ mod tests {
         batch_seen: 20.0,
         tokens_each: 1000.0,
     };
-    const TARGETS: Targets = Targets { fill: 0.8, itl_s: 0.05 };
+    const TARGETS: Targets = Targets { fill: 0.8, itl_s: 0.05, shapes: [0.5, 0.9, 0.99] };
 
     fn rates(load: &Load, step: Result<&StepTime, &str>) -> [Option<f64>; 4] {
         ceilings(load, step, TARGETS).map(|one| one.requests.ok())

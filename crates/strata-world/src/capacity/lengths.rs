@@ -90,7 +90,7 @@ impl Lengths {
 /// How many requests of a shape fit into the cache.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fit {
-    /// 0.5, 0.9, 0.99.
+    /// Share of the requests that are at most so long: 0.5 of the p50.
     pub share: f64,
     /// Tokens that such a request holds in the end, at most.
     pub tokens: f64,
@@ -99,8 +99,8 @@ pub struct Fit {
     pub more: Option<f64>,
 }
 
-/// Shares that shapes are told for.
-pub const SHARES: [f64; 3] = [0.5, 0.9, 0.99];
+/// Shapes of requests that are told of.
+pub const SHAPES: usize = 3;
 
 /// What goes into [`fits`].
 #[derive(Debug, Clone, Copy)]
@@ -114,12 +114,17 @@ pub struct Room {
     pub ranks: f64,
 }
 
-/// `N(q) = floor(u C / Q_q(P + O))` for each of [`SHARES`]; none for a length above the last
+/// `N(q) = floor(u C / Q_q(P + O))` for each of `shares`; none for a length above the last
 /// edge. Prompt and output are taken as independent, since their joint distribution is not on an
 /// engine's page.
-pub fn fits(prompt: &Lengths, output: &Lengths, room: Room) -> [Option<Fit>; 3] {
+pub fn fits(
+    prompt: &Lengths,
+    output: &Lengths,
+    shares: [f64; SHAPES],
+    room: Room,
+) -> [Option<Fit>; SHAPES] {
     let held = prompt.plus(output);
-    SHARES.map(|share| {
+    shares.map(|share| {
         let tokens = held.quantile(share);
         // A request lies in the cache of one rank.
         let ranks = room.ranks.max(1.0);
@@ -136,6 +141,8 @@ pub fn fits(prompt: &Lengths, output: &Lengths, room: Room) -> [Option<Fit>; 3] 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SHARES: [f64; 3] = [0.5, 0.9, 0.99];
 
     fn lengths(buckets: &[(f64, f64)]) -> Lengths {
         let (edges, counts): (Vec<f64>, Vec<f64>) = buckets.iter().copied().unzip();
@@ -181,19 +188,19 @@ mod tests {
         let prompt = lengths(&[(500.0, 9.0), (2000.0, 1.0)]);
         let output = lengths(&[(200.0, 5.0), (500.0, 5.0)]);
         let room = Room { fill: 0.9, capacity: 100_000.0, pinned: Some(60_000.0), ranks: 1.0 };
-        let [median, most, all] = fits(&prompt, &output, room).map(Option::unwrap);
+        let [median, most, all] = fits(&prompt, &output, SHARES, room).map(Option::unwrap);
         // 500 + 500 for most, and 2000 + 500 for the longest.
         assert_eq!((median.tokens, most.tokens, all.tokens), (1000.0, 1000.0, 2500.0));
         assert_eq!((median.all, median.more), (90.0, Some(30.0)));
         assert_eq!((all.all, all.more), (36.0, Some(12.0)));
-        let full = fits(&prompt, &output, Room { pinned: Some(95_000.0), ..room });
+        let full = fits(&prompt, &output, SHARES, Room { pinned: Some(95_000.0), ..room });
         assert_eq!(full[0].unwrap().more, Some(0.0));
         // 22,500 tokens in each of four ranks hold nine of the longest.
-        let ranks = fits(&prompt, &output, Room { ranks: 4.0, fill: 0.9, ..room });
+        let ranks = fits(&prompt, &output, SHARES, Room { ranks: 4.0, fill: 0.9, ..room });
         assert_eq!(ranks[2].unwrap().all, 36.0);
-        let ranks = fits(&prompt, &output, Room { ranks: 40.0, ..room });
+        let ranks = fits(&prompt, &output, SHARES, Room { ranks: 40.0, ..room });
         assert_eq!(ranks[2].unwrap().all, 0.0, "2,250 tokens in each hold none");
         let above = lengths(&[(1000.0, 1.0), (f64::INFINITY, 1.0)]);
-        assert_eq!(fits(&above, &output, room)[1], None);
+        assert_eq!(fits(&above, &output, SHARES, room)[1], None);
     }
 }

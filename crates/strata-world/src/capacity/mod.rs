@@ -25,7 +25,7 @@ use crate::assemble::rows::Book;
 use crate::entity::EntityKind;
 pub use ceilings::{Ceiling, Limit, Load, Targets, binding, ceilings};
 pub use kv_bytes::{bytes_of_type, bytes_per_token, copies};
-pub use lengths::{Fit, Lengths, Room, SHARES, fits};
+pub use lengths::{Fit, Lengths, Room, SHAPES, fits};
 pub use moment::{Moment, interval_s};
 pub use saturation::{
     Balance, HORIZONS_S, Judged, Map, Saturation, WAITING_MIN, auc, balances, brier, forecasts,
@@ -63,7 +63,7 @@ pub struct Capacity {
     pub reasons: Vec<(String, f64)>,
     pub step: Result<StepTime, String>,
     pub ceilings: [Ceiling; 4],
-    pub fits: Result<[Option<Fit>; 3], String>,
+    pub fits: Result<[Option<Fit>; SHAPES], String>,
     pub saturation: Vec<Saturation>,
     pub bytes: TokenBytes,
     pub wastes: Vec<Waste>,
@@ -86,7 +86,7 @@ pub(crate) fn card(ask: &Ask, book: &Book<'_>) -> Option<Capacity> {
     let is_replica = matches!(&ask.scope, Scope::Entity(id) if id.kind == EntityKind::Replica);
     (is_replica && ask.entities).then(|| {
         let look_s = plan::look_ms(ask.window) as f64 / 1000.0;
-        of(read::read(book), look_s, Targets::default())
+        of(read::read(book), look_s, ask.targets)
     })
 }
 
@@ -229,7 +229,7 @@ fn mean(moments: &[Moment], get: fn(&Moment) -> Option<f64>) -> Option<f64> {
     total(moments, get).map(|sum| sum / count as f64)
 }
 
-fn shapes_that_fit(read: &read::Read, targets: Targets) -> Result<[Option<Fit>; 3], String> {
+fn shapes_that_fit(read: &read::Read, targets: Targets) -> Result<[Option<Fit>; SHAPES], String> {
     let prompt = read.prompt.as_ref().ok_or("lengths of prompts are not on the engine's page")?;
     let output = read.output.as_ref().ok_or("lengths of answers are not on the engine's page")?;
     let newest = read.moments.last();
@@ -239,5 +239,5 @@ fn shapes_that_fit(read: &read::Read, targets: Targets) -> Result<[Option<Fit>; 
     // What hits the cache may be the request's own earlier turns, which only it holds: no part of a
     // prompt is known to be held by others.
     let ranks = read.ranks.max(1) as f64;
-    Ok(fits(prompt, output, Room { fill: targets.fill, capacity, pinned, ranks }))
+    Ok(fits(prompt, output, targets.shapes, Room { fill: targets.fill, capacity, pinned, ranks }))
 }

@@ -102,6 +102,7 @@ pub(crate) fn queries(ask: &Ask) -> Vec<Planned> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capacity::Targets;
     use crate::entity::EntityId;
 
     fn of(scope: Scope, minutes: i64) -> Vec<Planned> {
@@ -109,7 +110,8 @@ mod tests {
         let start_ms = end_ms - minutes * 60_000;
         let window =
             Window { start_ms, end_ms, step_ms: 60_000, moment_ms: end_ms, now_ms: end_ms };
-        queries(&Ask { window, scope, wants: Vec::new(), entities: true, coverage: false })
+        let targets = Targets::default();
+        queries(&Ask { window, scope, wants: Vec::new(), entities: true, coverage: false, targets })
     }
 
     #[test]

@@ -396,6 +396,7 @@ impl House {
             meter: self.meter.clone(),
             ledger,
             currency: settings.cost.ledger.currency.clone(),
+            targets: settings.targets,
             records: self.sql_door(settings),
             simulated: self.simulated.is_some(),
         });

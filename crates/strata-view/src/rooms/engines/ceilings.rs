@@ -175,11 +175,16 @@ pub(super) fn shape(fit: Result<&Fit, &str>, semantics: Semantics) -> [Number; 3
     ]
 }
 
+/// `p50` of the shape that half of the requests stay within.
+pub(super) fn shape_name(share: f64) -> String {
+    // Shares come from percents: 0.999 is 99.9 but for the noise of binary fractions.
+    format!("p{}", (share * 1e6).round() / 1e4)
+}
+
 /// One row for each shape of requests.
 pub(super) fn shapes(capacity: &Capacity) -> Table {
-    let names = ["p50", "p90", "p99"];
     let fits = capacity.fits.as_ref();
-    let row = |(at, name): (usize, &&str)| {
+    let row = |(at, share): (usize, f64)| {
         let fit = match fits {
             Err(why) => Err(why.as_str()),
             Ok(fits) => {
@@ -188,7 +193,7 @@ pub(super) fn shapes(capacity: &Capacity) -> Table {
             }
         };
         let numbers = shape(fit, capacity.semantics).map(cell);
-        let cells = std::iter::once(text(*name)).chain(numbers).collect();
+        let cells = std::iter::once(text(shape_name(share))).chain(numbers).collect();
         Row { cells, link: None }
     };
     Table {
@@ -199,7 +204,7 @@ pub(super) fn shapes(capacity: &Capacity) -> Table {
             column("fit in all", true, 0),
             column("still fit", true, 0),
         ],
-        rows: names.iter().enumerate().map(row).collect(),
+        rows: capacity.targets.shapes.into_iter().enumerate().map(row).collect(),
         total_rows: None,
         empty: String::new(),
     }
