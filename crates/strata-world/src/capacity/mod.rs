@@ -6,6 +6,7 @@
 //! words, never a number.
 
 mod ceilings;
+mod front_end;
 mod kv_bytes;
 mod lengths;
 mod moment;
@@ -23,7 +24,8 @@ use strata_model::shape::shape_of;
 use crate::ask::{Ask, Scope};
 use crate::assemble::rows::Book;
 use crate::entity::EntityKind;
-pub use ceilings::{Ceiling, Limit, Load, Targets, binding, ceilings};
+pub use ceilings::{Ceiling, LIMITS, Limit, Load, Targets, binding, ceilings};
+pub use front_end::{FrontEnd, front_end};
 pub use kv_bytes::{bytes_of_type, bytes_per_token, copies};
 pub use lengths::{Fit, Lengths, Room, SHAPES, fits};
 pub use moment::{Moment, interval_s};
@@ -62,7 +64,7 @@ pub struct Capacity {
     /// Waiting requests by what they wait for.
     pub reasons: Vec<(String, f64)>,
     pub step: Result<StepTime, String>,
-    pub ceilings: [Ceiling; 4],
+    pub ceilings: [Ceiling; LIMITS],
     pub fits: Result<[Option<Fit>; SHAPES], String>,
     pub saturation: Vec<Saturation>,
     pub bytes: TokenBytes,
@@ -97,7 +99,13 @@ fn of(mut read: read::Read, look_s: f64, targets: Targets) -> Capacity {
     let load = load(&read);
     let shared = shared(&read.moments);
     let step = step_time(&read.moments);
-    let ceilings = ceilings(&load, step.as_ref().map_err(String::as_str), targets);
+    let front = front_end(&read.moments, read.engine.as_deref());
+    let ceilings = ceilings(
+        &load,
+        step.as_ref().map_err(String::as_str),
+        front.as_ref().map_err(String::as_str),
+        targets,
+    );
     let ratio = read.prompt.as_ref().and_then(Lengths::square_ratio).unwrap_or(2.0);
     let saturation = forecasts(&read.moments, ratio);
     let most = read.moments.iter().filter_map(|one| Some(one.pinned? / one.capacity?));

@@ -28,7 +28,7 @@ pub(super) const GAUGES: [(&str, &str); 5] = [
 ];
 
 /// Counters that are read one by one.
-pub(super) const COUNTERS: [(&str, &str); 10] = [
+pub(super) const COUNTERS: [(&str, &str); 11] = [
     ("gap_seconds", "<inference.itl:sum>"),
     ("gaps", "<inference.itl:count>"),
     ("started", "<inference.ttft:count>"),
@@ -39,6 +39,7 @@ pub(super) const COUNTERS: [(&str, &str); 10] = [
     ("durations", "<inference.request.duration:count>"),
     ("prefill_seconds", "<inference.prefill_time:sum>"),
     ("decode_seconds", "<inference.decode_time:sum>"),
+    ("cpu_seconds", "<process.cpu.time>"),
 ];
 
 /// What holds at the end of the window.

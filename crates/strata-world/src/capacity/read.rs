@@ -186,6 +186,7 @@ fn moments<'a>(rows: &impl Fn(&str) -> Vec<Row<'a>>) -> Vec<Moment> {
             gaps: rise("gaps", at),
             prefill_seconds: rise("prefill_seconds", at),
             decode_seconds: rise("decode_seconds", at),
+            cpu_seconds: rise("cpu_seconds", at),
         });
     }
     found

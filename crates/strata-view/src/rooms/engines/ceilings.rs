@@ -1,6 +1,6 @@
 //! Which resource of a replica gives out first, and how many requests still fit.
 
-use strata_world::capacity::{Capacity, Ceiling, Fit, Limit, Semantics};
+use strata_world::capacity::{Capacity, Ceiling, Fit, LIMITS, Limit, Semantics};
 
 use super::fact::{Made, cell, column, fact, text};
 use crate::page::block::{Block, Card};
@@ -45,8 +45,10 @@ pub(super) fn card(capacity: &Capacity) -> Block {
     let unknown = capacity.ceilings.iter().filter(|one| one.requests.is_err()).count();
     let rest = match unknown {
         0 => String::new(),
-        4 => " None of the four is known; the table says why.".to_owned(),
-        some => format!(" {some} of the four are not known and may be lower; the table says why."),
+        LIMITS => " None of them is known; the table says why.".to_owned(),
+        some => {
+            format!(" {some} of {LIMITS} are not known and may be lower; the table says why.")
+        }
     };
     let fill = words::text(Some(capacity.targets.fill), "1");
     let text = format!(
@@ -100,6 +102,12 @@ fn made(limit: Limit) -> Made {
         Limit::Sequences => (
             "Requests per second at which as many run as may (Little's law).",
             &["inference.requests.limit", "inference.requests.running"],
+        ),
+        Limit::FrontEnd => (
+            "Requests per second at which the front end, which is one Python process and reads and \
+             writes all text, uses its core to the target; at least, since threads of the tokenizer \
+             are in its time too. By a line through processor time and generated tokens.",
+            &["process.cpu.time", "inference.generation_tokens"],
         ),
     };
     Made { unit: "{request}/s", definition, formula: limit.formula(), inputs }
