@@ -74,8 +74,10 @@ fn last(row: &Row<'_>) -> Option<f64> {
     row.points.last().map(|(_, value)| *value).filter(|value| value.is_finite())
 }
 
+/// The rank that a row is about; none for what is of all ranks, under whichever of them it is told.
 fn rank<'a>(row: &Row<'a>) -> &'a str {
-    row.labels.get("dp_rank").unwrap_or("")
+    let is_of_all = row.labels.get("ranks") == Some("all");
+    row.labels.get("dp_rank").filter(|_| !is_of_all).unwrap_or("")
 }
 
 fn ranks(rows: &[Row<'_>]) -> usize {
