@@ -105,7 +105,7 @@ impl Tally {
             let first = tally.sights.steps;
             tally.sights.add(&world, first, period.steps);
             if by == Dimension::Tenant {
-                tally.counters.see(&world, name);
+                tally.counters.see(&world, name, period.steps);
             }
             if let Some(step) = tally.sights.first().filter(|step| *step > 0) {
                 let begin_ms = span.from_ms + STEP_MS * step as i64;

@@ -14,6 +14,10 @@ use crate::ask::ask_all;
 use crate::ledger::asked::bad;
 use crate::ledger::{ASKING, LedgerService, STEP_MS};
 
+/// A stretch of fewer steps, as the last of a period may be, tells nothing by its silence: of a counter
+/// that is read once a minute it may have one sample.
+const TELLING_STEPS: usize = 10;
+
 /// Stretches in which something was counted, by number.
 #[derive(Debug, Clone, Copy)]
 struct Spell {
@@ -36,6 +40,8 @@ pub(super) struct Counters {
     models: BTreeMap<String, Spells>,
     /// Who counted tenants in any stretch.
     counting: BTreeSet<Counting>,
+    /// When anybody's tokens were counted.
+    counted: Option<Spell>,
     stretches: usize,
 }
 
@@ -45,11 +51,17 @@ fn stretch(spell: &mut Option<Spell>, at: usize) {
 }
 
 impl Counters {
-    /// The next stretch.
-    pub(super) fn see(&mut self, world: &BillWorld, tenant: &str) {
+    /// The next stretch, of so many steps.
+    pub(super) fn see(&mut self, world: &BillWorld, tenant: &str, steps: usize) {
+        if world.counting.is_none() && steps < TELLING_STEPS {
+            return;
+        }
         let at = self.stretches;
         self.stretches += 1;
         self.counting.extend(world.counting);
+        if world.counting.is_some() {
+            stretch(&mut self.counted, at);
+        }
         for one in world.tenants.iter().filter(|one| one.tenant == tenant) {
             let spells = self.models.entry(one.model.clone()).or_default();
             let amounts = [one.prompt, one.generated, one.requests];
@@ -58,20 +70,22 @@ impl Counters {
             {
                 stretch(spell, at);
             }
-            if amounts.into_iter().flatten().any(|amount| amount > 0.0) {
+            if [one.prompt, one.generated].into_iter().flatten().any(|amount| amount > 0.0) {
                 stretch(&mut spells.work, at);
             }
         }
     }
 
-    /// Models of which a class was not yet or no longer counted while others were: nothing tells
-    /// whether there was none of it. What is missed in between, its counter makes up for.
+    /// Models of which a class was not yet or no longer counted while others were, or all of them where
+    /// at the beginning or the end nobody's tokens were: nothing tells whether there were none. What is
+    /// missed in between, the counters make up for.
     pub(super) fn partly_counted(&self) -> BTreeSet<String> {
-        let is_mixed = self.counting.len() > 1;
+        let is_blind = |counted: Spell| counted.first > 0 || counted.last + 1 < self.stretches;
+        let are_all = self.counting.len() > 1 || self.counted.is_some_and(is_blind);
         let partly = self.models.iter().filter(|(_, spells)| {
             let counters = spells.counters.iter().flatten();
             let mut edges = counters.zip(spells.work.iter().cycle());
-            is_mixed || edges.any(|(one, work)| one.first > work.first || one.last < work.last)
+            are_all || edges.any(|(one, work)| one.first > work.first || one.last < work.last)
         });
         partly.map(|(model, _)| model.clone()).collect()
     }
@@ -194,8 +208,21 @@ mod tests {
         };
         check(|minute| minute <= 300, json!(["m"])).await;
         check(|minute| minute >= 400, json!(["m"])).await;
+        check(|_| true, json!([])).await;
         // Its counter tells what came in between.
         check(|minute| !(355..725).contains(&minute), json!([])).await;
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_nobody_read_to_the_end_must_be_accepted() {
+        let mut source = MemorySource::new();
+        for (what, each) in
+            [("input_tokens", 1000), ("cached_input_tokens", 0), ("output_tokens", 100)]
+        {
+            count(&mut source, what, each, |minute| minute <= 700);
+        }
+        let draft = draft(source).await;
+        assert_eq!(draft["assumed"]["uncounted_models"], json!(["m"]), "{draft}");
     }
 
     #[tokio::test]
