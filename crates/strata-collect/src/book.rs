@@ -68,6 +68,20 @@ impl SourceBook {
         status.hint = outcome.hint;
     }
 
+    /// Enter a source that is not there, with what would bring it.
+    pub fn absent(&self, id: &str, layer: Layer, at_ms: i64, hint: &str) {
+        self.register(id, SourceKind::Native, Some(layer));
+        let outcome = Outcome {
+            state: SourceState::Absent,
+            at_ms,
+            duration_seconds: 0.0,
+            samples: None,
+            faults: Vec::new(),
+            hint: hint.to_owned(),
+        };
+        self.record(id, outcome);
+    }
+
     /// Have every snapshot completed by `addendum`. Only the first one given counts.
     pub fn complete_with(&self, addendum: Addendum) {
         // A book has one owner, who says this once.

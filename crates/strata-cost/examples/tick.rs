@@ -63,7 +63,7 @@ fn fleet(gpus: usize, steps: usize, tenants: usize) -> BillWorld {
         gpus: (0..gpus).map(gpu).collect(),
         replicas: (0..gpus / 8).map(replica).collect(),
         tenants: (0..tenants * 20).map(tenant).collect(),
-        notes: Vec::new(),
+        ..BillWorld::default()
     }
 }
 

@@ -22,6 +22,7 @@ mod server;
 mod settings;
 mod stall;
 mod tenant;
+mod trial;
 mod upstream;
 
 pub use api::Api;
@@ -30,4 +31,5 @@ pub use options::{DEFAULT_LISTEN, ProxyOptions, RouteOptions, UpstreamOptions, U
 pub use server::{BoundProxy, ProxyError, ProxyParts};
 pub use settings::{ProxySettings, RouteSettings, UpstreamSettings, UsageMode};
 pub use tenant::{KeyMap, KeyMapError};
+pub use trial::{Tried, UpstreamHealth};
 pub use upstream::TlsError;

@@ -62,7 +62,7 @@ pub struct ProxyParts {
 pub struct BoundProxy {
     listener: TcpListener,
     address: SocketAddr,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl BoundProxy {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use hyper::{Request, Uri};
+use hyper::{Request, StatusCode, Uri};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -101,6 +101,11 @@ impl Upstream {
         }
     }
 
+    /// Whether its last health answer was a good one; where none is asked for, always.
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Ordering::Relaxed)
+    }
+
     /// The address of a request with this path and query.
     pub(crate) fn uri(&self, path_and_query: &str) -> Option<Uri> {
         let base = &self.settings.url;
@@ -129,7 +134,7 @@ pub(crate) fn pick(
     let candidates = chosen.iter().copied().filter(|index| !tried.contains(index));
     let candidates: Vec<(usize, &Arc<Upstream>)> =
         candidates.filter_map(|index| Some((index, upstreams.get(index)?))).collect();
-    let alive = |(_, upstream): &&(usize, &Arc<Upstream>)| upstream.up.load(Ordering::Relaxed);
+    let alive = |(_, upstream): &&(usize, &Arc<Upstream>)| upstream.is_up();
     let some_alive = candidates.iter().any(|candidate| alive(&candidate));
     let count = candidates.len();
     // Of equals another one each time, so that idle upstreams share single requests.
@@ -155,17 +160,34 @@ pub(crate) async fn watch(upstream: Arc<Upstream>, client: HttpClient, every: Du
 
 /// Any answer but a server's error is life: health may want a key that the proxy does not have.
 async fn lives(client: &HttpClient, uri: Uri) -> bool {
+    ask(client, uri).await.is_ok_and(|status| !status.is_server_error())
+}
+
+/// What an address answers, or in words why nothing.
+pub(crate) async fn ask(client: &HttpClient, uri: Uri) -> Result<StatusCode, String> {
     let body = Outgoing::whole(bytes::Bytes::new());
     let mut request = Request::new(body);
     *request.uri_mut() = uri;
     let asked = tokio::time::timeout(HEALTH_TIMEOUT, async {
-        let answer = client.request(request).await.ok()?;
-        let fine = !answer.status().is_server_error();
+        let answer = client.request(request).await.map_err(|error| chain(&error))?;
+        let status = answer.status();
         // One frame is enough; a health page without end is not waited for.
         drop(answer.into_body().frame().await);
-        Some(fine)
+        Ok(status)
     });
-    asked.await.ok().flatten().unwrap_or(false)
+    let late = |_elapsed| format!("no answer within {} s", HEALTH_TIMEOUT.as_secs());
+    asked.await.map_err(late)?
+}
+
+/// An error with all that it came from.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut told = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        told.push(error.to_string());
+        source = error.source();
+    }
+    told.join(": ")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use strata_model::{
 use strata_query::canonical::CanonicalSource;
 use strata_query::promql::{EvalOptions, Query, evaluate};
 use strata_query::promqltest::MemorySource;
+use strata_world::capacity::Targets;
 use strata_world::{
     Answers, Ask, Grain, Plan, Scope, Sizes, Want, Window, assemble, plan, plan_sized, signals,
 };
@@ -125,8 +126,11 @@ fn pages(end_ms: i64, sizes: &Sizes) -> Vec<(&'static str, Plan)> {
     let window =
         Window { start_ms: 0, end_ms, step_ms: STEP_MS, moment_ms: end_ms, now_ms: end_ms };
     let want = |signal, grain, track| Want { signal, grain, track };
-    let ask =
-        |wants, entities, coverage| Ask { window, scope: Scope::Fleet, wants, entities, coverage };
+    let (scope, targets) = (Scope::Fleet, Targets::default());
+    let ask = |wants, entities, coverage| {
+        let scope = scope.clone();
+        Ask { window, scope, wants, entities, coverage, targets }
+    };
     let overview = signals().iter().map(|def| want(def.id, Grain::Whole, true)).collect();
     let mut fleet: Vec<Want> = FLEET.map(|id| want(id, Grain::Each, true)).to_vec();
     fleet.extend(FLEET.map(|id| want(id, Grain::Whole, true)));

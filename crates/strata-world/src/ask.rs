@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use strata_model::SourceStatus;
 use strata_query::{Answer, QueryError};
 
+use crate::capacity::Targets;
 use crate::entity::EntityId;
 use crate::window::Window;
 
@@ -38,7 +39,7 @@ pub struct Want {
 }
 
 /// What a page wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
     pub window: Window,
     pub scope: Scope,
@@ -47,6 +48,8 @@ pub struct Ask {
     pub entities: bool,
     /// The coverage of every canonical metric.
     pub coverage: bool,
+    /// What engines may be used to.
+    pub targets: Targets,
 }
 
 /// One query of a plan.
@@ -61,7 +64,7 @@ pub struct Planned {
 }
 
 /// The queries of an [`Ask`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     pub ask: Ask,
     pub queries: Vec<Planned>,

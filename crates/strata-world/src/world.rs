@@ -1,7 +1,7 @@
 //! The World itself: immutable once assembled.
 
 use crate::ask::Scope;
-use crate::capacity::Capacity;
+use crate::capacity::{Capacity, Targets};
 use crate::coverage::Coverage;
 use crate::edge::{Edge, Relation};
 use crate::entity::{Entity, EntityId, EntityKind};
@@ -23,6 +23,8 @@ pub struct World {
     pub faults: Vec<Fault>,
     /// What one replica could sustain; of a replica only, never of the fleet.
     pub capacity: Option<Box<Capacity>>,
+    /// What engines may be used to.
+    pub targets: Targets,
     /// In order of (signal id, entity).
     pub signals: Vec<Signal>,
     /// In order of (signal id, entity).

@@ -127,7 +127,7 @@ pub(crate) struct CostRange {
 }
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = crate::command::cost::EXAMPLES)]
 pub(crate) struct CostArgs {
     #[command(subcommand)]
     pub(crate) command: Option<CostCommand>,
@@ -142,7 +142,7 @@ pub(crate) struct CostArgs {
 pub(crate) enum CostCommand {
     /// Why this period cost more or less than the one before it, as terms that add up.
     Why(CostRange),
-    /// The period as rows of FOCUS, the `FinOps` Open Cost and Usage Specification, in CSV.
+    /// The period as rows of FOCUS, the Open Cost and Usage Specification, in CSV.
     Export(CostExport),
     /// From which load on own GPUs are cheaper than an API.
     Breakeven(CostBreakeven),

@@ -19,6 +19,7 @@ use strata_view::source::PageFuture;
 use strata_view::{
     Language, Page, PageError, PageErrorCode, PageId, PageRequest, PageSource, Suggestion,
 };
+use strata_world::capacity::Targets;
 use strata_world::{
     Answers, Ask, Plan, Planned, Scope, Sizes, Window, World, assemble, plan_sized,
 };
@@ -76,6 +77,8 @@ pub(crate) struct PageParts {
     /// Answers questions in SQL.
     pub(crate) records: SqlDoor,
     pub(crate) simulated: bool,
+    /// What engines may be used to.
+    pub(crate) targets: Targets,
 }
 
 /// Makes pages over an engine.
@@ -110,7 +113,7 @@ impl PageService {
 
     async fn make(&self, request: PageRequest) -> Result<Page, PageError> {
         let now_ms = self.parts.clock.now_ms();
-        let ask = rooms::ask(&request, now_ms)?;
+        let ask = Ask { targets: self.parts.targets, ..rooms::ask(&request, now_ms)? };
         let window = ask.window;
         // Before this page's turn: a question in SQL may take seconds, and other pages do not wait.
         let records = if request.is_asked_once() {

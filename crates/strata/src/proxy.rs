@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use strata_collect::{CollectError, Collector, Harvest};
+use strata_collect::{CollectError, Collector, Harvest, SourceBook};
 use strata_model::meter::Meter;
 use strata_model::record::{
     CountSource, Door, Outcome, RecordBatch, RecordSink, RequestRecord, Usage,
@@ -16,7 +16,7 @@ use strata_model::{Clock, Fault, FaultCode, Layer, SourceKind};
 use strata_proxy::metrics::Registry;
 use strata_proxy::{
     self as proxy, BoundProxy, CallSink, DEFAULT_LISTEN, GenAiCall, ProxyParts, ProxySettings,
-    UpstreamOptions,
+    UpstreamHealth, UpstreamOptions,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 use crate::cli::ProxyArgs;
 use crate::config::Settings;
 
+/// The row of the proxy among the sources.
+const SOURCE: &str = "strata/proxy";
 /// How often the series are stored.
 const INTERVAL: Duration = Duration::from_secs(15);
 /// Calls that wait to be recorded; more are dropped and counted.
@@ -63,11 +65,11 @@ impl RunningProxy {
         };
         let parts = ProxyParts { clock, registry: Arc::clone(&registry), calls };
         let bound = BoundProxy::bind(settings, parts).await.context("cannot start the proxy")?;
-        let address = bound.address();
+        let (address, upstreams) = (bound.address(), bound.upstreams());
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(bound.serve(async move { drop(stopped.await) }));
-        let source = Arc::from("strata/proxy");
-        let collector = ProxyCollector { registry, node: node.to_owned(), source, lost, told: 0 };
+        let (node, source) = (node.to_owned(), Arc::from(SOURCE));
+        let collector = ProxyCollector { registry, upstreams, node, source, lost, told: 0 };
         Ok((Self { address, stop, served, recording }, collector))
     }
 
@@ -112,6 +114,13 @@ pub(crate) fn apply_flags(settings: &mut Settings, arguments: &ProxyArgs) -> Res
         anyhow::anyhow!("{}", problems.join("; "))
     })?;
     Ok(())
+}
+
+/// Tell among the sources that there is none, and how to have one.
+pub(crate) fn absent(book: &SourceBook, at_ms: i64) {
+    let hint = "`strata proxy --to URL`, or listen and upstreams under [proxy], measures every call to \
+                a model at the place where clients wait for it";
+    book.absent(SOURCE, Layer::L7Genai, at_ms, hint);
 }
 
 /// Hands ended calls over without waiting.
@@ -221,6 +230,7 @@ fn trace_of(header: Option<&str>) -> (Option<String>, Option<String>) {
 /// Writes `gateway.*`.
 pub(crate) struct ProxyCollector {
     registry: Arc<Registry>,
+    upstreams: UpstreamHealth,
     node: String,
     source: Arc<str>,
     /// Calls that were not recorded, and how many of them were told.
@@ -257,14 +267,35 @@ impl Collector for ProxyCollector {
         let new = lost - std::mem::replace(&mut self.told, lost);
         let text = || format!("{new} calls have no record: more came than could be written");
         let faults = (new > 0).then(|| Fault::new(FaultCode::OverLimit, text()));
-        let harvest = Harvest { batch, faults: faults.into_iter().collect() };
+        let down = silent(&self.upstreams.down());
+        let harvest = Harvest { batch, faults: faults.into_iter().chain(down).collect() };
         Box::pin(std::future::ready(Ok(harvest)))
     }
+}
+
+/// Upstreams that do not answer for their health.
+fn silent(down: &[Arc<str>]) -> Option<Fault> {
+    let text = || {
+        format!(
+            "{}: no answer or a server's error to the health path of [[proxy.upstreams]]; calls go to \
+             others as long as there are any",
+            down.join(", ")
+        )
+    };
+    (!down.is_empty()).then(|| Fault::new(FaultCode::Unreachable, text()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn upstreams_that_are_down_are_a_fault_with_their_names() {
+        assert_eq!(silent(&[]), None);
+        let fault = silent(&[Arc::from("a"), Arc::from("b")]).unwrap();
+        assert!(fault.message.starts_with("a, b: no answer"), "{fault:?}");
+        assert_eq!(fault.code, FaultCode::Unreachable);
+    }
 
     #[test]
     fn a_trace_context_is_taken_or_left() {

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use strata_collect::book::Outcome;
 use strata_collect::l4_sched::kubelet::KubeletCollector;
 use strata_collect::l4_sched::kubernetes::{Entrance, KubernetesScope, KubernetesSettings};
 use strata_collect::l4_sched::slurm::{
@@ -11,7 +10,7 @@ use strata_collect::l4_sched::slurm::{
 };
 use strata_collect::l4_sched::{PodBook, kubernetes};
 use strata_collect::{Collector, Scheduler, SourceBook};
-use strata_model::{Clock, Layer, SourceKind, SourceState};
+use strata_model::{Clock, Layer};
 
 use crate::command::run::{environment, environment_lookup};
 
@@ -118,22 +117,8 @@ impl Scheduling<'_> {
                 self.scheduler.add(collector);
             }
             for (id, hint) in parts.absent {
-                self.absent(id, hint);
+                self.book.absent(id, Layer::L4Sched, self.clock.now_ms(), hint);
             }
         }
-    }
-
-    /// Enter a source that is not there.
-    fn absent(&self, id: &str, hint: &str) {
-        self.book.register(id, SourceKind::Native, Some(Layer::L4Sched));
-        let outcome = Outcome {
-            state: SourceState::Absent,
-            at_ms: self.clock.now_ms(),
-            duration_seconds: 0.0,
-            samples: None,
-            faults: Vec::new(),
-            hint: hint.to_owned(),
-        };
-        self.book.record(id, outcome);
     }
 }

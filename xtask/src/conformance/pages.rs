@@ -1,5 +1,6 @@
 //! The queries that pages ask: those of a plan of every signal.
 
+use strata_world::capacity::Targets;
 use strata_world::{Ask, Grain, Scope, Want, Window, plan, signals};
 
 use super::suite::Case;
@@ -20,7 +21,8 @@ pub(super) fn cases(start_ms: i64) -> Vec<Case> {
         [Grain::Whole, Grain::Each].map(|grain| Want { signal: def.id, grain, track: true })
     });
     let wants: Vec<Want> = wants.collect();
-    let ask = Ask { window, scope: Scope::Fleet, wants, entities: true, coverage: true };
+    let (scope, targets) = (Scope::Fleet, Targets::default());
+    let ask = Ask { window, scope, wants, entities: true, coverage: true, targets };
     let queries = plan(&ask).queries.into_iter();
     let case = |text: String, range: bool| {
         let mixed = text.starts_with("histogram_quantile(") && text.contains("sum by (le) (");

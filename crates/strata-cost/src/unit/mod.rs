@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 pub use energy::{Boundary, Energy, EnergyUnits, MIN_METERED};
 pub use fleet::fleet;
-pub use tenants::{Amounts, TenantLine, by_tenant, tenants};
+pub use tenants::{Amounts, TenantLine, amounts, by_tenant, tenants};
 pub use training::{Training, TrainingUnits};
 pub use waste::{CacheLoss, WasteCause, WasteLine, cache_loss, waste};
 

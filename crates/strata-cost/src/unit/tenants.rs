@@ -116,8 +116,9 @@ pub fn by_tenant(ledger: &Ledger) -> Vec<((String, String), Line)> {
     groups.into_iter().map(line).collect()
 }
 
-/// Work by class, of prompt tokens, those of them that were cached, generated tokens and requests.
-fn amounts([prompt, cached, generated, requests]: [Option<f64>; 4]) -> Amounts {
+/// Work by class, of prompt tokens, those of them that were cached, generated tokens and requests. Where
+/// nobody counts the cached ones, prompts are of neither class.
+pub fn amounts([prompt, cached, generated, requests]: [Option<f64>; 4]) -> Amounts {
     let cached = prompt.zip(cached).map(|(prompt, cached)| cached.min(prompt));
     let uncached = prompt.zip(cached).map(|(prompt, cached)| prompt - cached);
     [uncached, cached, generated, requests]

@@ -1,6 +1,7 @@
 //! Rules over small Worlds.
 
 use strata_model::Layer;
+use strata_world::capacity::Targets;
 use strata_world::{
     Coverage, Reading, Scope, Signal, Unknown, UnknownReason, Window, World, signal_def,
 };
@@ -40,6 +41,7 @@ fn world(signals: &[(&str, [Option<f64>; 3])]) -> World {
         edges: Vec::new(),
         faults: Vec::new(),
         capacity: None,
+        targets: Targets::default(),
         signals,
         spreads: Vec::new(),
         coverage: Coverage::default(),

@@ -9,6 +9,7 @@
 )]
 
 mod stage;
+mod trial;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

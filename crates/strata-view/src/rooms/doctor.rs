@@ -1,7 +1,7 @@
 //! Every signal of every layer: seen or not, why, how to mend it, and what becomes possible.
 
 use strata_model::catalog::Catalog;
-use strata_model::{Layer, SourceState};
+use strata_model::{Layer, SourceState, SourceStatus};
 use strata_world::{CoverageState, MetricCoverage, World};
 
 use super::pieces::section;
@@ -42,7 +42,7 @@ fn sources(world: &World) -> Section {
             cells: vec![
                 Cell::Status { status, text: word.to_owned() },
                 text(source.id.clone()),
-                text(source.hint.clone()),
+                text(what_to_do(source)),
             ],
             link: None,
         }
@@ -56,6 +56,13 @@ fn sources(world: &World) -> Section {
             .to_owned(),
     };
     section("sources", "Sources", "What this program reads from.", vec![Block::Table(table)])
+}
+
+/// The hint; where a source that is not well has none, what went wrong last.
+fn what_to_do(source: &SourceStatus) -> String {
+    let is_well = matches!(source.state, SourceState::Ok | SourceState::Pending);
+    let last = source.recent_faults.last().filter(|_| source.hint.is_empty() && !is_well);
+    last.map_or_else(|| source.hint.clone(), |fault| fault.message.clone())
 }
 
 fn of_layer(world: &World, layer: Layer) -> Section {
@@ -127,5 +134,36 @@ fn row(catalog: &Catalog, one: &MetricCoverage) -> Row {
             text(one.enables.join(", ")),
         ],
         link: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strata_model::{Fault, FaultCode, SourceKind};
+
+    use super::*;
+
+    #[test]
+    fn a_source_that_is_not_well_says_why() {
+        let source = |state: SourceState, hint: &str| SourceStatus {
+            id: "strata/proxy".to_owned(),
+            kind: SourceKind::Native,
+            layer: None,
+            state,
+            last_success_ms: None,
+            last_duration_seconds: None,
+            last_samples: None,
+            samples_total: 0,
+            faults_total: 1,
+            recent_faults: vec![Fault::new(FaultCode::Unreachable, "a: no answer")],
+            hint: hint.to_owned(),
+        };
+        let check = |state: SourceState, hint: &str, told: &str| {
+            assert_eq!(what_to_do(&source(state, hint)), told, "{state:?}");
+        };
+        check(SourceState::Partial, "", "a: no answer");
+        check(SourceState::Failing, "start it", "start it");
+        // What went wrong once is over.
+        check(SourceState::Ok, "", "");
     }
 }

@@ -26,6 +26,7 @@ pub use books::{Books, BudgetLine, Comparison, StatementRow};
 pub use explore::RecordDoor;
 use strata_diagnose::verdict_wants;
 use strata_model::Layer;
+use strata_world::capacity::Targets;
 use strata_world::{Ask, EntityId, Grain, Scope, Want, Window, World};
 
 use crate::page::Page;
@@ -87,7 +88,7 @@ pub fn window(span: Span, now_ms: i64) -> Window {
     Window { start_ms, end_ms, step_ms, moment_ms, now_ms: now_ms.max(moment_ms) }
 }
 
-/// What a page wants.
+/// What a page wants, of engines that may be used to the usual [`Targets`].
 ///
 /// # Errors
 /// When the entity does not parse or is not of a kind that the page shows.
@@ -115,7 +116,8 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
         wants.extend(verdict_wants());
     }
     let entities = !matches!(request.page, PageId::Overview | PageId::Doctor | PageId::Explore);
-    Ok(Ask { window: window(request.span, now_ms), scope, wants, entities, coverage: true })
+    let (window, targets) = (window(request.span, now_ms), Targets::default());
+    Ok(Ask { window, scope, wants, entities, coverage: true, targets })
 }
 
 /// A page of a World that was assembled for its [`ask`].

@@ -172,6 +172,7 @@ pub(super) fn differing(world: &World) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use strata_world::capacity::Targets;
     use strata_world::{
         Answers, Ask, Edge, Method, Reading, Scope, Signal, Window, assemble, plan, signal_def,
     };
@@ -197,6 +198,7 @@ mod tests {
             wants: Vec::new(),
             entities: false,
             coverage: false,
+            targets: Targets::default(),
         };
         let mut world = assemble(&plan(&ask), &Answers::default());
         let thing = |id: EntityId| Entity { name: id.key.to_string(), facts: Vec::new(), id };

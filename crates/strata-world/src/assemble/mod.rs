@@ -68,6 +68,7 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
         edges,
         faults,
         capacity: crate::capacity::card(ask, &book).map(Box::new),
+        targets: ask.targets,
         signals,
         spreads,
         coverage,

@@ -7,8 +7,9 @@ use super::{Hold, HolderKind};
 use crate::assemble::rows::{Row, on_grid};
 use crate::window::Window;
 
-/// What is shown for the namespace of a job of Slurm.
-const SLURM: &str = "slurm";
+/// What is shown for the namespace of a job of Slurm. No namespace of Kubernetes has a space in its
+/// name, so that nobody's pods are billed with the jobs.
+const SLURM: &str = "slurm jobs";
 
 /// Kind of a holder, namespace and name of a pod, or [`SLURM`] and the id of a job.
 type Holder = (HolderKind, String, String);

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 pub use plan::{Period, bill_plan, name as series_name};
 pub use read::bill;
+pub use tenants::{tenant_plan, tenant_totals};
 
 /// Everything about a period.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,6 +30,8 @@ pub struct BillWorld {
     pub replicas: Vec<BillReplica>,
     /// What tenants asked of models, in order of both; empty where nothing tells tenants apart.
     pub tenants: Vec<BillTenant>,
+    /// Who counted these; None where nobody did.
+    pub counting: Option<Counting>,
     /// Queries that failed, in words.
     pub notes: Vec<String>,
 }
@@ -65,7 +68,7 @@ pub struct Hold {
     pub first: usize,
     pub end: usize,
     pub kind: HolderKind,
-    /// Of a pod; the word `slurm` for a job of Slurm, which has none.
+    /// Of a pod; the words `slurm jobs` for a job of Slurm, which has none.
     pub namespace: String,
     /// The pod, or the id of the job.
     pub pod: String,
@@ -124,6 +127,13 @@ pub struct BillReplica {
     /// Share of the period's requests whose first token came within the objective: of those in
     /// buckets that lie wholly within it, so never too many.
     pub within_slo: Option<f64>,
+}
+
+/// Who counts what tenants ask: never added together, since both may count the same requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Counting {
+    Gateway,
+    Clients,
 }
 
 /// What one tenant asked of one model in the whole period. None where nobody counts.

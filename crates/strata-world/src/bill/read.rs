@@ -20,21 +20,23 @@ const HOLDERS: [(&str, &str); 3] =
     [("allocation", "allocation"), ("owner", "owner"), ("holder", "exporter")];
 
 /// Answers by key.
-type Found = BTreeMap<String, Result<Answer, QueryError>>;
+pub(super) type Found = BTreeMap<String, Result<Answer, QueryError>>;
 
 /// Read what the queries of [`bill_plan`] answered. `ttft_objective_s` is how long a first token
 /// may take, in seconds.
 pub fn bill(period: &Period, answers: &Found, ttft_objective_s: Option<f64>) -> BillWorld {
-    let reader = Reader { window: period.window(), step_s: period.step_ms as f64 / 1e3, answers };
+    let reader = Reader::new(period, answers);
     let notes = bill_plan(period).into_iter().filter_map(|query| match answers.get(&query.key) {
         Some(Ok(_)) => None,
         Some(Err(error)) => Some(format!("{}: {error}", query.key)),
         None => Some(format!("{}: not answered in time", query.key)),
     });
+    let (counting, tenants) = reader.tenants();
     BillWorld {
         gpus: reader.gpus(),
         replicas: reader.replicas(ttft_objective_s),
-        tenants: reader.tenants(),
+        tenants,
+        counting,
         notes: notes.collect(),
     }
 }
@@ -56,6 +58,10 @@ pub(super) fn last(row: &Row<'_>) -> Option<f64> {
 }
 
 impl<'a> Reader<'a> {
+    pub(super) fn new(period: &Period, answers: &'a Found) -> Self {
+        Self { window: period.window(), step_s: period.step_ms as f64 / 1e3, answers }
+    }
+
     pub(super) fn rows(&self, key: &str) -> Vec<Row<'a>> {
         match self.answers.get(&format!("bill/{key}")) {
             Some(Ok(answer)) => answer_rows(answer),

@@ -8,8 +8,13 @@ use strata_model::catalog::Catalog;
 use strata_query::canonical::CanonicalSource;
 use strata_query::promql::{EvalOptions, Query, evaluate};
 use strata_query::promqltest::MemorySource;
+use strata_query::{Answer, QueryError};
 
-use super::{BillWorld, Hold, HolderKind, Part, Period, bill, bill_plan};
+use super::{
+    BillWorld, Counting, Hold, HolderKind, Part, Period, bill, bill_plan, tenant_plan,
+    tenant_totals,
+};
+use crate::ask::Planned;
 
 const PERIOD: Period = Period { start_ms: 0, step_ms: 60_000, steps: 5 };
 
@@ -23,17 +28,24 @@ fn push(source: &mut MemorySource, labels: &[(&str, &str)], values: impl Fn(i64)
 }
 
 fn world(source: MemorySource) -> BillWorld {
+    bill(&PERIOD, &answers(source, bill_plan(&PERIOD)), Some(1.0))
+}
+
+fn answers(
+    source: MemorySource,
+    planned: Vec<Planned>,
+) -> BTreeMap<String, Result<Answer, QueryError>> {
     let source = CanonicalSource::new(Arc::new(source), Catalog::builtin());
     let window = PERIOD.window();
     let mut answers = BTreeMap::new();
-    for query in bill_plan(&PERIOD) {
+    for query in planned {
         let start_ms = if query.range { window.start_ms } else { window.end_ms };
         let step_ms = query.range.then_some(window.step_ms);
         let asked = Query { text: &query.text, start_ms, end_ms: window.end_ms, step_ms };
         let answer = evaluate(&source, &asked, &EvalOptions::default(), &|| None);
         answers.insert(query.key, answer);
     }
-    bill(&PERIOD, &answers, Some(1.0))
+    answers
 }
 
 fn dcgm(name: &'static str, pod: &'static str) -> Vec<(&'static str, &'static str)> {
@@ -158,7 +170,7 @@ fn a_job_of_slurm_holds_and_a_node_that_names_nobody_is_not_free() {
     // Held, free beside it, free on another node of the cluster, and nobody knows.
     assert_eq!(told, [(true, 1), (true, 0), (true, 0), (false, 0)]);
     let hold = &world.gpus[0].holds[0];
-    assert_eq!((hold.namespace.as_str(), hold.pod.as_str()), ("slurm", "42"));
+    assert_eq!((hold.namespace.as_str(), hold.pod.as_str()), ("slurm jobs", "42"));
     assert_eq!(hold.kind, HolderKind::SlurmJob);
     assert_eq!((hold.first, hold.end, hold.method.as_str()), (0, 5, "slurm"));
 }
@@ -176,8 +188,11 @@ fn a_pod_of_a_namespace_called_slurm_is_no_job() {
         push(&mut source, &labels, |_| Some(1.0));
     }
     let world = world(source);
-    let kinds: Vec<_> = world.gpus[0].holds.iter().map(|hold| (hold.kind, &*hold.pod)).collect();
-    assert_eq!(kinds, [(HolderKind::Pod, "42"), (HolderKind::SlurmJob, "42")]);
+    let holds = world.gpus[0].holds.iter();
+    let told: Vec<_> = holds.map(|hold| (hold.kind, &*hold.namespace, &*hold.pod)).collect();
+    // Each in a line of its own, by namespace too.
+    let job = (HolderKind::SlurmJob, "slurm jobs", "42");
+    assert_eq!(told, [(HolderKind::Pod, "slurm", "42"), job]);
 }
 
 #[test]
@@ -332,4 +347,22 @@ fn tenants_are_counted_by_the_gateway_else_by_their_clients() {
     push(&mut source, &gateway, |at| Some(at as f64 / 1000.0));
     let [one] = world(source).tenants.try_into().unwrap();
     assert_eq!((&*one.tenant, one.prompt), ("t", None), "the same tokens are not counted twice");
+}
+
+#[test]
+fn one_tenant_is_asked_for_by_name_and_never_half_answered() {
+    let mut source = MemorySource::new();
+    for tenant in ["a\"b", "other"] {
+        let labels =
+            [("__name__", "gateway_output_tokens_total"), ("tenant", tenant), ("model", "m")];
+        push(&mut source, &labels, |at| Some(at as f64 / 1000.0));
+    }
+    let mut answers = answers(source, tenant_plan(&PERIOD, "a\"b"));
+    let [one] = tenant_totals(&PERIOD, &answers, Counting::Gateway).unwrap().try_into().unwrap();
+    assert_eq!((&*one.tenant, one.prompt), ("a\"b", None));
+    assert!((one.generated.unwrap() - 300.0).abs() < 1e-9, "{one:?}");
+    assert_eq!(tenant_totals(&PERIOD, &answers, Counting::Clients), Ok(Vec::new()));
+    answers.remove("bill/tenant_cached");
+    let missing = tenant_totals(&PERIOD, &answers, Counting::Gateway).unwrap_err();
+    assert_eq!(missing, "bill/tenant_cached: not answered in time");
 }

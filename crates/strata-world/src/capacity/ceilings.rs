@@ -14,7 +14,11 @@
 //! - decode: the batch at which the step time meets the target of the gap between tokens, over that
 //!   gap and the tokens of an answer.
 //! - sequences: `u M / T`, with `M` requests at once and `T` seconds of each inside (Little).
+//! - CPU front end: `(u - a) / (b O)`, with the line of [`FrontEnd`] and `O` tokens of an answer: one
+//!   core used to the target.
 
+use super::front_end::FrontEnd;
+use super::lengths::SHAPES;
 use super::step_time::StepTime;
 
 /// What limits.
@@ -24,7 +28,11 @@ pub enum Limit {
     Prefill,
     Decode,
     Sequences,
+    FrontEnd,
 }
+
+/// How many kinds of limits there are.
+pub const LIMITS: usize = 5;
 
 impl Limit {
     /// In the field's words.
@@ -34,6 +42,7 @@ impl Limit {
             Self::Prefill => "prefill",
             Self::Decode => "decode under the ITL target",
             Self::Sequences => "max sequences",
+            Self::FrontEnd => "CPU front end",
         }
     }
 
@@ -46,6 +55,7 @@ impl Limit {
             }
             Self::Decode => "B / (ITL target x E[output tokens]), with ITL(B) = the target",
             Self::Sequences => "u x max sequences / E[seconds in the engine]",
+            Self::FrontEnd => "(u x one core - idle) / (CPU seconds per token x E[output tokens])",
         }
     }
 }
@@ -58,11 +68,14 @@ pub struct Targets {
     pub fill: f64,
     /// Seconds between two output tokens: 50 ms are 20 tokens a second, twice what people read.
     pub itl_s: f64,
+    /// Shapes of requests that are told of, as the shares of the requests that are at most so long;
+    /// rising.
+    pub shapes: [f64; SHAPES],
 }
 
 impl Default for Targets {
     fn default() -> Self {
-        Self { fill: 0.85, itl_s: 0.05 }
+        Self { fill: 0.85, itl_s: 0.05, shapes: [0.5, 0.9, 0.99] }
     }
 }
 
@@ -92,14 +105,20 @@ pub struct Ceiling {
     pub requests: Result<f64, String>,
 }
 
-/// All four, in the order of [`Limit`].
-pub fn ceilings(load: &Load, step: Result<&StepTime, &str>, targets: Targets) -> [Ceiling; 4] {
+/// All of them, in the order of [`Limit`].
+pub fn ceilings(
+    load: &Load,
+    step: Result<&StepTime, &str>,
+    front: Result<&FrontEnd, &str>,
+    targets: Targets,
+) -> [Ceiling; LIMITS] {
     let of = |limit, requests| Ceiling { limit, requests };
     [
         of(Limit::KvCache, kv_cache(load, step.ok(), targets)),
         of(Limit::Prefill, prefill(load, targets)),
         of(Limit::Decode, decode(load, step, targets)),
         of(Limit::Sequences, sequences(load, step.ok(), targets)),
+        of(Limit::FrontEnd, front_end(load, front, targets)),
     ]
 }
 
@@ -173,6 +192,15 @@ fn sequences(load: &Load, step: Option<&StepTime>, targets: Targets) -> Result<f
     Ok(targets.fill * sequences / (seconds * stretch(load, step, sequences)))
 }
 
+fn front_end(load: &Load, front: Result<&FrontEnd, &str>, targets: Targets) -> Result<f64, String> {
+    let front = front?;
+    let output = need(load.output_each, "output token")?;
+    let tokens = front
+        .tokens_at(targets.fill)
+        .ok_or_else(|| format!("it takes {:.2} of a core without any request", front.idle_cores))?;
+    Ok(tokens / output)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,10 +226,15 @@ mod tests {
         batch_seen: 20.0,
         tokens_each: 1000.0,
     };
-    const TARGETS: Targets = Targets { fill: 0.8, itl_s: 0.05 };
+    const TARGETS: Targets = Targets { fill: 0.8, itl_s: 0.05, shapes: [0.5, 0.9, 0.99] };
+
+    const NO_FRONT: Result<&FrontEnd, &str> = Err("another engine");
 
     fn rates(load: &Load, step: Result<&StepTime, &str>) -> [Option<f64>; 4] {
-        ceilings(load, step, TARGETS).map(|one| one.requests.ok())
+        let [kv, prefill, decode, sequences, front] =
+            ceilings(load, step, NO_FRONT, TARGETS).map(|one| one.requests.ok());
+        assert_eq!(front, None);
+        [kv, prefill, decode, sequences]
     }
 
     fn near(found: Option<f64>, expected: f64) {
@@ -216,7 +249,7 @@ mod tests {
         near(prefill, 0.8 * 2.0 / (1.0 - (-0.1_f64).exp()));
         assert_eq!(decode, None);
         near(sequences, 0.8 * 64.0 / 5.0);
-        let all = ceilings(&LOAD, Err("too few readings"), TARGETS);
+        let all = ceilings(&LOAD, Err("too few readings"), NO_FRONT, TARGETS);
         assert_eq!(binding(&all).unwrap().0, Limit::Sequences);
     }
 
@@ -231,9 +264,24 @@ mod tests {
     }
 
     #[test]
+    fn a_front_end_ends_at_its_core() {
+        let front = FrontEnd { idle_cores: 0.05, per_token_s: 0.0005, r2: 0.9 };
+        let of = |load: &Load, front: &FrontEnd| {
+            let [.., last] = ceilings(load, Ok(&STEP), Ok(front), TARGETS);
+            assert_eq!(last.limit, Limit::FrontEnd);
+            last.requests
+        };
+        // 1500 tokens a second, 200 to an answer.
+        near(of(&LOAD, &front).ok(), 7.5);
+        let busy = FrontEnd { idle_cores: 0.9, ..front };
+        assert!(of(&LOAD, &busy).is_err_and(|why| why.contains("0.90 of a core")));
+        assert!(of(&Load { output_each: None, ..LOAD }, &front).is_err());
+    }
+
+    #[test]
     fn each_missing_input_leaves_its_own_ceiling_unknown() {
         let check = |load: Load, limit: Limit, because: &str| {
-            let all = ceilings(&load, Ok(&STEP), TARGETS);
+            let all = ceilings(&load, Ok(&STEP), NO_FRONT, TARGETS);
             let unknown: Vec<_> = all
                 .iter()
                 .filter_map(|one| Some((one.limit, one.requests.as_ref().err()?)))
@@ -247,9 +295,9 @@ mod tests {
         check(Load { output_each: None, ..LOAD }, Limit::Decode, "output token");
         check(Load { sequences: None, ..LOAD }, Limit::Sequences, "max_num_seqs");
         let slow = StepTime { base_s: 0.06, ..STEP };
-        let told = ceilings(&LOAD, Ok(&slow), TARGETS);
+        let told = ceilings(&LOAD, Ok(&slow), NO_FRONT, TARGETS);
         assert!(told[2].requests.as_ref().is_err_and(|why| why.contains("more than the target")));
         let none = Load::default();
-        assert_eq!(binding(&ceilings(&none, Err("nothing"), TARGETS)), None);
+        assert_eq!(binding(&ceilings(&none, Err("nothing"), NO_FRONT, TARGETS)), None);
     }
 }

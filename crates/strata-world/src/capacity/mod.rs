@@ -6,6 +6,7 @@
 //! words, never a number.
 
 mod ceilings;
+mod front_end;
 mod kv_bytes;
 mod lengths;
 mod moment;
@@ -23,9 +24,10 @@ use strata_model::shape::shape_of;
 use crate::ask::{Ask, Scope};
 use crate::assemble::rows::Book;
 use crate::entity::EntityKind;
-pub use ceilings::{Ceiling, Limit, Load, Targets, binding, ceilings};
+pub use ceilings::{Ceiling, LIMITS, Limit, Load, Targets, binding, ceilings};
+pub use front_end::{FrontEnd, front_end};
 pub use kv_bytes::{bytes_of_type, bytes_per_token, copies};
-pub use lengths::{Fit, Lengths, Room, SHARES, fits};
+pub use lengths::{Fit, Lengths, Room, SHAPES, fits};
 pub use moment::{Moment, interval_s};
 pub use saturation::{
     Balance, HORIZONS_S, Judged, Map, Saturation, WAITING_MIN, auc, balances, brier, forecasts,
@@ -62,8 +64,8 @@ pub struct Capacity {
     /// Waiting requests by what they wait for.
     pub reasons: Vec<(String, f64)>,
     pub step: Result<StepTime, String>,
-    pub ceilings: [Ceiling; 4],
-    pub fits: Result<[Option<Fit>; 3], String>,
+    pub ceilings: [Ceiling; LIMITS],
+    pub fits: Result<[Option<Fit>; SHAPES], String>,
     pub saturation: Vec<Saturation>,
     pub bytes: TokenBytes,
     pub wastes: Vec<Waste>,
@@ -86,7 +88,7 @@ pub(crate) fn card(ask: &Ask, book: &Book<'_>) -> Option<Capacity> {
     let is_replica = matches!(&ask.scope, Scope::Entity(id) if id.kind == EntityKind::Replica);
     (is_replica && ask.entities).then(|| {
         let look_s = plan::look_ms(ask.window) as f64 / 1000.0;
-        of(read::read(book), look_s, Targets::default())
+        of(read::read(book), look_s, ask.targets)
     })
 }
 
@@ -97,7 +99,13 @@ fn of(mut read: read::Read, look_s: f64, targets: Targets) -> Capacity {
     let load = load(&read);
     let shared = shared(&read.moments);
     let step = step_time(&read.moments);
-    let ceilings = ceilings(&load, step.as_ref().map_err(String::as_str), targets);
+    let front = front_end(&read.moments, read.engine.as_deref());
+    let ceilings = ceilings(
+        &load,
+        step.as_ref().map_err(String::as_str),
+        front.as_ref().map_err(String::as_str),
+        targets,
+    );
     let ratio = read.prompt.as_ref().and_then(Lengths::square_ratio).unwrap_or(2.0);
     let saturation = forecasts(&read.moments, ratio);
     let most = read.moments.iter().filter_map(|one| Some(one.pinned? / one.capacity?));
@@ -186,29 +194,37 @@ fn load(read: &read::Read) -> Load {
         _ => None,
     });
     let seconds = Some(counted.sum::<f64>()).filter(|seconds| *seconds > 0.0);
-    let total = |get: fn(&Moment) -> Option<f64>| total(moments, get);
-    let finished = total(|one| one.finished);
-    let started = total(|one| one.started);
-    let per = |whole: Option<f64>, count: Option<f64>| {
-        whole.zip(count).filter(|(_, count)| *count > 0.0).map(|(whole, count)| whole / count)
-    };
+    let finished = total(moments, |one| one.finished);
+    let each = |of: fn(&Moment) -> Option<f64>, count| ratio(moments, of, count);
+    let prefill = each(|one| one.prefill_seconds, |one| one.started);
     Load {
         requests: finished.zip(seconds).map(|(finished, seconds)| finished / seconds),
         capacity: moments.last().and_then(|one| one.capacity),
         pinned: mean(moments, |one| one.pinned),
         running: mean(moments, |one| one.running),
-        output_each: per(total(|one| one.generated), finished),
-        prefill_s: per(total(|one| one.prefill_seconds), started.or(finished)),
-        decode_s: per(total(|one| one.decode_seconds), finished),
+        output_each: each(|one| one.generated, |one| one.finished),
+        prefill_s: prefill.or_else(|| each(|one| one.prefill_seconds, |one| one.finished)),
+        decode_s: each(|one| one.decode_seconds, |one| one.finished),
         sequences: read.limit.filter(|_| !is_of_longest(read)),
     }
 }
 
 /// Part of the prompt tokens that was cached.
 fn shared(moments: &[Moment]) -> Option<f64> {
-    let cached = total(moments, |one| one.cached)?;
-    let prompt = total(moments, |one| one.prompt).filter(|prompt| *prompt > 0.0)?;
-    Some((cached / prompt).clamp(0.0, 1.0))
+    Some(ratio(moments, |one| one.cached, |one| one.prompt)?.clamp(0.0, 1.0))
+}
+
+/// What there is of one for each of the other, over the readings that tell both: a counter that began
+/// anew leaves its own reading out, and the other counter's of that reading must not stay in.
+fn ratio(
+    moments: &[Moment],
+    of: fn(&Moment) -> Option<f64>,
+    each: fn(&Moment) -> Option<f64>,
+) -> Option<f64> {
+    let both = moments.iter().filter_map(|one| of(one).zip(each(one)));
+    let (whole, count) =
+        both.fold((0.0, 0.0), |(whole, count), (of, each)| (whole + of, count + each));
+    (count > 0.0).then(|| whole / count)
 }
 
 /// Sum of what is known; none when nothing is.
@@ -221,7 +237,7 @@ fn mean(moments: &[Moment], get: fn(&Moment) -> Option<f64>) -> Option<f64> {
     total(moments, get).map(|sum| sum / count as f64)
 }
 
-fn shapes_that_fit(read: &read::Read, targets: Targets) -> Result<[Option<Fit>; 3], String> {
+fn shapes_that_fit(read: &read::Read, targets: Targets) -> Result<[Option<Fit>; SHAPES], String> {
     let prompt = read.prompt.as_ref().ok_or("lengths of prompts are not on the engine's page")?;
     let output = read.output.as_ref().ok_or("lengths of answers are not on the engine's page")?;
     let newest = read.moments.last();
@@ -231,5 +247,5 @@ fn shapes_that_fit(read: &read::Read, targets: Targets) -> Result<[Option<Fit>; 
     // What hits the cache may be the request's own earlier turns, which only it holds: no part of a
     // prompt is known to be held by others.
     let ranks = read.ranks.max(1) as f64;
-    Ok(fits(prompt, output, Room { fill: targets.fill, capacity, pinned, ranks }))
+    Ok(fits(prompt, output, targets.shapes, Room { fill: targets.fill, capacity, pinned, ranks }))
 }

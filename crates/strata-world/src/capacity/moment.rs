@@ -28,6 +28,8 @@ pub struct Moment {
     /// Seconds of requests from being scheduled to the first token, and from there to the last.
     pub prefill_seconds: Option<f64>,
     pub decode_seconds: Option<f64>,
+    /// Processor seconds of the process that serves the page.
+    pub cpu_seconds: Option<f64>,
 }
 
 /// Usual distance of two readings in seconds: the median.

@@ -28,7 +28,7 @@ pub(super) const GAUGES: [(&str, &str); 5] = [
 ];
 
 /// Counters that are read one by one.
-pub(super) const COUNTERS: [(&str, &str); 10] = [
+pub(super) const COUNTERS: [(&str, &str); 11] = [
     ("gap_seconds", "<inference.itl:sum>"),
     ("gaps", "<inference.itl:count>"),
     ("started", "<inference.ttft:count>"),
@@ -39,6 +39,7 @@ pub(super) const COUNTERS: [(&str, &str); 10] = [
     ("durations", "<inference.request.duration:count>"),
     ("prefill_seconds", "<inference.prefill_time:sum>"),
     ("decode_seconds", "<inference.decode_time:sum>"),
+    ("cpu_seconds", "<process.cpu.time>"),
 ];
 
 /// What holds at the end of the window.
@@ -102,6 +103,7 @@ pub(crate) fn queries(ask: &Ask) -> Vec<Planned> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capacity::Targets;
     use crate::entity::EntityId;
 
     fn of(scope: Scope, minutes: i64) -> Vec<Planned> {
@@ -109,7 +111,8 @@ mod tests {
         let start_ms = end_ms - minutes * 60_000;
         let window =
             Window { start_ms, end_ms, step_ms: 60_000, moment_ms: end_ms, now_ms: end_ms };
-        queries(&Ask { window, scope, wants: Vec::new(), entities: true, coverage: false })
+        let targets = Targets::default();
+        queries(&Ask { window, scope, wants: Vec::new(), entities: true, coverage: false, targets })
     }
 
     #[test]

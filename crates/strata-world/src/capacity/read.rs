@@ -74,8 +74,10 @@ fn last(row: &Row<'_>) -> Option<f64> {
     row.points.last().map(|(_, value)| *value).filter(|value| value.is_finite())
 }
 
+/// The rank that a row is about; none for what is of all ranks, under whichever of them it is told.
 fn rank<'a>(row: &Row<'a>) -> &'a str {
-    row.labels.get("dp_rank").unwrap_or("")
+    let is_of_all = row.labels.get("ranks") == Some("all");
+    row.labels.get("dp_rank").filter(|_| !is_of_all).unwrap_or("")
 }
 
 fn ranks(rows: &[Row<'_>]) -> usize {
@@ -120,28 +122,39 @@ fn increases(rows: &[Row<'_>]) -> Series {
     found.into_iter().filter_map(|(at, rise)| Some((at, rise?))).collect()
 }
 
-/// Tokens held: as the engine says, else share times capacity of each rank.
+/// Tokens held: as the engine says, else share times capacity of each rank. A capacity without a rank
+/// is that of the whole replica, as [`Read::moments`] take it too: the front end that tells it has
+/// added up what its ranks told it (vLLM does so with their blocks). Each rank then has an equal part
+/// of it, since all of them are started with the same settings.
 fn pinned(
     told: &BTreeMap<&str, Series>,
-    shares: &BTreeMap<&str, Series>,
+    shares_of_all: &BTreeMap<&str, Series>,
     capacities: &BTreeMap<&str, Series>,
 ) -> Series {
     if !told.is_empty() {
         return sum(told);
     }
     let mut products: BTreeMap<&str, Series> = BTreeMap::new();
-    for (rank, shares) in shares {
-        // The capacity may be told without a rank, as by an info series of the whole engine.
-        let Some(capacity) = capacities.get(rank).or_else(|| capacities.get("")) else { continue };
-        let at = |at: &i64, share: &f64| Some((*at, share * capacity.range(..=*at).next_back()?.1));
+    for (rank, shares) in shares_of_all {
+        let own = capacities.get(rank).map(|own| (own, 1.0));
+        let part = || Some((capacities.get("")?, shares_of_all.len() as f64));
+        let Some((capacity, parts)) = own.or_else(part) else { continue };
+        let at = |at: &i64, share: &f64| {
+            Some((*at, share * capacity.range(..=*at).next_back()?.1 / parts))
+        };
         products.insert(rank, shares.iter().filter_map(|(time, share)| at(time, share)).collect());
     }
     // One rank without a capacity leaves the whole unknown.
-    if products.len() == shares.len() { sum(&products) } else { Series::new() }
+    if products.len() == shares_of_all.len() { sum(&products) } else { Series::new() }
 }
 
 fn moments<'a>(rows: &impl Fn(&str) -> Vec<Row<'a>>) -> Vec<Moment> {
-    let [running, waiting, shares, told, capacities] = GAUGES.map(|(key, _)| by_rank(&rows(key)));
+    let [running, waiting, shares, told, mut capacities] =
+        GAUGES.map(|(key, _)| by_rank(&rows(key)));
+    if capacities.len() > 1 {
+        // Beside what the ranks tell, the whole of it would be there twice.
+        capacities.remove("");
+    }
     let pinned = pinned(&told, &shares, &capacities);
     let (running, waiting, capacity) = (sum(&running), sum(&waiting), sum(&capacities));
     let counted: BTreeMap<&str, Series> =
@@ -175,7 +188,34 @@ fn moments<'a>(rows: &impl Fn(&str) -> Vec<Row<'a>>) -> Vec<Moment> {
             gaps: rise("gaps", at),
             prefill_seconds: rise("prefill_seconds", at),
             decode_seconds: rise("decode_seconds", at),
+            cpu_seconds: rise("cpu_seconds", at),
         });
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(ranks: &[(&'static str, f64)]) -> BTreeMap<&'static str, Series> {
+        ranks.iter().map(|(rank, value)| (*rank, Series::from([(1000, *value)]))).collect()
+    }
+
+    #[test]
+    fn tokens_held_never_pass_the_capacity_of_the_replica() {
+        let check =
+            |shares: &[(&'static str, f64)], capacities: &[(&'static str, f64)], expected| {
+                let found = pinned(&BTreeMap::new(), &series(shares), &series(capacities));
+                assert_eq!(found.get(&1000).copied(), expected, "{shares:?} of {capacities:?}");
+            };
+        let ranks = [("0", 0.2), ("1", 0.6)];
+        check(&ranks, &[("0", 1000.0), ("1", 2000.0)], Some(1400.0));
+        // Both ranks together have 3000 tokens.
+        check(&ranks, &[("", 3000.0)], Some(1200.0));
+        check(&[("0", 1.0), ("1", 1.0)], &[("", 3000.0)], Some(3000.0));
+        check(&[("", 0.5)], &[("", 3000.0)], Some(1500.0));
+        check(&ranks, &[("0", 1000.0)], None);
+        check(&ranks, &[], None);
+    }
 }

@@ -175,15 +175,15 @@ fn condition(x: &[f64], y: &[f64]) -> f64 {
     (1.0 + correlation) / (1.0 - correlation)
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-fn variance(values: &[f64]) -> f64 {
+pub(super) fn variance(values: &[f64]) -> f64 {
     covariance(values, values)
 }
 
-fn covariance(x: &[f64], y: &[f64]) -> f64 {
+pub(super) fn covariance(x: &[f64], y: &[f64]) -> f64 {
     let (mean_x, mean_y) = (mean(x), mean(y));
     let sum: f64 = x.iter().zip(y).map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
     sum / x.len() as f64

@@ -23,7 +23,9 @@ pub(crate) const ALL: &[Recipe] = &[
         "{token}",
         "sum by (%) (max by (%, dp_rank) (<inference.kv_cache.pinned>)) \
          or sum by (%) (max by (%, dp_rank) (<inference.kv_cache.utilization>) \
-         * max by (%, dp_rank) (<inference.kv_cache.capacity>))",
+         * max by (%, dp_rank) (<inference.kv_cache.capacity|ranks=\"\">)) \
+         or avg by (%) (max by (%, dp_rank) (<inference.kv_cache.utilization>)) \
+         * max by (%) (<inference.kv_cache.capacity|ranks=\"all\">)",
     )
     .whole(Whole::Sum)
     .means(
@@ -46,7 +48,8 @@ pub(crate) const ALL: &[Recipe] = &[
     replica(
         "l6.kv_capacity_tokens",
         "{token}",
-        "sum by (%) (max by (%, dp_rank) (<inference.kv_cache.capacity>))",
+        "sum by (%) (max by (%, dp_rank) (<inference.kv_cache.capacity|ranks=\"\">)) \
+         or max by (%) (<inference.kv_cache.capacity|ranks=\"all\">)",
     )
     .whole(Whole::Sum)
     .unlike()

@@ -43,6 +43,7 @@ fn find(world: &World, name: &str) -> Result<Result<f64, String>, String> {
         "prefill" => ceiling(Limit::Prefill),
         "decode" => ceiling(Limit::Decode),
         "sequences" => ceiling(Limit::Sequences),
+        "front_end" => ceiling(Limit::FrontEnd),
         "headroom" => told(card.headroom()),
         "fit_all" => median().map(|fit| fit.all),
         "fit_more" => median().and_then(|fit| told(fit.more)),

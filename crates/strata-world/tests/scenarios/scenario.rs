@@ -9,6 +9,7 @@ use strata_query::canonical::CanonicalSource;
 use strata_query::promql::syntax::parse_duration_ms;
 use strata_query::promql::{EvalOptions, Query, evaluate};
 use strata_query::promqltest::{MemorySource, load_all};
+use strata_world::capacity::Targets;
 use strata_world::{Answers, Ask, EntityId, Grain, Plan, Scope, Want, Window, plan, signals};
 
 pub(crate) struct Scenario {
@@ -48,7 +49,8 @@ impl Scenario {
             moment_ms: end_ms,
             now_ms: end_ms,
         };
-        let ask = Ask { window, scope, wants: everything(), entities: true, coverage: true };
+        let (wants, targets) = (everything(), Targets::default());
+        let ask = Ask { window, scope, wants, entities: true, coverage: true, targets };
         Ok(Self { source: Arc::new(source), plan: plan(&ask), sources, expectations })
     }
 

@@ -92,6 +92,9 @@ pub(super) async fn live(
         Some(proxy) => Some(house.start_proxy(proxy).await?),
         None => None,
     };
+    if proxy.is_none() && house.simulated.is_none() {
+        crate::proxy::absent(&house.book, house.clock.now_ms());
+    }
     let stop = signals::stop()?;
     let (ready, greeted) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(bound.serve(parts, async move {
@@ -393,6 +396,7 @@ impl House {
             meter: self.meter.clone(),
             ledger,
             currency: settings.cost.ledger.currency.clone(),
+            targets: settings.targets,
             records: self.sql_door(settings),
             simulated: self.simulated.is_some(),
         });

@@ -139,6 +139,7 @@ fn parts_of(
         meter: meter.clone(),
         ledger,
         currency: settings.cost.ledger.currency.clone(),
+        targets: settings.targets,
         records: SqlDoor::Shut {
             why: "strata serve asks a metrics engine, which holds no single requests",
             hint: "ask a strata run, which keeps what it is sent over OTLP",

@@ -2,6 +2,7 @@
 
 mod cost;
 mod document;
+mod engines;
 mod options;
 mod reference;
 

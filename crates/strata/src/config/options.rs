@@ -16,10 +16,12 @@ use strata_model::Problem;
 use strata_query::{QueryOptions, QuerySettings, RemoteOptions, RemoteSettings};
 use strata_serve::{ServeOptions, ServeSettings};
 use strata_store::{RecordOptions, RecordSettings, StoreOptions, StoreSettings};
+use strata_world::capacity::Targets;
 
 use strata_proxy::{ProxyOptions, ProxySettings};
 
 use super::cost::{CostOptions, CostSettings};
+use super::engines::EnginesOptions;
 
 /// The configuration as written. Nothing is required.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +58,8 @@ pub(crate) struct Options {
     pub(crate) otlp: OtlpOptions,
     /// What GPUs cost and what counts as useful.
     pub(crate) cost: CostOptions,
+    /// What engines promise and how far they may be filled.
+    pub(crate) engines: EnginesOptions,
     /// The GenAI proxy.
     pub(crate) proxy: ProxyOptions,
     /// Pages to fetch, besides those found.
@@ -81,6 +85,8 @@ pub(crate) struct Settings {
     pub(crate) discover: DiscoverSettings,
     pub(crate) otlp: OtlpSettings,
     pub(crate) cost: CostSettings,
+    /// What engines may be used to.
+    pub(crate) targets: Targets,
     pub(crate) proxy: Option<ProxySettings>,
     /// As written, for flags that change a part of it.
     pub(crate) proxy_options: ProxyOptions,
@@ -120,6 +126,7 @@ impl Options {
         let discover = keep(&mut problems, "discover", self.discover.validate());
         let otlp = keep(&mut problems, "otlp", self.otlp.validate(&limits));
         let cost = keep(&mut problems, "cost", self.cost.validate());
+        let engines = keep(&mut problems, "engines", self.engines.validate());
         let proxy = keep(&mut problems, "proxy", self.proxy.validate()).flatten();
         let scrape = self.validate_scrape(&mut problems);
         let token = match (&self.server.token_file, &self.server.token_env) {
@@ -129,13 +136,13 @@ impl Options {
             (None, None) => TokenSource::None,
         };
         let sources = (host, gpu, kubernetes, slurm, discover, otlp);
-        match (server, (store, records), query, sources, cost) {
+        match (server, (store, records), query, sources, cost.zip(engines)) {
             (
                 Some(server),
                 (Some(store), Some(records)),
                 Some(query),
                 (Some(host), Some(gpu), Some(kubernetes), Some(slurm), Some(discover), Some(otlp)),
-                Some(cost),
+                Some((cost, targets)),
             ) if problems.is_empty() => {
                 // One knob each for both floors: the server's.
                 let query = QuerySettings {
@@ -159,6 +166,7 @@ impl Options {
                     discover,
                     otlp,
                     cost,
+                    targets,
                     proxy,
                     proxy_options: self.proxy.clone(),
                     scrape,

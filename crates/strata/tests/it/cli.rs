@@ -131,6 +131,8 @@ fn sources_are_listed_with_their_state() {
     let told = document(&house.run(&["sources", "--url", &server.url, "--json"]));
     let sources = told["sources"].as_array().unwrap();
     assert!(sources.iter().any(|source| source["id"] == "strata/self"), "{told}");
+    let proxy = sources.iter().find(|source| source["id"] == "strata/proxy").unwrap();
+    assert_eq!(proxy["state"], "absent", "it is not switched on, and how to is told: {proxy}");
     let none = ["absent", "unsupported"];
     for source in sources.iter().filter(|s| none.contains(&s["state"].as_str().unwrap())) {
         assert_eq!(source["faults_total"], 0, "what is not there is no fault: {source}");

@@ -146,6 +146,32 @@ fn check_reads_lists_and_tries_their_targets() {
 }
 
 #[test]
+fn check_tries_the_proxy_and_its_upstreams() {
+    let page = Page::serve(fixture("metrics/vllm-0.32.0.prom"));
+    let config = |listen: &str, secret: &str| {
+        let address = page.address;
+        format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\n[proxy]\nlisten = \"{listen}\"\n{secret}\
+             [[proxy.upstreams]]\nname = \"live\"\nurl = \"http://{address}\"\n\
+             [[proxy.upstreams]]\nname = \"dead\"\nurl = \"http://127.0.0.1:1\"\n"
+        )
+    };
+    let tried = trials(&House::with_config(&config("127.0.0.1:0", "")));
+    assert_eq!(trial(&tried, "proxy listen address")["ok"], true, "{tried:?}");
+    assert_eq!(trial(&tried, "proxy upstream live")["ok"], true, "{tried:?}");
+    let dead = trial(&tried, "proxy upstream dead");
+    assert_eq!((&dead["ok"], &dead["line"]), (&false.into(), &10.into()), "{dead}");
+    assert!(dead["outcome"].as_str().unwrap().contains("127.0.0.1:1: "), "{dead}");
+    assert!(!dead["hint"].as_str().unwrap().is_empty(), "{dead}");
+    // The port of the page is taken; a secret that is not there stops the proxy.
+    let taken = page.address.to_string();
+    let secret = "hash_secret_file = \"gone\"\n";
+    let tried = trials(&House::with_config(&config(&taken, secret)));
+    assert_eq!(trial(&tried, "proxy listen address")["line"], 4, "{tried:?}");
+    assert!(trial(&tried, "proxy")["outcome"].as_str().unwrap().contains("gone"), "{tried:?}");
+}
+
+#[test]
 fn check_reads_secrets_and_certificates_and_shows_none() {
     let house = House::with_config(
         "[server]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"token\"\n[[scrape]]\njob = \"a\"\n\

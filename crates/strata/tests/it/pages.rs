@@ -100,3 +100,16 @@ fn the_terminal_says_the_digits_of_the_interface() {
         }
     }
 }
+
+#[test]
+fn the_card_of_a_replica_keeps_to_the_configuration() {
+    let config = "[engines]\nitl_target = \"20ms\"\nfill = 0.625\nshapes = [50, 95, 99.9]\n";
+    let house = House::with_config(config);
+    let server = house.start();
+    fill(&server);
+    let asked = [("since", "5m"), ("entity", "replica:chat-0:8000")];
+    let page = server.get("/api/v1/pages/engines", &asked).text();
+    for told in ["used to 62.5", "\"p95\"", "\"p99.9\""] {
+        assert!(page.contains(told), "{told} is not in {page}");
+    }
+}

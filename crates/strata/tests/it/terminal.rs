@@ -2,8 +2,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -20,6 +21,8 @@ struct Terminal {
     keys: File,
     /// All that was written to the screen, control sequences included.
     written: Arc<Mutex<Vec<u8>>>,
+    /// Reads the screen; ends when the program has ended and all of it is read.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Terminal {
@@ -45,14 +48,22 @@ impl Terminal {
         let mut screen = near.try_clone().unwrap();
         let written = Arc::<Mutex<Vec<u8>>>::default();
         let seen = Arc::clone(&written);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             // The end of the program is an error here.
             while let Ok(count @ 1..) = screen.read(&mut bytes) {
                 seen.lock().unwrap().extend_from_slice(&bytes[..count]);
             }
         });
-        Self { child, keys: near, written }
+        Self { child, keys: near, written, reader: Some(reader) }
+    }
+
+    /// How the program ended, and what it wrote since the last key.
+    fn end(&mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        self.reader.take().unwrap().join().unwrap();
+        let written = self.written.lock().unwrap();
+        (status, String::from_utf8_lossy(&written).into_owned())
     }
 
     fn press(&mut self, keys: &str) {
@@ -121,9 +132,8 @@ fn pages_open_by_key_and_the_screen_is_given_back() {
     terminal.press("d");
     terminal.shows("no source of it is here");
     terminal.press("q");
-    let status = terminal.child.wait().unwrap();
+    let (status, written) = terminal.end();
     assert!(status.success(), "{status}");
-    let written = String::from_utf8_lossy(&terminal.written.lock().unwrap()).into_owned();
     assert!(written.contains("\u{1b}[?1049l"), "the other screen is left: {written:?}");
     assert!(written.contains("\u{1b}[?25h"), "the cursor is back: {written:?}");
 }

@@ -1,6 +1,6 @@
 //! Which resource of a replica gives out first, and how many requests still fit.
 
-use strata_world::capacity::{Capacity, Ceiling, Fit, Limit, Semantics};
+use strata_world::capacity::{Capacity, Ceiling, Fit, LIMITS, Limit, Semantics};
 
 use super::fact::{Made, cell, column, fact, text};
 use crate::page::block::{Block, Card};
@@ -45,8 +45,10 @@ pub(super) fn card(capacity: &Capacity) -> Block {
     let unknown = capacity.ceilings.iter().filter(|one| one.requests.is_err()).count();
     let rest = match unknown {
         0 => String::new(),
-        4 => " None of the four is known; the table says why.".to_owned(),
-        some => format!(" {some} of the four are not known and may be lower; the table says why."),
+        LIMITS => " None of them is known; the table says why.".to_owned(),
+        some => {
+            format!(" {some} of {LIMITS} are not known and may be lower; the table says why.")
+        }
     };
     let fill = words::text(Some(capacity.targets.fill), "1");
     let text = format!(
@@ -100,6 +102,12 @@ fn made(limit: Limit) -> Made {
         Limit::Sequences => (
             "Requests per second at which as many run as may (Little's law).",
             &["inference.requests.limit", "inference.requests.running"],
+        ),
+        Limit::FrontEnd => (
+            "Requests per second at which the front end, which is one Python process and reads and \
+             writes all text, uses its core to the target; at least, since threads of the tokenizer \
+             are in its time too. By a line through processor time and generated tokens.",
+            &["process.cpu.time", "inference.generation_tokens"],
         ),
     };
     Made { unit: "{request}/s", definition, formula: limit.formula(), inputs }
@@ -175,11 +183,16 @@ pub(super) fn shape(fit: Result<&Fit, &str>, semantics: Semantics) -> [Number; 3
     ]
 }
 
+/// `p50` of the shape that half of the requests stay within.
+pub(super) fn shape_name(share: f64) -> String {
+    // Shares come from percents: 0.999 is 99.9 but for the noise of binary fractions.
+    format!("p{}", (share * 1e6).round() / 1e4)
+}
+
 /// One row for each shape of requests.
 pub(super) fn shapes(capacity: &Capacity) -> Table {
-    let names = ["p50", "p90", "p99"];
     let fits = capacity.fits.as_ref();
-    let row = |(at, name): (usize, &&str)| {
+    let row = |(at, share): (usize, f64)| {
         let fit = match fits {
             Err(why) => Err(why.as_str()),
             Ok(fits) => {
@@ -188,7 +201,7 @@ pub(super) fn shapes(capacity: &Capacity) -> Table {
             }
         };
         let numbers = shape(fit, capacity.semantics).map(cell);
-        let cells = std::iter::once(text(*name)).chain(numbers).collect();
+        let cells = std::iter::once(text(shape_name(share))).chain(numbers).collect();
         Row { cells, link: None }
     };
     Table {
@@ -199,7 +212,7 @@ pub(super) fn shapes(capacity: &Capacity) -> Table {
             column("fit in all", true, 0),
             column("still fit", true, 0),
         ],
-        rows: names.iter().enumerate().map(row).collect(),
+        rows: capacity.targets.shapes.into_iter().enumerate().map(row).collect(),
         total_rows: None,
         empty: String::new(),
     }

@@ -1,9 +1,9 @@
 //! How many requests of the usual shapes still fit into all replicas of one model.
 
-use strata_world::capacity::{Fit, Lengths, Room, SHARES, Targets, fits};
+use strata_world::capacity::{Fit, Lengths, Room, fits};
 use strata_world::{EntityKind, World};
 
-use super::ceilings::shape;
+use super::ceilings::{shape, shape_name};
 use super::fact::{cell, column, text};
 use crate::page::block::Block;
 use crate::page::table::{Row, Table};
@@ -23,7 +23,7 @@ pub(super) fn of_all(world: &World) -> Option<Block> {
         Lengths::new(&spread.edges, spread.counts.as_ref().ok()?)
     };
     let (prompt, output) = (of("l6.prompt_lengths")?, of("l6.output_lengths")?);
-    let fill = Targets::default().fill;
+    let (fill, shares) = (world.targets.fill, world.targets.shapes);
     let rooms: Vec<Room> = world
         .of_kind(EntityKind::Replica)
         .filter_map(|replica| {
@@ -36,9 +36,9 @@ pub(super) fn of_all(world: &World) -> Option<Block> {
         })
         .collect();
     let told = rooms.len();
-    let rows = ["p50", "p90", "p99"].iter().zip(0..SHARES.len()).map(|(name, at)| {
-        let each =
-            rooms.iter().map(|room| fits(&prompt, &output, *room).get(at).copied().flatten());
+    let rows = shares.into_iter().enumerate().map(|(at, share)| {
+        let fit = |room: &Room| fits(&prompt, &output, shares, *room).get(at).copied().flatten();
+        let each = rooms.iter().map(fit);
         let why = if told == 0 {
             "no replica says how many tokens its KV cache holds"
         } else {
@@ -47,7 +47,7 @@ pub(super) fn of_all(world: &World) -> Option<Block> {
         let all = sum(each);
         let semantics = super::Semantics::Pinned;
         let numbers = shape(all.as_ref().ok_or(why), semantics).map(cell);
-        let cells = std::iter::once(text(*name)).chain(numbers).collect();
+        let cells = std::iter::once(text(shape_name(share))).chain(numbers).collect();
         Row { cells, link: None }
     });
     Some(Block::Table(Table {

@@ -1,5 +1,6 @@
 //! The page of one GPU over small worlds.
 
+use strata_world::capacity::Targets;
 use strata_world::{Answers, Ask, Method, Scope, Window, assemble, plan};
 
 use super::*;
@@ -16,8 +17,8 @@ fn world() -> World {
         moment_ms: 600_000,
         now_ms: 600_000,
     };
-    let ask =
-        Ask { window, scope: Scope::Entity(id()), wants: wants(), entities: true, coverage: false };
+    let (scope, targets) = (Scope::Entity(id()), Targets::default());
+    let ask = Ask { window, scope, wants: wants(), entities: true, coverage: false, targets };
     assemble(&plan(&ask), &Answers::default())
 }
 

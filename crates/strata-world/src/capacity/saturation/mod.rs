@@ -25,6 +25,8 @@ const FIT_SHARE: f64 = 0.6;
 const OUTCOMES_MIN: usize = 10;
 /// Separate times that it came to saturation in each part: readings one after another see the same.
 const ONSETS_MIN: usize = 3;
+/// Usual distances between two readings from which on one is missing between them: halfway to two.
+const GAP_INTERVALS: f64 = 1.5;
 
 /// The forecast over one horizon.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,8 +146,10 @@ fn enough(part: &[Trial]) -> Result<(), String> {
     Ok(())
 }
 
-/// Readings at which nobody waited, with what came within the horizon; the newest, whose horizon is
-/// not over, are left out.
+/// Readings at which nobody waited, with what came within the horizon. Left out are the newest, whose
+/// horizon is not over, and those within whose horizon the engine was not read all the time: what came
+/// in between is not known, and to keep those after which something was seen all the same would make
+/// it look more usual than it is.
 fn trials(
     moments: &[Moment],
     balances: &[Option<Balance>],
@@ -153,14 +157,15 @@ fn trials(
     interval_s: f64,
 ) -> Vec<Trial> {
     let (Some(first), Some(last)) = (moments.first(), moments.last()) else { return Vec::new() };
-    let onsets = next_onsets(moments);
-    let rows = moments.iter().zip(balances).zip(&onsets);
-    let found = rows.filter_map(|((moment, balance), (next_s, onset))| {
+    let (onsets, blind) = (next_onsets(moments), next_blind(moments, interval_s));
+    let rows = moments.iter().zip(balances).zip(onsets.iter().zip(&blind));
+    let found = rows.filter_map(|((moment, balance), ((next_s, onset), blind_s))| {
         let is_over = moment.at_s + horizon_s <= last.at_s + interval_s / 2.0;
+        let is_seen = *blind_s > moment.at_s + horizon_s;
         let is_warm = moment.at_s >= first.at_s + WARM_UP_S;
         let is_calm = moment.waiting? < WAITING_MIN;
         let score = balance.as_ref()?.score;
-        (is_over && is_warm && is_calm && score.is_finite()).then_some(Trial {
+        (is_over && is_seen && is_warm && is_calm && score.is_finite()).then_some(Trial {
             score,
             happened: *next_s <= moment.at_s + horizon_s,
             onset: *onset,
@@ -176,12 +181,33 @@ fn next_onsets(moments: &[Moment]) -> Vec<(f64, usize)> {
     let (mut next_s, mut run, mut within) = (f64::INFINITY, 0, false);
     for (place, moment) in found.iter_mut().zip(moments).rev() {
         *place = (next_s, run);
-        let is_saturated = moment.waiting.is_some_and(|waiting| waiting >= WAITING_MIN);
+        // A reading that does not tell parts no saturation in two.
+        let Some(waiting) = moment.waiting else { continue };
+        let is_saturated = waiting >= WAITING_MIN;
         if is_saturated {
             run += usize::from(!within);
             next_s = moment.at_s;
         }
         within = is_saturated;
+    }
+    found
+}
+
+/// For each reading the time of the next later one that is missing or does not tell who waits, infinite
+/// when there is none.
+fn next_blind(moments: &[Moment], interval_s: f64) -> Vec<f64> {
+    let mut found = vec![f64::INFINITY; moments.len()];
+    let (mut blind_s, mut later_s) = (f64::INFINITY, f64::INFINITY);
+    for (place, moment) in found.iter_mut().zip(moments).rev() {
+        if later_s.is_finite() && later_s - moment.at_s > GAP_INTERVALS * interval_s {
+            // The missing one should have come at some time around the usual distance.
+            blind_s = moment.at_s + interval_s / 2.0;
+        }
+        *place = blind_s;
+        if moment.waiting.is_none() {
+            blind_s = moment.at_s;
+        }
+        later_s = moment.at_s;
     }
     found
 }

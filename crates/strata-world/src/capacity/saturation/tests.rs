@@ -73,3 +73,33 @@ fn each_reading_knows_the_next_saturation_and_its_run() {
     let none = (f64::INFINITY, 0);
     assert_eq!(found, [(1.0, 2), (2.0, 2), (5.0, 1), (5.0, 1), (5.0, 1), none]);
 }
+
+#[test]
+fn what_nobody_saw_is_no_calm() {
+    let calm = waves(200, false);
+    let count = |moments: &[Moment]| {
+        let balances = balances(moments, 10.0, 2.0);
+        trials(moments, &balances, 10.0, 1.0).len()
+    };
+    // From the end of the warm-up to ten seconds before the last reading.
+    assert_eq!(count(&calm), 130);
+    // Without the readings of 100 s to 119 s, and those ten whose horizon reaches into them.
+    let gone: Vec<Moment> =
+        calm.iter().filter(|one| !(100.0..120.0).contains(&one.at_s)).copied().collect();
+    assert_eq!(count(&gone), 100);
+    let mut silent = calm;
+    for moment in silent.iter_mut().skip(100).take(20) {
+        moment.waiting = None;
+    }
+    assert_eq!(count(&silent), 100);
+}
+
+#[test]
+fn a_late_reading_is_no_gap_and_a_silent_one_parts_no_saturation() {
+    let at = |at_s: f64, waiting: Option<f64>| Moment { at_s, waiting, ..Moment::default() };
+    let some = Some(0.0);
+    let moments = [at(0.0, some), at(11.0, some), at(20.0, some), at(40.0, some), at(50.0, None)];
+    assert_eq!(next_blind(&moments, 10.0), [25.0, 25.0, 25.0, 50.0, f64::INFINITY]);
+    let one = [at(0.0, some), at(10.0, Some(5.0)), at(20.0, None), at(30.0, Some(5.0))];
+    assert_eq!(next_onsets(&one).first(), Some(&(10.0, 1)));
+}

@@ -1,6 +1,7 @@
 //! `strata check`: is the configuration right, and does what it names answer?
 
 mod owners;
+mod proxy;
 mod scrape;
 mod server;
 

@@ -11,11 +11,11 @@ use strata_serve::ListenAt;
 use tokio::net::TcpListener;
 
 use super::super::{run, serve};
-use super::{Failure, Report};
+use super::{Failure, Report, proxy};
 use crate::clock::SystemClock;
 use crate::config::{Settings, TokenSource};
 
-/// Directory, ports, token and engine.
+/// Directory, ports with those of the proxy, token and engine.
 pub(super) async fn try_all(settings: &Settings, report: &mut Report<'_>) {
     report.add("data directory", "data_dir", writable(&settings.store.dir));
     let main = ListenAt { address: settings.server.listen, required: true };
@@ -30,6 +30,9 @@ pub(super) async fn try_all(settings: &Settings, report: &mut Report<'_>) {
         let Some(port) = port else { continue };
         let tried = take(port, option, &mut held).await;
         report.add(what, &format!("server.{option}"), tried);
+    }
+    if let Some(settings) = &settings.proxy {
+        proxy::try_all(settings, &mut held, report).await;
     }
     drop(held);
     token(&settings.token, report);
@@ -70,7 +73,7 @@ fn writable(dir: &Path) -> Result<String, Failure> {
 }
 
 /// Take a port as the server would.
-async fn take(
+pub(super) async fn take(
     port: ListenAt,
     option: &str,
     held: &mut Vec<TcpListener>,

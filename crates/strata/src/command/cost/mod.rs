@@ -1,10 +1,13 @@
 //! `strata cost`: what was spent on whom, why it changed, and the export for finance.
 
+mod examples;
 mod market;
 mod statement;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value as Json;
+
+pub(crate) use examples::EXAMPLES;
 
 use crate::cli::{CostArgs, CostCommand, CostRange};
 use crate::client::Client;

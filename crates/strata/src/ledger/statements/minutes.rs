@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use strata_cost::ledger::{Dimension, Ledger, Line, Payer, State};
-use strata_cost::split::CLASSES;
+use strata_cost::split::{CLASSES, Class};
 use strata_cost::sum::{Sum, sum};
 use strata_cost::tariff::{Assumed, STANDARD, Usage};
 use strata_cost::time::rfc3339;
-use strata_cost::unit::{Amounts, by_tenant, tenants};
+use strata_cost::unit::{Amounts, amounts, by_tenant, tenants};
 use strata_view::PageError;
-use strata_world::bill::{BillWorld, Period};
+use strata_world::bill::{BillTenant, BillWorld, Period};
 
 use super::Span;
+use super::tokens::Counters;
 use crate::ledger::asked::bad;
 use crate::ledger::{LedgerService, STEP_MS};
 
@@ -29,6 +30,10 @@ pub(super) struct Tally {
     used: BTreeMap<String, Used>,
     /// Models of which some work was not counted or found no replica.
     uncounted: BTreeSet<String>,
+    /// Tokens of a tenant as they were counted.
+    counters: Counters,
+    /// Models of which a token class was counted in a part of the period only.
+    partly: BTreeSet<String>,
     /// GPU seconds whose holder nothing names, the GPU being there.
     unattributed_s: Sum,
     sights: Sights,
@@ -99,6 +104,9 @@ impl Tally {
             let world = service.world(&period).await;
             let first = tally.sights.steps;
             tally.sights.add(&world, first, period.steps);
+            if by == Dimension::Tenant {
+                tally.counters.see(&world, name, period.steps);
+            }
             if let Some(step) = tally.sights.first().filter(|step| *step > 0) {
                 let begin_ms = span.from_ms + STEP_MS * step as i64;
                 let told = format!("nothing was seen before {}", rfc3339(begin_ms));
@@ -123,7 +131,23 @@ impl Tally {
                 "see that it is the right one",
             ));
         }
+        if service.tariff.is_some() {
+            tally.count_whole(service, span).await?;
+        }
         Ok(tally)
+    }
+
+    /// Put what the counters rose by from the beginning to the end of the period in the place of what
+    /// its stretches add up to.
+    async fn count_whole(&mut self, service: &LedgerService, span: Span) -> Result<(), PageError> {
+        self.partly = self.counters.partly_counted();
+        for whole in self.counters.whole(service, &self.name, span).await? {
+            let used = self.used.entry(whole.model.clone()).or_default();
+            let amounts = whole_amounts(&whole, used.hits());
+            used.quantities = [None; CLASSES];
+            used.count(&amounts);
+        }
+        Ok(())
     }
 
     fn new(by: Dimension, name: &str) -> Self {
@@ -133,6 +157,8 @@ impl Tally {
             lines: BTreeMap::new(),
             used: BTreeMap::new(),
             uncounted: BTreeSet::new(),
+            counters: Counters::default(),
+            partly: BTreeSet::new(),
             unattributed_s: Sum::default(),
             sights: Sights::default(),
         }
@@ -177,7 +203,7 @@ impl Tally {
         self.lines.iter().map(merged).collect()
     }
 
-    /// What a tariff is applied to. A counter that appears later had counted nothing before.
+    /// What a tariff is applied to.
     pub(super) fn used(&self) -> Vec<Usage> {
         let usage = |(model, used): (&String, &Used)| Usage {
             model: model.clone(),
@@ -189,21 +215,18 @@ impl Tally {
     }
 
     /// What of the amounts rests on no measurement. Tokens that are sold by a tariff are counted
-    /// whatever they cost and whoever holds GPUs.
+    /// whatever they cost and whoever holds GPUs, as long as somebody counts.
     pub(super) fn assumed(&self, has_tariff: bool) -> Assumed {
         let sells_tokens = has_tariff && self.by == Dimension::Tenant;
         let lines = self.lines.values().flatten();
         let equal_s = sum(lines.map(|line| line.assumed_s));
         let missed_s = self.sights.missed() as f64 * STEP_MS as f64 / 1000.0;
         let unknown_s = if sells_tokens { 0.0 } else { self.unattributed_s.value() };
+        let uncounted = if sells_tokens { &self.partly } else { &self.uncounted };
         Assumed {
             equal_share_gpu_hours: if sells_tokens { 0.0 } else { equal_s / 3600.0 },
             unknown_gpu_hours: (missed_s + unknown_s) / 3600.0,
-            uncounted_models: if sells_tokens {
-                Vec::new()
-            } else {
-                self.uncounted.iter().cloned().collect()
-            },
+            uncounted_models: uncounted.iter().cloned().collect(),
         }
     }
 }
@@ -216,6 +239,20 @@ impl Used {
             }
         }
     }
+
+    /// Share of prompt tokens that were cached, as the replicas had them in the stretches.
+    fn hits(&self) -> Option<f64> {
+        let of = |class: Class| Some(self.quantities.get(class.place())?.as_ref()?.value());
+        let (uncached, cached) = (of(Class::UncachedPrompt)?, of(Class::CachedPrompt)?);
+        (uncached + cached > 0.0).then(|| cached / (uncached + cached))
+    }
+}
+
+/// What a tenant had of a model, by class. Where nobody counts what of his prompts was cached, it is the
+/// replicas' share.
+fn whole_amounts(whole: &BillTenant, hits: Option<f64>) -> Amounts {
+    let cached = whole.cached.or_else(|| Some(whole.prompt? * hits?));
+    amounts([whole.prompt, cached, whole.generated, whole.requests])
 }
 
 #[cfg(test)]

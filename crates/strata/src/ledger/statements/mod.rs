@@ -7,6 +7,7 @@ mod minutes;
 mod reports;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +77,16 @@ impl Span {
     }
 }
 
+/// Work under a lock. Its time begins when it has the lock: who waits for others is not slow.
+async fn in_turn<T>(
+    turn: &tokio::sync::Mutex<()>,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, tokio::time::error::Elapsed> {
+    let _one = turn.lock().await;
+    tokio::time::timeout(limit, work).await
+}
+
 /// A draft and the statement before it.
 struct Drafted {
     draft: Draft,
@@ -135,12 +146,8 @@ impl LedgerService {
             message: format!("the period takes longer than {} s to bill", DRAFT_TIME.as_secs()),
             hint: "close shorter periods, one after the other".to_owned(),
         };
-        let tally = async {
-            // Each asks thousands of questions: the second waits.
-            let _one = self.drafting.lock().await;
-            Tally::of(self, by, name, span).await
-        };
-        tokio::time::timeout(DRAFT_TIME, tally).await.map_err(slow)?
+        // Each asks thousands of questions: the second waits.
+        in_turn(&self.drafting, DRAFT_TIME, Tally::of(self, by, name, span)).await.map_err(slow)?
     }
 
     /// The next statement of a customer.

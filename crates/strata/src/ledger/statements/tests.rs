@@ -94,7 +94,13 @@ fn reports(source: MemorySource, hours: i64, dir: &std::path::Path) -> LedgerRep
     LedgerReports(Arc::new(service.with_statements(dir.to_owned())))
 }
 
-fn asked(name: &str, from: i64, until: i64, more: &[(&str, &str)]) -> Vec<(String, String)> {
+/// Of a namespace, where `more` does not say of what.
+pub(super) fn asked(
+    name: &str,
+    from: i64,
+    until: i64,
+    more: &[(&str, &str)],
+) -> Vec<(String, String)> {
     let (from, until) = (rfc3339(from), rfc3339(until));
     let own =
         [("customer", name), ("of", "namespace"), ("from", from.as_str()), ("until", &*until)];
@@ -168,4 +174,15 @@ async fn a_period_has_a_bound_and_whole_minutes() {
     check(DAY - 74 * 24 * HOUR, DAY, "at most 105408").await;
     check(DAY - HOUR - 1000, DAY, "whole minutes").await;
     check(DAY, DAY, "ends after it begins").await;
+}
+
+#[tokio::test]
+async fn the_time_of_a_draft_begins_with_its_turn() {
+    let (turn, limit) = (tokio::sync::Mutex::new(()), Duration::from_millis(10));
+    let before = turn.lock().await;
+    let mut next = Box::pin(in_turn(&turn, limit, std::future::ready("done")));
+    assert!(tokio::time::timeout(5 * limit, &mut next).await.is_err(), "it is not its turn");
+    drop(before);
+    assert_eq!(next.await, Ok("done"));
+    assert!(in_turn(&turn, limit, std::future::pending::<()>()).await.is_err());
 }

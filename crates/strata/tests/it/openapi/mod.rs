@@ -1,8 +1,13 @@
 //! The description of the interface against a running server: what it answers is what is written.
 
 mod answers;
+mod golden;
+mod ledger;
+mod pages;
+mod records;
 mod schema;
 mod token;
+mod without;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
