@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
 use strata_model::{Labels, METRIC_NAME, NativeHistogram};
 
 /// The times an expression is evaluated at.
@@ -50,22 +51,28 @@ pub(crate) enum Cell {
     Histogram(Arc<NativeHistogram>),
 }
 
+/// Of one step, or of the last step and the moment after it, a column holds its cells itself: a page
+/// that is looked at again asks for these only, of ten thousand series a question.
+const FEW: usize = 2;
+
 /// The values of one series at all steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
-    pub(crate) kinds: Vec<Kind>,
-    pub(crate) values: Vec<f64>,
+    pub(crate) kinds: SmallVec<[Kind; FEW]>,
+    pub(crate) values: SmallVec<[f64; FEW]>,
     /// Empty as long as the column has no histogram, else as long as `kinds`.
     histograms: Vec<Option<Arc<NativeHistogram>>>,
 }
 
 impl Column {
     pub(crate) fn absent(count: usize) -> Self {
-        Self { kinds: vec![Kind::Absent; count], values: vec![0.0; count], histograms: Vec::new() }
+        let (kinds, values) = (smallvec![Kind::Absent; count], smallvec![0.0; count]);
+        Self { kinds, values, histograms: Vec::new() }
     }
 
     pub(crate) fn floats(values: Vec<f64>) -> Self {
-        Self { kinds: vec![Kind::Float; values.len()], values, histograms: Vec::new() }
+        let kinds = smallvec![Kind::Float; values.len()];
+        Self { kinds, values: SmallVec::from_vec(values), histograms: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -342,7 +342,8 @@ fn columnar(op: AggregateOp, rows: &[Row], groups: &Groups, steps: Steps) -> Vec
     let mut out = Vec::with_capacity(groups.labels.len());
     for (group, labels) in groups.labels.iter().enumerate() {
         let range = group * steps.count..(group + 1) * steps.count;
-        let mut column = Column::floats(values[range.clone()].to_vec());
+        let mut column = Column::absent(steps.count);
+        column.values.copy_from_slice(&values[range.clone()]);
         column.kinds.copy_from_slice(&kinds[range]);
         if !column.is_empty() {
             out.push(Row { labels: labels.clone(), drop_name: drop_name[group], column });

@@ -257,7 +257,7 @@ fn to_series(row: Row, all: &Arc<[i64]>) -> RangeSeries {
     let column = row.column;
     let dense = column.kinds.iter().all(|kind| *kind == Kind::Float);
     let points = if dense {
-        Points { times: Arc::clone(all), values: column.values, ..Points::default() }
+        Points { times: Arc::clone(all), values: column.values.into_vec(), ..Points::default() }
     } else {
         let mut times = Vec::new();
         let mut values = Vec::new();
