@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import net from "node:net";
 import { chromium } from "playwright-core";
+import { checkExplore } from "./explore.mjs";
 import { checkHeatmap } from "./heatmap.mjs";
 
 const [patience, executablePath, base, shots] = process.argv.slice(2);
@@ -193,6 +194,7 @@ await everyPage("light");
 await keyboard();
 await addresses();
 await goneAndBack();
+await checkExplore(tab, base, ok, shots);
 await checkHeatmap(tab, base, ok, FIRST_PAGE_MS > 1000);
 await browser.close();
 say(failed ? `${failed} checks failed` : "all checks passed");
