@@ -40,6 +40,7 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
     let (entities, edges) =
         if ask.entities { inventory::build(ask, &book) } else { (Vec::new(), Vec::new()) };
     let faults = if ask.entities { inventory::faults(ask, &book) } else { Vec::new() };
+    let links = if ask.entities { inventory::links(ask, &book) } else { Vec::new() };
     let newest = newest(plan, &book, answers, &provenance);
     let floors = floors(plan, &book);
     let inputs = inputs(ask, &provenance);
@@ -67,6 +68,7 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
         entities,
         edges,
         faults,
+        links,
         capacity: crate::capacity::card(ask, &book).map(Box::new),
         signals,
         spreads,

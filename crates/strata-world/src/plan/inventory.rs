@@ -23,6 +23,8 @@ enum AskedOf {
     Any,
     /// Of the fleet only: the series carry no label of a narrower scope.
     Fleet,
+    /// Of one GPU only: of a node it is a hundred rows that nobody shows.
+    Gpu,
     /// Of one thing only: of a fleet the answer is too long (every process of every host), or it is
     /// about when, which the end of the window does not tell (events).
     Entity,
@@ -32,7 +34,8 @@ impl AskedOf {
     fn is_asked(self, scope: &Scope) -> bool {
         match (self, scope) {
             (Self::Any, _) | (Self::Fleet, Scope::Fleet) | (Self::Entity, Scope::Entity(_)) => true,
-            (Self::Fleet, Scope::Entity(_)) | (Self::Entity, Scope::Fleet) => false,
+            (Self::Gpu, Scope::Entity(id)) => id.kind == EntityKind::Gpu,
+            (Self::Gpu | Self::Entity, Scope::Fleet) | (Self::Fleet, Scope::Entity(_)) => false,
         }
     }
 }
@@ -77,8 +80,8 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     changing(
         "edge/allocation",
         EntityKind::Gpu,
-        "count by (gpu_uuid, node, gpu, namespace, pod, container, method, confidence, sharing, \
-         slurm_job_id) \
+        "count by (gpu_uuid, node, gpu, mig_uuid, namespace, pod, container, method, confidence, \
+         sharing, slurm_job_id) \
          (<gpu.allocation>)",
     ),
     changing(
@@ -91,7 +94,15 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         EntityKind::Slice,
         "count by (gpu_uuid, node, gpu, mig_instance, mig_profile) \
          (<hw.gpu.memory.usage|mig_instance!=\"\">) \
-         or count by (gpu_uuid, node, gpu, mig_instance, mig_profile) (<gpu.mig.memory.limit>)",
+         or count by (gpu_uuid, node, gpu, mig_uuid, mig_instance, mig_profile) \
+         (<gpu.mig.memory.limit>)",
+    ),
+    // The pod that an exporter wrote on the series of an instance.
+    changing(
+        "edge/slice_pod",
+        EntityKind::Slice,
+        "count by (gpu_uuid, node, gpu, mig_instance, namespace, pod) \
+         (<hw.gpu.memory.usage|mig_instance!=\"\",pod!=\"\">)",
     ),
     still("entity/host", EntityKind::Node, "count by (node, instance) (<system.memory.limit>)"),
     still(
@@ -215,6 +226,39 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         "max by (gpu_uuid, node, gpu, code, pid, process) (<gpu.fault.culprit>)",
     )
     .of(AskedOf::Entity),
+    // Switches are of a node, not of one of its GPUs: the GPU in scope leads to the node.
+    changing(
+        "event/switch_fault",
+        EntityKind::Gpu,
+        "max by (node, pci_address, code, class, action) (<!gpu.switch.fault.events>) \
+         and on (node) (count by (node) (<hw.gpu.memory.usage>) \
+         or count by (node) (<hw.gpu.utilization>) or count by (node) (<gpu.device>))",
+    )
+    .of(AskedOf::Gpu),
+    still(
+        "state/link",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, type, link) (<gpu.interconnect.up|link!=\"\">)",
+    )
+    .of(AskedOf::Gpu),
+    still(
+        "state/link_errors",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, type, link, kind) \
+         (increase<gpu.interconnect.errors|link!=\"\">)",
+    )
+    .of(AskedOf::Gpu),
+    still(
+        "state/link_io",
+        EntityKind::Gpu,
+        "sum by (gpu_uuid, node, gpu, type, link) \
+         (max by (gpu_uuid, node, gpu, type, link, direction) \
+         (rate<gpu.interconnect.io|link!=\"\">)) \
+         or sum by (gpu_uuid, node, gpu, type, link) \
+         (max by (gpu_uuid, node, gpu, type, link, direction) \
+         (<gpu.interconnect.throughput|link!=\"\">))",
+    )
+    .of(AskedOf::Gpu),
     still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),
 ];
 

@@ -29,6 +29,14 @@ pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Fault> {
             faults.push(fault(&device, code, &row, &rise));
         }
     }
+    for row in found.rows("event/switch_fault") {
+        let Some(node) = identity(EntityKind::Node, row.labels) else { continue };
+        for rise in rises(&row.points, window) {
+            let code = text(&row, "code").unwrap_or_default();
+            let switch = text(&row, "pci_address");
+            faults.push(Fault { switch, ..fault(&node, code, &row, &rise) });
+        }
+    }
     for row in found.rows("event/culprit") {
         blame(&row, window, &mut faults);
     }
@@ -50,6 +58,7 @@ fn text(row: &Row<'_>, label: &str) -> Option<String> {
 fn fault(device: &EntityId, code: String, row: &Row<'_>, rise: &Rise) -> Fault {
     Fault {
         device: device.clone(),
+        switch: None,
         at_ms: rise.at_ms,
         code,
         class: text(row, "class"),

@@ -5,6 +5,7 @@
 
 mod faults;
 mod gpus;
+mod links;
 mod nodes;
 mod pods;
 mod registry;
@@ -17,6 +18,7 @@ use crate::assemble::rows::{Book, Outcome, Row};
 use crate::edge::Edge;
 use crate::entity::Entity;
 use crate::fault::Fault;
+use crate::link::Link;
 use crate::plan::inventory;
 use registry::Registry;
 
@@ -55,4 +57,10 @@ pub(crate) fn build(ask: &Ask, book: &Book<'_>) -> (Vec<Entity>, Vec<Edge>) {
 pub(crate) fn faults(ask: &Ask, book: &Book<'_>) -> Vec<Fault> {
     let found = Found { book, queries: inventory::queries(ask) };
     faults::list(&found, ask.window)
+}
+
+/// Links of the device in scope.
+pub(crate) fn links(ask: &Ask, book: &Book<'_>) -> Vec<Link> {
+    let found = Found { book, queries: inventory::queries(ask) };
+    links::list(&found, ask.window)
 }
