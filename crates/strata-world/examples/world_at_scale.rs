@@ -125,8 +125,14 @@ fn pages(end_ms: i64, sizes: &Sizes) -> Vec<(&'static str, Plan)> {
     let window =
         Window { start_ms: 0, end_ms, step_ms: STEP_MS, moment_ms: end_ms, now_ms: end_ms };
     let want = |signal, grain, track| Want { signal, grain, track };
-    let ask =
-        |wants, entities, coverage| Ask { window, scope: Scope::Fleet, wants, entities, coverage };
+    let ask = |wants, entities, coverage| Ask {
+        window,
+        scope: Scope::Fleet,
+        wants,
+        entities,
+        who: false,
+        coverage,
+    };
     let overview = signals().iter().map(|def| want(def.id, Grain::Whole, true)).collect();
     let mut fleet: Vec<Want> = FLEET.map(|id| want(id, Grain::Each, true)).to_vec();
     fleet.extend(FLEET.map(|id| want(id, Grain::Whole, true)));

@@ -25,6 +25,8 @@ pub mod plan;
 mod recipe;
 pub mod signal;
 mod template;
+mod waiting;
+pub mod who;
 pub mod window;
 pub mod world;
 
@@ -39,5 +41,6 @@ pub use link::Link;
 pub use plan::{MAX_TRACK_CELLS, Sizes, plan, plan_sized};
 pub use recipe::{signal_def, signals};
 pub use signal::{InputUsed, Reading, Shape, Signal, SignalDef, Spread, Unknown, UnknownReason};
+pub use waiting::Waiting;
 pub use window::Window;
 pub use world::World;

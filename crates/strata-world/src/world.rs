@@ -24,6 +24,10 @@ pub struct World {
     pub faults: Vec<Fault>,
     /// Links of a GPU, in order of kind and number; of one GPU only.
     pub links: Vec<Link>,
+    /// Who holds and uses each GPU, by node and number; where the page asked for it.
+    pub holdings: Vec<crate::who::Gpu>,
+    /// What waits, and why; where the page asked for it.
+    pub waiting: Vec<crate::waiting::Waiting>,
     /// What one replica could sustain; of a replica only, never of the fleet.
     pub capacity: Option<Box<Capacity>>,
     /// In order of (signal id, entity).

@@ -21,6 +21,7 @@ mod scheduling;
 mod suggest;
 mod topology;
 mod training;
+mod who;
 
 pub use books::{Books, BudgetLine, Comparison, StatementRow};
 pub use explore::RecordDoor;
@@ -115,7 +116,8 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
         wants.extend(verdict_wants());
     }
     let entities = !matches!(request.page, PageId::Overview | PageId::Doctor | PageId::Explore);
-    Ok(Ask { window: window(request.span, now_ms), scope, wants, entities, coverage: true })
+    let who = matches!(request.page, PageId::Gpus | PageId::Scheduling);
+    Ok(Ask { window: window(request.span, now_ms), scope, wants, entities, who, coverage: true })
 }
 
 /// A page of a World that was assembled for its [`ask`].

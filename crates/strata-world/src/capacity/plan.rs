@@ -109,7 +109,14 @@ mod tests {
         let start_ms = end_ms - minutes * 60_000;
         let window =
             Window { start_ms, end_ms, step_ms: 60_000, moment_ms: end_ms, now_ms: end_ms };
-        queries(&Ask { window, scope, wants: Vec::new(), entities: true, coverage: false })
+        queries(&Ask {
+            window,
+            scope,
+            wants: Vec::new(),
+            entities: true,
+            who: false,
+            coverage: false,
+        })
     }
 
     #[test]

@@ -23,6 +23,8 @@ enum AskedOf {
     Any,
     /// Of the fleet only: the series carry no label of a narrower scope.
     Fleet,
+    /// Of the fleet, where the page asks who holds and what waits.
+    Waiting,
     /// Of one GPU only: of a node it is a hundred rows that nobody shows.
     Gpu,
     /// Of one thing only: of a fleet the answer is too long (every process of every host), or it is
@@ -31,8 +33,9 @@ enum AskedOf {
 }
 
 impl AskedOf {
-    fn is_asked(self, scope: &Scope) -> bool {
-        match (self, scope) {
+    fn is_asked(self, ask: &Ask) -> bool {
+        match (self, &ask.scope) {
+            (Self::Waiting, scope) => ask.who && *scope == Scope::Fleet,
             (Self::Any, _) | (Self::Fleet, Scope::Fleet) | (Self::Entity, Scope::Entity(_)) => true,
             (Self::Gpu, Scope::Entity(id)) => id.kind == EntityKind::Gpu,
             (Self::Gpu | Self::Entity, Scope::Fleet) | (Self::Fleet, Scope::Entity(_)) => false,
@@ -259,6 +262,43 @@ pub(crate) const INVENTORY: &[Inventory] = &[
          (<gpu.interconnect.throughput|link!=\"\">))",
     )
     .of(AskedOf::Gpu),
+    // Where the API server is not asked, kube-state-metrics tells that a pod waits, not why.
+    still(
+        "waiting/pods",
+        EntityKind::Pod,
+        "count by (namespace, reason, resource) (max by (namespace, pod, reason, resource) \
+         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
+         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
+         (<k8s.pod.phase|phase=\"Pending\">) > 0)))",
+    )
+    .of(AskedOf::Waiting),
+    still(
+        "waiting/pods_longest",
+        EntityKind::Pod,
+        "max by (namespace, reason, resource) (max by (namespace, pod, reason, resource) \
+         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
+         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
+         (<k8s.pod.phase|phase=\"Pending\">) > 0)))",
+    )
+    .of(AskedOf::Waiting),
+    still(
+        "waiting/workloads",
+        EntityKind::Queue,
+        "sum by (scheduler, queue, reason, underlying_cause) (<sched.unadmitted>)",
+    )
+    .of(AskedOf::Waiting),
+    still(
+        "waiting/slurm",
+        EntityKind::Workload,
+        "count by (partition, reason) (max by (slurm_job_id, partition, reason) (<slurm.job.wait_time>))",
+    )
+    .of(AskedOf::Waiting),
+    still(
+        "waiting/slurm_longest",
+        EntityKind::Workload,
+        "max by (partition, reason) (<slurm.job.wait_time>)",
+    )
+    .of(AskedOf::Waiting),
     still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),
 ];
 
@@ -267,7 +307,7 @@ pub(crate) fn queries(ask: &Ask) -> Vec<Planned> {
     let narrowing = Narrowing::of(&ask.scope);
     let fleet = ask.scope == Scope::Fleet;
     let asked = INVENTORY.iter().filter(|inventory| {
-        inventory.asked_of.is_asked(&ask.scope) && scope::narrows(&ask.scope, inventory.kind)
+        inventory.asked_of.is_asked(ask) && scope::narrows(&ask.scope, inventory.kind)
     });
     let queries = asked.map(|inventory| {
         let filling = Filling {

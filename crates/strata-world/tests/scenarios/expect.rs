@@ -24,6 +24,9 @@ pub(crate) fn check(world: &World, text: &str) -> Result<(), String> {
         "age" => age(world, rest),
         "fault" => fault(world, rest),
         "faults" => faults(world, rest),
+        "waiting" => waiting(world, rest),
+        "waits" => waits(world, rest),
+        "holding" => holding(world, rest),
         "link" => link(world, rest),
         "links" => links(world, rest),
         "note" => note(world, rest),
@@ -273,4 +276,38 @@ fn links(world: &World, text: &str) -> Result<(), String> {
     let found = world.links.iter().map(|link| format!("{}/{}", link.kind, link.number));
     let found = found.collect::<Vec<_>>().join(" ");
     if found == text { Ok(()) } else { Err(format!("there are {found}")) }
+}
+
+/// `SAID_BY OF REASON = COUNT [for DURATION]`, the reason `-` where nobody says it
+fn waiting(world: &World, text: &str) -> Result<(), String> {
+    let (what, rest) = two(text, " = ")?;
+    let words: Vec<&str> = what.split(' ').collect();
+    let [said_by, of, reason] = words[..] else { return Err("three words are needed".to_owned()) };
+    let reason = if reason == "-" { "" } else { reason };
+    let (count, longest) = rest.split_once(" for ").unwrap_or((rest, ""));
+    let longest = if longest.is_empty() { None } else { Some(parse_duration_ms(longest)?) };
+    let is_it = |waiting: &&strata_world::Waiting| {
+        (&*waiting.said_by, &*waiting.of, &*waiting.reason) == (said_by, of, reason)
+            && Some(waiting.count) == parse_number(count)
+            && waiting.longest.map(|time| (time * 1000.0).round() as i64) == longest
+    };
+    match world.waiting.iter().find(is_it) {
+        Some(_) => Ok(()),
+        None => Err(format!("there are {:?}", world.waiting)),
+    }
+}
+
+fn waits(world: &World, text: &str) -> Result<(), String> {
+    let found = world.waiting.len().to_string();
+    if found == text { Ok(()) } else { Err(format!("there are {:?}", world.waiting)) }
+}
+
+/// `GPU STATE EVIDENCE`, the state in its words with `_` for blanks
+fn holding(world: &World, text: &str) -> Result<(), String> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let [gpu, state, evidence] = words[..] else { return Err("three words are needed".to_owned()) };
+    let found = world.holdings.iter().find(|one| one.gpu_uuid == gpu);
+    let found = found.ok_or_else(|| format!("there are {:?}", world.holdings))?;
+    let same = found.state.word().replace(' ', "_") == state && found.evidence == evidence;
+    if same { Ok(()) } else { Err(format!("{found:?}")) }
 }

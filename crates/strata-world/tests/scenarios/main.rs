@@ -24,6 +24,9 @@
 //! expect faults COUNT
 //! expect link KIND NUMBER up|down [ERROR=COUNT ...]
 //! expect links KIND/NUMBER ...
+//! expect waiting SAID_BY OF REASON = COUNT [for DURATION]
+//! expect waits COUNT
+//! expect holding GPU STATE EVIDENCE
 //! expect note TEXT
 //! ```
 

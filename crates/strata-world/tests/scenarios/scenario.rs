@@ -48,7 +48,8 @@ impl Scenario {
             moment_ms: end_ms,
             now_ms: end_ms,
         };
-        let ask = Ask { window, scope, wants: everything(), entities: true, coverage: true };
+        let ask =
+            Ask { window, scope, wants: everything(), entities: true, who: true, coverage: true };
         Ok(Self { source: Arc::new(source), plan: plan(&ask), sources, expectations })
     }
 

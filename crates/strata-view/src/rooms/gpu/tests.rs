@@ -16,8 +16,14 @@ fn world() -> World {
         moment_ms: 600_000,
         now_ms: 600_000,
     };
-    let ask =
-        Ask { window, scope: Scope::Entity(id()), wants: wants(), entities: true, coverage: false };
+    let ask = Ask {
+        window,
+        scope: Scope::Entity(id()),
+        wants: wants(),
+        entities: true,
+        who: false,
+        coverage: false,
+    };
     assemble(&plan(&ask), &Answers::default())
 }
 
