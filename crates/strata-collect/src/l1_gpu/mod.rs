@@ -45,6 +45,7 @@ pub fn collectors(
                 let options = nvidia::Options {
                     library: settings.nvidia_library.clone(),
                     profiling: settings.profiling,
+                    profiling_beside_dcgm: settings.profiling_beside_dcgm,
                     processes: settings.processes,
                 };
                 let nvidia = nvidia::Nvidia::new(&root, &node, options, events.clone());

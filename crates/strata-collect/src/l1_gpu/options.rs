@@ -36,8 +36,11 @@ pub struct GpuOptions {
     /// NVIDIA's management library: a path, or a name for the dynamic linker.
     pub nvidia_library: String,
     /// Read the profiling counters of NVIDIA GPUs (Hopper and later). Another profiler that reads the
-    /// same counters at the same time (DCGM, Nsight) can disturb, and be disturbed.
+    /// same counters at the same time can disturb, and be disturbed: they are left to DCGM while it
+    /// reads them; beside Nsight set this to false.
     pub profiling: bool,
+    /// Read the profiling counters even while DCGM does.
+    pub profiling_beside_dcgm: bool,
     /// Tell the processes that use a GPU, with their memory and share.
     pub processes: bool,
 }
@@ -50,6 +53,7 @@ impl Default for GpuOptions {
             interval: "1s".to_owned(),
             nvidia_library: NVIDIA_LIBRARY.to_owned(),
             profiling: true,
+            profiling_beside_dcgm: false,
             processes: true,
         }
     }
@@ -62,6 +66,7 @@ pub struct GpuSettings {
     pub(super) interval: Duration,
     pub(super) nvidia_library: String,
     pub(super) profiling: bool,
+    pub(super) profiling_beside_dcgm: bool,
     pub(super) processes: bool,
 }
 
@@ -98,6 +103,7 @@ impl GpuOptions {
             interval,
             nvidia_library: self.nvidia_library.clone(),
             profiling: self.profiling,
+            profiling_beside_dcgm: self.profiling_beside_dcgm,
             processes: self.processes,
         })
     }

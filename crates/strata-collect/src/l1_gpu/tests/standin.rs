@@ -70,7 +70,8 @@ impl Machine {
     fn open(folder: tempfile::TempDir, script: &str, name: Option<&str>) -> Self {
         let path = folder.path().join("libnvidia-ml.so.1").to_str().unwrap().to_owned();
         let library = name.map_or(path, str::to_owned);
-        let options = Options { library, profiling: true, processes: true };
+        let options =
+            Options { library, profiling: true, profiling_beside_dcgm: false, processes: true };
         let kernel = KernelEvents::default();
         let root = HostRoot::new(folder.path());
         let nvidia = Nvidia::new(&root, &Arc::from("n1"), options, kernel.clone());
