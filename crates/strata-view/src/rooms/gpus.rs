@@ -76,6 +76,7 @@ pub(super) const CHARTS: [(&str, &[(&str, &str)]); 7] = [
             ("PCIe in", "l1.pcie_receive"),
             ("PCIe out", "l1.pcie_transmit"),
             ("NVLink", "l1.interconnect"),
+            ("C2C", "l1.c2c"),
         ],
     ),
 ];

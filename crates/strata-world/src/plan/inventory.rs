@@ -214,7 +214,7 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     changing(
         "event/fault",
         EntityKind::Gpu,
-        "max by (gpu_uuid, node, gpu, code, class, action) (<gpu.fault.events>)",
+        "max by (gpu_uuid, node, gpu, vendor, code, class, action) (<gpu.fault.events>)",
     )
     .of(AskedOf::Entity),
     changing(

@@ -31,6 +31,7 @@ use crate::page_rules::{any_source, identify, rules_of};
 use crate::pages::{Names, PageParts, PageService};
 use crate::proxy::RunningProxy;
 use crate::scheduling::{Place, Scheduling, node_of_environment};
+use crate::shares::ShareCollector;
 use crate::sql_pages::SqlDoor;
 use crate::{greeting, openapi, refusals, signals};
 
@@ -375,6 +376,8 @@ impl House {
         let status_store = self.store.clone();
         let engine: Arc<dyn MetricsEngine> = Arc::new(engine);
         let ledger = self.ledger(&engine, settings)?;
+        let shares = ShareCollector::new(Arc::clone(&engine), Arc::clone(&self.clock));
+        self.scheduler.add(Box::new(shares));
         let reports = ledger
             .clone()
             .map(|ledger| -> Arc<dyn ReportSource> { Arc::new(LedgerReports(ledger)) });

@@ -15,7 +15,6 @@ mod mig;
 mod process;
 mod state;
 mod switch;
-mod xid;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
