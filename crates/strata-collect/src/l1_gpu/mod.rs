@@ -12,7 +12,7 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use options::{GpuOptions, GpuSettings, GpuVendor};
+pub use options::{GpuOptions, GpuSettings, GpuVendor, Profiling};
 
 use crate::collector::Collector;
 use crate::l3_host::KernelEvents;
@@ -45,7 +45,6 @@ pub fn collectors(
                 let options = nvidia::Options {
                     library: settings.nvidia_library.clone(),
                     profiling: settings.profiling,
-                    profiling_beside_dcgm: settings.profiling_beside_dcgm,
                     processes: settings.processes,
                 };
                 let nvidia = nvidia::Nvidia::new(&root, &node, options, events.clone());

@@ -356,6 +356,12 @@ impl House {
         Ok(Some(service))
     }
 
+    /// Divide every GPU between those who use it, every minute.
+    fn divide(&self, engine: &Arc<dyn MetricsEngine>) {
+        let shares = ShareCollector::new(Arc::clone(engine), Arc::clone(&self.clock));
+        self.scheduler.add(Box::new(shares));
+    }
+
     /// Where the Explore page asks in SQL.
     fn sql_door(&self, settings: &Settings) -> SqlDoor {
         match &self.records {
@@ -376,8 +382,7 @@ impl House {
         let status_store = self.store.clone();
         let engine: Arc<dyn MetricsEngine> = Arc::new(engine);
         let ledger = self.ledger(&engine, settings)?;
-        let shares = ShareCollector::new(Arc::clone(&engine), Arc::clone(&self.clock));
-        self.scheduler.add(Box::new(shares));
+        self.divide(&engine);
         let reports = ledger
             .clone()
             .map(|ledger| -> Arc<dyn ReportSource> { Arc::new(LedgerReports(ledger)) });

@@ -26,6 +26,7 @@ use self::facts::Facts;
 use self::fields::Numbering;
 use self::library::{Code, EventSet, Nvml};
 use self::switch::Switches;
+use super::options::Profiling;
 use super::owner::Whose;
 use crate::collector::CollectError;
 use crate::l3_host::part::{Part, Round};
@@ -58,9 +59,7 @@ const HANG_HINT: &str = "the driver does not answer: nvidia-smi would wait as we
 pub(super) struct Options {
     /// Path or name of the library.
     pub(super) library: String,
-    pub(super) profiling: bool,
-    /// Even while DCGM reads the same counters.
-    pub(super) profiling_beside_dcgm: bool,
+    pub(super) profiling: Profiling,
     pub(super) processes: bool,
 }
 
@@ -306,7 +305,7 @@ impl Nvidia {
 
     /// Leave the profiling counters to DCGM while it reads them.
     fn step_aside(&mut self, at_ms: i64) {
-        let may_yield = self.options.profiling && !self.options.profiling_beside_dcgm;
+        let may_yield = self.options.profiling == Profiling::Alone;
         let yields = may_yield && self.dcgm.look(&self.root, &mut self.reader, at_ms);
         if yields != self.yields {
             self.yields = yields;
@@ -324,7 +323,7 @@ impl Nvidia {
         let turn = self.devices.iter().filter(|one| due(one)).min_by_key(|one| one.surveyed_ms);
         let turn = turn.map(|one| one.facts.uuid.clone());
         let around = Around {
-            profiling: self.options.profiling && !self.yields,
+            profiling: self.options.profiling != Profiling::Off && !self.yields,
             yields: self.yields,
             ..around(session, &self.options, &self.root, &self.node)
         };
@@ -357,7 +356,7 @@ fn around<'a>(
         driver: &session.driver,
         node,
         root,
-        profiling: options.profiling,
+        profiling: options.profiling != Profiling::Off,
         yields: false,
         processes: options.processes,
     }
