@@ -20,7 +20,7 @@ pub(super) fn cases(start_ms: i64) -> Vec<Case> {
         [Grain::Whole, Grain::Each].map(|grain| Want { signal: def.id, grain, track: true })
     });
     let wants: Vec<Want> = wants.collect();
-    let ask = Ask { window, scope: Scope::Fleet, wants, entities: true, coverage: true };
+    let ask = Ask { window, scope: Scope::Fleet, wants, entities: true, who: true, coverage: true };
     let queries = plan(&ask).queries.into_iter();
     let case = |text: String, range: bool| {
         let mixed = text.starts_with("histogram_quantile(") && text.contains("sum by (le) (");
