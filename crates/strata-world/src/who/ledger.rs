@@ -39,12 +39,12 @@ pub fn read(answers: &Answers) -> Vec<Gpu> {
         }
     }
     // A node without an agent is known by Slurm alone, and so is a device that is only shared there.
+    let numbered = by_number(&gpus);
     for row in &answers.slurm_devices {
-        let (node, number) = (row.get("node"), row.get("gpu"));
-        if !number.is_empty() && !gpus.values().any(|gpu| gpu.node == node && gpu.gpu == number) {
+        let place = (row.get("node").to_owned(), row.get("gpu").to_owned());
+        if !place.1.is_empty() && !numbered.contains_key(&place) {
             let mut gpu = new(row);
-            node.clone_into(&mut gpu.node);
-            number.clone_into(&mut gpu.gpu);
+            (gpu.node, gpu.gpu) = place;
             gpus.insert(id(row), gpu);
         }
     }
@@ -68,6 +68,12 @@ pub fn read(answers: &Answers) -> Vec<Gpu> {
     gpus
 }
 
+/// UUIDs by node and number.
+fn by_number(gpus: &BTreeMap<Id, Gpu>) -> BTreeMap<(String, String), String> {
+    let all = gpus.values();
+    all.map(|gpu| ((gpu.node.clone(), gpu.gpu.clone()), gpu.gpu_uuid.clone())).collect()
+}
+
 fn new(row: &Row) -> Gpu {
     Gpu {
         gpu_uuid: row.get("gpu_uuid").to_owned(),
@@ -86,6 +92,7 @@ fn new(row: &Row) -> Gpu {
 
 /// Enter who was given each device: by those who gave it, else as exporters write it.
 fn give(gpus: &mut BTreeMap<Id, Gpu>, answers: &Answers, who: &People<'_>) {
+    let numbered = by_number(gpus);
     let mut push = |row: &Row, method: &str, confidence: &str| {
         let Some(gpu) = gpus.get_mut(&id(row)) else { return };
         let mut holder = who.holder(row);
@@ -116,10 +123,9 @@ fn give(gpus: &mut BTreeMap<Id, Gpu>, answers: &Answers, who: &People<'_>) {
     let shared = |row: &&Row| matches!(row.get("sharing"), "shard" | "mps");
     for row in answers.slurm_devices.iter().filter(|row| untold(row) || shared(row)) {
         // Devices with a UUID are known by it; Slurm has only the number.
-        let number = |gpu: &&Gpu| gpu.node == row.get("node") && gpu.gpu == row.get("gpu");
-        let uuid = gpus.values().find(number).map(|gpu| gpu.gpu_uuid.clone());
+        let place = (row.get("node").to_owned(), row.get("gpu").to_owned());
         let mut labels = row.labels.to_builder();
-        labels.set("gpu_uuid", &uuid.unwrap_or_default());
+        labels.set("gpu_uuid", numbered.get(&place).map_or("", String::as_str));
         let row = Row { labels: labels.build(), value: row.value };
         if let Some(gpu) = gpus.get_mut(&id(&row)) {
             let mut holder = who.holder(&row);
