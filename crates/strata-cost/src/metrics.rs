@@ -131,6 +131,8 @@ impl Points {
         let idle = |line: &Line| line.money_in(State::HeldIdle) + line.money_in(State::Unallocated);
         for line in ledger.by(Dimension::Team).iter().filter(|line| line.unpriced_s <= 0.0) {
             self.money("cost.idle", idle(line), [("team", line.key.clone())]);
+            let all: f64 = State::ALL.map(|state| line.money_in(state)).iter().sum();
+            self.money("cost.team.rate", all / period_s, [("team", line.key.clone())]);
         }
     }
 

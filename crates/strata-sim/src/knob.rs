@@ -22,11 +22,20 @@ pub enum Kind {
     Link,
     Run,
     Rank,
+    Batch,
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] =
-        [Self::Tenant, Self::Replica, Self::Gpu, Self::Node, Self::Link, Self::Run, Self::Rank];
+    pub const ALL: [Self; 8] = [
+        Self::Tenant,
+        Self::Replica,
+        Self::Gpu,
+        Self::Node,
+        Self::Link,
+        Self::Run,
+        Self::Rank,
+        Self::Batch,
+    ];
 
     /// The word before the colon in `gpu:gpu-node-1/3`.
     pub fn name(self) -> &'static str {
@@ -38,6 +47,7 @@ impl Kind {
             Self::Link => "link",
             Self::Run => "run",
             Self::Rank => "rank",
+            Self::Batch => "batch",
         }
     }
 
@@ -51,6 +61,7 @@ impl Kind {
             Self::Link => LINK,
             Self::Run => RUN,
             Self::Rank => RANK,
+            Self::Batch => BATCH,
         }
     }
 }
@@ -152,6 +163,13 @@ knobs!(RunKnob RUN {
     CheckpointSteps "checkpoint_steps" "{step}" 1.0 1e7 "Steps between checkpoints."
     CheckpointBytes "checkpoint_bytes" "By" 0.0 1e14 "Bytes of a checkpoint, all ranks together."
     Overlap "overlap" "1" 0.0 1.0 "Share of the transfer of collectives that computing hides."
+});
+
+knobs!(BatchKnob BATCH {
+    Rate "rate" "{job}/h" 0.0 1e5 "Jobs that come in an hour, each for one GPU."
+    WorkSeconds "work_seconds" "s" 1.0 86400.0 "Mean time of a job at the full clock."
+    FaultRate "fault_rate" "{fault}/h" 0.0 1e4 "Accesses of a job to memory that is not its own, per hour of running; each is an XID 31 and the job's end."
+    Quota "quota" "{gpu}" 0.0 1e5 "GPUs of the jobs that are let in at once."
 });
 
 knobs!(RankKnob RANK {

@@ -104,21 +104,28 @@ pub(crate) struct Layout {
     pub(crate) nodes: Vec<String>,
     pub(crate) replicas: Vec<ReplicaPlace>,
     pub(crate) runs: Vec<RunPlace>,
+    /// GPUs that short jobs share one after the other.
+    pub(crate) batch: Vec<usize>,
 }
 
+/// The queue of short jobs.
+pub(crate) const BATCH: &str = "evals";
+
 impl Layout {
-    /// Half of the GPUs of each node train; of the others every fourth pair serves the large model
-    /// and the rest the small one. A replica never straddles nodes.
+    /// Half of the GPUs of each node train, of every eight the last is for short jobs; of the others
+    /// every fourth pair serves the large model and the rest the small one. A replica never straddles
+    /// nodes.
     pub(crate) fn of(size: Size) -> Self {
         let per_node = size.gpus_per_node;
         let train = if per_node >= 4 { per_node / 2 } else { 0 };
         let large = (per_node - train) / 4;
+        let shared = per_node / 8;
         let nodes: Vec<String> = (1..=size.nodes).map(|n| format!("gpu-node-{n}")).collect();
         let mut replicas = Vec::new();
         let mut counts = [0usize; 2];
         for node in 0..size.nodes {
             let mut next = node * per_node + train;
-            let end = (node + 1) * per_node;
+            let end = (node + 1) * per_node - shared;
             for place in 0.. {
                 let served = usize::from(place < large);
                 let width = SERVED[served].tp;
@@ -143,7 +150,12 @@ impl Layout {
             RunPlace { name, gpus: gpus.collect() }
         });
         let runs = runs.collect();
-        Self { size, nodes, replicas, runs }
+        let batch = (0..size.nodes).flat_map(|node| {
+            let end = (node + 1) * per_node;
+            end - shared..end
+        });
+        let batch = batch.collect();
+        Self { size, nodes, replicas, runs, batch }
     }
 
     pub(crate) fn gpu_count(&self) -> usize {
@@ -191,6 +203,12 @@ pub(crate) fn run_defaults() -> Vec<f64> {
     vec![16_384.0, 128.0e6, 8.0, 400.0, 98.0e9, 0.8]
 }
 
+/// Twelve jobs of four minutes an hour on each GPU, which leaves some waiting; the quota is two
+/// more than there is room for. A program slips once in twenty minutes of running.
+pub(crate) fn batch_defaults(gpus: usize) -> Vec<f64> {
+    vec![12.0 * gpus as f64, 240.0, 3.0, gpus as f64 + 2.0]
+}
+
 pub(crate) fn rank_defaults() -> Vec<f64> {
     vec![1.0]
 }
@@ -226,7 +244,7 @@ mod tests {
                     assert_eq!(layout.node_of(*gpu), replica.node);
                 }
             }
-            for gpu in layout.runs.iter().flat_map(|run| &run.gpus) {
+            for gpu in layout.runs.iter().flat_map(|run| &run.gpus).chain(&layout.batch) {
                 owners[*gpu] += 1;
             }
             assert!(owners.iter().all(|count| *count <= 1), "{nodes} x {gpus_per_node}");
@@ -253,6 +271,7 @@ mod tests {
         check(Kind::Link, link_defaults());
         check(Kind::Run, run_defaults());
         check(Kind::Rank, rank_defaults());
+        check(Kind::Batch, batch_defaults(2));
     }
 
     #[test]

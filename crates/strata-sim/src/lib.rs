@@ -9,6 +9,7 @@
 //! seconds, [`Sim::page`] writes what an exporter would say now. The same seed gives the same pages
 //! byte for byte, however the time is cut into calls.
 
+mod batch;
 mod clients;
 mod device;
 mod engine;

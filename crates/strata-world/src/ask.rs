@@ -46,6 +46,8 @@ pub struct Ask {
     pub wants: Vec<Want>,
     /// Entities and edges as well: needed for anything that is listed, grouped or drawn.
     pub entities: bool,
+    /// Who holds and uses each GPU ([`crate::World::holdings`]) and what waits; of the fleet only.
+    pub who: bool,
     /// The coverage of every canonical metric.
     pub coverage: bool,
     /// What engines may be used to.

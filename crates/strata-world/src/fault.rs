@@ -5,11 +5,13 @@ use crate::entity::EntityId;
 /// Faults of one code that a device reported at about one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// The GPU.
+    /// The GPU; of a fault of an `NVSwitch` the node it is in.
     pub device: EntityId,
+    /// PCI address of the `NVSwitch` that reported it.
+    pub switch: Option<String>,
     /// First point of the window's grid at which it is seen, in milliseconds.
     pub at_ms: i64,
-    /// XID of NVIDIA, AFID of AMD.
+    /// XID or, of a switch, SXID of NVIDIA, AFID of AMD.
     pub code: String,
     /// What the fault is about, where the source says it.
     pub class: Option<String>,

@@ -6,6 +6,7 @@ use crate::coverage::Coverage;
 use crate::edge::{Edge, Relation};
 use crate::entity::{Entity, EntityId, EntityKind};
 use crate::fault::Fault;
+use crate::link::Link;
 use crate::plan::Sizes;
 use crate::signal::{Signal, Spread};
 use crate::window::Window;
@@ -21,6 +22,12 @@ pub struct World {
     pub edges: Vec<Edge>,
     /// What happened to devices, the latest first; of one thing or node only, never of the fleet.
     pub faults: Vec<Fault>,
+    /// Links of a GPU, in order of kind and number; of one GPU only.
+    pub links: Vec<Link>,
+    /// Who holds and uses each GPU, by node and number; where the page asked for it.
+    pub holdings: Vec<crate::who::Gpu>,
+    /// What waits, and why; where the page asked for it.
+    pub waiting: Vec<crate::waiting::Waiting>,
     /// What one replica could sustain; of a replica only, never of the fleet.
     pub capacity: Option<Box<Capacity>>,
     /// What engines may be used to.

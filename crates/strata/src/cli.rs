@@ -284,6 +284,10 @@ pub(crate) struct WhoArgs {
     /// Add up by team, namespace, model or workload, the most first.
     #[arg(long, value_name = "WHAT")]
     pub(crate) by: Option<crate::command::who::By>,
+    /// Answer the four questions at once, as the scheduling page does: who uses which GPU, which
+    /// namespace uses most, which team costs most, which model holds most memory.
+    #[arg(long, conflicts_with_all = ["by", "gpu", "node"])]
+    pub(crate) all: bool,
     /// Only devices whose UUID contains this.
     #[arg(long, value_name = "UUID")]
     pub(crate) gpu: Option<String>,

@@ -21,6 +21,7 @@ mod proxy;
 mod refusals;
 mod remote_pages;
 mod scheduling;
+mod shares;
 mod signals;
 mod sql_pages;
 

@@ -12,7 +12,7 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use options::{GpuOptions, GpuSettings, GpuVendor};
+pub use options::{GpuOptions, GpuSettings, GpuVendor, Profiling};
 
 use crate::collector::Collector;
 use crate::l3_host::KernelEvents;

@@ -11,6 +11,7 @@ crate::table::names! {
     PIPE_ACTIVE = "gpu.pipe.active";
     DRAM_ACTIVE = "gpu.dram.active";
     PROFILING_STUCK = "gpu.profiling.stuck";
+    PROFILING_YIELDED = "gpu.profiling.yielded";
 
     MEMORY_USAGE = "hw.gpu.memory.usage";
     MEMORY_LIMIT = "hw.gpu.memory.limit";

@@ -22,6 +22,18 @@ pub enum GpuVendor {
     Amd,
 }
 
+/// When the profiling counters of NVIDIA GPUs are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Profiling {
+    /// Never, as beside Nsight.
+    Off,
+    /// But while DCGM reads them.
+    Alone,
+    /// Always, beside DCGM too.
+    Always,
+}
+
 /// `[gpu]`: what is read of the GPUs of this host, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -35,9 +47,9 @@ pub struct GpuOptions {
     pub interval: String,
     /// NVIDIA's management library: a path, or a name for the dynamic linker.
     pub nvidia_library: String,
-    /// Read the profiling counters of NVIDIA GPUs (Hopper and later). Another profiler that reads the
-    /// same counters at the same time (DCGM, Nsight) can disturb, and be disturbed.
-    pub profiling: bool,
+    /// When the profiling counters of NVIDIA GPUs (Hopper and later) are read. Another profiler that
+    /// reads the same counters at the same time can disturb, and be disturbed.
+    pub profiling: Profiling,
     /// Tell the processes that use a GPU, with their memory and share.
     pub processes: bool,
 }
@@ -49,7 +61,7 @@ impl Default for GpuOptions {
             vendors: vec![GpuVendor::Nvidia, GpuVendor::Amd],
             interval: "1s".to_owned(),
             nvidia_library: NVIDIA_LIBRARY.to_owned(),
-            profiling: true,
+            profiling: Profiling::Alone,
             processes: true,
         }
     }
@@ -61,7 +73,7 @@ pub struct GpuSettings {
     pub(super) vendors: Vec<GpuVendor>,
     pub(super) interval: Duration,
     pub(super) nvidia_library: String,
-    pub(super) profiling: bool,
+    pub(super) profiling: Profiling,
     pub(super) processes: bool,
 }
 

@@ -27,8 +27,7 @@ use crate::book::SourceBook;
 use crate::collector::Collector;
 pub(crate) use round::timed_out;
 use source::{Source, Stop};
-#[cfg(test)]
-pub(crate) use tracker::Tracker;
+pub use tracker::Tracker;
 
 /// How long [`Scheduler::stop`] waits for a round in progress.
 const STOP_WAIT: Duration = Duration::from_secs(2);

@@ -5,7 +5,7 @@ use strata_model::{Batch, STALE_NAN, Sample};
 
 /// The series of the last round, in the order of its samples. Labels lie in one arena.
 #[derive(Debug, Default)]
-pub(crate) struct Tracker {
+pub struct Tracker {
     hashes: Vec<u64>,
     /// Where each series' labels end in the arena.
     ends: Vec<u32>,
@@ -16,7 +16,7 @@ impl Tracker {
     /// Compare with the last round and add a staleness marker at `at_ms` for every series that is
     /// not in `batch` any more. Samples with a time of their own are not followed, as in Prometheus:
     /// their source says itself when they ended.
-    pub(crate) fn settle(&mut self, batch: &mut Batch, at_ms: i64) {
+    pub fn settle(&mut self, batch: &mut Batch, at_ms: i64) {
         let floats = batch.samples.iter().map(|sample| (sample.series, sample.at_ms));
         let natives = batch.histograms.iter().map(|sample| (sample.series, sample.at_ms));
         let present = || {

@@ -34,6 +34,10 @@ pub(super) static BENCH: Bench = Bench {
             &[("l1.sm_clock_vs_peers", Below(CLOCK_VS_PEERS))],
             "a busy GPU runs slower than its peers",
         ),
+        watch(
+            &[("l1.profiling_stuck", Above(0.0))],
+            "profiling counters stand at 0 while the GPU works",
+        ),
         watch(&[("l1.row_remap_pending", Above(0.0))], "a memory row waits for a reset"),
         watch(&[("l1.pcie_replays", Above(100.0))], "PCI Express sends packets again"),
         watch(&[("l1.link_errors", Above(0.0))], "errors on the links between GPUs"),

@@ -4,7 +4,7 @@ use super::text::{Style, Writer};
 use super::{Pod, pods};
 use crate::knob::ReplicaKnob;
 use crate::layout::uuid;
-use crate::sim::{ENGINE_MEMORY, Sim, TRAINER_MEMORY};
+use crate::sim::{ENGINE_MEMORY, EVAL_CPU, EVAL_MEMORY, Sim, TRAINER_MEMORY};
 
 /// Period of the kernel's bandwidth control, seconds and microseconds.
 const PERIOD: f64 = 0.1;
@@ -41,6 +41,10 @@ fn usages(sim: &Sim, node: usize) -> Vec<Usage> {
             let quota = replica.knobs.get(ReplicaKnob::CpuQuota);
             let cpu = 240.0 + stats.cpu_seconds + 0.1 * sim.now();
             Usage { pod, cpu, quota: Some((quota, stats.throttled)), memory: ENGINE_MEMORY }
+        } else if pod.namespace == super::BATCH_NAMESPACE {
+            let began = pod.started.unwrap_or_default();
+            let cpu = EVAL_CPU * (sim.now_ms() as f64 / 1000.0 - began).max(0.0);
+            Usage { pod, cpu, quota: None, memory: EVAL_MEMORY }
         } else {
             let cpu = sim.nodes.get(node)?.trainer_cpu;
             Usage { pod, cpu, quota: None, memory: TRAINER_MEMORY * gpus }

@@ -13,7 +13,7 @@ pub(super) fn page(sim: &Sim) -> String {
     nodes(&mut writer, sim);
     let pods = pods(sim, None);
     pod_identity(&mut writer, sim, &pods);
-    pod_state(&mut writer, sim, &pods);
+    pod_state(&mut writer, &pods);
     pod_resources(&mut writer, sim, &pods);
     jobs(&mut writer, sim);
     writer.finish()
@@ -85,14 +85,16 @@ fn pod_identity(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
     let name = "kube_pod_info";
     writer.family(name, "gauge", "Information about pod.");
     for (number, pod) in pods.iter().enumerate() {
-        let (host, pod_ip) = (format!("10.0.0.{}", pod.node + 10), address(number));
+        // Of a pod that waits for a node these are empty.
+        let host = pod.node.map_or_else(String::new, |node| format!("10.0.0.{}", node + 10));
+        let pod_ip = pod.node.map_or_else(String::new, |_| address(number));
         let labels = [
             ("namespace", pod.namespace),
             ("pod", pod.name.as_str()),
             ("uid", &uid(pod)),
             ("host_ip", &host),
             ("pod_ip", &pod_ip),
-            ("node", &sim.layout.nodes[pod.node]),
+            ("node", node_name(sim, pod)),
             ("created_by_kind", pod.owner.0),
             ("created_by_name", &pod.owner.1),
             ("priority_class", ""),
@@ -127,8 +129,12 @@ fn pod_identity(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
     }
     let name = "kube_pod_container_info";
     writer.family(name, "gauge", "Information about a container in a pod.");
-    for pod in pods {
-        let image = if pod.container == "vllm" { "vllm/vllm-openai:v0.32.0" } else { "trainer:12" };
+    for pod in pods.iter().filter(|pod| pod.node.is_some()) {
+        let image = match pod.container {
+            "vllm" => "vllm/vllm-openai:v0.32.0",
+            "eval" => "evaluator:4",
+            _ => "trainer:12",
+        };
         let labels = [
             ("namespace", pod.namespace),
             ("pod", pod.name.as_str()),
@@ -140,6 +146,10 @@ fn pod_identity(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
     }
 }
 
+fn node_name<'a>(sim: &'a Sim, pod: &Pod) -> &'a str {
+    pod.node.and_then(|node| sim.layout.nodes.get(node)).map_or("", String::as_str)
+}
+
 fn uid(pod: &Pod) -> String {
     uuid(&format!("{}/{}", pod.namespace, pod.name))
 }
@@ -148,10 +158,11 @@ fn address(number: usize) -> String {
     format!("10.{}.{}.{}", 1 + number / 62_500, number / 250 % 250, number % 250 + 2)
 }
 
-fn pod_state(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
+fn pod_state(writer: &mut Writer, pods: &[Pod]) {
     let name = "kube_pod_status_phase";
     writer.family(name, "gauge", "The pods current phase.");
     for pod in pods {
+        let now = if pod.node.is_some() { "Running" } else { "Pending" };
         for phase in ["Pending", "Succeeded", "Failed", "Unknown", "Running"] {
             let labels = [
                 ("namespace", pod.namespace),
@@ -159,21 +170,53 @@ fn pod_state(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
                 ("uid", &uid(pod)),
                 ("phase", phase),
             ];
-            writer.sample(name, &labels, f64::from(u8::from(phase == "Running")));
+            writer.sample(name, &labels, f64::from(u8::from(phase == now)));
         }
     }
-    let started = sim.started();
-    for (name, about, value) in [
-        ("kube_pod_created", "Unix creation timestamp", started - 40.0),
-        ("kube_pod_start_time", "Start time in unix timestamp for a pod.", started),
-    ] {
+    let name = "kube_pod_status_scheduled";
+    writer.family(name, "gauge", "Describes the status of the scheduling process for the pod.");
+    for pod in pods {
+        let now = if pod.node.is_some() { "true" } else { "false" };
+        for condition in ["true", "false", "unknown"] {
+            let labels = [
+                ("namespace", pod.namespace),
+                ("pod", pod.name.as_str()),
+                ("uid", &uid(pod)),
+                ("condition", condition),
+            ];
+            writer.sample(name, &labels, f64::from(u8::from(condition == now)));
+        }
+    }
+    times(writer, pods);
+    containers(writer, pods);
+}
+
+/// Families of one sample a pod, for those pods that have the value.
+fn times(writer: &mut Writer, pods: &[Pod]) {
+    type Of = fn(&Pod) -> Option<f64>;
+    let families: [(&str, &str, Of); 3] = [
+        (
+            "kube_pod_status_unschedulable",
+            "Describes the unschedulable status for the pod.",
+            |pod| pod.node.is_none().then_some(1.0),
+        ),
+        ("kube_pod_created", "Unix creation timestamp", |pod| Some(pod.created.floor())),
+        ("kube_pod_start_time", "Start time in unix timestamp for a pod.", |pod| {
+            pod.started.map(f64::floor)
+        }),
+    ];
+    for (name, about, value) in families {
         writer.family(name, "gauge", about);
         for pod in pods {
+            let Some(value) = value(pod) else { continue };
             let labels =
                 [("namespace", pod.namespace), ("pod", pod.name.as_str()), ("uid", &uid(pod))];
             writer.sample(name, &labels, value);
         }
     }
+}
+
+fn containers(writer: &mut Writer, pods: &[Pod]) {
     for (name, kind, about, value) in [
         (
             "kube_pod_container_status_restarts_total",
@@ -189,7 +232,7 @@ fn pod_state(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
         ),
     ] {
         writer.family(name, kind, about);
-        for pod in pods {
+        for pod in pods.iter().filter(|pod| pod.node.is_some()) {
             let labels = [
                 ("namespace", pod.namespace),
                 ("pod", pod.name.as_str()),
@@ -209,7 +252,8 @@ fn pod_resources(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
         let name = format!("kube_pod_container_resource_{what}");
         writer.family(&name, "gauge", about);
         for pod in pods {
-            let gpus = pod.gpus.len() as f64;
+            // A pod that waits holds none and asks for one.
+            let gpus = pod.gpus.len().max(1) as f64;
             let memory = if pod.container == "vllm" { 64.0e9 } else { 96.0e9 * gpus };
             let cpu = if pod.container == "vllm" { 8.0 } else { 6.0 * gpus };
             let resources = [
@@ -223,7 +267,7 @@ fn pod_resources(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
                     ("pod", pod.name.as_str()),
                     ("uid", &uid(pod)),
                     ("container", pod.container),
-                    ("node", &sim.layout.nodes[pod.node]),
+                    ("node", node_name(sim, pod)),
                     ("resource", resource),
                     ("unit", unit),
                 ];
@@ -234,6 +278,20 @@ fn pod_resources(writer: &mut Writer, sim: &Sim, pods: &[Pod]) {
 }
 
 fn jobs(writer: &mut Writer, sim: &Sim) {
+    let runs = sim.layout.runs.iter().map(|run| {
+        let mut nodes: Vec<_> = run.gpus.iter().map(|gpu| sim.layout.node_of(*gpu)).collect();
+        nodes.dedup();
+        (super::TRAINING_NAMESPACE, run.name.clone(), nodes.len() as f64)
+    });
+    // A job that its queue has not let in is suspended: it is there and has no pod.
+    let batch = sim.batch.iter();
+    let evals = batch.flat_map(|batch| {
+        let admitted = batch.jobs.iter().map(|job| (job.number, 1.0));
+        admitted.chain(batch.suspended.iter().map(|job| (job.number, 0.0)))
+    });
+    let evals =
+        evals.map(|(number, pods)| (super::BATCH_NAMESPACE, super::eval_name(number), pods));
+    let jobs: Vec<_> = runs.chain(evals).collect();
     for (name, about) in [
         ("kube_job_status_active", "The number of actively running pods."),
         (
@@ -242,12 +300,9 @@ fn jobs(writer: &mut Writer, sim: &Sim) {
         ),
     ] {
         writer.family(name, "gauge", about);
-        for run in &sim.layout.runs {
-            let mut nodes: Vec<_> = run.gpus.iter().map(|gpu| sim.layout.node_of(*gpu)).collect();
-            nodes.dedup();
-            let value = if name.ends_with("active") { nodes.len() as f64 } else { 0.0 };
-            let labels =
-                [("namespace", super::TRAINING_NAMESPACE), ("job_name", run.name.as_str())];
+        for (namespace, job, pods) in &jobs {
+            let value = if name.ends_with("active") { *pods } else { 0.0 };
+            let labels = [("namespace", *namespace), ("job_name", job.as_str())];
             writer.sample(name, &labels, value);
         }
     }

@@ -10,6 +10,7 @@ mod kube;
 mod kueue;
 mod node;
 mod node_kernel;
+mod scheduler;
 mod text;
 mod training;
 
@@ -27,6 +28,7 @@ enum Page {
     Training,
     Cluster,
     Queues,
+    Scheduler,
     Clients,
 }
 
@@ -71,6 +73,10 @@ impl Sim {
         }
         add("kube-state-metrics", "kube-state-metrics:8080".to_owned(), Vec::new(), Page::Cluster);
         add("kueue", "kueue:8080".to_owned(), Vec::new(), Page::Queues);
+        if self.batch.is_some() {
+            let instance = "kube-scheduler:10259".to_owned();
+            add("kube-scheduler", instance, Vec::new(), Page::Scheduler);
+        }
         add("genai-clients", "otel-collector:8889".to_owned(), Vec::new(), Page::Clients);
         if !self.runs.is_empty() {
             add("training", "otel-collector:8890".to_owned(), Vec::new(), Page::Training);
@@ -89,6 +95,7 @@ impl Sim {
             Page::Training => training::page(self),
             Page::Cluster => kube::page(self),
             Page::Queues => kueue::page(self),
+            Page::Scheduler => scheduler::page(self),
             Page::Clients => clients::page(self),
         }
     }
@@ -106,7 +113,7 @@ fn gpu_uuid(sim: &Sim, gpu: usize) -> String {
     format!("GPU-{}", uuid(&format!("{node}/{}", sim.layout.index_on_node(gpu))))
 }
 
-/// A pod that holds GPUs.
+/// A pod that holds GPUs or waits for some.
 struct Pod {
     namespace: &'static str,
     name: String,
@@ -114,17 +121,33 @@ struct Pod {
     /// Kind and name of what made it, and the team it is for.
     owner: (&'static str, String),
     team: &'static str,
-    node: usize,
+    /// `None` while it waits for one.
+    node: Option<usize>,
+    /// GPUs it holds; while it waits it asks for one.
     gpus: Vec<usize>,
+    /// When it was made and when its node started it, in seconds since the Unix epoch.
+    created: f64,
+    started: Option<f64>,
 }
 
 pub(crate) const TRAINING_NAMESPACE: &str = "research";
 pub(crate) const TRAINING_TEAM: &str = "pretraining";
+const BATCH_NAMESPACE: &str = "evals";
+const BATCH_TEAM: &str = "evaluation";
 
-/// Pods of engines and trainers, of all nodes or of one.
+/// Pods of all nodes with those that wait, or those of one node.
 fn pods(sim: &Sim, only: Option<usize>) -> Vec<Pod> {
-    let wanted = |node: usize| only.is_none_or(|only| only == node);
-    let engines = sim.layout.replicas.iter().filter(|place| wanted(place.node)).map(|place| {
+    let wanted = |pod: &Pod| only.is_none() || pod.node == only;
+    let all = engines(sim).chain(trainers(sim)).chain(evaluations(sim));
+    all.filter(wanted).collect()
+}
+
+/// Seconds from making a pod until its node starts it, of those that found room at once.
+const PULL_SECONDS: f64 = 40.0;
+
+fn engines(sim: &Sim) -> impl Iterator<Item = Pod> {
+    let started = sim.started();
+    sim.layout.replicas.iter().map(move |place| {
         let served = &SERVED[place.served];
         Pod {
             namespace: served.namespace,
@@ -132,26 +155,57 @@ fn pods(sim: &Sim, only: Option<usize>) -> Vec<Pod> {
             container: "vllm",
             owner: ("StatefulSet", served.workload.to_owned()),
             team: served.team,
-            node: place.node,
+            node: Some(place.node),
             gpus: place.gpus.clone(),
+            created: started - PULL_SECONDS,
+            started: Some(started),
         }
-    });
-    let mut pods: Vec<Pod> = engines.collect();
-    for run in &sim.layout.runs {
+    })
+}
+
+fn trainers(sim: &Sim) -> impl Iterator<Item = Pod> {
+    let started = sim.started();
+    sim.layout.runs.iter().flat_map(move |run| {
         let mut nodes: Vec<usize> = run.gpus.iter().map(|gpu| sim.layout.node_of(*gpu)).collect();
         nodes.dedup();
-        for (number, node) in nodes.into_iter().enumerate().filter(|(_, node)| wanted(*node)) {
+        nodes.into_iter().enumerate().map(move |(number, node)| {
             let gpus = run.gpus.iter().copied().filter(|gpu| sim.layout.node_of(*gpu) == node);
-            pods.push(Pod {
+            Pod {
                 namespace: TRAINING_NAMESPACE,
                 name: format!("{}-worker-{number}", run.name),
                 container: "trainer",
                 owner: ("Job", run.name.clone()),
                 team: TRAINING_TEAM,
-                node,
+                node: Some(node),
                 gpus: gpus.collect(),
-            });
+                created: started - PULL_SECONDS,
+                started: Some(started),
+            }
+        })
+    })
+}
+
+/// Pods of short jobs that were admitted; a job that is suspended has none.
+fn evaluations(sim: &Sim) -> impl Iterator<Item = Pod> {
+    let epoch = sim.start_ms as f64 / 1000.0;
+    sim.batch.iter().flat_map(|batch| &batch.jobs).map(move |job| {
+        let name = eval_name(job.number);
+        // A Job gives its pod five letters more, which here its name decides.
+        let letters = format!("{:05x}", crate::rng::hash(&name) & 0xf_ffff);
+        Pod {
+            namespace: BATCH_NAMESPACE,
+            name: format!("{name}-{letters}"),
+            container: "eval",
+            owner: ("Job", name),
+            team: BATCH_TEAM,
+            node: job.gpu.map(|gpu| sim.layout.node_of(gpu)),
+            gpus: job.gpu.into_iter().collect(),
+            created: epoch + job.admitted.unwrap_or(job.came),
+            started: job.began.map(|began| epoch + began),
         }
-    }
-    pods
+    })
+}
+
+fn eval_name(number: u64) -> String {
+    format!("eval-{number}")
 }

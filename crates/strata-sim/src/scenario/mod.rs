@@ -85,6 +85,7 @@ pub const BUILTIN: &[(&str, &str)] = &[
     ("cpu-quota", include_str!("../../scenarios/cpu-quota.toml")),
     ("lossy-network", include_str!("../../scenarios/lossy-network.toml")),
     ("straggler", include_str!("../../scenarios/straggler.toml")),
+    ("eval-flood", include_str!("../../scenarios/eval-flood.toml")),
 ];
 
 impl Scenario {

@@ -8,8 +8,9 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub(crate) use parts::Replica;
-pub(crate) use second::{ENGINE_MEMORY, TRAINER_MEMORY};
+pub(crate) use second::{ENGINE_MEMORY, EVAL_CPU, EVAL_MEMORY, TRAINER_MEMORY};
 
+use crate::batch::Batch;
 use crate::clients::Clients;
 use crate::device::Device;
 use crate::engine::Ended;
@@ -68,6 +69,8 @@ pub struct Sim {
     /// Of each node, its ports to other nodes.
     pub(crate) links: Vec<Vec<Knobs>>,
     pub(crate) runs: Vec<Run>,
+    /// The queue of short jobs, where GPUs are kept for them.
+    pub(crate) batch: Option<Batch>,
     plan: Plan,
     router: Rng,
     /// Turns by time and conversation.
@@ -95,6 +98,7 @@ impl Sim {
             nodes: nodes(&layout, seed),
             links: Vec::new(),
             runs: layout.runs.iter().map(|place| run(place, seed)).collect(),
+            batch: batch(&layout, seed),
             plan: Plan::default(),
             router: Rng::of(seed, "router"),
             due: BTreeMap::new(),
@@ -170,6 +174,7 @@ impl Sim {
                 });
                 ranks.collect()
             }
+            Kind::Batch => self.batch.iter().map(|_| layout::BATCH.to_owned()).collect(),
         }
     }
 
@@ -192,6 +197,7 @@ impl Sim {
             Kind::Rank => {
                 self.runs.iter().flat_map(|run| &run.ranks).nth(entity).map(|rank| &rank.knobs)
             }
+            Kind::Batch => self.batch.as_ref().map(|batch| &batch.knobs),
         }
     }
 
@@ -208,6 +214,7 @@ impl Sim {
                 let mut ranks = self.runs.iter_mut().flat_map(|run| &mut run.ranks);
                 ranks.nth(entity).map(|rank| &mut rank.knobs)
             }
+            Kind::Batch => self.batch.as_mut().map(|batch| &mut batch.knobs),
         }
     }
 }
@@ -250,6 +257,13 @@ fn devices(layout: &Layout, seed: u64) -> Vec<Device> {
 fn nodes(layout: &Layout, seed: u64) -> Vec<Node> {
     let node = |name: &String| Node::new(Knobs::new(layout::node_defaults()), Rng::of(seed, name));
     layout.nodes.iter().map(node).collect()
+}
+
+/// Short jobs are there where GPUs are kept for them.
+fn batch(layout: &Layout, seed: u64) -> Option<Batch> {
+    let gpus = layout.batch.clone();
+    let knobs = Knobs::new(layout::batch_defaults(gpus.len()));
+    (!gpus.is_empty()).then(|| Batch::new(gpus, knobs, Rng::of(seed, layout::BATCH)))
 }
 
 fn run(place: &layout::RunPlace, seed: u64) -> Run {

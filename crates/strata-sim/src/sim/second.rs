@@ -18,6 +18,9 @@ const AFFINITY: usize = 6;
 /// Bytes of host memory of an engine and of a trainer with its readers.
 pub(crate) const ENGINE_MEMORY: f64 = 19.0e9;
 pub(crate) const TRAINER_MEMORY: f64 = 42.0e9;
+/// Bytes and processors of a short job.
+pub(crate) const EVAL_MEMORY: f64 = 24.0e9;
+pub(crate) const EVAL_CPU: f64 = 2.0;
 /// Processors of a trainer besides its readers, and bytes one processor decodes in a second.
 const TRAINER_CPU: f64 = 1.2;
 const DECODE_RATE: f64 = 80.0e6;
@@ -40,6 +43,14 @@ impl Sim {
         self.serve(from);
         self.account_serving(&mut loads, &mut demands);
         self.train(from, &mut loads, &mut demands);
+        if let Some(batch) = &mut self.batch {
+            batch.tick(from, TICK, &mut self.devices, &mut loads);
+            for gpu in batch.jobs.iter().filter_map(|job| job.gpu) {
+                let demand = &mut demands[self.layout.node_of(gpu)];
+                demand.cpu += EVAL_CPU * TICK;
+                demand.memory += EVAL_MEMORY;
+            }
+        }
         for (device, load) in self.devices.iter_mut().zip(loads) {
             device.tick(TICK, load);
         }

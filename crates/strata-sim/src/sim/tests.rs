@@ -258,6 +258,50 @@ fn a_straggler_is_waited_for() {
     assert!(changed.runs[0].ranks[3].blame_gpu > 60.0);
 }
 
+/// Label values of the samples of a family that are not 0, in the order of the page.
+fn told(sim: &Sim, job: &str, family: &str, label: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for endpoint in sim.endpoints().iter().filter(|endpoint| endpoint.job == job) {
+        let page = sim.page(endpoint);
+        let lines = page.lines().filter(|line| line.starts_with(&format!("{family}{{")));
+        let lines = lines.filter(|line| !line.ends_with(" 0"));
+        let value = |line: &str| {
+            let (_, rest) = line.split_once(&format!("{label}=\"")).unwrap();
+            rest.split('"').next().unwrap().to_owned()
+        };
+        all.extend(lines.map(value));
+    }
+    all
+}
+
+#[test]
+fn a_flood_of_jobs_waits_for_quota_and_for_gpus_which_change_their_owner() {
+    let mut sim = default("eval-flood");
+    let (mut owners, mut xids) = (std::collections::BTreeSet::new(), 0);
+    for minute in 1..=70 {
+        minutes(&mut sim, minute);
+        let pods = told(&sim, "dcgm-exporter", "DCGM_FI_DEV_GPU_TEMP", "pod");
+        owners.extend(pods.into_iter().filter(|pod| pod.starts_with("eval-")));
+        xids = told(&sim, "dcgm-exporter", "DCGM_FI_DEV_XID_ERRORS", "gpu").len();
+    }
+    assert!(owners.len() > 12, "{owners:?}");
+    assert!(xids > 0, "no program slipped in half an hour of many");
+    let batch = sim.batch.as_ref().unwrap();
+    let pending = batch.pending().count();
+    assert_eq!((batch.held(), pending), (2, 2), "two more than there is room for are let in");
+    let unscheduled = "kube_pod_status_unschedulable";
+    assert_eq!(told(&sim, "kube-state-metrics", unscheduled, "pod").len(), pending);
+    let waits = told(&sim, "kube-scheduler", "scheduler_unschedulable_pods", "plugin");
+    assert_eq!(waits, ["NodeResourcesFit"]);
+    let waits = told(&sim, "kueue", "kueue_pending_workloads", "cluster_queue");
+    assert_eq!(waits, ["evals"]);
+    // A pod is on one page of GPUs at most, and on none while it waits.
+    let held = told(&sim, "dcgm-exporter", "DCGM_FI_DEV_GPU_TEMP", "pod");
+    for pod in told(&sim, "kube-state-metrics", unscheduled, "pod") {
+        assert!(!held.contains(&pod), "{pod}");
+    }
+}
+
 #[test]
 fn a_trace_is_replayed_in_the_place_of_the_first_tenant() {
     let mut sim = default("calm-day");

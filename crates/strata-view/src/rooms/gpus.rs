@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use strata_world::{Entity, EntityId, EntityKind, Relation, Scope, Want, World, signal_def};
 
 use super::pieces::{Show, chart, fact_of, link_to, name, numbers, section, table};
-use super::{each, gpu, tracks};
+use super::{each, gpu, tracks, who};
 use crate::page::block::{Block, Section};
 use crate::page::heatmap::{CellGroup, Choice, Heatmap};
 use crate::page::number::Explanation;
@@ -15,7 +15,7 @@ use crate::request::{PageId, PageRequest};
 use crate::words;
 
 /// What cells can be colored by: (signal, title).
-const COLORS: [(&str, &str); 9] = [
+const COLORS: [(&str, &str); 10] = [
     ("l1.utilization", "utilization"),
     ("l1.tensor_active", "tensor active"),
     ("l1.sm_active", "SM active"),
@@ -25,10 +25,15 @@ const COLORS: [(&str, &str); 9] = [
     ("l1.temperature_margin", "temperature margin"),
     ("l1.sm_clock", "SM clock"),
     ("l1.throttle_thermal", "thermal throttling"),
+    (USE, "use"),
 ];
 
+/// The choice that marks GPUs whose use and allocation differ; the color is then their greatest load of
+/// ten minutes.
+const USE: &str = "l1.utilization_peak";
+
 /// How cells can be grouped.
-const GROUPS: [&str; 4] = ["node", "pod", "model", "state"];
+const GROUPS: [&str; 5] = ["node", "pod", "model", "state", "use"];
 
 /// Signals that tell the state of a GPU.
 const STATE: [&str; 5] = [
@@ -71,6 +76,7 @@ pub(super) const CHARTS: [(&str, &[(&str, &str)]); 7] = [
             ("PCIe in", "l1.pcie_receive"),
             ("PCIe out", "l1.pcie_transmit"),
             ("NVLink", "l1.interconnect"),
+            ("C2C", "l1.c2c"),
         ],
     ),
 ];
@@ -117,6 +123,12 @@ pub(super) fn sections(request: &PageRequest, world: &World) -> Vec<Section> {
     let charts = CHARTS.map(|(title, lines)| chart(world, title, lines, None)).to_vec();
     vec![
         section("fleet", "", "", vec![numbers(world, &FLEET, None)]),
+        section(
+            "use",
+            "Given and used",
+            "As `strata who` judges it: the scheduling page names who.",
+            vec![who::counts(world)],
+        ),
         section("map", "Fleet", brief, vec![Block::Heatmap(map)]),
         section(
             "time",
@@ -139,7 +151,17 @@ fn list(world: &World) -> Table {
     ];
     let empty = "no GPU is seen: run dcgm-exporter, nvidia_gpu_exporter or another exporter on the \
                  hosts; the Doctor page lists what is known";
-    table(world, "", (EntityKind::Gpu, Some(PageId::Gpus)), &columns, empty)
+    let mut list = table(world, "", (EntityKind::Gpu, Some(PageId::Gpus)), &columns, empty);
+    let holdings = who::by_gpu(world);
+    list.columns.push(Column { title: "use".to_owned(), numeric: false, rank: 0 });
+    for (row, gpu) in list.rows.iter_mut().zip(world.of_kind(EntityKind::Gpu)) {
+        let held = holdings.get(&gpu.id);
+        row.cells.push(Cell::Status {
+            status: held.map_or(Status::Blind, |held| who::status(held.state)),
+            text: held.map_or("not told", |held| held.state.word()).to_owned(),
+        });
+    }
+    list
 }
 
 /// How a GPU is, from its own signals.
@@ -166,6 +188,7 @@ fn heatmap(request: &PageRequest, world: &World) -> Heatmap {
     let (signal, title) = color(request);
     let by = group(request);
     let mut groups: BTreeMap<String, CellGroup> = BTreeMap::new();
+    let holdings = who::by_gpu(world);
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for gpu in world.of_kind(EntityKind::Gpu) {
         let found = world.signal(signal, Some(&gpu.id));
@@ -173,8 +196,18 @@ fn heatmap(request: &PageRequest, world: &World) -> Heatmap {
         if let Some(value) = value {
             (low, high) = (low.min(value), high.max(value));
         }
-        let (status, word) = state(world, &gpu.id);
+        let (health, word) = state(world, &gpu.id);
+        let held = holdings.get(&gpu.id).copied();
+        let used = held.map_or("not told", |held| held.state.word());
+        // What is asked for decides what is marked.
+        let by_use = signal == USE || by == "use";
+        let status = if by_use {
+            held.map_or(Status::Blind, |held| who::status(held.state))
+        } else {
+            health
+        };
         let key = match by {
+            "use" => used.to_owned(),
             "pod" => owner(world, gpu).unwrap_or_else(|| "no pod".to_owned()),
             "model" => some(fact_of(gpu, "gpu_model"), "model unknown"),
             "state" => word.to_owned(),

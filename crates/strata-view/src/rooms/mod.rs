@@ -21,6 +21,7 @@ mod scheduling;
 mod suggest;
 mod topology;
 mod training;
+mod who;
 
 pub use books::{Books, BudgetLine, Comparison, StatementRow};
 pub use explore::RecordDoor;
@@ -116,8 +117,9 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
         wants.extend(verdict_wants());
     }
     let entities = !matches!(request.page, PageId::Overview | PageId::Doctor | PageId::Explore);
+    let who = matches!(request.page, PageId::Gpus | PageId::Scheduling);
     let (window, targets) = (window(request.span, now_ms), Targets::default());
-    Ok(Ask { window, scope, wants, entities, coverage: true, targets })
+    Ok(Ask { window, scope, wants, entities, who, coverage: true, targets })
 }
 
 /// A page of a World that was assembled for its [`ask`].

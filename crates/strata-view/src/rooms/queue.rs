@@ -1,18 +1,20 @@
-//! L4: what waits, what holds devices, and where allocation and use differ.
+//! L4: queues, what waits and why, and jobs that hold devices.
 
-use strata_world::{Entity, EntityId, EntityKind, Relation, World};
+use strata_world::{Entity, EntityId, EntityKind, Relation, Waiting, World};
 
-use super::pieces::{ROWS_MAX, Show, fact_of, link_to, name, number, table};
+use super::pieces::{ROWS_MAX, Show, fact_of, name, number, table};
 use crate::page::status::Status;
 use crate::page::table::{Cell, Column, Row, Table};
-use crate::request::PageId;
+use crate::words;
 
 /// Peak of ten minutes below which a GPU does nothing, as `strata who` and `l4.gpus_held_idle` have
 /// it: less than one short kernel a second.
 const IDLE_BELOW: f64 = 0.01;
 
 /// Signals of each thing that the tables show.
-pub(super) const SIGNALS: [&str; 8] = [
+pub(super) const SIGNALS: [&str; 10] = [
+    "l4.queue_gpus_requested",
+    "l4.queue_gpus_allocated",
     "l1.utilization_peak",
     "l4.queue_admitted",
     "l4.queue_pending",
@@ -29,8 +31,10 @@ pub(super) fn queues(world: &World) -> Table {
         ("scheduler", 0, Show::Fact("scheduler")),
         ("running", 0, Show::Signal("l4.queue_admitted")),
         ("pending", 0, Show::Signal("l4.queue_pending")),
-        ("GPUs held", 0, Show::Signal("l4.queue_gpus_used")),
-        ("GPUs waited for", 1, Show::Signal("l4.queue_gpus_wanted")),
+        ("GPUs requested", 0, Show::Signal("l4.queue_gpus_requested")),
+        ("allocated", 0, Show::Signal("l4.queue_gpus_allocated")),
+        ("used", 0, Show::Signal("l4.queue_gpus_used")),
+        ("waited for", 0, Show::Signal("l4.queue_gpus_wanted")),
         ("quota used", 1, Show::Signal("l4.queue_gpu_quota_used")),
     ];
     let empty = "no queue is seen: Kueue, Volcano, KAI or Slurm metrics would show it";
@@ -111,62 +115,62 @@ fn idle_of(world: &World, job: &EntityId) -> String {
     format!("{idle} of {}{unseen}", told.len())
 }
 
-/// GPUs whose allocation and use differ, in the words of `strata who`.
-pub(super) fn differing(world: &World) -> Table {
-    let is_owner = |kind| matches!(kind, EntityKind::Pod | EntityKind::Workload);
-    let holder = |gpu: &EntityId| -> Vec<String> {
-        let owners = world.origins(gpu, Relation::Owns).filter(|edge| is_owner(edge.from.kind));
-        owners.map(|edge| name(world, &edge.from)).collect()
+/// Words for why something waits: of ours and of kube-scheduler's plugins. What is not here is shown
+/// as its scheduler writes it.
+const REASONS: [(&str, &str); 18] = [
+    ("", "nobody says why"),
+    ("insufficient_gpu", "no free GPU"),
+    ("insufficient_resource", "not enough of a resource"),
+    ("claim", "a device claim is not met"),
+    ("gang", "not all of its group fit"),
+    ("quota", "quota is used up"),
+    ("volume", "a volume is missing"),
+    ("placement", "affinity or selector fits no node"),
+    ("taint", "a taint keeps it away"),
+    ("cordoned", "nodes are cordoned"),
+    ("gated", "held back by a gate"),
+    ("not_tried", "not looked at yet"),
+    ("other", "other"),
+    ("NodeResourcesFit", "not enough free resources (NodeResourcesFit)"),
+    ("TaintToleration", "a taint keeps it away (TaintToleration)"),
+    ("NodeAffinity", "affinity fits no node (NodeAffinity)"),
+    ("DynamicResources", "a device claim is not met (DynamicResources)"),
+    ("NodeUnschedulable", "nodes are cordoned (NodeUnschedulable)"),
+];
+
+fn reason(word: &str) -> String {
+    let known = REASONS.iter().find(|(known, _)| *known == word);
+    known.map_or_else(|| word.to_owned(), |(_, text)| (*text).to_owned())
+}
+
+/// What waits, grouped by why, the most first.
+pub(super) fn waiting(world: &World) -> Table {
+    let row = |waiting: &Waiting| Row {
+        cells: vec![
+            text(waiting.said_by.clone()),
+            text(waiting.of.clone()),
+            Cell::Status { status: Status::Watch, text: reason(&waiting.reason) },
+            text(waiting.resource.clone()),
+            text(words::text(Some(waiting.count), "{workload}")),
+            text(words::text(waiting.longest, "s")),
+        ],
+        link: None,
     };
-    let any_owner =
-        world.edges.iter().any(|edge| edge.relation == Relation::Owns && is_owner(edge.from.kind));
-    let mut rows = Vec::new();
-    for gpu in world.of_kind(EntityKind::Gpu) {
-        let holders = holder(&gpu.id);
-        let (status, state, why) = match (is_idle(world, &gpu.id), holders.is_empty()) {
-            (Some(true), false) => {
-                (Status::Watch, "allocated, idle", "did nothing in the last 10 minutes")
-            }
-            // Where nobody tells of owners at all, every GPU would stand here.
-            (Some(false), true) if any_owner => (
-                Status::Watch,
-                "used, owner unknown",
-                "nobody is known to hold it: its page lists the processes that do",
-            ),
-            _ => continue,
-        };
-        let peak = number(world, "peak", "l1.utilization_peak", Some(&gpu.id));
-        rows.push(Row {
-            cells: vec![
-                text(gpu.name.clone()),
-                Cell::Status { status, text: state.to_owned() },
-                text(if holders.is_empty() { "nobody".to_owned() } else { holders.join(", ") }),
-                Cell::Number(Box::new(peak)),
-                text(why),
-            ],
-            link: Some(link_to(PageId::Gpus, &gpu.id)),
-        });
-    }
-    let total = rows.len();
-    rows.truncate(ROWS_MAX);
     Table {
         title: String::new(),
         columns: vec![
-            column("GPU", false, 0),
-            column("state", false, 0),
-            column("given to", false, 0),
-            column("peak, 10 min", true, 1),
-            column("why", false, 1),
+            column("said by", false, 1),
+            column("namespace or queue", false, 0),
+            column("why", false, 0),
+            column("missing", false, 1),
+            column("waiting", true, 0),
+            column("longest", true, 0),
         ],
-        rows,
-        total_rows: (total > ROWS_MAX).then_some(total),
-        empty: if any_owner {
-            "allocation and use agree wherever both are known".to_owned()
-        } else {
-            "nobody tells who was given a GPU: the agent on the nodes, pod labels on the \
-             exporter's series, or Slurm would"
-                .to_owned()
-        },
+        rows: world.waiting.iter().take(ROWS_MAX).map(row).collect(),
+        total_rows: (world.waiting.len() > ROWS_MAX).then_some(world.waiting.len()),
+        empty: "nothing waits, as far as anybody tells: the API server, kube-scheduler, Kueue or Slurm \
+                would"
+            .to_owned(),
     }
 }
 
@@ -197,6 +201,7 @@ mod tests {
             scope: Scope::Fleet,
             wants: Vec::new(),
             entities: false,
+            who: false,
             coverage: false,
             targets: Targets::default(),
         };
@@ -227,24 +232,6 @@ mod tests {
         world
     }
 
-    fn states(world: &World) -> Vec<String> {
-        let state = |row: &Row| match row.cells.get(1) {
-            Some(Cell::Status { text, .. }) => text.clone(),
-            _ => String::new(),
-        };
-        differing(world).rows.iter().map(state).collect()
-    }
-
-    #[test]
-    fn only_where_allocation_and_use_differ_there_is_a_row() {
-        let pod = EntityId::new(EntityKind::Pod, "a/p");
-        let peaks = [("g0", 0.9), ("g1", 0.0), ("g2", 0.5), ("g3", 0.0)];
-        let owned = [(pod.clone(), "g0"), (pod, "g1")];
-        assert_eq!(states(&world(&peaks, &owned)), ["allocated, idle", "used, owner unknown"]);
-        assert!(states(&world(&peaks, &[])).is_empty());
-        assert!(differing(&world(&peaks, &[])).empty.starts_with("nobody tells"));
-    }
-
     #[test]
     fn a_job_that_holds_idle_gpus_is_told_with_how_many() {
         let job = EntityId::new(EntityKind::Workload, "slurm/7");
@@ -252,5 +239,36 @@ mod tests {
         let world = world(&[("g0", 0.9), ("g1", 0.0)], &owned);
         assert_eq!(idle_of(&world, &job), "1 of 2, 1 not seen");
         assert_eq!(idle_of(&world, &EntityId::new(EntityKind::Workload, "slurm/8")), "unknown");
+    }
+
+    #[test]
+    fn why_something_waits_is_told_in_words_and_unknown_words_as_they_are() {
+        let mut world = world(&[], &[]);
+        let waiting = |reason: &str, longest| Waiting {
+            said_by: "kubernetes".to_owned(),
+            of: "ml".to_owned(),
+            reason: reason.to_owned(),
+            resource: String::new(),
+            count: 2.0,
+            longest,
+        };
+        world.waiting =
+            vec![waiting("insufficient_gpu", Some(90.0)), waiting("", None), waiting("New", None)];
+        let words = |row: &Row| {
+            let word = |cell: &Cell| match cell {
+                Cell::Text { text } | Cell::Status { text, .. } => text.clone(),
+                _ => String::new(),
+            };
+            [word(&row.cells[2]), word(&row.cells[4]), word(&row.cells[5])]
+        };
+        let rows: Vec<_> = super::waiting(&world).rows.iter().map(words).collect();
+        assert_eq!(
+            rows,
+            [
+                ["no free GPU", "2", "90 s"],
+                ["nobody says why", "2", "unknown"],
+                ["New", "2", "unknown"],
+            ]
+        );
     }
 }

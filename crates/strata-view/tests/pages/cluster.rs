@@ -23,9 +23,14 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn read() -> Self {
+        Self::of(&SCENARIOS)
+    }
+
+    /// The worlds of these scenarios.
+    pub(crate) fn of(scenarios: &[&str]) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../strata-world/scenarios");
         let mut load = String::new();
-        for name in SCENARIOS {
+        for name in scenarios {
             let text = std::fs::read_to_string(folder.join(name).with_extension("scn")).unwrap();
             // Only what is loaded: what is asked and expected is for that crate's tests.
             let loaded = |line: &&str| line.starts_with("load ") || line.starts_with(' ');

@@ -46,6 +46,16 @@ fn a_page_of_one_thing_is_about_that_thing() {
 }
 
 #[test]
+fn a_gpu_shows_its_instances_links_and_the_faults_of_its_switches() {
+    let mut request = PageRequest::new(PageId::Gpus);
+    request.entity = Some("gpu:GPU-8".to_owned());
+    let mut page = made(&Cluster::of(&["gpu_parts"]), &request, &Context::default());
+    page.sections.retain(|section| ["faults", "slices", "links"].contains(&&*section.id));
+    page.north_star.clear();
+    insta::assert_snapshot!("gpus-parts", text::of(&page));
+}
+
+#[test]
 fn records_are_shown_as_they_are() {
     let mut request = PageRequest::new(PageId::Explore);
     request.lang = Language::Sql;

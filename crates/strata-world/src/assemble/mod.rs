@@ -21,6 +21,7 @@ use crate::coverage::Coverage;
 use crate::plan;
 use crate::recipe::recipe;
 use crate::signal::{InputUsed, Shape, Signal, Spread};
+use crate::who;
 use crate::world::World;
 use provenance::Provenance;
 use rows::{Book, Outcome};
@@ -40,6 +41,9 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
     let (entities, edges) =
         if ask.entities { inventory::build(ask, &book) } else { (Vec::new(), Vec::new()) };
     let faults = if ask.entities { inventory::faults(ask, &book) } else { Vec::new() };
+    let links = if ask.entities { inventory::links(ask, &book) } else { Vec::new() };
+    let holdings = if ask.who { holdings(plan, &book) } else { Vec::new() };
+    let waiting = if ask.who { inventory::waiting(ask, &book) } else { Vec::new() };
     let newest = newest(plan, &book, answers, &provenance);
     let floors = floors(plan, &book);
     let inputs = inputs(ask, &provenance);
@@ -67,6 +71,9 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
         entities,
         edges,
         faults,
+        links,
+        holdings,
+        waiting,
         capacity: crate::capacity::card(ask, &book).map(Box::new),
         targets: ask.targets,
         signals,
@@ -75,6 +82,30 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
         currency: String::new(),
         notes,
     }
+}
+
+/// Who holds and uses each GPU.
+fn holdings(plan: &Plan, book: &Book<'_>) -> Vec<who::Gpu> {
+    if plan.ask.scope != Scope::Fleet {
+        return Vec::new();
+    }
+    let questions = who::questions();
+    let text = |key: &str| questions.iter().find(|question| question.key == key);
+    // By text: what another part of the page asks too is asked once.
+    let outcome = |key: &str| {
+        text(key).map_or(Outcome::NotAsked, |question| book.outcome(&question.text, false))
+    };
+    let rows = |key: &str| match outcome(key) {
+        Outcome::Rows(rows) => rows
+            .iter()
+            .filter_map(|row| {
+                let (_, value) = row.points.last()?;
+                Some(who::Row { labels: row.labels.clone(), value: *value })
+            })
+            .collect(),
+        Outcome::Failed(_) | Outcome::NotAsked => Vec::new(),
+    };
+    who::read(&who::Answers::gather(rows))
 }
 
 /// What must be said of queries without an answer.

@@ -48,6 +48,13 @@ impl Device<'_> {
     }
 }
 
+/// Share of a GPU's SMs that an instance of this MIG profile (`1g.10gb`) has; `None` where the profile
+/// does not say it (NVIDIA MIG user guide, "Partitioning").
+pub fn mig_share(profile: &str, gpu_model: &str) -> Option<f64> {
+    let device = Device { model: Some(gpu_model), ..Device::default() };
+    device.slice(profile).map(|(cores, _)| cores)
+}
+
 /// What is known of the part of one holder.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Parts {

@@ -112,7 +112,15 @@ mod tests {
         let window =
             Window { start_ms, end_ms, step_ms: 60_000, moment_ms: end_ms, now_ms: end_ms };
         let targets = Targets::default();
-        queries(&Ask { window, scope, wants: Vec::new(), entities: true, coverage: false, targets })
+        queries(&Ask {
+            window,
+            scope,
+            wants: Vec::new(),
+            entities: true,
+            who: false,
+            coverage: false,
+            targets,
+        })
     }
 
     #[test]

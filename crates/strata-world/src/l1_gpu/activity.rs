@@ -18,6 +18,20 @@ pub(crate) const ALL: &[Recipe] = &[
              that pauses.",
             "maximum of hw.gpu.utilization over 10 min; the busiest GPU",
         ),
+    gpu(
+        "l1.profiling_stuck",
+        "{bool}",
+        "max by (%) (<gpu.profiling.stuck>) \
+         or (max by (%) (mean<gpu.sm.active>) + max by (%) (mean<gpu.engine.active>) == bool 0) \
+         * (max by (%) (mean<hw.gpu.utilization|task=~\"|general\">) > bool 0.5)",
+    )
+    .unlike()
+    .undefined("nobody reads profiling counters of it")
+    .means(
+        "Whether the profiling counters stand at 0 while a kernel runs more than half of the time: \
+         they are broken (after an XID) or held by another profiler, and say nothing: 1 or 0.",
+        "gpu.profiling.stuck, else SM and engine activity 0 and utilization above 0.5 over 2 min",
+    ),
     gpu("l1.engine_active", "1", "max by (%) (<gpu.engine.active>)").whole(Whole::Mean).means(
         "Share of cycles in which the graphics or compute engine was active (DCGM field 1001).",
         "gpu.engine.active; mean over the GPUs",

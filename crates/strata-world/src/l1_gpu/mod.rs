@@ -7,12 +7,21 @@ mod links;
 mod memory;
 mod peers;
 mod power;
+mod slices;
 
 use crate::entity::EntityKind;
 use crate::recipe::Recipe;
 
-pub(crate) const RECIPES: &[&[Recipe]] =
-    &[activity::ALL, clocks::ALL, errors::ALL, links::ALL, memory::ALL, peers::ALL, power::ALL];
+pub(crate) const RECIPES: &[&[Recipe]] = &[
+    activity::ALL,
+    clocks::ALL,
+    errors::ALL,
+    links::ALL,
+    memory::ALL,
+    peers::ALL,
+    power::ALL,
+    slices::ALL,
+];
 
 /// A signal of each GPU.
 const fn gpu(id: &'static str, unit: &'static str, each: &'static str) -> Recipe {

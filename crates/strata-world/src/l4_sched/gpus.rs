@@ -68,6 +68,22 @@ pub(crate) const ALL: &[Recipe] = &[
     ),
     Recipe::new(
         EntityKind::Namespace,
+        "l4.gpu_quota_used",
+        "1",
+        "max by (%) (max by (%, resourcequota, resource) \
+         (<k8s.resourcequota|type=\"used\",resource=~\".*[/_]gpu(mem|cores)?\">) \
+         / (max by (%, resourcequota, resource) \
+         (<k8s.resourcequota|type=\"hard\",resource=~\".*[/_]gpu(mem|cores)?\">) > 0))",
+    )
+    .unlike()
+    .undefined("the namespace has no quota of GPUs")
+    .means(
+        "How much of its quota of GPUs, of their memory or of their cores a namespace has used: \
+         ResourceQuota of Kubernetes, with what HAMi counts of it. At 1 no further pod is accepted.",
+        "used / hard of the resource nearest to its limit; the fullest namespace",
+    ),
+    Recipe::new(
+        EntityKind::Namespace,
         "l4.gpus_requested",
         "{gpu}",
         "sum by (%) (max by (%, pod, container, resource) (<gpu.requested>))",

@@ -63,6 +63,33 @@ pub(crate) const ALL: &[Recipe] = &[
         "GPUs that the waiting workloads of a queue ask for.",
         "sched.queue.resource.pending of resources named gpu; sum over the queues",
     ),
+    queue(
+        "l4.queue_gpus_requested",
+        "{gpu}",
+        "sum by (%) (<sched.queue.resource.requested|resource=~\".*gpu.*\">) \
+         or (sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\">) \
+         + sum by (%) (<sched.queue.resource.pending|resource=~\".*gpu.*\">)) \
+         or sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\">)",
+    )
+    .whole(Whole::Sum)
+    .undefined("the scheduler does not say what the queue's workloads ask for")
+    .means(
+        "GPUs that all workloads of a queue ask for, those that run and those that wait.",
+        "sched.queue.resource.requested, else usage + pending, of resources named gpu; sum over the \
+         queues",
+    ),
+    queue(
+        "l4.queue_gpus_allocated",
+        "{gpu}",
+        "sum by (%) (<sched.queue.resource.reservation|resource=~\".*gpu.*\">) \
+         or sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\">)",
+    )
+    .whole(Whole::Sum)
+    .undefined("the scheduler does not say what it gave to the queue")
+    .means(
+        "GPUs that a queue's workloads were given, started or not.",
+        "sched.queue.resource.reservation, else usage, of resources named gpu; sum over the queues",
+    ),
     queue("l4.preemptions", "{workload}", "sum by (%) (increase<sched.preemptions>)")
         .whole(Whole::Sum)
         .undefined("the counter has no two samples yet")

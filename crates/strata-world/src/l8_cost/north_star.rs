@@ -24,6 +24,19 @@ pub(crate) const ALL: &[Recipe] = &[
         .whole(Whole::Sum)
         .absent(NO_PRICE)
         .means("What everything in scope costs at this moment.", "sum of cost.rate"),
+    Recipe::new(
+        EntityKind::Team,
+        "l8.team_cost_rate",
+        "{currency}/s",
+        "sum by (%) (<cost.team.rate>)",
+    )
+    .unlike()
+    .whole(Whole::Sum)
+    .absent(NO_PRICE)
+    .means(
+        "What a team's GPUs cost at this moment, idle ones included.",
+        "cost.team.rate; sum over the teams",
+    ),
     cost("l8.waste_rate", "{currency}/s", "sum by (%) (rate<cost.waste>)")
         .whole(Whole::Sum)
         .absent(NO_PRICE)

@@ -23,16 +23,22 @@ enum AskedOf {
     Any,
     /// Of the fleet only: the series carry no label of a narrower scope.
     Fleet,
+    /// Of the fleet, where the page asks who holds and what waits.
+    Waiting,
+    /// Of one GPU only: of a node it is a hundred rows that nobody shows.
+    Gpu,
     /// Of one thing only: of a fleet the answer is too long (every process of every host), or it is
     /// about when, which the end of the window does not tell (events).
     Entity,
 }
 
 impl AskedOf {
-    fn is_asked(self, scope: &Scope) -> bool {
-        match (self, scope) {
+    fn is_asked(self, ask: &Ask) -> bool {
+        match (self, &ask.scope) {
+            (Self::Waiting, scope) => ask.who && *scope == Scope::Fleet,
             (Self::Any, _) | (Self::Fleet, Scope::Fleet) | (Self::Entity, Scope::Entity(_)) => true,
-            (Self::Fleet, Scope::Entity(_)) | (Self::Entity, Scope::Fleet) => false,
+            (Self::Gpu, Scope::Entity(id)) => id.kind == EntityKind::Gpu,
+            (Self::Gpu | Self::Entity, Scope::Fleet) | (Self::Fleet, Scope::Entity(_)) => false,
         }
     }
 }
@@ -77,8 +83,8 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     changing(
         "edge/allocation",
         EntityKind::Gpu,
-        "count by (gpu_uuid, node, gpu, namespace, pod, container, method, confidence, sharing, \
-         slurm_job_id) \
+        "count by (gpu_uuid, node, gpu, mig_uuid, namespace, pod, container, method, confidence, \
+         sharing, slurm_job_id) \
          (<gpu.allocation>)",
     ),
     changing(
@@ -91,7 +97,15 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         EntityKind::Slice,
         "count by (gpu_uuid, node, gpu, mig_instance, mig_profile) \
          (<hw.gpu.memory.usage|mig_instance!=\"\">) \
-         or count by (gpu_uuid, node, gpu, mig_instance, mig_profile) (<gpu.mig.memory.limit>)",
+         or count by (gpu_uuid, node, gpu, mig_uuid, mig_instance, mig_profile) \
+         (<gpu.mig.memory.limit>)",
+    ),
+    // The pod that an exporter wrote on the series of an instance.
+    changing(
+        "edge/slice_pod",
+        EntityKind::Slice,
+        "count by (gpu_uuid, node, gpu, mig_instance, namespace, pod) \
+         (<hw.gpu.memory.usage|mig_instance!=\"\",pod!=\"\">)",
     ),
     still("entity/host", EntityKind::Node, "count by (node, instance) (<system.memory.limit>)"),
     still(
@@ -200,7 +214,7 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     changing(
         "event/fault",
         EntityKind::Gpu,
-        "max by (gpu_uuid, node, gpu, code, class, action) (<gpu.fault.events>)",
+        "max by (gpu_uuid, node, gpu, vendor, code, class, action) (<gpu.fault.events>)",
     )
     .of(AskedOf::Entity),
     changing(
@@ -215,6 +229,76 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         "max by (gpu_uuid, node, gpu, code, pid, process) (<gpu.fault.culprit>)",
     )
     .of(AskedOf::Entity),
+    // Switches are of a node, not of one of its GPUs: the GPU in scope leads to the node.
+    changing(
+        "event/switch_fault",
+        EntityKind::Gpu,
+        "max by (node, pci_address, code, class, action) (<!gpu.switch.fault.events>) \
+         and on (node) (count by (node) (<hw.gpu.memory.usage>) \
+         or count by (node) (<hw.gpu.utilization>) or count by (node) (<gpu.device>))",
+    )
+    .of(AskedOf::Gpu),
+    still(
+        "state/link",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, type, link) (<gpu.interconnect.up|link!=\"\">)",
+    )
+    .of(AskedOf::Gpu),
+    still(
+        "state/link_errors",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, type, link, kind) \
+         (increase<gpu.interconnect.errors|link!=\"\">)",
+    )
+    .of(AskedOf::Gpu),
+    still(
+        "state/link_io",
+        EntityKind::Gpu,
+        "sum by (gpu_uuid, node, gpu, type, link) \
+         (max by (gpu_uuid, node, gpu, type, link, direction) \
+         (rate<gpu.interconnect.io|link!=\"\">)) \
+         or sum by (gpu_uuid, node, gpu, type, link) \
+         (max by (gpu_uuid, node, gpu, type, link, direction) \
+         (<gpu.interconnect.throughput|link!=\"\">))",
+    )
+    .of(AskedOf::Gpu),
+    // Where the API server is not asked, kube-state-metrics tells that a pod waits, not why.
+    still(
+        "waiting/pods",
+        EntityKind::Pod,
+        "count by (namespace, reason, resource) (max by (namespace, pod, reason, resource) \
+         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
+         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
+         (<k8s.pod.phase|phase=\"Pending\">) > 0)))",
+    )
+    .of(AskedOf::Waiting),
+    still(
+        "waiting/pods_longest",
+        EntityKind::Pod,
+        "max by (namespace, reason, resource) (max by (namespace, pod, reason, resource) \
+         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
+         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
+         (<k8s.pod.phase|phase=\"Pending\">) > 0)))",
+    )
+    .of(AskedOf::Waiting),
+    still(
+        "waiting/workloads",
+        EntityKind::Queue,
+        "sum by (scheduler, queue, reason, underlying_cause) (<sched.unadmitted>)",
+    )
+    .of(AskedOf::Waiting),
+    still(
+        "waiting/slurm",
+        EntityKind::Workload,
+        "count by (partition, reason) (max by (slurm_job_id, partition, reason) (<slurm.job.wait_time>))",
+    )
+    .of(AskedOf::Waiting),
+    still(
+        "waiting/slurm_longest",
+        EntityKind::Workload,
+        "max by (partition, reason) (<slurm.job.wait_time>)",
+    )
+    .of(AskedOf::Waiting),
     still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),
 ];
 
@@ -223,7 +307,7 @@ pub(crate) fn queries(ask: &Ask) -> Vec<Planned> {
     let narrowing = Narrowing::of(&ask.scope);
     let fleet = ask.scope == Scope::Fleet;
     let asked = INVENTORY.iter().filter(|inventory| {
-        inventory.asked_of.is_asked(&ask.scope) && scope::narrows(&ask.scope, inventory.kind)
+        inventory.asked_of.is_asked(ask) && scope::narrows(&ask.scope, inventory.kind)
     });
     let queries = asked.map(|inventory| {
         let filling = Filling {

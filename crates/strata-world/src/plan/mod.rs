@@ -76,6 +76,11 @@ pub fn plan_sized(ask: &Ask, sizes: &Sizes) -> Plan {
             list.push(query);
         }
     }
+    if ask.who && ask.scope == Scope::Fleet {
+        for query in crate::who::questions() {
+            list.push(query);
+        }
+    }
     Plan { ask: ask.clone(), queries: list.queries, names: true }
 }
 

@@ -11,7 +11,15 @@ use crate::window::Window;
 fn ask(scope: Scope, wants: Vec<Want>) -> Ask {
     let end_ms = 3_600_000;
     let window = Window { start_ms: 0, end_ms, step_ms: 60_000, moment_ms: end_ms, now_ms: end_ms };
-    Ask { window, scope, wants, entities: true, coverage: true, targets: Targets::default() }
+    Ask {
+        window,
+        scope,
+        wants,
+        entities: true,
+        who: false,
+        coverage: true,
+        targets: Targets::default(),
+    }
 }
 
 fn everything() -> Vec<Want> {

@@ -24,6 +24,11 @@ pub(crate) fn check(world: &World, text: &str) -> Result<(), String> {
         "age" => age(world, rest),
         "fault" => fault(world, rest),
         "faults" => faults(world, rest),
+        "waiting" => waiting(world, rest),
+        "waits" => waits(world, rest),
+        "holding" => holding(world, rest),
+        "link" => link(world, rest),
+        "links" => links(world, rest),
         "note" => note(world, rest),
         _ => Err(format!("unknown expectation {word:?}")),
     }
@@ -218,11 +223,12 @@ fn note(world: &World, text: &str) -> Result<(), String> {
     if found { Ok(()) } else { Err(format!("{:?}", world.notes)) }
 }
 
-/// `DEVICE CODE = COUNT at TIME [by PROCESS]`
+/// `DEVICE CODE = COUNT at TIME [by PROCESS] [on SWITCH]`
 fn fault(world: &World, text: &str) -> Result<(), String> {
     let (what, rest) = two(text, " = ")?;
     let (device, code) = two(what, " ")?;
     let (count, rest) = two(rest, " at ")?;
+    let (rest, switch) = rest.split_once(" on ").map_or((rest, None), |(at, on)| (at, Some(on)));
     let (at, culprit) = rest.split_once(" by ").map_or((rest, None), |(at, by)| (at, Some(by)));
     let at_ms = parse_duration_ms(at)?;
     let device = identity(device)?;
@@ -232,6 +238,7 @@ fn fault(world: &World, text: &str) -> Result<(), String> {
             && fault.at_ms == at_ms
             && fault.count == parse_number(count)
             && fault.culprit.as_deref() == culprit
+            && fault.switch.as_deref() == switch
     };
     match world.faults.iter().find(is_it) {
         Some(_) => Ok(()),
@@ -242,4 +249,65 @@ fn fault(world: &World, text: &str) -> Result<(), String> {
 fn faults(world: &World, text: &str) -> Result<(), String> {
     let found = world.faults.len().to_string();
     if found == text { Ok(()) } else { Err(format!("there are {:?}", world.faults)) }
+}
+
+/// `KIND NUMBER up|down [ERROR=COUNT ...]`
+fn link(world: &World, text: &str) -> Result<(), String> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let [kind, number, state, errors @ ..] = &words[..] else {
+        return Err("three words are needed".to_owned());
+    };
+    let found = world.links.iter().find(|link| link.kind == *kind && link.number == *number);
+    let found = found.ok_or_else(|| format!("there are {:?}", world.links))?;
+    let expected: Option<Vec<(String, f64)>> = errors
+        .iter()
+        .map(|error| {
+            error.split_once('=').and_then(|(k, n)| Some((k.to_owned(), parse_number(n)?)))
+        })
+        .collect();
+    let expected = expected.ok_or("an error has no count")?;
+    let same = found.errors.len() == expected.len()
+        && found.errors.iter().zip(&expected).all(|(a, b)| a.0 == b.0 && near(a.1, b.1));
+    if found.up == Some(*state == "up") && same { Ok(()) } else { Err(format!("{found:?}")) }
+}
+
+/// `KIND/NUMBER ...`, in order
+fn links(world: &World, text: &str) -> Result<(), String> {
+    let found = world.links.iter().map(|link| format!("{}/{}", link.kind, link.number));
+    let found = found.collect::<Vec<_>>().join(" ");
+    if found == text { Ok(()) } else { Err(format!("there are {found}")) }
+}
+
+/// `SAID_BY OF REASON = COUNT [for DURATION]`, the reason `-` where nobody says it
+fn waiting(world: &World, text: &str) -> Result<(), String> {
+    let (what, rest) = two(text, " = ")?;
+    let words: Vec<&str> = what.split(' ').collect();
+    let [said_by, of, reason] = words[..] else { return Err("three words are needed".to_owned()) };
+    let reason = if reason == "-" { "" } else { reason };
+    let (count, longest) = rest.split_once(" for ").unwrap_or((rest, ""));
+    let longest = if longest.is_empty() { None } else { Some(parse_duration_ms(longest)?) };
+    let is_it = |waiting: &&strata_world::Waiting| {
+        (&*waiting.said_by, &*waiting.of, &*waiting.reason) == (said_by, of, reason)
+            && Some(waiting.count) == parse_number(count)
+            && waiting.longest.map(|time| (time * 1000.0).round() as i64) == longest
+    };
+    match world.waiting.iter().find(is_it) {
+        Some(_) => Ok(()),
+        None => Err(format!("there are {:?}", world.waiting)),
+    }
+}
+
+fn waits(world: &World, text: &str) -> Result<(), String> {
+    let found = world.waiting.len().to_string();
+    if found == text { Ok(()) } else { Err(format!("there are {:?}", world.waiting)) }
+}
+
+/// `GPU STATE EVIDENCE`, the state in its words with `_` for blanks
+fn holding(world: &World, text: &str) -> Result<(), String> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let [gpu, state, evidence] = words[..] else { return Err("three words are needed".to_owned()) };
+    let found = world.holdings.iter().find(|one| one.gpu_uuid == gpu);
+    let found = found.ok_or_else(|| format!("there are {:?}", world.holdings))?;
+    let same = found.state.word().replace(' ', "_") == state && found.evidence == evidence;
+    if same { Ok(()) } else { Err(format!("{found:?}")) }
 }

@@ -20,8 +20,13 @@
 //! expect coverage METRIC STATE because TEXT
 //! expect input ID METRIC from SOURCE FAMILY
 //! expect age ID [ENTITY] = DURATION
-//! expect fault DEVICE CODE = COUNT at TIME [by PROCESS]
+//! expect fault DEVICE CODE = COUNT at TIME [by PROCESS] [on SWITCH]
 //! expect faults COUNT
+//! expect link KIND NUMBER up|down [ERROR=COUNT ...]
+//! expect links KIND/NUMBER ...
+//! expect waiting SAID_BY OF REASON = COUNT [for DURATION]
+//! expect waits COUNT
+//! expect holding GPU STATE EVIDENCE
 //! expect note TEXT
 //! ```
 

@@ -50,7 +50,7 @@ impl Scenario {
             now_ms: end_ms,
         };
         let (wants, targets) = (everything(), Targets::default());
-        let ask = Ask { window, scope, wants, entities: true, coverage: true, targets };
+        let ask = Ask { window, scope, wants, entities: true, who: true, coverage: true, targets };
         Ok(Self { source: Arc::new(source), plan: plan(&ask), sources, expectations })
     }
 

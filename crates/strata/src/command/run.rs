@@ -31,6 +31,7 @@ use crate::page_rules::{any_source, identify, rules_of};
 use crate::pages::{Names, PageParts, PageService};
 use crate::proxy::RunningProxy;
 use crate::scheduling::{Place, Scheduling, node_of_environment};
+use crate::shares::ShareCollector;
 use crate::sql_pages::SqlDoor;
 use crate::{greeting, openapi, refusals, signals};
 
@@ -358,6 +359,12 @@ impl House {
         Ok(Some(service))
     }
 
+    /// Divide every GPU between those who use it, every minute.
+    fn divide(&self, engine: &Arc<dyn MetricsEngine>) {
+        let shares = ShareCollector::new(Arc::clone(engine), Arc::clone(&self.clock));
+        self.scheduler.add(Box::new(shares));
+    }
+
     /// Where the Explore page asks in SQL.
     fn sql_door(&self, settings: &Settings) -> SqlDoor {
         match &self.records {
@@ -378,6 +385,7 @@ impl House {
         let status_store = self.store.clone();
         let engine: Arc<dyn MetricsEngine> = Arc::new(engine);
         let ledger = self.ledger(&engine, settings)?;
+        self.divide(&engine);
         let reports = ledger
             .clone()
             .map(|ledger| -> Arc<dyn ReportSource> { Arc::new(LedgerReports(ledger)) });

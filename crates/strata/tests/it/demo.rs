@@ -55,6 +55,7 @@ fn every_simulated_page_is_read_without_a_fault_and_known_for_what_it_is() {
         ("cadvisor", Some("cadvisor")),
         ("dcgm-exporter", Some("dcgm")),
         ("genai-clients", Some("otel_gen_ai")),
+        ("kube-scheduler", Some("kube_scheduler")),
         ("kube-state-metrics", Some("kube_state_metrics")),
         ("kueue", Some("kueue")),
         ("nccl-inspector", Some("nccl_inspector")),
@@ -97,16 +98,17 @@ fn the_demo_shows_all_layers_and_says_that_it_is_simulated() {
     }
     // One canonical metric of each page, with what must be there on two nodes of eight GPUs.
     for (query, expected) in [
-        ("count(hw_gpu_memory_usage_bytes)", 16.0),
+        ("count(count by (gpu_uuid) (hw_gpu_memory_usage_bytes))", 16.0),
         ("count(count by (node) (system_cpu_time_seconds_total))", 2.0),
-        ("count(inference_kv_cache_utilization_ratio)", 6.0),
+        ("count(inference_kv_cache_utilization_ratio)", 4.0),
         ("count(count by (model) (inference_ttft_seconds_count))", 2.0),
         ("count(nccl_bus_bandwidth_bytes_per_second)", 16.0),
         ("count(training_step_duration_seconds)", 8.0),
         ("count(training_loss)", 1.0),
-        ("sum(gpu_requested)", 16.0),
-        ("sum(sched_queue_admitted)", 1.0),
-        ("count(container_cpu_throttled_time_seconds_total)", 6.0),
+        ("sum(gpu_requested{namespace!=\"evals\"})", 14.0),
+        ("sum(sched_queue_admitted{queue=\"research\"})", 1.0),
+        ("sum(sched_queue_resource_quota{queue=\"evals\"})", 4.0),
+        ("count(container_cpu_throttled_time_seconds_total)", 4.0),
         ("count(count by (tenant) (gen_ai_client_operation_duration_seconds_count))", 3.0),
     ] {
         assert_eq!(server.value(query, None), Some(expected), "{query}");
@@ -115,10 +117,10 @@ fn the_demo_shows_all_layers_and_says_that_it_is_simulated() {
     let count = "count(vllm:generation_tokens_total)";
     let up = "sum(up{job=\"vllm\"})";
     eventually(up, || match server.value(up, None) {
-        Some(6.0) => Ok(()),
+        Some(4.0) => Ok(()),
         other => Err(format!("{other:?}")),
     });
-    assert_eq!(server.value(count, None), Some(6.0));
+    assert_eq!(server.value(count, None), Some(4.0));
     let fell = "sum(resets(vllm:generation_tokens_total[10m]))";
     assert_eq!(server.value(fell, None), Some(0.0));
     let (status, log) = server.stop();

@@ -49,6 +49,7 @@ shapes! {
     State = plain(names::PERFORMANCE_STATE);
     Generation = shape(names::PCIE_GENERATION, &[("state", "current")]);
     Width = shape(names::PCIE_WIDTH, &[("state", "current")]);
+    Yielded = plain(names::PROFILING_YIELDED);
 }
 
 /// The bits of `nvmlClocksEventReasons` and their words.
@@ -79,6 +80,8 @@ pub(super) struct Around<'a> {
     pub(super) node: &'a str,
     pub(super) root: &'a HostRoot,
     pub(super) profiling: bool,
+    /// The profiling counters are left to another reader.
+    pub(super) yields: bool,
     pub(super) processes: bool,
 }
 
@@ -196,6 +199,13 @@ impl Device {
         self.faults.listening = false;
     }
 
+    /// Another reader of the profiling counters came or went: find out anew what is read.
+    pub(super) fn profiled_anew(&mut self) {
+        self.gpm = None;
+        self.instances.clear();
+        self.surveyed_ms = None;
+    }
+
     /// Tell that it does not answer.
     pub(super) fn tell_lost(&mut self, node: &str, round: &mut Round) {
         round.emit(self.tables.own.get(Own::Ok as usize), 0.0);
@@ -240,6 +250,7 @@ impl Device {
         round.emit(self.tables.info.get(0), 1.0);
         self.emit(Own::Ok, Some(1.0), round);
         self.emit(Own::Failed, Some(0.0), round);
+        self.emit(Own::Yielded, Some(f64::from(u8::from(around.yields))), round);
         self.faults.tell((&self.facts, around.node), round);
     }
 

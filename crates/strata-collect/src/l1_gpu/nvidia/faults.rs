@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use strata_model::xid::meaning;
+
 use super::super::names;
 use super::super::owner::Whose;
 use super::facts::Facts;
-use super::xid::meaning;
 use crate::l3_host::part::Round;
 use crate::l3_host::series::{SeriesSet, Shape, plain};
 

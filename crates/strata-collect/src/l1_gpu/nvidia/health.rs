@@ -2,6 +2,7 @@
 //! a slower collector of its own.
 
 use super::super::names;
+use super::c2c::C2c;
 use super::facts::Facts;
 use super::fields::{Numbering, SLOW};
 use super::library::{FieldAsk, Handle, Nvml};
@@ -58,6 +59,7 @@ pub(super) struct Health {
     fields: SeriesSet,
     ecc: SeriesSet,
     links: Links,
+    c2c: C2c,
 }
 
 /// Where the series of an error counter stands.
@@ -84,6 +86,7 @@ impl Health {
             fields: SeriesSet::new(SLOW.iter().map(|field| &field.shape), node, &facts.labels()),
             ecc: ecc_series(facts, node),
             links: Links::default(),
+            c2c: C2c::default(),
         }
     }
 
@@ -100,6 +103,7 @@ impl Health {
         self.read_pages((nvml, device), memo, round);
         self.read_errors((nvml, device), memo, round);
         self.links.read((nvml, device), (facts, node), memo, round);
+        self.c2c.read((nvml, device), (facts, node), memo, round);
     }
 
     /// Gives whether the power limits are among the fields.

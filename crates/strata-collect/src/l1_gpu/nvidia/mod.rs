@@ -1,5 +1,7 @@
 //! NVIDIA GPUs through the driver's management library (NVML), found at run time.
 
+mod c2c;
+mod dcgm;
 mod device;
 mod facts;
 mod faults;
@@ -13,7 +15,6 @@ mod mig;
 mod process;
 mod state;
 mod switch;
-mod xid;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,7 @@ use self::facts::Facts;
 use self::fields::Numbering;
 use self::library::{Code, EventSet, Nvml};
 use self::switch::Switches;
+use super::options::Profiling;
 use super::owner::Whose;
 use crate::collector::CollectError;
 use crate::l3_host::part::{Part, Round};
@@ -57,7 +59,7 @@ const HANG_HINT: &str = "the driver does not answer: nvidia-smi would wait as we
 pub(super) struct Options {
     /// Path or name of the library.
     pub(super) library: String,
-    pub(super) profiling: bool,
+    pub(super) profiling: Profiling,
     pub(super) processes: bool,
 }
 
@@ -69,6 +71,9 @@ pub(super) struct Nvidia {
     reader: FileReader,
     kernel: KernelEvents,
     switches: Switches,
+    dcgm: dcgm::Watch,
+    /// DCGM reads the profiling counters: we leave them to it.
+    yields: bool,
     /// Before the session: what they hold of the library must go before it is closed.
     devices: Vec<Device>,
     session: Option<Session>,
@@ -126,6 +131,8 @@ impl Nvidia {
             reader: FileReader::default(),
             kernel,
             switches: Switches::default(),
+            dcgm: dcgm::Watch::default(),
+            yields: false,
             devices: Vec::new(),
             session: None,
             failed: None,
@@ -296,13 +303,30 @@ impl Nvidia {
         self.switches.tell(round);
     }
 
+    /// Leave the profiling counters to DCGM while it reads them.
+    fn step_aside(&mut self, at_ms: i64) {
+        let may_yield = self.options.profiling == Profiling::Alone;
+        let yields = may_yield && self.dcgm.look(&self.root, &mut self.reader, at_ms);
+        if yields != self.yields {
+            self.yields = yields;
+            for device in &mut self.devices {
+                device.profiled_anew();
+            }
+        }
+    }
+
     fn read_devices(&mut self, session: &Session, round: &mut Round) {
         let now = round.at_ms;
+        self.step_aside(now);
         // One a round, the one that waits longest; every one that was never read.
         let due = |one: &Device| one.surveyed_ms.is_some_and(|at| (now - at).abs() >= SURVEY_MS);
         let turn = self.devices.iter().filter(|one| due(one)).min_by_key(|one| one.surveyed_ms);
         let turn = turn.map(|one| one.facts.uuid.clone());
-        let around = around(session, &self.options, &self.root, &self.node);
+        let around = Around {
+            profiling: self.options.profiling != Profiling::Off && !self.yields,
+            yields: self.yields,
+            ..around(session, &self.options, &self.root, &self.node)
+        };
         for device in &mut self.devices {
             if device.handle.is_none() {
                 device.tell_lost(&self.node, round);
@@ -332,7 +356,8 @@ fn around<'a>(
         driver: &session.driver,
         node,
         root,
-        profiling: options.profiling,
+        profiling: options.profiling != Profiling::Off,
+        yields: false,
         processes: options.processes,
     }
 }

@@ -353,3 +353,86 @@ fn a_device_keeps_its_identity_when_another_is_unplugged() {
     machine.after(3_601).unwrap();
     assert_eq!(with(&machine.lines(), &["GPU-1"]), Vec::<&str>::new());
 }
+
+#[test]
+fn counts_stay_with_the_uuid_through_renumbering_and_reset() {
+    let (one, two) = ("gpu GPU-1 power=1000", "gpu GPU-2 power=2000");
+    let events = "event 94\nevent 94\n";
+    let mut machine = Machine::new(&format!("{two} bus=2\n{events}{one} bus=1\nevent 31\n"));
+    machine.lines();
+    let found = machine.lines();
+    assert_eq!(value(&found, &["gpu_fault_events", "GPU-1", "gpu=\"1\"", "code=\"31\""]), 1.0);
+    // As many devices as before, in another order and at other places.
+    machine.play(&format!("{one} bus=2\n{two} bus=1\n{events}event 94\n"));
+    machine.after(11).unwrap();
+    let found = machine.lines();
+    assert_eq!(value(&found, &["hw_power_watts", "GPU-1", "gpu=\"0\""]), 1.0);
+    assert_eq!(value(&found, &["hw_power_watts", "GPU-2", "gpu=\"1\""]), 2.0);
+    assert_eq!(value(&found, &["gpu_fault_events", "GPU-1", "gpu=\"0\"", "code=\"31\""]), 1.0);
+    assert_eq!(value(&found, &["gpu_fault_events", "GPU-2", "gpu=\"1\"", "code=\"94\""]), 2.0);
+    assert_eq!(
+        with(&found, &["GPU-1", "gpu=\"1\""]),
+        Vec::<&str>::new(),
+        "none under the old number"
+    );
+    // The kernel log speaks of places, which are others now.
+    let fact = KernelFact::Xid {
+        code: 43,
+        pci_address: "0000:02:00.0".to_owned(),
+        pid: Some(99),
+        process: Some("train".to_owned()),
+    };
+    machine.kernel.push(KernelEvent { at_ms: machine.now_ms(), sequence: 1, fact });
+    let found = machine.lines();
+    assert_eq!(with(&found, &["gpu_fault_culprit", "GPU-1", "pid=\"99\""]).len(), 1, "{found:#?}");
+    // A reset: it does not answer, then it is there again under another number, and has one more.
+    machine.play(&format!("{one} bus=2\nfail * 15\n{two} bus=1\n{events}event 94\n"));
+    machine.after(1).unwrap();
+    machine.play(&format!("{two} bus=1\n{events}event 94\n{one} bus=2\nevent 79\n"));
+    machine.after(11).unwrap();
+    let found = machine.lines();
+    assert_eq!(value(&found, &["hw_status", "GPU-1", "gpu=\"1\"", "\"ok\""]), 1.0);
+    assert_eq!(value(&found, &["gpu_fault_events", "GPU-1", "code=\"31\""]), 1.0);
+    assert_eq!(value(&found, &["gpu_fault_events", "GPU-1", "code=\"79\""]), 1.0);
+    assert_eq!(value(&found, &["gpu_fault_events", "GPU-2", "code=\"94\""]), 2.0);
+}
+
+#[test]
+fn profiling_counters_are_left_to_dcgm_while_it_reads_them() {
+    let mut machine = Machine::new("gpu GPU-1\ngpm 1 value=80\ngpm 2 value=40\n");
+    machine.file("proc/50/comm", "nv-hostengine\n");
+    machine.file("proc/50/maps", "7f0 r-xp /usr/lib/libdcgm.so.4\n");
+    machine.lines();
+    let found = machine.lines();
+    assert_eq!(value(&found, &["gpu_sm_active_ratio"]), 0.4, "an engine that nobody asked");
+    assert_eq!(value(&found, &["gpu_profiling_yielded"]), 0.0);
+    machine.file("proc/50/maps", "7f0 r-xp /usr/lib/libdcgmmoduleprofiling.so.4\n");
+    machine.after(31).unwrap();
+    let found = machine.lines();
+    assert_eq!(with(&found, &["gpu_sm_active"]), Vec::<&str>::new());
+    assert_eq!(with(&found, &["gpu_profiling_stuck"]), Vec::<&str>::new());
+    assert_eq!(value(&found, &["gpu_profiling_yielded"]), 1.0);
+    machine.file("proc/50/comm", "something-else\n");
+    machine.after(31).unwrap();
+    machine.lines();
+    let found = machine.lines();
+    assert_eq!(value(&found, &["gpu_sm_active_ratio"]), 0.4, "it went, and they are read again");
+    assert_eq!(value(&found, &["gpu_profiling_yielded"]), 0.0);
+    // Whose map is not ours to read is taken for what it does unless told otherwise.
+    machine.file("proc/51/comm", "dcgm-exporter\n");
+    machine.after(31).unwrap();
+    assert_eq!(value(&machine.lines(), &["gpu_profiling_yielded"]), 1.0);
+}
+
+#[test]
+fn links_to_the_processor_are_told_one_by_one_where_there_are_any() {
+    let script = "gpu GPU-1\nfield 170 value=2 type=1\nfield 171 scope=0 value=1 type=1\n\
+                  field 171 scope=1 value=0 type=1\nfield 232 scope=1 value=7\n";
+    let found = Machine::new(script).health();
+    assert_eq!(value(&found, &["gpu_interconnect_up", "c2c", "link=\"0\""]), 1.0);
+    assert_eq!(value(&found, &["gpu_interconnect_up", "c2c", "link=\"1\""]), 0.0);
+    assert_eq!(value(&found, &["gpu_interconnect_errors", "c2c", "link=\"1\"", "\"replay\""]), 7.0);
+    assert_eq!(with(&found, &["errors", "c2c", "link=\"0\""]), Vec::<&str>::new());
+    let found = Machine::new("gpu GPU-1\n").health();
+    assert_eq!(with(&found, &["c2c"]), Vec::<&str>::new());
+}

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock};
 
 use super::super::nvidia::{Activity, Health, Nvidia, Options, Shared};
+use super::super::options::Profiling;
 use crate::collector::{CollectError, Harvest};
 use crate::l3_host::KernelEvents;
 use crate::l3_host::part::{Part, Round};
@@ -70,7 +71,7 @@ impl Machine {
     fn open(folder: tempfile::TempDir, script: &str, name: Option<&str>) -> Self {
         let path = folder.path().join("libnvidia-ml.so.1").to_str().unwrap().to_owned();
         let library = name.map_or(path, str::to_owned);
-        let options = Options { library, profiling: true, processes: true };
+        let options = Options { library, profiling: Profiling::Alone, processes: true };
         let kernel = KernelEvents::default();
         let root = HostRoot::new(folder.path());
         let nvidia = Nvidia::new(&root, &Arc::from("n1"), options, kernel.clone());

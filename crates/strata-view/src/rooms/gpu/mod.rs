@@ -1,13 +1,16 @@
-//! L1: one GPU: what it is, whose it was, what held its clocks, what happened to it, and its peers.
+//! L1: one GPU: what it is, whose it was, what held its clocks, what happened to it, its parts and
+//! links, and its peers.
 
-use strata_world::{Edge, EntityId, EntityKind, Fault, Grain, Relation, Want, World, signal_def};
+mod faults;
+mod parts;
+
+use strata_world::{Edge, EntityId, EntityKind, Grain, Relation, Want, World};
 
 use super::gpus::{CHARTS, edges, facts};
-use super::pieces::{ROWS_MAX, chart, fact_of, link_to, name, number, numbers, section};
+use super::pieces::{ROWS_MAX, chart, fact_of, link_to, name, numbers, section};
 use super::topology;
 use crate::page::block::{Block, Section};
 use crate::page::chart::Chart;
-use crate::page::number::{Explanation, Number};
 use crate::page::status::Status;
 use crate::page::table::{Cell, Column, Row, Table};
 use crate::words;
@@ -33,7 +36,7 @@ const NOW: [(&str, &str); 16] = [
 ];
 
 /// Memory that fails and links that repeat.
-const HEALTH: [(&str, &str); 7] = [
+const HEALTH: [(&str, &str); 8] = [
     ("ECC uncorrected", "l1.ecc_uncorrected"),
     ("ECC corrected", "l1.ecc_corrected"),
     ("row remap pending", "l1.row_remap_pending"),
@@ -41,6 +44,7 @@ const HEALTH: [(&str, &str); 7] = [
     ("driver asks for", "l1.recovery_action"),
     ("PCIe replays", "l1.pcie_replays"),
     ("link errors", "l1.link_errors"),
+    ("profiling at 0 while busy", "l1.profiling_stuck"),
 ];
 
 /// Reasons for the clock, from the one that needs a hand to the one that needs none.
@@ -89,7 +93,7 @@ pub(super) fn wants() -> Vec<Want> {
     let charted = CHARTS.iter().flat_map(|(_, lines)| lines.iter());
     let charted = charted.map(|(_, signal)| *signal);
     let peers = PEERS.iter().flat_map(|(_, lines)| lines.iter()).map(|(_, signal)| *signal);
-    let wanted = numbers.chain(charted).chain(peers);
+    let wanted = numbers.chain(charted).chain(peers).chain(parts::SIGNALS);
     wanted.map(|signal| Want { signal, grain: Grain::Each, track: true }).collect()
 }
 
@@ -126,9 +130,21 @@ pub(super) fn sections(world: &World, id: &EntityId) -> Vec<Section> {
             "faults",
             "Faults in this range",
             "The latest first, dated to a step of the charts.",
-            vec![Block::Table(faults(world, id))],
+            vec![Block::Table(faults::of_gpu(world, id)), Block::Table(faults::of_switches(world))],
         ),
         section("health", "Memory and links", "", vec![numbers(world, &HEALTH, Some(id))]),
+        section(
+            "slices",
+            "Instances",
+            "What it is split into (MIG), each with who was given it.",
+            vec![Block::Table(parts::slices(world, id))],
+        ),
+        section(
+            "links",
+            "Links",
+            "NVLink and C2C, lane by lane. Errors of the last ten minutes.",
+            vec![Block::Table(parts::links(world, id))],
+        ),
         section("time", "Over time", "", vec![Block::Multiples { charts }]),
         section("joined", "Joined with", "", vec![Block::Table(edges(world, id))]),
     ]
@@ -279,69 +295,6 @@ fn processes(world: &World, id: &EntityId) -> Table {
         empty: "no process is seen on it: the agent on its node reads them from the driver"
             .to_owned(),
     }
-}
-
-/// One row for each fault.
-fn faults(world: &World, id: &EntityId) -> Table {
-    let happened: Vec<&Fault> = world.faults.iter().filter(|fault| fault.device == *id).collect();
-    let unsaid = || "the source does not say".to_owned();
-    let row = |fault: &&Fault| {
-        let at = ago(world, fault.at_ms);
-        Row {
-            cells: vec![
-                text(if fault.dated { at } else { format!("{at} or before") }),
-                Cell::Status { status: Status::Broken, text: fault.code.clone() },
-                Cell::Number(Box::new(count(world, fault))),
-                text(fault.class.clone().unwrap_or_else(unsaid)),
-                text(fault.action.clone().unwrap_or_else(unsaid)),
-                text(fault.culprit.clone().unwrap_or_else(|| "not known".to_owned())),
-            ],
-            link: None,
-        }
-    };
-    Table {
-        title: String::new(),
-        columns: vec![
-            column("when", false, 0),
-            column("code", false, 0),
-            column("count", true, 1),
-            column("about", false, 1),
-            column("vendor says", false, 0),
-            column("caused by", false, 0),
-        ],
-        rows: happened.iter().take(ROWS_MAX).map(row).collect(),
-        total_rows: (happened.len() > ROWS_MAX).then_some(happened.len()),
-        empty: no_fault(world, id),
-    }
-}
-
-/// That nothing happened is only known where somebody would have told.
-fn no_fault(world: &World, id: &EntityId) -> String {
-    let is_watched = ["l1.fault_events", "l1.xid_last"].iter().any(|signal| {
-        world.signal(signal, Some(id)).is_some_and(|found| found.now.known().is_some())
-    });
-    if is_watched {
-        "no fault in this range".to_owned()
-    } else {
-        "nobody tells of faults: the agent on the host (kernel log) or dcgm-exporter with \
-         DCGM_EXP_XID_ERRORS_COUNT would"
-            .to_owned()
-    }
-}
-
-fn count(world: &World, fault: &Fault) -> Number {
-    let mut number = number(world, "count", "l1.fault_events", None);
-    number.value = fault.count;
-    number.text = words::text(fault.count, "{event}");
-    number.explain = Explanation {
-        definition: signal_def("l1.fault_events").map_or("", |def| def.definition).to_owned(),
-        formula: "rise of the counter between two steps".to_owned(),
-        unknown: fault.count.is_none().then(|| {
-            "the source keeps the last code only: one that comes again is not seen".to_owned()
-        }),
-        ..Explanation::default()
-    };
-    number
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The page of one GPU over small worlds.
 
 use strata_world::capacity::Targets;
-use strata_world::{Answers, Ask, Method, Scope, Window, assemble, plan};
+use strata_world::{Answers, Ask, Fault, Method, Scope, Window, assemble, plan, signal_def};
 
 use super::*;
 
@@ -18,7 +18,8 @@ fn world() -> World {
         now_ms: 600_000,
     };
     let (scope, targets) = (Scope::Entity(id()), Targets::default());
-    let ask = Ask { window, scope, wants: wants(), entities: true, coverage: false, targets };
+    let ask =
+        Ask { window, scope, wants: wants(), entities: true, who: false, coverage: false, targets };
     assemble(&plan(&ask), &Answers::default())
 }
 
@@ -92,6 +93,7 @@ fn a_fault_says_what_is_known_of_it_and_what_is_not() {
     let mut world = world();
     let fault = Fault {
         device: id(),
+        switch: None,
         at_ms: 420_000,
         code: "79".to_owned(),
         class: None,
@@ -101,7 +103,7 @@ fn a_fault_says_what_is_known_of_it_and_what_is_not() {
         dated: false,
     };
     world.faults = vec![fault];
-    let table = faults(&world, &id());
+    let table = faults::of_gpu(&world, &id());
     let row = words_of(&table).remove(0);
     assert_eq!(
         row,
@@ -115,7 +117,78 @@ fn a_fault_says_what_is_known_of_it_and_what_is_not() {
         ]
     );
     world.faults.clear();
-    assert!(faults(&world, &id()).empty.starts_with("nobody tells of faults"));
+    assert!(faults::of_gpu(&world, &id()).empty.starts_with("nobody tells of faults"));
+}
+
+/// A fault of no class, action, culprit nor count, at a moment.
+fn bare(code: &str, at_ms: i64) -> Fault {
+    Fault {
+        device: id(),
+        switch: None,
+        at_ms,
+        code: code.to_owned(),
+        class: None,
+        action: None,
+        culprit: None,
+        count: None,
+        dated: true,
+    }
+}
+
+#[test]
+fn two_faults_without_a_severity_are_two_rows_and_say_that_nobody_said_it() {
+    let mut world = world();
+    world.faults = vec![bare("48", 540_000), bare("31", 300_000)];
+    let rows = words_of(&faults::of_gpu(&world, &id()));
+    let unsaid = "the source does not say";
+    assert_eq!(
+        rows,
+        [
+            ["1 min ago", "48", words::UNKNOWN, unsaid, unsaid, "not known"],
+            ["5 min ago", "31", words::UNKNOWN, unsaid, unsaid, "not known"],
+        ]
+    );
+    // Of a switch a severity that nobody told is neither fatal nor harmless.
+    for fault in &mut world.faults {
+        fault.device = EntityId::new(EntityKind::Node, "n");
+        fault.switch = Some("0000:c1:00.0".to_owned());
+    }
+    assert!(faults::of_gpu(&world, &id()).rows.is_empty(), "they are not the GPU's");
+    let table = faults::of_switches(&world);
+    assert_eq!(words_of(&table)[1][..3], ["5 min ago", "0000:c1:00.0", "31"]);
+    let status = |row: &Row| match row.cells[2] {
+        Cell::Status { status, .. } => status,
+        _ => panic!("the code has a status"),
+    };
+    assert_eq!(table.rows.iter().map(status).collect::<Vec<_>>(), [Status::Blind; 2]);
+    world.faults[0].class = Some("fatal".to_owned());
+    assert_eq!(status(&faults::of_switches(&world).rows[0]), Status::Broken);
+}
+
+#[test]
+fn links_that_nobody_counts_errors_of_are_not_without_errors() {
+    let mut world = world();
+    let link = |number: &str, up, errors: &[(&str, f64)]| strata_world::Link {
+        device: id(),
+        kind: "nvlink".to_owned(),
+        number: number.to_owned(),
+        up,
+        errors: errors.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
+        rate: None,
+    };
+    world.links = vec![
+        link("0", Some(true), &[("replay", 0.0), ("crc_flit", 0.0)]),
+        link("1", Some(false), &[("replay", 3.2), ("crc_flit", 0.0)]),
+        link("2", None, &[]),
+    ];
+    assert_eq!(
+        words_of(&parts::links(&world, &id())),
+        [
+            ["nvlink", "0", "up", "none", words::UNKNOWN],
+            ["nvlink", "1", "down", "3 replay", words::UNKNOWN],
+            ["nvlink", "2", words::UNKNOWN, words::UNKNOWN, words::UNKNOWN],
+        ]
+    );
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use strata_model::xid;
+
 use super::Found;
 use crate::assemble::identity::identity;
 use crate::assemble::rows::Row;
@@ -16,8 +18,11 @@ pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Fault> {
     for row in found.rows("event/fault") {
         let Some(device) = identity(EntityKind::Gpu, row.labels) else { continue };
         counted.insert(device.clone());
+        let is_xid = row.labels.get("vendor") == Some("nvidia");
         for rise in rises(&row.points, window) {
-            faults.push(fault(&device, text(&row, "code").unwrap_or_default(), &row, &rise));
+            let code = text(&row, "code").unwrap_or_default();
+            let fault = fault(&device, code, &row, &rise);
+            faults.push(if is_xid { catalogued(fault) } else { fault });
         }
     }
     for row in found.rows("event/xid_last") {
@@ -26,7 +31,15 @@ pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Fault> {
             continue;
         }
         for (code, rise) in changes(&row.points, window) {
-            faults.push(fault(&device, code, &row, &rise));
+            faults.push(catalogued(fault(&device, code, &row, &rise)));
+        }
+    }
+    for row in found.rows("event/switch_fault") {
+        let Some(node) = identity(EntityKind::Node, row.labels) else { continue };
+        for rise in rises(&row.points, window) {
+            let code = text(&row, "code").unwrap_or_default();
+            let switch = text(&row, "pci_address");
+            faults.push(Fault { switch, ..fault(&node, code, &row, &rise) });
         }
     }
     for row in found.rows("event/culprit") {
@@ -50,6 +63,7 @@ fn text(row: &Row<'_>, label: &str) -> Option<String> {
 fn fault(device: &EntityId, code: String, row: &Row<'_>, rise: &Rise) -> Fault {
     Fault {
         device: device.clone(),
+        switch: None,
         at_ms: rise.at_ms,
         code,
         class: text(row, "class"),
@@ -57,6 +71,17 @@ fn fault(device: &EntityId, code: String, row: &Row<'_>, rise: &Rise) -> Fault {
         culprit: None,
         count: rise.count,
         dated: rise.dated,
+    }
+}
+
+/// An XID with what NVIDIA's catalogue says of it, where its source does not.
+fn catalogued(fault: Fault) -> Fault {
+    let meaning = fault.code.parse().ok().map(xid::meaning);
+    let meaning = meaning.filter(|meaning| meaning.class != "unknown");
+    Fault {
+        class: fault.class.or_else(|| Some(meaning?.class.to_owned())),
+        action: fault.action.or_else(|| Some(meaning?.action.to_owned())),
+        ..fault
     }
 }
 

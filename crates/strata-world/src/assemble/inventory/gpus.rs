@@ -1,5 +1,7 @@
 //! GPUs, their slices and processes, and who was given them.
 
+use std::collections::BTreeMap;
+
 use strata_model::Labels;
 
 use super::Found;
@@ -18,8 +20,15 @@ pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
             ["gpu", "gpu_model", "vendor", "driver_version", "serial", "pci_address", "numa_node"];
         gpu(&row, &facts, registry);
     }
+    let mut slices = BTreeMap::new();
     for row in found.rows("entity/slice") {
-        slice(&row, registry);
+        slices.extend(slice(&row, registry));
+    }
+    for row in found.rows("edge/slice_pod") {
+        let slice = identity(EntityKind::Slice, row.labels);
+        if let (Some(slice), Some(pod)) = (slice, identity(EntityKind::Pod, row.labels)) {
+            registry.join(&pod, &slice, Relation::Owns, by_label(&row.points));
+        }
     }
     for row in found.rows("entity/process") {
         process(&row, registry);
@@ -29,6 +38,10 @@ pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
     }
     for row in found.rows("edge/allocation") {
         owned(&row, allocation(&row), registry);
+        let slice = label(row.labels, "mig_uuid").and_then(|uuid| slices.get(uuid));
+        if let (Some(slice), Some(pod)) = (slice, identity(EntityKind::Pod, row.labels)) {
+            registry.join(&pod, slice, Relation::Owns, allocation(&row));
+        }
     }
     for row in found.rows("edge/owner") {
         owned(&row, by_info(&row.points), registry);
@@ -52,11 +65,13 @@ fn gpu(row: &Row<'_>, facts: &[&str], registry: &mut Registry) {
     registry.join(&id, &node, Relation::RunsOn, by_label(&row.points));
 }
 
-fn slice(row: &Row<'_>, registry: &mut Registry) {
-    let slice = identity(EntityKind::Slice, row.labels);
-    let (Some(slice), Some(gpu)) = (slice, identity(EntityKind::Gpu, row.labels)) else { return };
-    registry.learn(&slice, row.labels, &["mig_profile"]);
+/// An instance of a GPU; by its UUID, where one is told.
+fn slice(row: &Row<'_>, registry: &mut Registry) -> Option<(String, EntityId)> {
+    let slice = identity(EntityKind::Slice, row.labels)?;
+    let gpu = identity(EntityKind::Gpu, row.labels)?;
+    registry.learn(&slice, row.labels, &["mig_profile", "mig_instance", "mig_uuid"]);
     registry.join(&slice, &gpu, Relation::PartOf, by_label(&row.points));
+    Some((label(row.labels, "mig_uuid")?.to_owned(), slice))
 }
 
 fn process(row: &Row<'_>, registry: &mut Registry) {

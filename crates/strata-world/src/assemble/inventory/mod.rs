@@ -5,19 +5,23 @@
 
 mod faults;
 mod gpus;
+mod links;
 mod nodes;
 mod pods;
 mod registry;
 mod replicas;
 mod runs;
 mod slurm;
+mod waiting;
 
 use crate::ask::Ask;
 use crate::assemble::rows::{Book, Outcome, Row};
 use crate::edge::Edge;
 use crate::entity::Entity;
 use crate::fault::Fault;
+use crate::link::Link;
 use crate::plan::inventory;
+use crate::waiting::Waiting;
 use registry::Registry;
 
 /// Rows of the inventory's answers.
@@ -55,4 +59,15 @@ pub(crate) fn build(ask: &Ask, book: &Book<'_>) -> (Vec<Entity>, Vec<Edge>) {
 pub(crate) fn faults(ask: &Ask, book: &Book<'_>) -> Vec<Fault> {
     let found = Found { book, queries: inventory::queries(ask) };
     faults::list(&found, ask.window)
+}
+
+/// What waits in the cluster.
+pub(crate) fn waiting(ask: &Ask, book: &Book<'_>) -> Vec<Waiting> {
+    waiting::list(&Found { book, queries: inventory::queries(ask) })
+}
+
+/// Links of the device in scope.
+pub(crate) fn links(ask: &Ask, book: &Book<'_>) -> Vec<Link> {
+    let found = Found { book, queries: inventory::queries(ask) };
+    links::list(&found, ask.window)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use strata_collect::exposition::{Arrival, Format};
+use strata_collect::schedule::Tracker;
 use strata_collect::scrape::{PageReader, ScrapeSettings, Target};
 use strata_model::{Batch, Receipt, Sink, SinkError};
 use strata_sim::Endpoint;
@@ -19,6 +20,8 @@ use crate::page_rules::any_source;
 const STEP: Duration = Duration::from_secs(15);
 const COARSE_STEP: Duration = Duration::from_mins(1);
 const FINE: Duration = Duration::from_hours(1);
+/// No two pages are nearer to each other than this.
+const LEAST_MS: i64 = 1000;
 
 /// Bytes of batches handed to the store at once: a quarter of what its queue takes.
 const PENDING_BYTES: usize = 16 << 20;
@@ -27,6 +30,7 @@ const PENDING_BYTES: usize = 16 << 20;
 struct Reading {
     endpoint: Endpoint,
     reader: PageReader,
+    tracker: Tracker,
 }
 
 /// Write what the cluster lived through until now.
@@ -48,7 +52,9 @@ pub(super) async fn write(
         let left = stage.now_ms() - at_ms;
         let step = if left > FINE.as_millis() as i64 { COARSE_STEP } else { STEP };
         let step_ms = step.as_millis() as i64;
-        if left < step_ms {
+        // The last page is of the moment: what ends before the live readers begin has no end.
+        let step_ms = step_ms.min(left);
+        if step_ms < LEAST_MS {
             break;
         }
         at_ms += step_ms;
@@ -85,7 +91,7 @@ fn readings(exporters: &Exporters, jobs: &[ScrapeSettings]) -> Result<Vec<Readin
         let target = Target::of(job, &exporter.address.to_string(), &exporter.labels());
         let target = target.map_err(anyhow::Error::msg)?;
         let reader = PageReader::new(job, &target, any_source());
-        Ok(Reading { endpoint, reader })
+        Ok(Reading { endpoint, reader, tracker: Tracker::default() })
     });
     each.collect()
 }
@@ -97,7 +103,7 @@ fn read_all(
     at_ms: i64,
 ) -> Result<(Vec<Reading>, Vec<Batch>)> {
     let mut batches = Vec::with_capacity(readings.len());
-    for Reading { endpoint, reader } in &mut readings {
+    for Reading { endpoint, reader, tracker } in &mut readings {
         let page = stage.at(at_ms, |sim| sim.page(endpoint));
         let harvest = reader.read(Format::Text, page.as_bytes(), Arrival::Whole, at_ms);
         let harvest = harvest.map_err(|error| {
@@ -106,7 +112,9 @@ fn read_all(
         if let Some(fault) = harvest.faults.first() {
             bail!("the page of {}: {}", endpoint.instance, fault.message);
         }
-        batches.push(harvest.batch);
+        let mut batch = harvest.batch;
+        tracker.settle(&mut batch, at_ms);
+        batches.push(batch);
     }
     Ok((readings, batches))
 }

@@ -1,15 +1,14 @@
 //! `strata who`: who holds each GPU, whether they use it, and who holds most.
 
-mod groups;
-mod ledger;
-mod questions;
+mod all;
 
-use anyhow::Result;
-use serde_json::json;
+use std::collections::BTreeMap;
 
-pub(crate) use groups::By;
-use groups::Group;
-use ledger::{Gpu, Holder};
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use serde_json::{Value as Json, json};
+use strata_model::Labels;
+use strata_world::who::{self, Answers, Gpu, Group, Holder, Row};
 
 use crate::cli::WhoArgs;
 use crate::client::Client;
@@ -18,10 +17,64 @@ use crate::out::{Out, complain};
 /// What is not known, in a table.
 const UNKNOWN: &str = "?";
 
+/// What devices are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    /// Team, by the operator's rules; of a Slurm job its account.
+    Team,
+    /// Namespace of Kubernetes.
+    Namespace,
+    /// Model that is served or trained.
+    Model,
+    /// Deployment, job or custom resource at the top of the owners.
+    Workload,
+}
+
+impl From<By> for who::By {
+    fn from(by: By) -> Self {
+        match by {
+            By::Team => Self::Team,
+            By::Namespace => Self::Namespace,
+            By::Model => Self::Model,
+            By::Workload => Self::Workload,
+        }
+    }
+}
+
+/// Ask everything. What a cluster does not have is an empty answer.
+async fn ask(client: &Client) -> Result<Answers> {
+    let mut rows = BTreeMap::new();
+    for question in who::questions() {
+        rows.insert(question.key, select(client, &question.text).await?);
+    }
+    Ok(Answers::gather(|key| rows.remove(key).unwrap_or_default()))
+}
+
+async fn select(client: &Client, query: &str) -> Result<Vec<Row>> {
+    let answer = client.get("/api/v1/query", &[("query", query.to_owned())]).await?;
+    if answer["status"] != "success" {
+        let why = answer["error"].as_str().unwrap_or("no reason given");
+        bail!("the server refused {query}: {why}");
+    }
+    let rows = answer["data"]["result"].as_array().context("the answer has no series")?;
+    Ok(rows.iter().filter_map(row).collect())
+}
+
+fn row(series: &Json) -> Option<Row> {
+    let labels = series["metric"].as_object()?.iter();
+    let labels = labels.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+    let value = series["value"][1].as_str()?.parse().ok()?;
+    Some(Row { labels: Labels::from_pairs(labels), value })
+}
+
 /// Ask the server and print a table.
 pub(crate) async fn run(arguments: WhoArgs, out: Out) -> Result<()> {
-    let answers = questions::ask(&Client::new(&arguments.server)?).await?;
-    let mut gpus = ledger::read(&answers);
+    let client = Client::new(&arguments.server)?;
+    if arguments.all {
+        return all::run(&client, out).await;
+    }
+    let answers = ask(&client).await?;
+    let mut gpus = who::read(&answers);
     if let Some(wanted) = &arguments.gpu {
         gpus.retain(|gpu| gpu.gpu_uuid.contains(wanted.as_str()));
     }
@@ -29,9 +82,10 @@ pub(crate) async fn run(arguments: WhoArgs, out: Out) -> Result<()> {
         gpus.retain(|gpu| gpu.node == *node);
     }
     if let Some(by) = arguments.by {
-        let groups = groups::group(&gpus, by);
+        let by_world = who::By::from(by);
+        let groups = who::group(&gpus, by_world);
         if out.json {
-            return Ok(out.document(&json!({ "by": by, "groups": groups }))?);
+            return Ok(out.document(&json!({ "by": by_world, "groups": groups }))?);
         }
         return print_groups(by, &groups, out);
     }

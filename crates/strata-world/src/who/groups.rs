@@ -1,16 +1,15 @@
-//! Devices and memory by team, namespace, model or workload. Pure.
+//! Devices and memory by team, namespace, model or workload.
 
 use std::collections::BTreeMap;
 
-use clap::ValueEnum;
 use serde::Serialize;
 
-use super::ledger::{Gpu, Holder, State};
+use super::{Gpu, Holder, State};
 
 /// What devices are grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum By {
+pub enum By {
     /// Team, by the operator's rules; of a Slurm job its account.
     Team,
     /// Namespace of Kubernetes.
@@ -23,18 +22,18 @@ pub(crate) enum By {
 
 /// One team, namespace, model or workload.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct Group {
+pub struct Group {
     /// Empty for what no rule or label names.
-    pub(super) name: String,
+    pub name: String,
     /// Devices; of one that several hold each has its part.
-    pub(super) gpus: f64,
+    pub gpus: f64,
     /// Those of them that nobody uses.
-    pub(super) idle_gpus: f64,
+    pub idle_gpus: f64,
     /// Device memory in bytes; `None` where it is not known of any device.
-    pub(super) memory_bytes: Option<u64>,
+    pub memory_bytes: Option<u64>,
     /// Devices whose memory is not known.
-    pub(super) memory_unknown_gpus: u64,
-    pub(super) holders: usize,
+    pub memory_unknown_gpus: u64,
+    pub holders: usize,
 }
 
 fn name(by: By, holder: &Holder) -> String {
@@ -51,7 +50,7 @@ fn name(by: By, holder: &Holder) -> String {
 }
 
 /// Group what is held: models by memory, the others by devices, the most first.
-pub(super) fn group(gpus: &[Gpu], by: By) -> Vec<Group> {
+pub fn group(gpus: &[Gpu], by: By) -> Vec<Group> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for gpu in gpus {
         let part = 1.0 / gpu.holders.len().max(1) as f64;
@@ -101,6 +100,7 @@ mod tests {
             peak_utilization: None,
             holders: holders.iter().map(holder).collect(),
             strangers: Vec::new(),
+            shares: super::super::Shares::default(),
         }
     }
 

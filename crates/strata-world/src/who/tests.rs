@@ -1,10 +1,19 @@
 //! Each state of a device, from the series that make it.
 
+use strata_model::Labels;
+
+use super::ledger::read;
 use super::*;
 
 fn row(labels: &[(&str, &str)], value: f64) -> Row {
-    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Row { labels: labels.collect(), value }
+    Row { labels: Labels::from_pairs(labels.iter().copied()), value }
+}
+
+/// The row with one label more.
+fn with_label(row: &Row, label: &str, value: &str) -> Row {
+    let mut labels = row.labels.to_builder();
+    labels.set(label, value);
+    Row { labels: labels.build(), value: row.value }
 }
 
 /// One device `g` of node `n`, given to pod `a`; pods `a` and `b` exist on the node.
@@ -15,7 +24,7 @@ fn given() -> Answers {
     };
     let mut owned = pod("a");
     for (label, value) in [("workload", "chat"), ("workload_kind", "Deployment"), ("team", "t")] {
-        owned.labels.insert(label.to_owned(), value.to_owned());
+        owned = with_label(&owned, label, value);
     }
     Answers {
         memory: vec![row(&device, 100.0)],
@@ -76,6 +85,13 @@ fn use_and_allocation_are_put_together() {
     let load = |value: f64| Answers { allocations: Vec::new(), ..load(value) };
     check("no load, nobody's", load(0.0), State::Free, "utilization");
     check("load of nobody", load(0.5), State::Unknown, "utilization");
+    // Elsewhere holders are known, so that this one's is missing.
+    let mut other = given().allocations;
+    other[0] = with_label(&with_label(&other[0], "gpu_uuid", "h"), "node", "m");
+    let answers = Answers { allocations: other, ..load(0.5) };
+    let found = read(&answers);
+    let state = |uuid: &str| found.iter().find(|gpu| gpu.gpu_uuid == uuid).map(|gpu| gpu.state);
+    assert_eq!(state("g"), Some(State::UsedOwnerUnknown), "{found:#?}");
 }
 
 #[test]
@@ -90,8 +106,9 @@ fn memory_is_the_processes_own_and_never_guessed_between_holders() {
     assert_eq!(gpu.memory_bytes, Some(100));
     let mut two = given();
     let mut other = two.allocations[0].clone();
-    other.labels.insert("pod".to_owned(), "b".to_owned());
-    other.labels.insert("pod_uid".to_owned(), "b".to_owned());
+    for label in ["pod", "pod_uid"] {
+        other = with_label(&other, label, "b");
+    }
     two.allocations.push(other);
     two.peak.push(peak(0.5));
     let gpu = &read(&two)[0];
@@ -137,4 +154,53 @@ fn a_device_that_slurm_cut_into_shards_has_all_their_jobs() {
     assert_eq!(gpus.len(), 2, "the device is there though nothing else tells of it: {gpus:#?}");
     let jobs: Vec<_> = gpus[1].holders.iter().map(|one| &*one.slurm_job_id).collect();
     assert_eq!((&*gpus[1].gpu, &*jobs), ("3", &["15", "16"][..]));
+}
+
+#[test]
+fn a_device_is_divided_by_what_tells_most_of_it() {
+    let device = |value: f64| row(&[("gpu_uuid", "g"), ("node", "n"), ("gpu", "0")], value);
+    let base = || Answers {
+        busy: vec![device(0.6)],
+        limit: vec![device(200.0)],
+        power: vec![device(400.0)],
+        power_floor: vec![device(100.0)],
+        peak: vec![device(0.9)],
+        ..given()
+    };
+    let time = |answers: Answers| read(&answers)[0].shares.sm_time.clone().unwrap();
+    let alone = time(base());
+    assert_eq!((alone.evidence, alone.owners.len()), ("sole_holder", 1));
+    assert!((alone.owners[0].share - 0.6).abs() < 1e-9 && (alone.idle - 0.4).abs() < 1e-9);
+    let shared = time(Answers {
+        process_busy: vec![process("a", 0.2), process("b", 0.1), process("", 0.2)],
+        ..base()
+    });
+    let parts: Vec<(&str, f64)> =
+        shared.owners.iter().map(|part| (&*part.owner.pod, part.share)).collect();
+    assert_eq!((shared.evidence, parts), ("processes", vec![("a", 0.2), ("b", 0.1)]));
+    assert!(
+        (shared.unattributed - 0.3).abs() < 1e-9,
+        "a process in no pod is nobody's: {shared:?}"
+    );
+    let slice = |uuid: &str, profile: &str, value: f64| {
+        row(&[("gpu_uuid", "g"), ("mig_uuid", uuid), ("mig_profile", profile)], value)
+    };
+    let mut split = Answers {
+        slice_busy: vec![slice("m1", "1g.10gb", 0.7), slice("m2", "2g.20gb", 0.35)],
+        busy: Vec::new(),
+        ..base()
+    };
+    split.allocations[0] = with_label(&split.allocations[0], "mig_uuid", "m1");
+    let split = time(split);
+    assert!((split.owners[0].share - 0.1).abs() < 1e-9, "{split:?}");
+    assert!(
+        (split.unattributed - 0.1).abs() < 1e-9 && (split.idle - 0.8).abs() < 1e-9,
+        "{split:?}"
+    );
+    // Without the whole of a device there is no share of it.
+    let unknown = read(&Answers { busy: Vec::new(), limit: Vec::new(), ..base() });
+    assert_eq!(unknown[0].shares, Shares::default());
+    let known = &read(&base())[0].shares;
+    assert!((known.memory.as_ref().unwrap().idle - 0.5).abs() < 1e-9, "{known:?}");
+    assert!((known.energy.as_ref().unwrap().idle - 0.1).abs() < 1e-9, "{known:?}");
 }

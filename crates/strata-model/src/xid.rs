@@ -3,17 +3,17 @@
 
 /// The meaning of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::l1_gpu) struct Meaning {
+pub struct Meaning {
     /// What it is about: `application`, `memory`, `nvlink`, `bus`, `firmware`, `engine`, `power`,
     /// `notice` or `unknown`.
-    pub(in crate::l1_gpu) class: &'static str,
+    pub class: &'static str,
     /// NVIDIA's bucket in lower case: `restart_app`, `reset_gpu`, `restart_bm` (the whole machine),
     /// `workflow_xid_48`, `ignore`, ...; `none` where NVIDIA names none.
-    pub(in crate::l1_gpu) action: &'static str,
+    pub action: &'static str,
 }
 
 /// What is known about a code; NVML reports 999 when it does not know one itself.
-pub(in crate::l1_gpu) fn meaning(code: u64) -> Meaning {
+pub fn meaning(code: u64) -> Meaning {
     Meaning { class: class(code), action: action(code) }
 }
 

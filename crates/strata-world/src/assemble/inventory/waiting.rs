@@ -1,0 +1,49 @@
+//! What waits, by who says it and why: the most first.
+
+use std::collections::BTreeMap;
+
+use super::Found;
+use crate::assemble::rows::Row;
+use crate::waiting::Waiting;
+
+/// Question of how many, of how long, who says it, and the labels of place, reason and resource.
+const QUESTIONS: [(&str, &str, &str, [&str; 3]); 3] = [
+    ("waiting/pods", "waiting/pods_longest", "kubernetes", ["namespace", "reason", "resource"]),
+    ("waiting/workloads", "", "", ["queue", "reason", "underlying_cause"]),
+    ("waiting/slurm", "waiting/slurm_longest", "slurm", ["partition", "reason", ""]),
+];
+
+pub(super) fn list(found: &Found<'_>) -> Vec<Waiting> {
+    let mut all: Vec<Waiting> = Vec::new();
+    for (count, longest, said_by, labels) in QUESTIONS {
+        let key = |row: &Row<'_>| {
+            labels.map(|label| row.labels.get(label).unwrap_or_default().to_owned())
+        };
+        let value = |row: &Row<'_>| row.points.last().map(|(_, value)| *value);
+        let times = found.rows(longest);
+        let times: BTreeMap<_, _> = times.iter().map(|row| (key(row), value(row))).collect();
+        for row in found.rows(count) {
+            let Some(count) = value(&row).filter(|count| *count > 0.0) else { continue };
+            let key = key(&row);
+            let longest = times.get(&key).copied().flatten().filter(|time| time.is_finite());
+            let [of, reason, resource] = key;
+            let said_by = match said_by {
+                "" => row.labels.get("scheduler").unwrap_or_default(),
+                known => known,
+            };
+            let said_by = said_by.to_owned();
+            all.push(Waiting { said_by, of, reason, resource, count, longest });
+        }
+    }
+    all.sort_by(|one, other| {
+        let name = |waiting: &Waiting| (waiting.said_by.clone(), waiting.of.clone());
+        other.count.total_cmp(&one.count).then_with(|| {
+            (name(one), &one.reason, &one.resource).cmp(&(
+                name(other),
+                &other.reason,
+                &other.resource,
+            ))
+        })
+    });
+    all
+}

@@ -1,0 +1,20 @@
+//! Links between devices, as one device tells of its own.
+
+use crate::entity::EntityId;
+
+/// A link of a device at the end of the window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// The GPU.
+    pub device: EntityId,
+    /// `nvlink`, `c2c`, `xgmi`, ...
+    pub kind: String,
+    /// As the device counts its links.
+    pub number: String,
+    /// Unknown where nobody tells.
+    pub up: Option<bool>,
+    /// Errors of the event window (ten minutes) by kind; empty where nobody counts them.
+    pub errors: Vec<(String, f64)>,
+    /// Bytes per second in both directions.
+    pub rate: Option<f64>,
+}

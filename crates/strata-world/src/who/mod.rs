@@ -1,0 +1,96 @@
+//! Who holds each GPU, who uses it, and whether those agree.
+//!
+//! One computation for every reader: the pages (through [`crate::World::holdings`]) and `strata who`
+//! ask the same [`questions`] and [`read`] the same answers.
+
+mod groups;
+mod ledger;
+mod people;
+mod questions;
+mod shares;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+pub use groups::{By, Group, group};
+pub use ledger::read;
+pub use questions::{Answers, Row, questions};
+pub use shares::{Division, Owner, Part, Shares};
+
+/// How the use of a device and its allocation go together. In order of what to look at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// A process of a pod that is gone uses it.
+    Orphan,
+    /// A pod or job that was not given it uses it.
+    UsedByOtherPod,
+    /// A process in no pod and no job uses it.
+    UsedOutsidePods,
+    /// It is busy, and of all that hold GPUs nobody is known to hold it.
+    UsedOwnerUnknown,
+    /// It was given away and nobody uses it.
+    AllocatedIdle,
+    /// Whoever was given it uses it.
+    UsedByOwner,
+    /// Nobody was given it and nobody uses it.
+    Free,
+    /// Nothing tells whether it is used.
+    Unknown,
+}
+
+impl State {
+    /// As people read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Orphan => "orphan",
+            Self::UsedByOtherPod => "used by other pod",
+            Self::UsedOutsidePods => "used outside pods",
+            Self::UsedOwnerUnknown => "used, owner unknown",
+            Self::AllocatedIdle => "allocated, idle",
+            Self::UsedByOwner => "used by owner",
+            Self::Free => "free",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Somebody who holds a device or uses it. What is not known is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Holder {
+    pub namespace: String,
+    pub pod: String,
+    pub pod_uid: String,
+    pub container: String,
+    pub slurm_job_id: String,
+    pub workload_kind: String,
+    pub workload: String,
+    pub team: String,
+    pub model: String,
+    pub queue: String,
+    pub method: String,
+    pub confidence: String,
+    /// Device memory of its processes in bytes, where processes are known.
+    pub memory_bytes: Option<u64>,
+}
+
+/// A device.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gpu {
+    pub gpu_uuid: String,
+    pub gpu: String,
+    pub node: String,
+    pub gpu_model: String,
+    pub state: State,
+    /// What the state was read from: `processes`, `utilization` or `none`.
+    pub evidence: &'static str,
+    pub memory_bytes: Option<u64>,
+    /// Highest utilization of the last ten minutes, 0 to 1.
+    pub peak_utilization: Option<f64>,
+    pub holders: Vec<Holder>,
+    /// Users that hold nothing of it.
+    pub strangers: Vec<Holder>,
+    /// How its time, memory and energy are divided.
+    pub shares: Shares,
+}
