@@ -13,6 +13,8 @@ pub struct Waiting {
     /// The resource that is missing, where it is told.
     pub resource: String,
     pub count: f64,
+    /// Pods among them that have waited longest, as far as they are among the fifty of the fleet.
+    pub names: Vec<String>,
     /// Longest time one of them has waited, in seconds.
     pub longest: Option<f64>,
 }

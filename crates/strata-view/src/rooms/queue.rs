@@ -153,6 +153,7 @@ pub(super) fn waiting(world: &World) -> Table {
             text(waiting.resource.clone()),
             text(words::text(Some(waiting.count), "{workload}")),
             text(words::text(waiting.longest, "s")),
+            text(waiting.names.join(", ")),
         ],
         link: None,
     };
@@ -165,6 +166,7 @@ pub(super) fn waiting(world: &World) -> Table {
             column("missing", false, 1),
             column("waiting", true, 0),
             column("longest", true, 0),
+            column("such as", false, 2),
         ],
         rows: world.waiting.iter().take(ROWS_MAX).map(row).collect(),
         total_rows: (world.waiting.len() > ROWS_MAX).then_some(world.waiting.len()),
@@ -250,6 +252,7 @@ mod tests {
             reason: reason.to_owned(),
             resource: String::new(),
             count: 2.0,
+            names: Vec::new(),
             longest,
         };
         world.waiting =

@@ -282,6 +282,15 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     )
     .of(AskedOf::Waiting),
     still(
+        "waiting/pods_named",
+        EntityKind::Pod,
+        "topk(50, max by (namespace, pod, reason, resource) \
+         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
+         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
+         (<k8s.pod.phase|phase=\"Pending\">) > 0)))",
+    )
+    .of(AskedOf::Waiting),
+    still(
         "waiting/workloads",
         EntityKind::Queue,
         "sum by (scheduler, queue, reason, underlying_cause) (<sched.unadmitted>)",

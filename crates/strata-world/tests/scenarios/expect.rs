@@ -278,17 +278,19 @@ fn links(world: &World, text: &str) -> Result<(), String> {
     if found == text { Ok(()) } else { Err(format!("there are {found}")) }
 }
 
-/// `SAID_BY OF REASON = COUNT [for DURATION]`, the reason `-` where nobody says it
+/// `SAID_BY OF REASON = COUNT [for DURATION] [such as POD POD]`, the reason `-` where nobody says it
 fn waiting(world: &World, text: &str) -> Result<(), String> {
     let (what, rest) = two(text, " = ")?;
     let words: Vec<&str> = what.split(' ').collect();
     let [said_by, of, reason] = words[..] else { return Err("three words are needed".to_owned()) };
     let reason = if reason == "-" { "" } else { reason };
+    let (rest, names) = rest.split_once(" such as ").unwrap_or((rest, ""));
     let (count, longest) = rest.split_once(" for ").unwrap_or((rest, ""));
     let longest = if longest.is_empty() { None } else { Some(parse_duration_ms(longest)?) };
     let is_it = |waiting: &&strata_world::Waiting| {
         (&*waiting.said_by, &*waiting.of, &*waiting.reason) == (said_by, of, reason)
             && Some(waiting.count) == parse_number(count)
+            && waiting.names.join(" ") == names
             && waiting.longest.map(|time| (time * 1000.0).round() as i64) == longest
     };
     match world.waiting.iter().find(is_it) {

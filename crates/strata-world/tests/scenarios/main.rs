@@ -24,7 +24,7 @@
 //! expect faults COUNT
 //! expect link KIND NUMBER up|down [ERROR=COUNT ...]
 //! expect links KIND/NUMBER ...
-//! expect waiting SAID_BY OF REASON = COUNT [for DURATION]
+//! expect waiting SAID_BY OF REASON = COUNT [for DURATION] [such as POD POD]
 //! expect waits COUNT
 //! expect holding GPU STATE EVIDENCE
 //! expect note TEXT

@@ -113,6 +113,20 @@ fn the_demo_shows_all_layers_and_says_that_it_is_simulated() {
     ] {
         assert_eq!(server.value(query, None), Some(expected), "{query}");
     }
+    // The four questions, on the page and on the command line alike.
+    let all = Command::new(STRATA).args(["who", "--all", "--url", &server.url]).output().unwrap();
+    let all = stdout(&all);
+    for words in [
+        "Which pod uses which GPU",
+        "research/pretrain-vl-7b-worker-0",
+        "Which namespace uses most",
+        "Which team costs most",
+        "pretraining",
+        "Which model holds most memory",
+        "qwen2.5-32b-instruct",
+    ] {
+        assert!(all.contains(words), "{words} is not in {all}");
+    }
     // History and live pages are one series: the counter goes on, from the same target.
     let count = "count(vllm:generation_tokens_total)";
     let up = "sum(up{job=\"vllm\"})";

@@ -6,9 +6,12 @@ use super::Found;
 use crate::assemble::rows::Row;
 use crate::waiting::Waiting;
 
+/// Who tells of pods.
+const KUBERNETES: &str = "kubernetes";
+
 /// Question of how many, of how long, who says it, and the labels of place, reason and resource.
 const QUESTIONS: [(&str, &str, &str, [&str; 3]); 3] = [
-    ("waiting/pods", "waiting/pods_longest", "kubernetes", ["namespace", "reason", "resource"]),
+    ("waiting/pods", "waiting/pods_longest", KUBERNETES, ["namespace", "reason", "resource"]),
     ("waiting/workloads", "", "", ["queue", "reason", "underlying_cause"]),
     ("waiting/slurm", "waiting/slurm_longest", "slurm", ["partition", "reason", ""]),
 ];
@@ -32,9 +35,11 @@ pub(super) fn list(found: &Found<'_>) -> Vec<Waiting> {
                 known => known,
             };
             let said_by = said_by.to_owned();
-            all.push(Waiting { said_by, of, reason, resource, count, longest });
+            let names = Vec::new();
+            all.push(Waiting { said_by, of, reason, resource, count, names, longest });
         }
     }
+    name_pods(found, &mut all);
     all.sort_by(|one, other| {
         let name = |waiting: &Waiting| (waiting.said_by.clone(), waiting.of.clone());
         other.count.total_cmp(&one.count).then_with(|| {
@@ -46,4 +51,26 @@ pub(super) fn list(found: &Found<'_>) -> Vec<Waiting> {
         })
     });
     all
+}
+
+/// Pods that are named for each reason: enough to begin with.
+const NAMES_MAX: usize = 3;
+
+/// Name those pods that have waited longest.
+fn name_pods(found: &Found<'_>, all: &mut [Waiting]) {
+    let mut rows = found.rows("waiting/pods_named");
+    let waited = |row: &Row<'_>| row.points.last().map_or(0.0, |(_, seconds)| *seconds);
+    rows.sort_by(|one, other| waited(other).total_cmp(&waited(one)));
+    for row in rows {
+        let label = |name: &str| row.labels.get(name).unwrap_or_default();
+        let same = all.iter_mut().find(|waiting| {
+            waiting.said_by == KUBERNETES
+                && waiting.of == label("namespace")
+                && waiting.reason == label("reason")
+                && waiting.resource == label("resource")
+        });
+        if let Some(waiting) = same.filter(|waiting| waiting.names.len() < NAMES_MAX) {
+            waiting.names.push(label("pod").to_owned());
+        }
+    }
 }
