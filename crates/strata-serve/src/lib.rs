@@ -32,8 +32,10 @@ pub use guard::Secret;
 pub use json::number::{push_float, push_plain, push_seconds};
 pub use options::{ListenAt, ServeOptions, ServeSettings};
 pub use pages::page_status;
-pub use records::Records;
-pub use reports::{ACTIONS, OPENCOST, REPORTS, Report, ReportParams, ReportSource};
+pub use records::{Records, request_json};
+pub use reports::{
+    ACTIONS, OPENCOST, REPORTS, REQUEST_REPORTS, Report, ReportParams, ReportSource,
+};
 pub use routes::{Listener, ServedPath, paths};
 pub use server::{Addresses, Bound};
 pub use state::{Description, OwnNames, Parts, Ready, Status};

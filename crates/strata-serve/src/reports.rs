@@ -13,6 +13,7 @@ use strata_view::{PageError, PageErrorCode};
 use crate::guard::refuse_cross_origin;
 use crate::pages::refused;
 use crate::params::Params;
+use crate::records::records;
 use crate::routes::Route;
 use crate::state::App;
 
@@ -61,14 +62,49 @@ pub const ACTIONS: [&str; 1] = ["/cost/statement/close"];
 /// Paths as OpenCost has them.
 pub const OPENCOST: [&str; 3] = ["/allocation", "/allocation/compute", "/inferenceCost/total"];
 
-/// Routes of the paths.
+/// Paths of documents about single requests, below `/api/v1`.
+pub const REQUEST_REPORTS: [&str; 4] =
+    ["/requests/compare", "/requests/lengths", "/requests/one", "/requests/parts"];
+
+/// Routes of the paths of the ledger.
 pub(crate) fn routes(paths: &[&'static str]) -> Vec<Route> {
     let routes = paths.iter().map(|path| {
         let path: &'static str = path;
-        let handler = move |state: State<Arc<App>>, query: RawQuery| answer(path, state, query);
+        let handler = move |State(app): State<Arc<App>>, query: RawQuery| async move {
+            made(&app, ledger(&app), query, |source, params| source.report(path, params)).await
+        };
         Route::get(path, "report", handler)
     });
     routes.collect()
+}
+
+/// Routes of [`REQUEST_REPORTS`].
+pub(crate) fn request_routes() -> Vec<Route> {
+    let routes = REQUEST_REPORTS.iter().map(|path| {
+        let path: &'static str = path;
+        let handler = move |State(app): State<Arc<App>>, query: RawQuery| async move {
+            let source = match (records(&app), &app.parts.request_reports) {
+                (Ok(_), Some(source)) => Ok(source),
+                (Err(error), _) => Err(error),
+                (Ok(_), None) => Err(not_here("this server makes no documents of requests")),
+            };
+            made(&app, source, query, |source, params| source.report(path, params)).await
+        };
+        Route::get(path, "requests", handler)
+    });
+    routes.collect()
+}
+
+fn ledger(app: &App) -> Result<&Arc<dyn ReportSource>, PageError> {
+    app.parts.reports.as_ref().ok_or_else(|| PageError {
+        hint: "see [cost] in the configuration".to_owned(),
+        ..not_here("this server keeps no ledger")
+    })
+}
+
+fn not_here(message: &str) -> PageError {
+    let (code, hint) = (PageErrorCode::NotFound, "ask a strata run".to_owned());
+    PageError { code, message: message.to_owned(), hint }
 }
 
 /// Routes of [`ACTIONS`].
@@ -79,32 +115,26 @@ pub(crate) fn actions() -> Vec<Route> {
             if let Err(refusal) = refuse_cross_origin(&request) {
                 return refusal.into_response();
             }
-            made(&app, query, |source, params| source.act(path, params)).await
+            made(&app, ledger(&app), query, |source, params| source.act(path, params)).await
         };
         Route::post(path, "report", handler)
     });
     routes.collect()
 }
 
-async fn answer(path: &'static str, State(app): State<Arc<App>>, query: RawQuery) -> Response {
-    made(&app, query, |source, params| source.report(path, params)).await
-}
-
 /// What a source makes of the parameters.
 async fn made(
     app: &App,
+    source: Result<&Arc<dyn ReportSource>, PageError>,
     RawQuery(query): RawQuery,
     make: impl for<'a> FnOnce(
         &'a dyn ReportSource,
         ReportParams,
     ) -> BoxFuture<'a, Result<Report, PageError>>,
 ) -> Response {
-    let Some(source) = &app.parts.reports else {
-        return refused(PageError {
-            code: PageErrorCode::NotFound,
-            message: "this server keeps no ledger".to_owned(),
-            hint: "see [cost] in the configuration".to_owned(),
-        });
+    let source = match source {
+        Ok(source) => source,
+        Err(error) => return refused(error),
     };
     let Ok(_turn) = app.queries.acquire().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();

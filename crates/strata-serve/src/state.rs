@@ -37,6 +37,8 @@ pub struct Parts {
     pub pages: Option<Arc<dyn PageSource>>,
     /// Makes the documents of the ledger.
     pub reports: Option<Arc<dyn ReportSource>>,
+    /// Makes documents of single requests.
+    pub request_reports: Option<Arc<dyn ReportSource>>,
     /// Single requests, spans and feedback; without it their doors are closed.
     pub records: Option<Records>,
     pub sink: Arc<dyn Sink>,

@@ -71,8 +71,8 @@ function App() {
   }, []);
   useEffect(() => {
     setRefused(null);
-    // A question in SQL is asked once: it may read days of records.
-    const live = !route.params.has("start") && !(route.page === "explore" && route.params.get("lang") === "sql");
+    // What is asked of records is asked once: it may read days of them.
+    const live = !["start", "view"].some((name) => route.params.has(name)) && !(route.params.get("entity") ?? "").startsWith("request:") && !(route.page === "explore" && route.params.get("lang") === "sql");
     return watch(route.page, route.params, live, (told) => {
       if (told.page) { setPage(told.page); setRefused(null); setLost(null); document.title = `${told.page.title} - Stratascope`; }
       if (told.refused) { setRefused(told.refused); setLost(null); }

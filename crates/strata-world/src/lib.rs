@@ -23,6 +23,7 @@ mod l8_cost;
 pub mod link;
 pub mod plan;
 mod recipe;
+pub mod requests;
 pub mod signal;
 mod template;
 mod waiting;

@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Who(WhoArgs),
     /// Single requests to models, the slowest first.
     Requests(RequestsArgs),
+    /// Two models side by side, by what their users got: can we move from one to the other?
+    Compare(CompareArgs),
     /// Ask the records of requests, spans and feedback in SQL.
     Sql(SqlArgs),
     /// List every source of data: its state, last success, samples, faults, and what to do.
@@ -269,6 +271,12 @@ pub(crate) struct TopArgs {
     /// Language of --query: promql (the default), or sql over records.
     #[arg(long, value_name = "LANGUAGE")]
     pub(crate) lang: Option<String>,
+    /// Side of the page of requests: now (the default), slowest, lengths or compare.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) view: Option<String>,
+    /// What --entity is compared with (`model:NAME`).
+    #[arg(long, value_name = "ID")]
+    pub(crate) against: Option<String>,
     /// Print the page once as text and end; --json prints it as data.
     #[arg(long)]
     pub(crate) once: bool,
@@ -324,7 +332,73 @@ pub(crate) struct ServerArgs {
 
 /// What `strata requests` takes.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct RequestsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<RequestsCommand>,
+    #[command(flatten)]
+    pub(crate) list: RequestList,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RequestsCommand {
+    /// One request: where its time went, where it was served, who else was.
+    Show(RequestShow),
+    /// How long inputs and outputs are, together; and what follows for prefill and decode.
+    Lengths(RequestLengths),
+    /// What the time of requests is made of, and the slowest by the part that rules them.
+    Parts(RequestParts),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestShow {
+    /// Its number, as the list has it.
+    pub(crate) id: String,
+    /// Columns [default: those of the terminal, 80 without one].
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    pub(crate) width: Option<u16>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestLengths {
+    /// Requests that began within this long until now.
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub(crate) since: String,
+    /// A condition, such as `model=llama`; may be repeated.
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) conditions: Vec<String>,
+    /// Tell groups apart by this.
+    #[arg(long, value_parser = crate::records::BY, default_value = "app")]
+    pub(crate) by: String,
+    /// Target of the gap between output tokens, milliseconds [default: 50].
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub(crate) itl_target: Option<f64>,
+    /// Requests that one replica decodes at once within the target: the capacity card has it.
+    #[arg(long, value_name = "REQUESTS")]
+    pub(crate) batch: Option<f64>,
+    /// Speed from a prefill to a decode replica, gigabits a second.
+    #[arg(long, value_name = "GBPS")]
+    pub(crate) transfer_gbps: Option<f64>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestParts {
+    /// Requests that began within this long until now.
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub(crate) since: String,
+    /// A condition, such as `model=llama` or `outcome!=ok`; may be repeated.
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) conditions: Vec<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestList {
     /// Requests that began within this long until now.
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub(crate) since: String,
@@ -349,6 +423,25 @@ pub(crate) struct RequestsArgs {
     /// Sums instead of single requests, by tenant, team, app, model, hour; several with commas.
     #[arg(long, value_name = "DIMENSIONS", conflicts_with_all = ["order", "limit"])]
     pub(crate) by: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// What `strata compare` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The model that is there now.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) a: String,
+    /// The model to move to.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) b: String,
+    /// Requests that began, and judgements that were given, within this long until now.
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub(crate) since: String,
+    /// Loss of quality that nobody would mind, as a part of 1.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub(crate) margin: f64,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

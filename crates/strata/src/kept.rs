@@ -16,19 +16,20 @@ type Made<T> = Result<Arc<T>, PageError>;
 /// Empty while it is being made; then with when it was there.
 type Coming<T> = watch::Receiver<Option<(Made<T>, Duration)>>;
 
-/// How long a thing is given to those who ask, counted from when its making began.
+/// How long a thing is given to those who ask.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keep {
+    /// At least, counted from when its making began.
     pub(crate) least: Duration,
-    /// A thing that took long to make is kept as long again as it took, up to this: else those who
-    /// look at it all the time would keep the machine busy with nothing else.
+    /// Once it is there it is kept as long again as it took to make, up to this: else those who look
+    /// at it all the time would keep the machine busy with nothing else.
     pub(crate) most: Duration,
 }
 
 impl Keep {
     fn holds(self, begun: Duration, done: Duration, now: Duration) -> bool {
-        let twice = done.saturating_sub(begun).saturating_mul(2);
-        now.saturating_sub(begun) < twice.min(self.most).max(self.least)
+        let again = done.saturating_sub(begun).min(self.most);
+        now.saturating_sub(begun) < self.least || now.saturating_sub(done) < again
     }
 }
 
@@ -173,8 +174,8 @@ mod tests {
         assert_eq!(house.at("a", 0, 4).await, 1);
         assert_eq!(house.at("a", 7, 0).await, 1);
         assert_eq!(house.at("a", 8, 60).await, 2, "no longer than twice what it took");
-        assert_eq!(house.at("a", 27, 0).await, 2, "it was there after a minute");
-        assert_eq!(house.at("a", 69, 0).await, 3, "and no longer than the most");
+        assert_eq!(house.at("a", 87, 0).await, 2, "it was there after a minute");
+        assert_eq!(house.at("a", 88, 0).await, 3, "and no longer than the most after that");
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ mod own;
 mod page_rules;
 mod pages;
 mod proxy;
+mod records;
 mod refusals;
 mod remote_pages;
 mod scheduling;
@@ -108,6 +109,7 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
         Command::Query(arguments) => command::query::run(arguments, out, &clock).await,
         Command::Top(arguments) => command::top::run(arguments, out).await,
         Command::Requests(arguments) => command::requests::run(arguments, out, &clock).await,
+        Command::Compare(arguments) => command::compare::run(&arguments, out, &clock).await,
         Command::Sql(arguments) => command::sql::run(&arguments, out, &clock).await,
         Command::Cost(arguments) => command::cost::run(arguments, out).await,
         Command::Who(arguments) => command::who::run(arguments, out).await,

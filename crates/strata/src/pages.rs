@@ -14,7 +14,7 @@ use strata_model::{Clock, Labels, SourceStatus};
 use strata_query::engine::Value;
 use strata_query::{Answer, KeptEngine, MetricsEngine, QueryError, QueryValue, RangeQuery};
 use strata_view::page::chart::TimeAxis;
-use strata_view::rooms::{self, Context, Directory, Explored, RecordDoor};
+use strata_view::rooms::{self, Context, Directory, Explored, RecordDoor, RequestsTold, Told};
 use strata_view::source::PageFuture;
 use strata_view::{
     Language, Page, PageError, PageErrorCode, PageId, PageRequest, PageSource, Suggestion,
@@ -28,6 +28,7 @@ use tokio::sync::Semaphore;
 use crate::ask::{Asking, ask_all};
 use crate::kept::{Keep, Kept};
 use crate::ledger::LedgerService;
+use crate::records::RecordService;
 use crate::sql_pages::SqlDoor;
 
 /// Longest time the queries of one page may take. A reader who waits longer has gone.
@@ -76,6 +77,8 @@ pub(crate) struct PageParts {
     pub(crate) currency: String,
     /// Answers questions in SQL.
     pub(crate) records: SqlDoor,
+    /// Answers questions over many requests; `None` where the door is shut.
+    pub(crate) requests: Option<Arc<RecordService>>,
     pub(crate) simulated: bool,
     /// What engines may be used to.
     pub(crate) targets: Targets,
@@ -115,8 +118,9 @@ impl PageService {
         let now_ms = self.parts.clock.now_ms();
         let ask = Ask { targets: self.parts.targets, ..rooms::ask(&request, now_ms)? };
         let window = ask.window;
-        // Before this page's turn: a question in SQL may take seconds, and other pages do not wait.
-        let records = if request.is_asked_once() {
+        // Before this page's turn: questions to records may take seconds, and other pages do not wait.
+        let requests = self.requests(&request, window).await;
+        let records = if request.page == PageId::Explore && request.is_asked_once() {
             self.parts.records.answer(request.query.as_deref(), window).await
         } else {
             RecordDoor::default()
@@ -138,7 +142,8 @@ impl PageService {
             ),
             _ => None,
         };
-        let context = Context { simulated: self.parts.simulated, explored, records, books };
+        let context =
+            Context { simulated: self.parts.simulated, explored, records, requests, books };
         let page = rooms::page(&request, &world, &context)?;
         let took = self.parts.clock.monotonic().saturating_sub(begun);
         let labels = [("page", request.page.name())];
@@ -146,6 +151,20 @@ impl PageService {
         self.parts.meter.counter("strata.pages.made", &labels).add(1);
         self.parts.meter.seconds("strata.pages.time", &labels).add(nanos);
         Ok(page)
+    }
+
+    /// What records tell, where the page is about them.
+    async fn requests(&self, request: &PageRequest, window: Window) -> RequestsTold {
+        if !request.is_about_records() {
+            return RequestsTold::default();
+        }
+        match (&self.parts.requests, self.parts.records.shut()) {
+            (Some(service), _) => service.told(request, window).await,
+            (None, (why, hint)) => {
+                let what = Told::Shut { why: why.to_owned(), hint: hint.to_owned() };
+                RequestsTold { models: Vec::new(), what }
+            }
+        }
     }
 
     /// Ask everything an ask needs and put it together.
@@ -281,6 +300,11 @@ pub(crate) fn internal(message: &str) -> PageError {
 impl PageSource for PageService {
     fn page(&self, request: PageRequest) -> PageFuture<'_, Page> {
         Box::pin(async move {
+            if request.query.is_some() {
+                // A reader's own question is nobody else's: it ends when its reader goes away, and
+                // what it waits for takes nothing from pages.
+                return self.make(request).await;
+            }
             let me = Weak::clone(&self.me);
             let key = format!("{request:?}");
             let make = move || async move {

@@ -195,6 +195,9 @@ fn record_of(call: &GenAiCall) -> RequestRecord {
         end_us: Some(start_us.saturating_add(micros(call.duration()))),
         ttft_us: since(call.timings.first_token),
         first_visible_us: since(call.timings.first_output),
+        // Of an answer in one piece there are no gaps, and no stalls either way.
+        stalls: (call.gaps.count > 0).then_some(call.gaps.stalls),
+        longest_gap_us: (call.gaps.count > 0).then(|| micros(call.gaps.longest)),
         tokens: usage.buckets().0,
         count_source: match tokens.output_source {
             proxy::CountSource::Usage => CountSource::Usage,

@@ -37,6 +37,14 @@ impl SqlDoor {
         }
     }
 
+    /// Why nothing can be asked, and what to do about it.
+    pub(crate) fn shut(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Shut { why, hint } => (why, hint),
+            Self::Open { .. } => ("nobody asks them here", "ask a strata run"),
+        }
+    }
+
     /// What the page tells: the bounds, and the answer when something is asked.
     pub(crate) async fn answer(&self, query: Option<&str>, window: Window) -> RecordDoor {
         match self {

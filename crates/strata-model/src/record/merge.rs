@@ -130,12 +130,14 @@ fn fill(merged: &mut RequestRecord, other: &RequestRecord) {
     for (mine, theirs) in [
         (&mut merged.ttft_us, other.ttft_us),
         (&mut merged.first_visible_us, other.first_visible_us),
+        (&mut merged.longest_gap_us, other.longest_gap_us),
         (&mut merged.queue_us, other.queue_us),
         (&mut merged.prefill_us, other.prefill_us),
         (&mut merged.decode_us, other.decode_us),
     ] {
         *mine = mine.or(theirs);
     }
+    merged.stalls = merged.stalls.or(other.stalls);
     merged.streamed = merged.streamed.or(other.streamed);
     if merged.outcome.is_none() {
         merged.outcome.clone_from(&other.outcome);

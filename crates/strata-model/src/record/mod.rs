@@ -9,6 +9,7 @@ mod merge;
 mod query;
 mod request;
 mod rollup;
+mod sample;
 mod sink;
 mod span;
 mod tables;
@@ -17,11 +18,12 @@ mod tokens;
 pub use feedback::{Feedback, FeedbackSource, FeedbackTarget};
 pub use merge::{JoinKey, joins, merge};
 pub use query::{
-    Compare, Field, FieldKind, Filter, Order, RecordError, RecordQuery, RecordSource, RollupQuery,
-    SqlAnswer, SqlValue, StoredFeedback, StoredRequest,
+    Compare, Field, FieldKind, Filter, Order, RecordError, RecordQuery, RecordSource,
+    RequestSightings, RollupQuery, SqlAnswer, SqlValue, StoredFeedback, StoredRequest,
 };
 pub use request::{CountSource, Door, Outcome, RequestRecord};
 pub use rollup::{DurationHistogram, RollupDimension, RollupRow, Totals};
+pub use sample::{Judgement, RequestSample, SampleQuery, Samples};
 pub use sink::{RecordBatch, RecordReceipt, RecordSink};
 pub use span::SpanRecord;
 pub use tables::{RECORD_TABLES, RecordColumn, RecordTable, SQL_DAYS_MAX};

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::feedback::Feedback;
 use super::request::RequestRecord;
 use super::rollup::{RollupDimension, RollupRow};
+use super::sample::{Judgement, SampleQuery, Samples};
 
 /// A column that can be filtered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -221,6 +222,14 @@ pub struct StoredRequest {
     pub record: RequestRecord,
 }
 
+/// A request with each observer's own word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestSightings {
+    pub stored: StoredRequest,
+    /// As they came; see [`super::merge`].
+    pub sightings: Vec<RequestRecord>,
+}
+
 /// Feedback with the request it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredFeedback {
@@ -267,6 +276,23 @@ pub enum RecordError {
 pub trait RecordSource: Send + Sync + 'static {
     /// Single requests.
     fn requests(&self, query: &RecordQuery) -> Result<Vec<StoredRequest>, RecordError>;
+
+    /// One request by its number, with every sighting of it; `None` when there is none.
+    fn request(&self, uid: &str) -> Result<Option<RequestSightings>, RecordError>;
+
+    /// How many requests a replica had under way at some time within a range.
+    fn under_way(&self, replica: &str, range_us: Range<i64>) -> Result<u64, RecordError>;
+
+    /// The numbers of many requests.
+    fn samples(&self, query: &SampleQuery) -> Result<Samples, RecordError>;
+
+    /// Judgements given within a time on requests of a model, the latest first.
+    fn judgements(
+        &self,
+        model: &str,
+        range_us: Range<i64>,
+        limit: usize,
+    ) -> Result<Vec<Judgement>, RecordError>;
 
     /// Sums over requests.
     fn rollup(&self, query: &RollupQuery) -> Result<Vec<RollupRow>, RecordError>;

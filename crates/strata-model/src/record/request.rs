@@ -171,6 +171,12 @@ pub struct RequestRecord {
     /// From the start to the first token that a reader sees, microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_visible_us: Option<i64>,
+    /// Gaps between tokens that stand out: 100 ms and four times the median of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stalls: Option<u64>,
+    /// The longest gap between tokens, microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_gap_us: Option<i64>,
     /// In the engine's queue, microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_us: Option<i64>,
@@ -225,6 +231,8 @@ impl RequestRecord {
             end_us: None,
             ttft_us: None,
             first_visible_us: None,
+            stalls: None,
+            longest_gap_us: None,
             queue_us: None,
             prefill_us: None,
             decode_us: None,

@@ -114,6 +114,8 @@ fn narrowed(group: &GivenLabels, sets: &[Vec<Matcher>]) -> Option<Vec<Vec<Matche
             let one = |m: &Matcher| m.name == METRIC_NAME && m.value == group.expansion.metric;
             matchers.retain(|matcher| !one(matcher));
             matchers.push(named.clone());
+            // The set names no canonical metric: what it says of the name, it says of the stored one.
+            matchers.extend(set.iter().filter(|one| one.name == METRIC_NAME).cloned());
             narrowed.push(matchers);
         }
     }

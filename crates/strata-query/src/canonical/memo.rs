@@ -64,10 +64,11 @@ impl Memo {
             self.entered.store(0, Ordering::Relaxed);
         }
         let sets = names.entry(name.to_owned()).or_default();
-        let full = {
-            let known = sets.read().unwrap_or_else(PoisonError::into_inner);
+        // Not waited for: whoever is entering labels holds up this name only.
+        let full = sets.try_read().is_ok_and(|known| {
+            // More than this in one question are made anew for each, which is slow and still right.
             known.made.len().max(known.each.len()) > SETS_MAX
-        };
+        });
         if full {
             *sets = Arc::default();
         }
@@ -103,9 +104,10 @@ impl Named<'_> {
         }
         self.entered.fetch_add(missing.len(), Ordering::Relaxed);
         let relabel = Relabel::new(self.name, expansion);
+        let made: Vec<Labels> = missing.iter().map(|one| relabel.apply(one)).collect();
         let mut known = self.sets.write().unwrap_or_else(PoisonError::into_inner);
-        for one in missing {
-            let canonical = known.intern(relabel.apply(one));
+        for (one, made) in missing.into_iter().zip(made) {
+            let canonical = known.intern(made);
             let source = std::mem::replace(one, canonical.clone());
             known.made.insert((source.place(), number), (source, canonical));
         }

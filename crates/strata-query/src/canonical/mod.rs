@@ -66,16 +66,15 @@ impl CanonicalSource {
         if expansion.asks_model {
             found = learned::attach(&*self.inner, found, selection)?;
         }
-        let labels = found.iter_mut().map(|series| &mut series.labels);
         if value::keeps_labels(expansion) && !expansion.asks_model {
-            named.relabel(number, expansion, labels);
+            named.relabel(number, expansion, found.iter_mut().map(|series| &mut series.labels));
         } else {
             // Labels that were made for this question are not met again.
             let relabel = Relabel::new(named.name(), expansion);
-            named.intern(labels.map(|labels| {
-                *labels = relabel.apply(labels);
-                labels
-            }));
+            for series in &mut found {
+                series.labels = relabel.apply(&series.labels);
+            }
+            named.intern(found.iter_mut().map(|series| &mut series.labels));
         }
         if !exact {
             found.retain(|series| labels::all_match(&selection.matchers, &series.labels));

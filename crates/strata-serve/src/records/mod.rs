@@ -23,8 +23,8 @@ use crate::params::{Params, parse_time};
 use crate::routes::Route;
 use crate::state::App;
 
-pub(crate) use feedback::feedback;
-pub use feedback::{COMMENT_BYTES_MAX, FEEDBACK_BYTES_MAX, TEXT_BYTES_MAX};
+pub(crate) use feedback::routes as feedback_routes;
+pub use feedback::{COMMENT_BYTES_MAX, FEEDBACK_BYTES_MAX, FEEDBACK_MAX, TEXT_BYTES_MAX};
 
 /// Routes below `/api/v1`.
 pub(crate) fn routes() -> Vec<Route> {
@@ -59,7 +59,7 @@ pub(super) fn bad(message: impl Into<String>, hint: &str) -> PageError {
     PageError { code: PageErrorCode::BadRequest, message: message.into(), hint: hint.to_owned() }
 }
 
-pub(super) fn records(app: &App) -> Result<&Records, PageError> {
+pub(crate) fn records(app: &App) -> Result<&Records, PageError> {
     app.parts.records.as_ref().ok_or_else(|| PageError {
         code: PageErrorCode::NotFound,
         message: "this server keeps no records of requests".to_owned(),
@@ -162,7 +162,7 @@ fn filters(params: &Params) -> Result<Vec<Filter>, PageError> {
 }
 
 /// A request with what follows from it. Fields that are not known are left out.
-fn request_json(one: &StoredRequest) -> Json {
+pub fn request_json(one: &StoredRequest) -> Json {
     let mut object = match serde_json::to_value(&one.record) {
         Ok(Json::Object(object)) => object,
         _ => Map::new(),

@@ -124,13 +124,14 @@ pub(super) fn main() -> Vec<Route> {
         .chain(pages::routes())
         .chain(records::routes())
         .chain(reports::routes(&reports::REPORTS))
+        .chain(reports::request_routes())
         .chain(reports::actions())
         .map(|route| route.below(API));
     let pages = PageId::ALL.into_iter().map(|page| format!("/{}", page.name()));
     api.chain(reports::routes(&reports::OPENCOST))
         .chain(otlp())
+        .chain(records::feedback_routes())
         .chain([
-            Route::post("/v1/feedback", "feedback", records::feedback),
             Route::get("/", "web", assets::index),
             Route::get("/web/{*path}", "web", assets::file),
             Route::get("/metrics", "metrics", exposition::metrics),

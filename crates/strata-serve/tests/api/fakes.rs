@@ -235,6 +235,7 @@ pub(crate) async fn start_asking(
         engine: asked.unwrap_or_else(|| Arc::clone(&engine) as Arc<dyn MetricsEngine>),
         pages: Some(Arc::new(FakePages)),
         reports: None,
+        request_reports: None,
         records: None,
         sink: Arc::clone(&sink) as Arc<dyn Sink>,
         sources: SourceBook::default(),

@@ -7,6 +7,8 @@ import { address, go } from "../route.js";
 const CELL = 18;
 const GAP = 2;
 const HEAD = 20;
+/** Room for the names of rows. */
+const SIDE = 90;
 
 /** Where each cell stands for a width: groups below one another, cells in rows. */
 function layout(map, width) {
@@ -14,6 +16,17 @@ function layout(map, width) {
   const cells = [];
   const heads = [];
   let y = 0;
+  if (map.columns && map.columns.length) {
+    const wide = Math.max(CELL, Math.min(56, Math.floor((width - SIDE) / map.columns.length) - GAP));
+    map.columns.forEach((title, i) => heads.push({ title, x: SIDE + i * (wide + GAP), y }));
+    y += HEAD;
+    map.groups.forEach((group, g) => {
+      heads.push({ title: group.title, x: 0, y });
+      group.ids.forEach((_, i) => cells.push({ g, i, wide, x: SIDE + i * (wide + GAP), y }));
+      y += CELL + GAP;
+    });
+    return { per, cells, heads, height: y };
+  }
   map.groups.forEach((group, g) => {
     heads.push({ title: `${group.title} (${group.ids.length})`, y });
     y += HEAD;
@@ -28,19 +41,20 @@ function paint(canvas, map, plan, ratio) {
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.font = `${12 * ratio}px system-ui`;
   context.fillStyle = theme("--dim");
-  plan.heads.forEach((head) => context.fillText(head.title, 0, (head.y + 13) * ratio));
+  plan.heads.forEach((head) => context.fillText(head.title, (head.x ?? 0) * ratio, (head.y + 13) * ratio));
   const size = CELL * ratio;
-  plan.cells.forEach(({ g, i, x, y }) => {
+  plan.cells.forEach(({ g, i, x, y, wide }) => {
     const group = map.groups[g];
+    const width = (wide ?? CELL) * ratio;
     const value = group.values[i];
     const [left, top] = [x * ratio, y * ratio];
     if (value === null) {
-      hatch(context, left, top, size, size, ratio);
+      hatch(context, left, top, width, size, ratio);
       context.strokeStyle = theme("--line");
-      context.strokeRect(left + 0.5, top + 0.5, size - 1, size - 1);
+      context.strokeRect(left + 0.5, top + 0.5, width - 1, size - 1);
     } else {
       context.fillStyle = heat(map.max > map.min ? (value - map.min) / (map.max - map.min) : 0.5);
-      context.fillRect(left, top, size, size);
+      context.fillRect(left, top, width, size);
     }
     if (group.outliers[i] || group.statuses[i] === "broken" || group.statuses[i] === "watch") {
       context.lineWidth = 2 * ratio;
@@ -54,12 +68,12 @@ function paint(canvas, map, plan, ratio) {
   });
 }
 
-const Choices = ({ name, choices, page }) => html`<div class="chips"><span class="dim">${name} by</span>${choices.map((choice) => {
+const Choices = ({ name, choices, page }) => (choices.length ? html`<div class="chips"><span class="dim">${name} by</span>${choices.map((choice) => {
   const params = Object.entries(page.request).filter(([key, value]) => ["group", "color"].includes(key) && value && key !== name);
   return html`<a href=${address({ page: page.request.page, params: [...params, [name, choice.id]] })} aria-current=${choice.current ? "true" : undefined}>${choice.title}</a>`;
-})}</div>`;
+})}</div>` : null);
 
-/** The fleet. */
+/** The fleet, or a map with rows and columns. */
 export function Heatmap({ map, page }) {
   const canvas = useRef();
   const [over, setOver] = useState(null);
@@ -82,7 +96,7 @@ export function Heatmap({ map, page }) {
   const find = (event) => {
     const edge = canvas.current.getBoundingClientRect();
     const [x, y] = [event.clientX - edge.left, event.clientY - edge.top];
-    return plan.current && plan.current.cells.find((c) => x >= c.x && x < c.x + CELL && y >= c.y && y < c.y + CELL);
+    return plan.current && plan.current.cells.find((c) => x >= c.x && x < c.x + (c.wide ?? CELL) && y >= c.y && y < c.y + CELL);
   };
   const move = (event) => {
     const cell = find(event);
@@ -90,7 +104,8 @@ export function Heatmap({ map, page }) {
   };
   const click = (event) => {
     const cell = find(event);
-    if (cell) go(address({ page: map.cell_page, params: [["entity", map.groups[cell.g].ids[cell.i]]] }));
+    const id = cell && map.groups[cell.g].ids[cell.i];
+    if (id) go(address({ page: map.cell_page, params: [["entity", id]] }));
   };
   const count = map.groups.reduce((sum, group) => sum + group.ids.length, 0);
   const hover = over && map.groups[over.g];

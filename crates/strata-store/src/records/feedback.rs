@@ -89,7 +89,8 @@ pub(super) fn key_of(target: &FeedbackTarget) -> Option<String> {
     match (&target.trace_id, &target.span_id) {
         (Some(trace), Some(span)) => return Some(format!("s{trace}{span}")),
         (Some(trace), None) => return Some(format!("t{trace}")),
-        _ => {}
+        (None, Some(span)) => return Some(format!("n{span}")),
+        (None, None) => {}
     }
     target.conversation_id.as_ref().map(|id| format!("c{id}"))
 }

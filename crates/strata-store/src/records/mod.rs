@@ -20,6 +20,7 @@ mod options;
 mod read;
 mod rollup;
 mod row;
+mod sample;
 mod sql;
 mod writer;
 
@@ -29,8 +30,9 @@ use std::sync::Arc;
 use strata_model::Clock;
 use strata_model::meter::Meter;
 use strata_model::record::{
-    RecordBatch, RecordError, RecordQuery, RecordReceipt, RecordSink, RecordSource, RollupQuery,
-    RollupRow, SqlAnswer, StoredFeedback, StoredRequest,
+    Judgement, RecordBatch, RecordError, RecordQuery, RecordReceipt, RecordSink, RecordSource,
+    RequestSightings, RollupQuery, RollupRow, SampleQuery, Samples, SqlAnswer, StoredFeedback,
+    StoredRequest,
 };
 use strata_model::sink::{BoxFuture, SinkError};
 
@@ -80,6 +82,27 @@ impl RecordSink for RecordStore {
 impl RecordSource for RecordStore {
     fn requests(&self, query: &RecordQuery) -> Result<Vec<StoredRequest>, RecordError> {
         read::requests(&self.0.files, query)
+    }
+
+    fn request(&self, uid: &str) -> Result<Option<RequestSightings>, RecordError> {
+        sample::request(&self.0.files, uid)
+    }
+
+    fn under_way(&self, replica: &str, range_us: Range<i64>) -> Result<u64, RecordError> {
+        sample::under_way(&self.0.files, replica, &range_us)
+    }
+
+    fn samples(&self, query: &SampleQuery) -> Result<Samples, RecordError> {
+        sample::samples(&self.0.files, query)
+    }
+
+    fn judgements(
+        &self,
+        model: &str,
+        range_us: Range<i64>,
+        limit: usize,
+    ) -> Result<Vec<Judgement>, RecordError> {
+        sample::judgements(&self.0.files, model, &range_us, limit)
     }
 
     fn rollup(&self, query: &RollupQuery) -> Result<Vec<RollupRow>, RecordError> {

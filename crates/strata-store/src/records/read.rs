@@ -71,7 +71,7 @@ fn compile(query: &RecordQuery, limit: usize) -> (String, Vec<Value>) {
 }
 
 /// One condition. Ids go through the index of hashes.
-fn condition(filter: &Filter) -> (String, Vec<Value>) {
+pub(super) fn condition(filter: &Filter) -> (String, Vec<Value>) {
     let value = match &filter.value {
         SqlValue::Null => Value::Null,
         SqlValue::Integer(n) => Value::Integer(*n),

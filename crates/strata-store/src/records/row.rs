@@ -134,6 +134,8 @@ pub(super) fn hash(text: &str) -> i64 {
 pub(super) fn idents(one: &RequestRecord) -> Vec<String> {
     let mut texts: Vec<String> = one.keys().iter().map(JoinKey::text).collect();
     texts.extend(one.parent_key().map(|key| format!("p{}", key.text())));
+    // Some name a span without its trace.
+    texts.extend(one.span_id.as_ref().map(|id| format!("n{id}")));
     texts.extend(one.trace_id.as_ref().map(|id| format!("t{id}")));
     texts.extend(one.conversation_id.as_ref().map(|id| format!("c{id}")));
     texts

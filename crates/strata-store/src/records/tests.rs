@@ -14,29 +14,29 @@ use super::*;
 
 /// 2026-11-26 12:00 UTC.
 const NOW_MS: i64 = 1_795_694_400_000;
-const NOW_US: i64 = NOW_MS * 1_000;
-const SECOND: i64 = 1_000_000;
-const DAY: i64 = 86_400 * SECOND;
+pub(super) const NOW_US: i64 = NOW_MS * 1_000;
+pub(super) const SECOND: i64 = 1_000_000;
+pub(super) const DAY: i64 = 86_400 * SECOND;
 
-struct Bench {
+pub(super) struct Bench {
     dir: tempfile::TempDir,
     clock: Arc<FixedClock>,
-    store: RecordStore,
+    pub(super) store: RecordStore,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::at(NOW_MS));
         let store = open(&dir, &clock, &RecordOptions::default());
         Self { dir, clock, store }
     }
 
-    fn put(&self, batch: RecordBatch) -> RecordReceipt {
+    pub(super) fn put(&self, batch: RecordBatch) -> RecordReceipt {
         append(&self.store, batch).unwrap()
     }
 
-    fn requests(&self, requests: Vec<RequestRecord>) -> RecordReceipt {
+    pub(super) fn requests(&self, requests: Vec<RequestRecord>) -> RecordReceipt {
         self.put(RecordBatch { requests, ..RecordBatch::default() })
     }
 
@@ -65,12 +65,12 @@ fn open(dir: &tempfile::TempDir, clock: &Arc<FixedClock>, options: &RecordOption
     RecordStore::open(settings, clock, &Meter::default()).unwrap()
 }
 
-fn append(store: &RecordStore, batch: RecordBatch) -> Result<RecordReceipt, SinkError> {
+pub(super) fn append(store: &RecordStore, batch: RecordBatch) -> Result<RecordReceipt, SinkError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.append(batch))
 }
 
-fn seen(door: Door, span: &str, parent: Option<&str>, took: i64) -> RequestRecord {
+pub(super) fn seen(door: Door, span: &str, parent: Option<&str>, took: i64) -> RequestRecord {
     let mut record = RequestRecord::new(door, NOW_US - 60 * SECOND);
     record.end_us = Some(record.start_us + took);
     record.trace_id = Some("trace".to_owned());
@@ -228,7 +228,7 @@ fn whole_days_and_their_hours_have_the_same_sums() {
     }
 }
 
-fn judged(target: FeedbackTarget, key: Option<&str>) -> RecordBatch {
+pub(super) fn judged(target: FeedbackTarget, key: Option<&str>) -> RecordBatch {
     let one = Feedback {
         at_us: NOW_US,
         target,
@@ -262,8 +262,10 @@ fn feedback_waits_for_its_request() {
     assert_eq!(append(&store, judged(target, Some("k"))).unwrap().joined, 1);
     let target = FeedbackTarget { trace_id: Some("trace".to_owned()), ..FeedbackTarget::default() };
     assert_eq!(append(&store, judged(target, None)).unwrap().stored, 1);
+    let target = FeedbackTarget { span_id: Some("b".to_owned()), ..FeedbackTarget::default() };
+    assert_eq!(append(&store, judged(target, None)).unwrap().stored, 1);
     let found = store.feedback(range, 10).unwrap();
-    assert_eq!(found.len(), 2);
+    assert_eq!(found.len(), 3);
     assert!(found.iter().all(|one| one.request.as_deref() == Some("20261125-1")));
 }
 

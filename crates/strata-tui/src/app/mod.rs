@@ -148,22 +148,9 @@ impl App {
 
     /// The request a link stands for; the range of time stays.
     fn follow(&self, link: &Link) -> Option<PageRequest> {
-        let mut request = PageRequest::new(PageId::from_name(&link.page)?);
+        let params = link.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut request = PageRequest::from_params(PageId::from_name(&link.page)?, params).ok()?;
         request.span = self.request.span;
-        for (name, value) in &link.params {
-            if name == "lang" {
-                request.lang = Language::from_name(value)?;
-                continue;
-            }
-            let place = match name.as_str() {
-                "entity" => &mut request.entity,
-                "group" => &mut request.group,
-                "color" => &mut request.color,
-                "query" => &mut request.query,
-                _ => continue,
-            };
-            *place = Some(value.clone());
-        }
         Some(request)
     }
 

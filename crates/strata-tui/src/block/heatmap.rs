@@ -21,6 +21,10 @@ pub(super) fn draw(map: &Heatmap, columns: usize, look: Look) -> Flow {
     choices(&mut flow, "group", &map.group_choices, map, look);
     choices(&mut flow, "color", &map.color_choices, map, look);
     legend(&mut flow, map, look);
+    if let (Some(first), Some(last)) = (map.columns.first(), map.columns.last()) {
+        // A name does not fit over two columns.
+        flow.text(format!("from left to right: {first} to {last}"), look.dim());
+    }
     for group in &map.groups {
         cells(&mut flow, map, group, columns, look);
     }
@@ -95,8 +99,13 @@ fn cells(flow: &mut Flow, map: &Heatmap, group: &CellGroup, columns: usize, look
             let style = share.map_or(look.dim(), |share| look.heat(share));
             let outlier = group.outliers.get(index).copied().unwrap_or(false);
             let text = format!("{}{}", mark(share, look), if outlier { '!' } else { ' ' });
-            let params = vec![("entity".to_owned(), group.ids[index].clone())];
-            let link = Link { page: map.cell_page.clone(), params };
+            let id = group.ids[index].clone();
+            if id.is_empty() {
+                row.put(text, style);
+                continue;
+            }
+            let link =
+                Link { page: map.cell_page.clone(), params: vec![("entity".to_owned(), id)] };
             row.target(text, style, Action::Open(link));
         }
         flow.push(row);

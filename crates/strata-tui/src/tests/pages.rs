@@ -163,6 +163,7 @@ fn cells() -> Heatmap {
             statuses: vec![Status::Ok, Status::Blind, Status::Watch],
             outliers: vec![false, false, true],
         }],
+        columns: Vec::new(),
         cell_page: "gpus".to_owned(),
         explain: Explanation::default(),
     }

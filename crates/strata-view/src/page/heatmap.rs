@@ -22,7 +22,12 @@ pub struct Heatmap {
     pub group_choices: Vec<Choice>,
     pub color_choices: Vec<Choice>,
     pub groups: Vec<CellGroup>,
-    /// Page a cell leads to; the cell's id is its parameter `entity`.
+    /// Names of the columns where rows and columns mean something: each group is then one row with a
+    /// cell a column. Empty for cells that only follow one another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Page a cell leads to; the cell's id is its parameter `entity`. A cell without an id leads
+    /// nowhere.
     pub cell_page: String,
     pub explain: Explanation,
 }

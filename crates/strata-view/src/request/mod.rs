@@ -173,6 +173,47 @@ impl Language {
     }
 }
 
+/// What of a page is shown, where it has more than one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum View {
+    /// What is going on.
+    #[default]
+    Now,
+    /// Of the page of requests: single ones, the slowest first, and what their time is made of.
+    Slowest,
+    /// Of the page of requests: how long inputs and outputs are, and what follows for engines.
+    Lengths,
+    /// Of the page of requests: two models side by side, those of `entity` and `against`.
+    Compare,
+}
+
+impl View {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Now, Self::Slowest, Self::Lengths, Self::Compare];
+
+    /// The name in URLs: `compare`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::Slowest => "slowest",
+            Self::Lengths => "lengths",
+            Self::Compare => "compare",
+        }
+    }
+
+    /// The view with this name in URLs.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+
+    /// Whether it is the one that need not be named.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A page as asked for. In a URL: `/engines?entity=...&since=1h` or `&start=...&end=...`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PageRequest {
@@ -181,6 +222,9 @@ pub struct PageRequest {
     /// The one thing the page is about, by its id `kind:key` (`gpu:GPU-123`, `host:node-1`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<String>,
+    /// What `entity` is compared with, by its id, where the page offers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
     /// How to group, where the page offers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -193,6 +237,8 @@ pub struct PageRequest {
     /// The language of `query`.
     #[serde(default, skip_serializing_if = "Language::is_default")]
     pub lang: Language,
+    #[serde(default, skip_serializing_if = "View::is_default")]
+    pub view: View,
 }
 
 impl PageRequest {
@@ -202,16 +248,29 @@ impl PageRequest {
             page,
             span: Span::default(),
             entity: None,
+            against: None,
             group: None,
             color: None,
             query: None,
             lang: Language::default(),
+            view: View::default(),
         }
     }
 
     /// Whether the page answers a question that is asked once and not again and again: one in SQL
-    /// may read days of records.
+    /// may read days of records, and so may statistics over them.
     pub fn is_asked_once(&self) -> bool {
-        self.page == PageId::Explore && self.lang == Language::Sql
+        (self.page == PageId::Explore && self.lang == Language::Sql) || self.is_about_records()
+    }
+
+    /// Whether the page is about single requests, and not about metrics of them.
+    pub fn is_about_records(&self) -> bool {
+        self.page == PageId::Requests && (self.view != View::Now || self.one_request().is_some())
+    }
+
+    /// The number of the one request that the page is about: `entity=request:20261122-5`.
+    pub fn one_request(&self) -> Option<&str> {
+        let entity = self.entity.as_deref().filter(|_| self.page == PageId::Requests)?;
+        entity.strip_prefix("request:")
     }
 }

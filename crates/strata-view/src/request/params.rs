@@ -5,7 +5,7 @@
 
 use strata_model::text::parse_duration;
 
-use super::{Language, PageId, PageRequest, Span};
+use super::{Language, PageId, PageRequest, Span, View};
 use crate::source::{PageError, PageErrorCode};
 
 /// Shortest and longest range of a page: a few samples, and what the longest tier keeps.
@@ -36,6 +36,7 @@ impl PageRequest {
         };
         let texts = [
             ("entity", &self.entity),
+            ("against", &self.against),
             ("group", &self.group),
             ("color", &self.color),
             ("query", &self.query),
@@ -43,6 +44,9 @@ impl PageRequest {
         params.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
         if self.lang != Language::default() {
             params.push(("lang", self.lang.name().to_owned()));
+        }
+        if self.view != View::default() {
+            params.push(("view", self.view.name().to_owned()));
         }
         params
     }
@@ -74,14 +78,16 @@ impl PageRequest {
                 "start" => start = Some(moment(name, value)?),
                 "end" => end = Some(moment(name, value)?),
                 "entity" => request.entity = Some(value.to_owned()),
+                "against" => request.against = Some(value.to_owned()),
                 "group" => request.group = Some(value.to_owned()),
                 "color" => request.color = Some(value.to_owned()),
                 "query" => request.query = Some(value.to_owned()),
                 "lang" => request.lang = language(value)?,
+                "view" => request.view = view(value)?,
                 _ => {
                     return Err(bad(
                         format!("unknown parameter {name:?}"),
-                        "known are since, start, end, entity, group, color, query and lang",
+                        "known are since, start, end, entity, against, group, color, query, lang and view",
                     ));
                 }
             }
@@ -105,6 +111,13 @@ fn duration(value: &str) -> Result<u32, PageError> {
 fn language(value: &str) -> Result<Language, PageError> {
     Language::from_name(value)
         .ok_or_else(|| bad(format!("parameter lang={value:?} is no language"), "promql or sql"))
+}
+
+fn view(value: &str) -> Result<View, PageError> {
+    View::from_name(value).ok_or_else(|| {
+        let names = View::ALL.map(View::name).join(", ");
+        bad(format!("parameter view={value:?} is no view"), &names)
+    })
 }
 
 fn moment(name: &str, value: &str) -> Result<i64, PageError> {
@@ -162,6 +175,7 @@ mod tests {
         check(&[("query", "sum by (model) (rate(x[5m]))"), ("group", "node")]);
         check(&[("query", "SELECT 1"), ("lang", "sql")]);
         check(&[("lang", "promql")]);
+        check(&[("view", "compare"), ("entity", "model:a"), ("against", "model:b")]);
     }
 
     #[test]
@@ -178,6 +192,7 @@ mod tests {
         check(&[("start", "5"), ("end", "1")], "out of bounds");
         check(&[("since", "1h"), ("start", "1"), ("end", "2")], "since, or by start");
         check(&[("lang", "cobol")], "lang=\"cobol\"");
+        check(&[("view", "sideways")], "view=\"sideways\"");
         check(&[("colour", "red")], "unknown parameter \"colour\"");
         check(&[("entity", &"x".repeat(2000))], "longer than 1024");
     }

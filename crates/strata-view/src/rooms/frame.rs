@@ -9,7 +9,7 @@ use crate::page::block::Section;
 use crate::page::number::Number;
 use crate::page::status::Status;
 use crate::page::{Link, Notice, Page, Tab};
-use crate::request::{PageId, PageRequest, Span};
+use crate::request::{PageId, PageRequest, Span, View};
 use crate::words;
 
 /// The top strip: (label, signal).
@@ -34,6 +34,7 @@ pub(super) fn page(
     sections: Vec<Section>,
 ) -> Page {
     let scope = match &world.scope {
+        _ if request.is_about_records() => "single requests".to_owned(),
         Scope::Fleet => "everything".to_owned(),
         Scope::Entity(id) => format!("{} {}", id.kind.name(), name(world, id)),
     };
@@ -48,7 +49,14 @@ pub(super) fn page(
     };
     Page {
         request: request.clone(),
-        title: title(request.page).to_owned(),
+        title: match request.view {
+            _ if request.one_request().is_some() => "One request",
+            View::Now => title(request.page),
+            View::Slowest => "Slowest requests",
+            View::Lengths => "Lengths of requests",
+            View::Compare => "Compare models",
+        }
+        .to_owned(),
         subtitle: format!("{scope} - {range}"),
         simulated: context.simulated,
         made_at_ms: world.window.now_ms,

@@ -249,6 +249,7 @@ fn heatmap(request: &PageRequest, world: &World) -> Heatmap {
         group_choices: GROUPS.iter().map(|id| choice(id, id, *id == by)).collect(),
         color_choices: COLORS.iter().map(|(id, title)| choice(id, title, *id == signal)).collect(),
         groups: groups.into_values().collect(),
+        columns: Vec::new(),
         cell_page: PageId::Gpus.name().to_owned(),
         explain: Explanation {
             definition: def.map_or("", |def| def.definition).to_owned(),

@@ -25,6 +25,7 @@ mod who;
 
 pub use books::{Books, BudgetLine, Comparison, StatementRow};
 pub use explore::RecordDoor;
+pub use requests::{LengthsTold, ModelLine, Place, RequestsTold, Slowest, Story, Told};
 use strata_diagnose::verdict_wants;
 use strata_model::Layer;
 use strata_world::capacity::Targets;
@@ -59,6 +60,8 @@ pub struct Context {
     pub explored: Option<Result<Explored, String>>,
     /// Records, on the Explore page when it is asked in SQL.
     pub records: RecordDoor,
+    /// What records tell, on the sides of the page of requests that are about them.
+    pub requests: RequestsTold,
     /// The ledger, on the cost page, where one is kept.
     pub books: Option<Books>,
 }
@@ -95,6 +98,8 @@ pub fn window(span: Span, now_ms: i64) -> Window {
 /// When the entity does not parse or is not of a kind that the page shows.
 pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
     let scope = match &request.entity {
+        // What stands in records need not be in metrics.
+        _ if request.is_about_records() => Scope::Fleet,
         None => Scope::Fleet,
         Some(text) => Scope::Entity(entity_of(text)?),
     };
@@ -108,7 +113,7 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
         PageId::Scheduling => scheduling::wants(),
         PageId::Training => training::wants(),
         PageId::Engines => engines::wants(whole),
-        PageId::Requests => requests::wants(),
+        PageId::Requests => requests::wants(request),
         PageId::Cost => cost::wants(),
         PageId::Topology => topology::wants(),
         PageId::Doctor | PageId::Explore => Vec::new(),
@@ -116,7 +121,8 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
     if matches!(request.page, PageId::Overview) {
         wants.extend(verdict_wants());
     }
-    let entities = !matches!(request.page, PageId::Overview | PageId::Doctor | PageId::Explore);
+    let entities = !matches!(request.page, PageId::Overview | PageId::Doctor | PageId::Explore)
+        && !request.is_about_records();
     let who = matches!(request.page, PageId::Gpus | PageId::Scheduling);
     let (window, targets) = (window(request.span, now_ms), Targets::default());
     Ok(Ask { window, scope, wants, entities, who, coverage: true, targets })
@@ -147,7 +153,7 @@ pub fn page(request: &PageRequest, world: &World, context: &Context) -> Result<P
         PageId::Scheduling => scheduling::sections(world),
         PageId::Training => training::sections(world),
         PageId::Engines => engines::sections(world),
-        PageId::Requests => requests::sections(world),
+        PageId::Requests => requests::sections(request, world, &context.requests),
         PageId::Cost => cost::sections(world, context),
         PageId::Doctor => doctor::sections(world),
         PageId::Explore => explore::sections(request, world, context),

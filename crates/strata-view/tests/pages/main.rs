@@ -9,10 +9,21 @@
 mod cluster;
 mod text;
 
-use strata_model::record::{SqlAnswer, SqlValue};
+use strata_diagnose::compare::{Margins, Side, compare};
+use strata_model::record::{
+    CountSource, Door, FeedbackSource, Judgement, Outcome, RequestRecord, RequestSample,
+    RequestSightings, SqlAnswer, SqlValue, StoredRequest, TokenBuckets, merge,
+};
 use strata_view::page::table::Cell;
-use strata_view::rooms::{self, Context, RecordDoor};
-use strata_view::{Block, Language, Number, Page, PageErrorCode, PageId, PageRequest};
+use strata_view::rooms::{
+    self, Context, LengthsTold, ModelLine, Place, RecordDoor, RequestsTold, Slowest, Story, Told,
+};
+use strata_view::{Block, Language, Number, Page, PageErrorCode, PageId, PageRequest, View};
+
+use strata_world::requests::breakdown::breakdown;
+use strata_world::requests::lengths::{Lengths, by_group};
+use strata_world::requests::split::{Given, Measured, advise};
+use strata_world::{EntityId, EntityKind};
 
 use cluster::{Cluster, NOW_MS};
 
@@ -77,6 +88,167 @@ fn records_are_shown_as_they_are() {
     insta::assert_snapshot!("explore-sql", text::of(&page));
 }
 
+/// Two models of which the second is liked less, is faster, and has no price.
+fn two_models() -> RequestsTold {
+    let side = |model: &str, good: usize, ttft_ms: i64| {
+        let judged = |n: usize| Judgement {
+            at_us: 1,
+            name: "user_feedback".to_owned(),
+            value: Some(if n < good { 1.0 } else { 0.0 }),
+            label: None,
+            source: FeedbackSource::Human,
+            request: n.to_string(),
+        };
+        let sample = |n: i64| RequestSample {
+            ttft_us: Some(ttft_ms * 1_000 + n * 10),
+            duration_us: Some(4_000_000 + n * 100),
+            outcome: Some("ok".to_owned()),
+            group: Some("chat".to_owned()),
+            tokens: TokenBuckets {
+                fresh_input: Some(1_000),
+                output_text: Some(200),
+                ..TokenBuckets::default()
+            },
+            ..RequestSample::default()
+        };
+        Side {
+            model: model.to_owned(),
+            samples: (0..1_000).map(sample).collect(),
+            matching: 4_000,
+            judgements: (0..500).map(judged).collect(),
+            cost: None,
+        }
+    };
+    let found = compare(&side("big", 450, 400), &side("small", 430, 100), Margins::default());
+    let model = |model: &str| ModelLine { model: model.to_owned(), requests: 4_000 };
+    let what = Told::Compared { comparison: Box::new(found), currency: "USD".to_owned() };
+    RequestsTold { models: vec![model("big"), model("small")], what }
+}
+
+/// A request seen by a client and an engine, and one of which only the client told.
+fn two_requests() -> [RequestSightings; 2] {
+    let mut client = RequestRecord::new(Door::Client, NOW_MS * 1_000 - 60_000_000);
+    client.end_us = Some(client.start_us + 2_000_000);
+    client.ttft_us = Some(700_000);
+    client.model_served = Some("big".to_owned());
+    client.team = Some("search".to_owned());
+    client.outcome = Some(Outcome::Ok);
+    client.tokens.fresh_input = Some(1_000);
+    client.tokens.output_text = Some(100);
+    client.count_source = CountSource::Usage;
+    let mut alone = client.clone();
+    alone.start_us -= 5_000_000;
+    alone.end_us = Some(alone.start_us + 900_000);
+    alone.outcome = Some(Outcome::Error { code: Some("503".to_owned()) });
+    let mut engine = client.clone();
+    engine.door = Door::Engine;
+    engine.start_us += 20_000;
+    engine.end_us = Some(engine.start_us + 1_960_000);
+    engine.replica = Some("10.0.0.1:8000".to_owned());
+    engine.queue_us = Some(400_000);
+    engine.prefill_us = Some(250_000);
+    engine.decode_us = Some(1_280_000);
+    let request = |uid: &str, sightings: Vec<RequestRecord>| RequestSightings {
+        stored: StoredRequest {
+            uid: uid.to_owned(),
+            doors: sightings.iter().map(|one| one.door.name()).collect(),
+            record: merge(&sightings).unwrap(),
+        },
+        sightings,
+    };
+    [request("20260101-7", vec![client, engine]), request("20260101-6", vec![alone])]
+}
+
+fn slowest() -> RequestsTold {
+    let requests = two_requests().map(|one| one.stored);
+    let samples = requests.each_ref().map(|one| RequestSample {
+        duration_us: one.record.duration_us(),
+        ttft_us: one.record.ttft_us,
+        queue_us: one.record.queue_us,
+        prefill_us: one.record.prefill_us,
+        decode_us: one.record.decode_us,
+        ..RequestSample::default()
+    });
+    let segments = breakdown(&samples);
+    let told = Slowest { requests: requests.to_vec(), segments, matching: 20, taken: 2 };
+    RequestsTold { models: Vec::new(), what: Told::Slowest(Box::new(told)) }
+}
+
+/// Chats and agents, with prefill and decode told by the engine.
+fn lengths() -> RequestsTold {
+    let one = |n: i64| {
+        let is_agent = n % 4 == 0;
+        RequestSample {
+            ttft_us: Some(300_000),
+            prefill_us: Some(if is_agent { 500_000 } else { 20_000 }),
+            decode_us: Some(4_000_000 + n * 1_000),
+            tokens: TokenBuckets {
+                fresh_input: Some(if is_agent { 5_000 } else { 200 }),
+                cache_read: is_agent.then_some(3_000),
+                output_text: Some(if is_agent { 40 } else { 400 }),
+                ..TokenBuckets::default()
+            },
+            group: Some(if is_agent { "agent" } else { "chat" }.to_owned()),
+            ..RequestSample::default()
+        }
+    };
+    let samples: Vec<RequestSample> = (0..400).map(one).collect();
+    let all = Lengths::of(samples.iter());
+    let measured = Measured::of(&samples, 400, 3_600.0);
+    let given = Given { itl_target_s: 0.05, batch: None, bytes_per_token: None, transfer: None };
+    let advice = advise(&all, &measured, &given);
+    let groups = by_group(&samples);
+    let by = "app".to_owned();
+    let told = LengthsTold { all, by, groups, advice, matching: 400, taken: 400 };
+    RequestsTold { models: Vec::new(), what: Told::Lengths(Box::new(told)) }
+}
+
+#[test]
+fn one_request_is_told_with_what_was_around_it() {
+    let [both, alone] = two_requests();
+    let gpu =
+        |n: u8| (EntityId::new(EntityKind::Gpu, format!("GPU-{n}")), format!("n GPU {n}"), 0.95);
+    let replica = EntityId::new(EntityKind::Replica, "10.0.0.1:8000");
+    let place = Place {
+        replica: Some((replica, "big at 10.0.0.1:8000".to_owned())),
+        gpus: vec![gpu(0), gpu(1)],
+        why: String::new(),
+    };
+    let known = Story { request: both, neighbors: Some(11), place };
+    let unknown = Story { request: alone, neighbors: None, place: Place::default() };
+    let cluster = Cluster::read();
+    for (name, story) in [("requests-one", known), ("requests-one-client", unknown)] {
+        let mut request = PageRequest::new(PageId::Requests);
+        request.entity = Some(format!("request:{}", story.request.stored.uid));
+        let what = Told::One(Box::new(story));
+        let requests = RequestsTold { models: Vec::new(), what };
+        let page = made(&cluster, &request, &Context { requests, ..Context::default() });
+        every_number_is_told(&page);
+        insta::assert_snapshot!(name, text::of(&page));
+    }
+}
+
+#[test]
+fn sides_of_the_requests_page_say_what_records_told() {
+    let cluster = Cluster::read();
+    let check = |name: &str, view: View, requests: RequestsTold| {
+        let mut request = PageRequest::new(PageId::Requests);
+        request.view = view;
+        let context = Context { requests, ..Context::default() };
+        let page = made(&cluster, &request, &context);
+        every_number_is_told(&page);
+        insta::assert_snapshot!(name, text::of(&page));
+    };
+    check("requests-compare", View::Compare, two_models());
+    check("requests-slowest", View::Slowest, slowest());
+    check("requests-lengths", View::Lengths, lengths());
+    let shut = Told::Shut {
+        why: "records are switched off".to_owned(),
+        hint: "switch them on".to_owned(),
+    };
+    check("requests-shut", View::Compare, RequestsTold { models: Vec::new(), what: shut });
+}
+
 #[test]
 fn a_page_of_nothing_says_so() {
     let mut request = PageRequest::new(PageId::Hosts);
@@ -120,19 +292,24 @@ fn every_number_says_how_it_was_made_or_why_it_is_unknown() {
     let mut replica = PageRequest::new(PageId::Engines);
     replica.entity = Some("replica:10.0.0.1:8000".to_owned());
     for request in PageId::ALL.map(PageRequest::new).into_iter().chain([replica]) {
-        let id = request.page;
-        let page = made(&cluster, &request, &Context::default());
-        for number in numbers(&page) {
-            let explain = &number.explain;
-            let what = format!("{} of {}: {number:?}", number.label, id.name());
-            assert!(!explain.definition.is_empty() && !explain.formula.is_empty(), "{what}");
-            match number.value {
-                Some(_) => known += 1,
-                None => assert!(explain.unknown.is_some(), "{what}"),
-            }
-        }
+        known += every_number_is_told(&made(&cluster, &request, &Context::default()));
     }
     assert!(known > 60, "only {known} numbers are known");
+}
+
+/// How many numbers are known; every one says how it was made or why it is unknown.
+fn every_number_is_told(page: &Page) -> usize {
+    let mut known = 0;
+    for number in numbers(page) {
+        let explain = &number.explain;
+        let what = format!("{} of {}: {number:?}", number.label, page.title);
+        assert!(!explain.definition.is_empty() && !explain.formula.is_empty(), "{what}");
+        match number.value {
+            Some(_) => known += 1,
+            None => assert!(explain.unknown.is_some(), "{what}"),
+        }
+    }
+    known
 }
 
 #[test]

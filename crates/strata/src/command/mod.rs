@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod cost;
 pub(crate) mod demo;
 pub(crate) mod docs;

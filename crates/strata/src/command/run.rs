@@ -30,6 +30,7 @@ use crate::own::OwnMetrics;
 use crate::page_rules::{any_source, identify, rules_of};
 use crate::pages::{Names, PageParts, PageService};
 use crate::proxy::RunningProxy;
+use crate::records::RecordService;
 use crate::scheduling::{Place, Scheduling, node_of_environment};
 use crate::shares::ShareCollector;
 use crate::sql_pages::SqlDoor;
@@ -376,6 +377,27 @@ impl House {
         }
     }
 
+    /// What answers questions over many requests.
+    fn requests(
+        &self,
+        engine: &Arc<dyn MetricsEngine>,
+        ledger: Option<Arc<LedgerService>>,
+        settings: &Settings,
+    ) -> Option<Arc<RecordService>> {
+        let store = Arc::new(self.records.clone()?);
+        let currency = settings.cost.ledger.currency.clone();
+        let (engine, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
+        Some(Arc::new(RecordService::new(store, engine, clock, ledger, currency)))
+    }
+
+    /// Where records come in and are listed.
+    fn record_doors(&self, settings: &Settings) -> Option<Records> {
+        let store = self.records.clone()?;
+        let (spans, comments) = (settings.records.spans, settings.records.feedback_comments);
+        let rules = RecordRules { spans, comments };
+        Some(Records { sink: Arc::new(store.clone()), source: Arc::new(store), rules })
+    }
+
     /// What the server needs of the rest.
     fn parts(&self, settings: &Settings) -> Result<Parts> {
         let catalog = Catalog::builtin();
@@ -389,6 +411,7 @@ impl House {
         let reports = ledger
             .clone()
             .map(|ledger| -> Arc<dyn ReportSource> { Arc::new(LedgerReports(ledger)) });
+        let requests = self.requests(&engine, ledger.clone(), settings);
         let pages = PageService::new(PageParts {
             engine: Arc::clone(&engine),
             names: self.stored_names(),
@@ -406,20 +429,15 @@ impl House {
             currency: settings.cost.ledger.currency.clone(),
             targets: settings.targets,
             records: self.sql_door(settings),
+            requests: requests.clone(),
             simulated: self.simulated.is_some(),
         });
         Ok(Parts {
             engine,
             pages: Some(pages),
             reports,
-            records: self.records.clone().map(|store| Records {
-                sink: Arc::new(store.clone()),
-                source: Arc::new(store),
-                rules: RecordRules {
-                    spans: settings.records.spans,
-                    comments: settings.records.feedback_comments,
-                },
-            }),
+            request_reports: requests.map(|service| -> Arc<dyn ReportSource> { service }),
+            records: self.record_doors(settings),
             otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&self.clock))),
             sink: Arc::new(self.store.clone()),
             sources: self.book.clone(),

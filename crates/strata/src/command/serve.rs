@@ -144,12 +144,14 @@ fn parts_of(
             why: "strata serve asks a metrics engine, which holds no single requests",
             hint: "ask a strata run, which keeps what it is sent over OTLP",
         },
+        requests: None,
         simulated: false,
     });
     Ok(Parts {
         engine: Arc::new(engine.clone()),
         pages: Some(pages),
         reports,
+        request_reports: None,
         records: None,
         otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&clock))),
         sink: Arc::new(sink),

@@ -41,6 +41,8 @@ fn request(arguments: &TopArgs) -> Result<PageRequest> {
     params.extend(arguments.entity.as_deref().map(|entity| ("entity", entity)));
     params.extend(arguments.query.as_deref().map(|query| ("query", query)));
     params.extend(arguments.lang.as_deref().map(|lang| ("lang", lang)));
+    params.extend(arguments.view.as_deref().map(|view| ("view", view)));
+    params.extend(arguments.against.as_deref().map(|against| ("against", against)));
     PageRequest::from_params(page, params).map_err(|error| anyhow!("{error} ({})", error.hint))
 }
 

@@ -60,7 +60,7 @@ pub(crate) const STATEMENTS_DIR: &str = "statements";
 pub(crate) struct LedgerService {
     engine: Arc<dyn MetricsEngine>,
     book: PriceBook,
-    pub(super) settings: CostSettings,
+    pub(crate) settings: CostSettings,
     clock: Arc<dyn Clock>,
     /// Prices of API providers.
     map: Option<PriceMap>,
@@ -117,7 +117,7 @@ impl LedgerService {
     /// The period between two moments: it ends in the minute asked for and begins there too where
     /// some step divides its length into [`REPORT_STEPS`] or fewer; else the first step begins
     /// before it.
-    pub(super) fn period(start_ms: i64, end_ms: i64) -> Period {
+    pub(crate) fn period(start_ms: i64, end_ms: i64) -> Period {
         let end_ms = end_ms.div_euclid(STEP_MS) * STEP_MS;
         let length_ms = u64::try_from(end_ms - start_ms).unwrap_or(0);
         let minutes = length_ms.div_ceil(STEP_MS as u64).max(1);

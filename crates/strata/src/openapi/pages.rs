@@ -2,7 +2,9 @@
 
 use serde_json::{Value as Json, json};
 use strata_serve::bounds::{EVERY, STREAMS_MAX, SUGGEST_CHARS_MAX, SUGGESTIONS, SUGGESTIONS_MAX};
-use strata_view::{Language, Page, PageError, PageErrorCode, PageId, PageRequest, Suggestion};
+use strata_view::{
+    Language, Page, PageError, PageErrorCode, PageId, PageRequest, Suggestion, View,
+};
 
 use super::Document;
 use super::operation::{JSON, Operation, in_path, query};
@@ -90,6 +92,7 @@ fn parameters() -> Vec<Json> {
         ),
         query("end", "End of the range in milliseconds since 1970; together with start.", &moment),
         query("entity", "The thing that the page shall be about, as kind:key.", &text),
+        query("against", "What the thing is compared with, as kind:key.", &text),
         query("group", "What cells are grouped by.", &text),
         query("color", "The signal that cells are colored by.", &text),
         query(
@@ -98,5 +101,10 @@ fn parameters() -> Vec<Json> {
             &short(PageRequest::QUERY_BYTES_MAX),
         ),
         query("lang", "Language of the question; PromQL when nothing is given.", &word(languages)),
+        query(
+            "view",
+            "Side of the page, where it has several; what is going on when nothing is given.",
+            &word(View::ALL.map(View::name)),
+        ),
     ]
 }

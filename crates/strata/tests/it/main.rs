@@ -5,7 +5,9 @@
 #![cfg(test)]
 
 mod auth;
+mod calls;
 mod cli;
+mod compare;
 mod config;
 mod crash;
 mod demo;
@@ -13,6 +15,7 @@ mod discover;
 mod fake;
 mod faults;
 mod http;
+mod lengths;
 mod openapi;
 mod otlp;
 mod overload;

@@ -119,6 +119,48 @@ fn feedback_finds_its_request_and_comments_are_not_kept() {
 }
 
 #[test]
+fn feedback_of_other_programs_finds_the_same_request() {
+    let house = House::new(LONG);
+    let server = house.start();
+    push(&server, "/v1/traces", "linked-client.traces.bin");
+    let one = &requests(&server, &["response_id=chatcmpl-8e99bcf366246268"])[0];
+    let id = |name: &str| one[name].as_str().unwrap().to_owned();
+    let (uid, trace, span) = (id("uid"), id("trace_id"), id("span_id"));
+    for (path, body, answered) in [
+        (
+            "/feedback",
+            format!(
+                r#"{{"metric_name":"good","inference_id":"{}","value":true}}"#,
+                id("response_id")
+            ),
+            "feedback_id",
+        ),
+        (
+            "/api/public/scores",
+            format!(r#"{{"name":"good","traceId":"{trace}","observationId":"{span}","value":1}}"#),
+            "id",
+        ),
+        (
+            "/v1/span_annotations",
+            format!(r#"{{"data":[{{"span_id":"{span}","name":"good","result":{{"score":1}}}}]}}"#),
+            "data",
+        ),
+        ("/v1/feedback", format!(r#"{{"trace_id":"{trace}","value":1}}"#), "feedback_ids"),
+    ] {
+        let answer = http::post(&format!("{}{path}", server.url), &[JSON], body.as_bytes());
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        assert!(answer.json().get(answered).is_some(), "{path}: {}", answer.text());
+    }
+    let dry = br#"{"metric_name":"good","inference_id":"x","value":true,"dryrun":true}"#;
+    assert_eq!(http::post(&format!("{}/feedback", server.url), &[JSON], dry).status, 200);
+    let asked = [("query", "SELECT request, value FROM feedback")];
+    let answer = server.get("/api/v1/sql", &asked).json();
+    let rows = answer["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 4, "{answer}");
+    assert!(rows.iter().all(|row| row[0] == uid.as_str() && row[1] == 1.0), "{answer}");
+}
+
+#[test]
 fn the_commands_print_what_the_server_has() {
     let house = House::new(LONG);
     let server = house.start();
@@ -139,6 +181,28 @@ fn the_commands_print_what_the_server_has() {
     let json = run(&["requests", "--json", "--order", "newest", "--limit", "1"]);
     let json: Json = serde_json::from_str(&json).unwrap();
     assert_eq!(json["requests"].as_array().unwrap().len(), 1);
+    let both = ["requests", "--json", "--where", "response_id=chatcmpl-8e99bcf366246268"];
+    let both: Json = serde_json::from_str(&run(&both)).unwrap();
+    let id = both["requests"][0]["uid"].as_str().unwrap().to_owned();
+    let parts = run(&["requests", "parts", "--where", "team=search"]);
+    for part in ["queue", "prefill", "decode", &id] {
+        assert!(parts.contains(part), "{part} in {parts}");
+    }
+    let show =
+        |more: &[&str]| house.run(&[&["requests", "show", &id, "--url", url][..], more].concat());
+    let text = stdout(&show(&["--width", "120"]));
+    for part in ["Where the time went", "prefill", "client", "engine", &id, "search"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let one: Json = serde_json::from_str(&stdout(&show(&["--json"]))).unwrap();
+    assert_eq!(one["sightings"].as_array().unwrap().len(), 2, "{one}");
+    assert_eq!(one["neighbors"], 0);
+    let sum: i64 =
+        one["parts"].as_array().unwrap().iter().map(|p| p["took_us"].as_i64().unwrap()).sum();
+    let took = one["request"]["duration_us"].as_i64().unwrap();
+    assert!((sum - took).abs() < 2_000, "{sum} of {took}: {one}");
+    let nobody = house.run(&["requests", "show", "20200101-1", "--url", url]);
+    assert!(!nobody.status.success() && stderr(&nobody).contains("no request"));
     let table = run(&["sql", "SELECT count(*) AS n FROM request WHERE team = 'search'"]);
     assert_eq!(table.split_whitespace().next(), Some("n"), "{table}");
     let bad = house.run(&["sql", "DROP TABLE request", "--url", url, "--since", "36000d"]);

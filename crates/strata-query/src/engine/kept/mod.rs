@@ -26,6 +26,9 @@ pub const SETTLED_MS: i64 = 5 * 60_000;
 pub const UNTOLD_MS: i64 = 5 * 60_000;
 /// What a native histogram weighs, in points: some dozen buckets.
 const HISTOGRAM_POINTS: usize = 64;
+/// Up to so far apart a last step and the moment after it are read together, in milliseconds; what lies
+/// between them is read too.
+pub const JOINED_MS: i64 = 10 * 60_000;
 /// Points kept at most over all answers: about 64 MB.
 const POINTS_MAX: usize = 2_000_000;
 /// Answers kept at most.
@@ -155,7 +158,8 @@ impl KeptEngine {
     /// read these is most of the work.
     async fn resume_to_moment(&self, query: RangeQuery, at_ms: i64) -> Result<Answer, QueryError> {
         let moment = self.moment.unwrap_or_else(|| self.moment());
-        let key = key_of(&query).filter(|_| moment.version.is_some() && at_ms > query.end_ms);
+        let near = (1..=JOINED_MS).contains(&(at_ms - query.end_ms));
+        let key = key_of(&query).filter(|_| moment.version.is_some() && near);
         let Some(key) = key else { return range_and_moment(self, query, at_ms).await };
         let kept = self.holds(&key, &query, moment);
         if kept.as_ref().map(|kept| kept.end_ms + query.step_ms) != Some(query.end_ms) {
@@ -241,8 +245,9 @@ fn key_of(query: &RangeQuery) -> Option<Key> {
     let text = &query.text;
     // Keywords may be written in capitals. `smoothed` reads beyond its step.
     let lower = text.to_ascii_lowercase();
-    let moves =
-        ["@", "offset", "range(", "step(", "smoothed"].iter().any(|word| lower.contains(word));
+    let mut words = lower.split(|c: char| !(c.is_ascii_alphanumeric() || "_:".contains(c)));
+    let moving = ["offset", "range", "step", "start", "end", "smoothed"];
+    let moves = lower.contains('@') || words.any(|word| moving.contains(&word));
     (!moves && query.step_ms > 0 && query.start_ms <= query.end_ms).then(|| Key {
         text: text.clone(),
         step_ms: query.step_ms,

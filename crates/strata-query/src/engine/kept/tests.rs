@@ -256,6 +256,8 @@ async fn what_looks_elsewhere_in_time_is_always_asked_whole() {
         "x OFFSET -1m",
         "sum_over_time(x[1m] @ start())",
         "rate(x[2m] smoothed)",
+        "x + end()",
+        "x * range ()",
     ];
     for text in texts {
         house.both(text, START, now).await;

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use rustc_hash::FxHashMap;
 use strata_model::{Labels, METRIC_NAME};
 
-/// Label sets kept at most, over all ways to look at them: about 50 MB.
+/// Label sets kept at most, over all ways to look at them: about 50 MB beside the labels themselves, which
+/// the store and the canonical names hold anyway.
 const KEPT_MAX: usize = 1_000_000;
 /// Fewer rows are looked at one by one.
 const WORTH: usize = 64;
@@ -109,8 +110,8 @@ impl Projections {
             let table = table.read().unwrap_or_else(PoisonError::into_inner);
             let known = rows.clone().map_while(|row| table.by_place.get(&row.place()));
             numbers.extend(known.map(|(_, number)| *number));
-            let dense = dense(&numbers, &table.labels);
-            (rows.clone().nth(numbers.len()).is_none()).then_some(dense)
+            let all = rows.clone().nth(numbers.len()).is_none();
+            all.then(|| dense(&numbers, &table.labels))
         };
         if let Some(projected) = all_known {
             return projected;

@@ -10,7 +10,7 @@ mod postings;
 use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
-use strata_model::labels::{hash_encoded, iter_encoded};
+use strata_model::labels::iter_encoded;
 use strata_model::{Labels, METRIC_NAME, Matcher};
 
 use self::postings::Postings;
@@ -51,16 +51,20 @@ impl Index {
 
     /// Enter a series that [`Index::find`] does not know. The bytes must be canonical.
     pub(crate) fn insert(&mut self, encoded: &[u8], hash: u64) -> u32 {
+        self.enter(Labels::from_canonical(encoded), hash)
+    }
+
+    /// Enter labels that [`Index::find`] does not know.
+    fn enter(&mut self, labels: Labels, hash: u64) -> u32 {
         let id = self.sets.len() as u32;
-        // Checked by the caller.
-        self.sets.push(Labels::from_canonical(encoded));
+        self.sets.push(labels.clone());
         match self.by_hash.entry(hash) {
             Entry::Occupied(_) => self.collisions.entry(hash).or_default().push(id),
             Entry::Vacant(free) => {
                 free.insert(id);
             }
         }
-        for (name, value) in iter_encoded(encoded) {
+        for (name, value) in labels.iter() {
             self.postings.add(name, value, id);
         }
         id
@@ -70,8 +74,12 @@ impl Index {
     pub(crate) fn retain(&self, keep: &[bool]) -> (Self, Vec<Option<u32>>) {
         let mut index = Self::default();
         let renamed = keep.iter().enumerate().map(|(id, &kept)| {
-            let encoded = self.encoded(id as u32);
-            kept.then(|| index.insert(encoded, hash_encoded(encoded)))
+            // The same labels: what readers made of them stays good.
+            kept.then(|| {
+                let labels = self.labels(id as u32);
+                let hash = labels.hash64();
+                index.enter(labels, hash)
+            })
         });
         let renamed = renamed.collect();
         (index, renamed)

@@ -1,6 +1,9 @@
 //! Single requests: listed, summed, asked for in SQL; and feedback on them.
 
+mod compare;
 mod feedback;
+mod lengths;
+mod story;
 
 use serde_json::{Value as Json, json};
 use strata_model::record::{Door, Field, RequestRecord, RollupDimension, TokenBuckets, Totals};
@@ -34,6 +37,9 @@ pub(super) fn describe(document: &mut Document) {
     requests(document, &refused);
     sums(document, &refused);
     sql(document, &refused);
+    compare::describe(document, &refused);
+    story::describe(document, &refused);
+    lengths::describe(document, &refused);
     feedback::describe(document, &refused);
 }
 
@@ -50,13 +56,18 @@ fn limit(default: usize, most: usize) -> Json {
     query("limit", "Rows at most.", &schema)
 }
 
-fn requests(document: &mut Document, refused: &Json) {
+/// What requests can be narrowed by.
+fn conditions() -> Json {
     let fields: Vec<_> = Field::ALL.iter().map(|field| field.name()).collect();
     let conditions = format!(
         "A condition: `team=search`, `outcome!=ok`, `duration>=2s`, `output_text<=10`. Fields are \
          {}.",
         fields.join(", ")
     );
+    repeated("where", &conditions, FILTERS_MAX)
+}
+
+fn requests(document: &mut Document, refused: &Json) {
     let orders =
         json!({ "type": "string", "enum": ["slowest", "ttft", "newest"], "default": "slowest" });
     let one = request(document);
@@ -67,11 +78,7 @@ fn requests(document: &mut Document, refused: &Json) {
     ]);
     let operation = Operation::new("requests", TAG, "Requests that began in a range of time.")
         .asks(range())
-        .asks([
-            repeated("where", &conditions, FILTERS_MAX),
-            query("order", "Which come first.", &orders),
-            limit(LIMIT, LIMIT_MAX),
-        ])
+        .asks([conditions(), query("order", "Which come first.", &orders), limit(LIMIT, LIMIT_MAX)])
         .answers(200, "The requests.", &[(JSON, answer)]);
     document.get("/api/v1/requests", refusing(operation, refused, &CODES));
 }

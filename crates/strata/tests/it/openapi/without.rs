@@ -15,6 +15,9 @@ fn without_ledger_and_records_the_refusals_are_as_described() {
     for (path, parameters) in [
         ("/api/v1/requests", &[][..]),
         ("/api/v1/requests/sums", &[]),
+        ("/api/v1/requests/compare", &[]),
+        ("/api/v1/requests/parts", &[]),
+        ("/api/v1/requests/lengths", &[]),
         ("/api/v1/sql", &[("query", "SELECT 1")]),
         ("/api/v1/cost", &[]),
         ("/api/v1/cost/statement", &nobody),

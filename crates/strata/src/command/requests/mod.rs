@@ -1,17 +1,27 @@
 //! `strata requests`: single requests of a running server, or their sums.
 
+mod lengths;
+
 use anyhow::{Result, anyhow};
 use jiff::Timestamp;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use strata_model::Clock;
 use strata_model::text::parse_duration;
+use strata_view::{PageId, PageRequest, PageSource};
 
-use crate::cli::RequestsArgs;
+use crate::cli::{RequestList, RequestParts, RequestShow, RequestsArgs, RequestsCommand};
 use crate::client::Client;
 use crate::out::{Out, complain};
+use crate::remote_pages::RemotePages;
+
+/// Slowest requests that are printed.
+const SLOWEST_SHOWN: usize = 20;
 
 /// `start` and `end` of the last while.
-pub(super) fn range(since: &str, clock: &dyn Clock) -> Result<[(&'static str, String); 2]> {
+pub(in crate::command) fn range(
+    since: &str,
+    clock: &dyn Clock,
+) -> Result<[(&'static str, String); 2]> {
     let since = parse_duration(since).map_err(|error| anyhow!("--since: {error}"))?;
     let end = clock.now_ms() as f64 / 1_000.0;
     let start = end - since.as_secs_f64();
@@ -20,6 +30,75 @@ pub(super) fn range(since: &str, clock: &dyn Clock) -> Result<[(&'static str, St
 
 /// Ask and print.
 pub(crate) async fn run(arguments: RequestsArgs, out: Out, clock: &dyn Clock) -> Result<()> {
+    match arguments.command {
+        None => listed(arguments.list, out, clock).await,
+        Some(RequestsCommand::Show(arguments)) => show(arguments, out).await,
+        Some(RequestsCommand::Lengths(arguments)) => lengths::run(arguments, out, clock).await,
+        Some(RequestsCommand::Parts(arguments)) => parts(arguments, out, clock).await,
+    }
+}
+
+/// One request: the page about it as text, or all that is known of it as data.
+async fn show(arguments: RequestShow, out: Out) -> Result<()> {
+    let client = Client::new(&arguments.server)?;
+    if out.json {
+        let answer = client.get("/api/v1/requests/one", &[("id", arguments.id)]).await?;
+        return Ok(out.document(&answer)?);
+    }
+    // Asked for first, so that a number that is none ends in an error and not in a page about it.
+    client.get("/api/v1/requests/one", &[("id", arguments.id.clone())]).await?;
+    let mut request = PageRequest::new(PageId::Requests);
+    request.entity = Some(format!("request:{}", arguments.id));
+    let page = RemotePages(client).page(request).await;
+    let page = page.map_err(|error| anyhow!("{error} ({})", error.hint))?;
+    let columns = arguments.width.map_or_else(strata_tui::columns, usize::from);
+    Ok(out.line(strata_tui::once(&page, columns).trim_end())?)
+}
+
+/// What the time of requests is made of.
+async fn parts(arguments: RequestParts, out: Out, clock: &dyn Clock) -> Result<()> {
+    let client = Client::new(&arguments.server)?;
+    let mut parameters = range(&arguments.since, clock)?.to_vec();
+    parameters.extend(arguments.conditions.into_iter().map(|condition| ("where", condition)));
+    let answer = client.get("/api/v1/requests/parts", &parameters).await?;
+    if out.json {
+        return Ok(out.document(&answer)?);
+    }
+    let header = ["PART", "P50", "P95", "P99", "OF ALL TIME", "LONGEST OF", "TOLD BY"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let array = |name: &str| answer[name].as_array().into_iter().flatten();
+    for one in array("parts") {
+        let seconds = |name: &str| took(&json!(one["quantiles"][name].as_f64().map(|s| s * 1e6)));
+        let mut row = vec![word(&one["part"]).replace('_', " ")];
+        row.extend(["p50_seconds", "p95_seconds", "p99_seconds"].map(seconds));
+        row.push(strata_view::words::text(one["share"].as_f64(), "1"));
+        row.extend([word(&one["longest_of"]), word(&one["told_by"])]);
+        rows.push(row);
+    }
+    if rows.len() == 1 {
+        complain("no request of this range tells its times");
+        return Ok(());
+    }
+    out.table(&rows)?;
+    out.line("")?;
+    let header = ["LONGEST PART", "TOOK", "TTFT", "MODEL", "TEAM", "STARTED", "NUMBER"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    rows.extend(array("slowest").take(SLOWEST_SHOWN).map(|one| {
+        let request = &one["request"];
+        vec![
+            word(&one["longest_part"]).replace('_', " "),
+            took(&request["duration_us"]),
+            took(&request["ttft_us"]),
+            word(&request["model"]),
+            word(&request["team"]),
+            started(&request["start_us"]),
+            word(&request["uid"]),
+        ]
+    }));
+    Ok(out.table(&rows)?)
+}
+
+async fn listed(arguments: RequestList, out: Out, clock: &dyn Clock) -> Result<()> {
     let client = Client::new(&arguments.server)?;
     let mut parameters = range(&arguments.since, clock)?.to_vec();
     let owners =
@@ -55,6 +134,7 @@ fn list(answer: &Json, out: Out) -> Result<()> {
         "OUTCOME",
         "SEEN BY",
         "TRACE",
+        "NUMBER",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for one in answer["requests"].as_array().into_iter().flatten() {
@@ -79,6 +159,7 @@ fn list(answer: &Json, out: Out) -> Result<()> {
             outcome,
             doors.collect::<Vec<_>>().join("+"),
             word(&one["trace_id"]),
+            word(&one["uid"]),
         ]);
     }
     if rows.len() == 1 {
@@ -132,7 +213,7 @@ fn key(name: &str, value: &Json) -> String {
 }
 
 /// Text or a number; a dash for what is not known.
-pub(super) fn word(value: &Json) -> String {
+pub(in crate::command) fn word(value: &Json) -> String {
     match value {
         Json::Null => "-".to_owned(),
         Json::String(text) => text.clone(),
@@ -158,7 +239,6 @@ fn took(us: &Json) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn what_is_not_known_is_a_dash_and_never_zero() {

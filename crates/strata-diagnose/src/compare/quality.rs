@@ -1,0 +1,52 @@
+//! What was thought of the answers: measures of quality, one a topic.
+
+use std::collections::BTreeSet;
+
+use strata_model::record::FeedbackSource;
+
+use super::interval::mean;
+use super::judged::{self, Judged, Topic};
+use super::{Compared, Margins, Measure, Measured, Side, judge, shares};
+
+/// Every topic that is judged on either side.
+pub(super) fn measures(
+    a: &Side,
+    b: &Side,
+    margins: Margins,
+    notes: &mut Vec<String>,
+) -> Vec<Compared> {
+    let [(first, unread_a), (second, unread_b)] =
+        [a, b].map(|side| judged::by_topic(&side.judgements));
+    if unread_a + unread_b > 0 {
+        notes.push(format!(
+            "{} judgements are neither a number nor a word that is known, and are left out",
+            unread_a + unread_b
+        ));
+    }
+    let topics: BTreeSet<&Topic> = first.keys().chain(second.keys()).collect();
+    let scores = |topic: &Topic| {
+        [&first, &second].map(|side| side.get(topic).map_or(&[][..], Vec::as_slice))
+    };
+    let requests = [a, b].map(|side| side.matching);
+    topics.into_iter().map(|topic| measure(topic, scores(topic), requests, margins)).collect()
+}
+
+fn measure(topic: &Topic, scores: [&[f64]; 2], requests: [u64; 2], margins: Margins) -> Compared {
+    let (name, source) = topic.clone();
+    if source == FeedbackSource::Implicit {
+        // That nothing was seen after a request is not told; it is what all others have.
+        let [first, second] =
+            scores.map(|scores| scores.iter().filter(|score| **score > 0.0).count() as u64);
+        let counts = [(first, requests[0]), (second, requests[1])];
+        return shares(Measure::Happened { name }, counts, margins);
+    }
+    if let [Judged::Share { good, of }, Judged::Share { good: others, of: all }] =
+        judged::read(scores[0], scores[1])
+    {
+        let measure = Measure::Judged { name, source, is_share: true };
+        return shares(measure, [(good, of), (others, all)], margins);
+    }
+    let values = scores.map(|scores| Measured { value: mean(scores), count: scores.len() as u64 });
+    let margin = values[0].value.map(|value| value.estimate.abs() * margins.relative);
+    judge(Measure::Judged { name, source, is_share: false }, values, margin)
+}

@@ -1,0 +1,90 @@
+//! How long requests are.
+
+use serde_json::{Value as Json, json};
+
+use super::story::{END, START};
+use super::{CODES, TAG, conditions, microseconds, query};
+use crate::openapi::Document;
+use crate::openapi::operation::{JSON, Operation};
+use crate::openapi::pages::refusing;
+use crate::openapi::schema::{count, list, maybe, number, object, said, text, word};
+use crate::records::BY;
+
+pub(super) fn describe(document: &mut Document, refused: &Json) {
+    let mut by = word(BY);
+    by["default"] = json!("app");
+    let positive = json!({ "type": "number", "exclusiveMinimum": 0 });
+    let lengths = lengths(document);
+    let group = object([
+        ("name", said(maybe(text()), "Null for requests that do not name it.")),
+        ("lengths", lengths.clone()),
+    ]);
+    let answer = object([
+        ("start_us", microseconds("First moment")),
+        ("end_us", microseconds("First moment no longer in it")),
+        ("matching", said(count(), "Requests that meet the conditions.")),
+        ("taken", said(count(), "Requests that went in, at equal distances.")),
+        ("all", lengths),
+        ("by", word(BY)),
+        ("groups", said(list(group), "The largest first; hours in their order.")),
+        ("advice", list(advice())),
+    ]);
+    let target = "Target of the gap between output tokens, milliseconds; 50 when nothing is given.";
+    let batch = "Requests that one replica decodes at once within the target.";
+    let transfer = "Speed from a prefill to a decode replica, gigabits a second.";
+    let operation = Operation::new("request_lengths", TAG, "How long inputs and outputs are.")
+        .asks([
+            query("start", START, &text()),
+            query("end", END, &text()),
+            conditions(),
+            query("by", "What groups are told apart by.", &by),
+            query("itl_target_ms", target, &positive),
+            query("batch", batch, &positive),
+            query("transfer_gbps", transfer, &positive),
+        ])
+        .answers(200, "The lengths.", &[(JSON, answer)]);
+    document.get("/api/v1/requests/lengths", refusing(operation, refused, &CODES));
+}
+
+fn lengths(document: &mut Document) -> Json {
+    let at_most = || said(maybe(count()), "Upper edge in tokens; null beyond the last.");
+    let cell = object([
+        ("input_at_most", at_most()),
+        ("output_at_most", at_most()),
+        ("requests", count()),
+        ("input_tokens", count()),
+        ("cached_tokens", said(maybe(count()), "Null where no request tells.")),
+        ("cached_share", said(maybe(number()), "Of the requests that tell, 0 to 1.")),
+    ]);
+    let spread = || {
+        object([
+            ("told_by", said(count(), "Requests that tell it.")),
+            ("mean", maybe(number())),
+            ("p50", maybe(count())),
+            ("p90", maybe(count())),
+            ("p99", maybe(count())),
+            ("longest", maybe(count())),
+        ])
+    };
+    let lengths = object([
+        ("cells", said(list(cell), "Pairs of buckets that hold a request.")),
+        ("input", spread()),
+        ("computed", spread()),
+        ("cached", spread()),
+        ("output", spread()),
+        ("whole", said(spread(), "Input and output together.")),
+    ]);
+    document.name("Lengths", lengths)
+}
+
+fn advice() -> Json {
+    let input = object([("name", text()), ("value", number()), ("unit", said(text(), "UCUM."))]);
+    object([
+        ("about", text()),
+        ("setting", said(maybe(text()), "Null where nothing is advised.")),
+        ("says", text()),
+        ("formula", text()),
+        ("inputs", list(input)),
+        ("missing", said(text(), "What is missing for it; empty where it stands.")),
+    ])
+}
