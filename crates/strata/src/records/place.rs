@@ -6,6 +6,7 @@ use std::time::Duration;
 use strata_model::Clock;
 use strata_query::MetricsEngine;
 use strata_view::rooms::Place;
+use strata_world::capacity::Targets;
 use strata_world::{
     Answers, Ask, Entity, EntityId, EntityKind, Relation, Scope, Window, World, assemble, plan,
 };
@@ -35,8 +36,8 @@ pub(super) async fn of(
         moment_ms: end_ms,
         now_ms: now_ms.max(end_ms),
     };
-    let ask =
-        Ask { window, scope: Scope::Fleet, wants: Vec::new(), entities: true, coverage: false };
+    let (scope, wants, targets) = (Scope::Fleet, Vec::new(), Targets::default());
+    let ask = Ask { window, scope, wants, entities: true, who: false, coverage: false, targets };
     let plan = plan(&ask);
     let queries = ask_all(engine, &plan.queries, window, ASKING, clock).await;
     let answers =

@@ -57,7 +57,6 @@ impl Index {
     /// Enter labels that [`Index::find`] does not know.
     fn enter(&mut self, labels: Labels, hash: u64) -> u32 {
         let id = self.sets.len() as u32;
-        self.sets.push(labels.clone());
         match self.by_hash.entry(hash) {
             Entry::Occupied(_) => self.collisions.entry(hash).or_default().push(id),
             Entry::Vacant(free) => {
@@ -67,6 +66,7 @@ impl Index {
         for (name, value) in labels.iter() {
             self.postings.add(name, value, id);
         }
+        self.sets.push(labels);
         id
     }
 
