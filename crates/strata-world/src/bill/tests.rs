@@ -18,7 +18,11 @@ use crate::ask::Planned;
 
 const PERIOD: Period = Period { start_ms: 0, step_ms: 60_000, steps: 5 };
 
-fn push(source: &mut MemorySource, labels: &[(&str, &str)], values: impl Fn(i64) -> Option<f64>) {
+pub(super) fn push(
+    source: &mut MemorySource,
+    labels: &[(&str, &str)],
+    values: impl Fn(i64) -> Option<f64>,
+) {
     let labels = Labels::from_pairs(labels.iter().copied());
     for at_ms in (0..=PERIOD.end_ms()).step_by(15_000) {
         if let Some(value) = values(at_ms) {
@@ -27,7 +31,7 @@ fn push(source: &mut MemorySource, labels: &[(&str, &str)], values: impl Fn(i64)
     }
 }
 
-fn world(source: MemorySource) -> BillWorld {
+pub(super) fn world(source: MemorySource) -> BillWorld {
     bill(&PERIOD, &answers(source, bill_plan(&PERIOD)), Some(1.0))
 }
 
@@ -208,7 +212,7 @@ fn two_series_of_one_gpu_are_one_track() {
 }
 
 /// A sample each 15 s of a series with the labels of a GPU.
-fn on(
+pub(super) fn on(
     source: &mut MemorySource,
     name: &'static str,
     more: &[(&'static str, &'static str)],
