@@ -6,6 +6,7 @@ use strata_world::bill::{BillGpu, BillRun, BillWorld, Hold, HolderKind, Period};
 use super::{RunUnits, WasteCause, training, waste};
 use crate::facts::{Facts, Loss, Terms};
 use crate::ledger::{Dimension, Ledger, Options, State};
+use crate::metrics::points;
 use crate::price::PriceBook;
 
 const PERIOD: Period = Period { start_ms: 1_767_225_600_000, step_ms: 60_000, steps: 10 };
@@ -77,6 +78,14 @@ fn a_run_has_unit_costs_and_its_losses_are_told() {
     near(found.units.per_exaflop, amount / 0.9);
     near(found.units.per_lost_step, amount / 100.0);
     near(found.units.lost, amount / 10.0);
+    let points = points(&ledger, &[], &[]);
+    let written =
+        |metric: &str| points.iter().find(|point| point.metric == metric).map(|point| point.value);
+    near(written("cost.per_training_step"), amount / 90.0);
+    near(written("cost.per_trained_token"), amount / 9e7);
+    near(written("cost.per_training_flop"), amount / 9e17);
+    let catalog = strata_model::catalog::Catalog::builtin();
+    assert!(points.iter().all(|point| catalog.metric(point.metric).is_some()));
     // A tenth of the time it saves: half of that idle, half with the utilization of the others. In one
     // of ten minutes the rest is lost.
     let total = ledger.total();

@@ -49,6 +49,9 @@ fn a_run_is_followed_and_its_workload_holds_its_gpus() {
     };
     push(&mut source, &workload("n", "pretrain-worker-0", "pretrain"), |_| Some(1.0));
     push(&mut source, &workload("n", "other", "other"), |_| Some(1.0));
+    let made = [("__name__", "k8s_pod_owner_info"), ("owner_name", "pretrain"), ("namespace", "n")];
+    push(&mut source, &[&made[..], &[("pod", "bare-worker")]].concat(), |_| Some(1.0));
+    held(&mut source, "bare-worker", "GPU-3");
     // Of the same name, and on no GPU.
     push(&mut source, &workload("m", "pretrain-web", "pretrain"), |_| Some(1.0));
     let world = world(source);
@@ -58,8 +61,11 @@ fn a_run_is_followed_and_its_workload_holds_its_gpus() {
         (run.run.as_str(), run.model.as_deref(), run.ranks),
         ("pretrain", Some("vl-7b"), Some(1.0))
     );
-    let holder = (HolderKind::Pod, "n".to_owned(), "pretrain-worker-0".to_owned());
-    assert_eq!((run.method, &*run.holders), (Some("workload"), &[holder][..]));
+    let pod = |pod: &str| (HolderKind::Pod, "n".to_owned(), pod.to_owned());
+    let mut holders = run.holders.clone();
+    holders.sort();
+    assert_eq!(run.method, Some("workload"));
+    assert_eq!(holders, ["bare-worker", "pretrain-worker-0"].map(pod));
     assert_eq!(run.step, [104.0, 108.0, 108.0, 112.0, 116.0].map(Some));
     assert_eq!(run.step_max[2], Some(110.0));
     assert_eq!(run.step_min[2], Some(107.0), "after the restart");

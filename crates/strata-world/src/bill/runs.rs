@@ -124,7 +124,8 @@ fn standing(whole: &str) -> Vec<Planned> {
     };
     let (info, step) = (last("training.run"), last("training.step"));
     let length = last("training.step.duration");
-    let workload = name("k8s.pod.workload", "");
+    // The top of the owners where somebody walked up to it, else the one that made the pod.
+    let (workload, owner) = (name("k8s.pod.workload", ""), name("k8s.pod.owner", ""));
     let place = "run, namespace, pod, slurm_job_id";
     vec![
         at_end(
@@ -146,7 +147,9 @@ fn standing(whole: &str) -> Vec<Planned> {
         at_end(
             "run_workloads",
             format!(
-                "count by (namespace, pod, workload) (last_over_time({workload}[{whole}])) \
+                "(count by (namespace, pod, workload) (last_over_time({workload}[{whole}])) \
+                 or label_replace(count by (namespace, pod, owner_name) \
+                 (last_over_time({owner}[{whole}])), \"workload\", \"$1\", \"owner_name\", \"(.+)\")) \
                  and on (workload) label_replace(count by (run) ({info}) or count by (run) ({step}), \
                  \"workload\", \"$1\", \"run\", \"(.+)\")"
             ),

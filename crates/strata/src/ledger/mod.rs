@@ -13,6 +13,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod trained;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
