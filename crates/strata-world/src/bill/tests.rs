@@ -326,6 +326,36 @@ fn replicas_and_fractions_are_parts() {
     assert!((used - 0.5).abs() < 1e-12);
 }
 
+/// As the collector of pods tells of fractions by KAI: `gpu-fraction` is a share of the cores,
+/// `gpu-memory` bytes; two pods of one group are on one device.
+#[test]
+fn a_fraction_by_kai_is_its_part_of_the_device() {
+    let mut source = MemorySource::new();
+    on(&mut source, "hw_gpu_memory_usage_bytes", &[], 1e9);
+    on(&mut source, "hw_gpu_memory_limit_bytes", &[], 8e10);
+    for pod in ["half", "memory", "untold"] {
+        let edge = [("namespace", "n"), ("pod", pod), ("sharing", "kai"), ("method", "annotation")];
+        on(&mut source, "gpu_allocation_info", &edge, 1.0);
+    }
+    let pod = |pod| [("namespace", "n"), ("pod", pod), ("container", "main")];
+    on(&mut source, "gpu_vgpu_core_allocated_ratio", &pod("half"), 0.5);
+    on(&mut source, "gpu_vgpu_memory_allocated_bytes", &pod("memory"), 1e10);
+    // Of a pod on another device of its group this one's holder has nothing.
+    let other = [("gpu_uuid", "GPU-2"), ("namespace", "n"), ("pod", "untold")];
+    on(&mut source, "gpu_vgpu_core_allocated_ratio", &other, 0.25);
+    let world = world(source);
+    let [gpu] = world.gpus.as_slice() else { panic!("{:?}", world.gpus) };
+    let parts: Vec<_> = gpu.holds.iter().map(|hold| (&*hold.pod, hold.part)).collect();
+    let part = |cores, memory| Part { how: "fraction", cores, memory };
+    let expected = [
+        ("half", part(Some(0.5), None)),
+        ("memory", part(None, Some(0.125))),
+        ("untold", Part::default()),
+    ];
+    assert_eq!(parts, expected);
+    assert!(gpu.names_holders && gpu.holds.iter().all(|hold| hold.method == "annotation"));
+}
+
 #[test]
 fn tenants_are_counted_by_the_gateway_else_by_their_clients() {
     let client = |kind: &'static str| {
