@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod auth;
+mod autoscaling;
 mod cli;
 mod config;
 mod crash;
