@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::ledger::{Dimension, Ledger, Line, State};
 use crate::split::Class;
 use crate::time::day;
-use crate::unit::{Boundary, Units, WasteLine, by_tenant, fleet};
+use crate::unit::{Boundary, Units, WasteLine, by_tenant, fleet, training};
 use crate::useful::Level;
 
 /// One value of a canonical metric.
@@ -44,6 +44,7 @@ pub fn points(ledger: &Ledger, units: &[Units], waste: &[WasteLine]) -> Vec<Poin
         points.useful(units);
         points.energy(units);
     }
+    points.training(ledger);
     points.all
 }
 
@@ -181,6 +182,21 @@ impl Points {
             }
             if let Some(goodput) = units.goodput(level) {
                 self.add("cost.goodput", goodput, labels());
+            }
+        }
+    }
+
+    fn training(&mut self, ledger: &Ledger) {
+        for run in training(ledger) {
+            let costs = [
+                ("cost.per_training_step", run.units.per_step),
+                ("cost.per_trained_token", run.units.per_token),
+                ("cost.per_training_flop", run.units.per_exaflop.map(|cost| cost / 1e18)),
+            ];
+            for (metric, cost) in costs {
+                if let Some(cost) = cost {
+                    self.money(metric, cost, [("run", run.run.clone())]);
+                }
             }
         }
     }

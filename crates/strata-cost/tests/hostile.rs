@@ -212,5 +212,6 @@ fn any_facts() -> impl Strategy<Value = Facts> {
             })
             .collect(),
         unplaced: Vec::new(),
+        runs: Vec::new(),
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use strata_world::bill::{BillGpu, BillReplica, BillWorld, Hold, HolderKind, Period};
 
+use super::runs::runs;
 use super::sharing::shares;
 use super::uses::uses;
 use super::{Claim, Column, Facts, Gpu, Owner, Replica};
@@ -37,13 +38,16 @@ impl Facts {
             gpu.claims = owners.claims(one, &bill.replicas);
             gpu
         });
-        let gpus = gpus.collect();
+        let mut gpus: Vec<Gpu> = gpus.collect();
+        let step_s = period.step_ms as f64 / 1e3;
+        let runs = runs(&bill.runs, &mut owners.list, &mut gpus, period.steps, step_s);
         let (uses, unplaced) = uses(&bill.tenants, &replicas, period.steps);
         Self {
             start_ms: period.start_ms,
             step_ms: period.step_ms,
             steps: period.steps,
             owners: owners.list,
+            runs,
             uses,
             unplaced,
             replicas,

@@ -7,6 +7,9 @@
 
 mod bill;
 mod column;
+mod losses;
+mod progress;
+mod runs;
 mod share;
 mod sharing;
 mod uses;
@@ -16,6 +19,8 @@ use strata_world::bill::BillTenant;
 
 pub use bill::Terms;
 pub use column::{Column, Total};
+pub use losses::{LOSSES, Loss, Losses};
+pub use runs::Run;
 pub use share::SharePolicy;
 pub use strata_world::bill::HolderKind;
 
@@ -43,6 +48,8 @@ pub struct Facts {
     pub owners: Vec<Owner>,
     /// Inference replicas; owners refer to them by place.
     pub replicas: Vec<Replica>,
+    /// Training runs; owners refer to them by place.
+    pub runs: Vec<Run>,
     /// GPUs, or slices of GPUs, that exist in the period.
     pub gpus: Vec<Gpu>,
     /// Tokens of tenants on replicas they share; empty where nothing tells tenants apart.
@@ -70,6 +77,8 @@ pub struct Owner {
     pub tenant: Option<String>,
     /// Place in [`Facts::replicas`] of the replica that runs here.
     pub replica: Option<usize>,
+    /// Place in [`Facts::runs`] of the training run that it is a part of.
+    pub run: Option<usize>,
 }
 
 /// One GPU, or one slice of a GPU that is rented out by itself.
@@ -220,6 +229,9 @@ impl Facts {
         for (at, owner) in self.owners.iter().enumerate() {
             if owner.replica.is_some_and(|replica| replica >= self.replicas.len()) {
                 wrong(format!("owners[{at}].replica"), "there is no such replica");
+            }
+            if owner.run.is_some_and(|run| run >= self.runs.len()) {
+                wrong(format!("owners[{at}].run"), "there is no such run");
             }
         }
         for (at, one) in self.uses.iter().enumerate() {

@@ -166,6 +166,7 @@ impl Ledger {
             },
             engines: found.list,
             replicas: found.replicas,
+            runs: facts.runs.clone(),
             uses: facts.uses.clone(),
             unplaced: facts.unplaced.clone(),
             problems,

@@ -20,7 +20,7 @@ pub use rates::Rate;
 pub use read::{Dimension, Line, PLATFORM, Reconciliation, UNATTRIBUTED};
 pub use state::{STATES, Shares, State};
 
-use crate::facts::{Owner, TenantUse};
+use crate::facts::{Owner, Run, TenantUse};
 use crate::useful::Level;
 
 /// What a ledger is built for.
@@ -143,6 +143,8 @@ pub struct Ledger {
     pub engines: Vec<Engine>,
     /// Totals of replicas, as in the facts.
     pub replicas: Vec<ReplicaTotals>,
+    /// Training runs, as in the facts.
+    pub runs: Vec<Run>,
     /// Tokens of tenants on shared replicas.
     pub uses: Vec<TenantUse>,
     /// Tokens of tenants of which no replica is known: nothing tells what they cost.

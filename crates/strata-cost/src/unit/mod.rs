@@ -10,6 +10,8 @@ mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
 mod training;
+#[cfg(test)]
+mod training_tests;
 mod waste;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,7 @@ use std::collections::BTreeMap;
 pub use energy::{Boundary, Energy, EnergyUnits, MIN_METERED};
 pub use fleet::fleet;
 pub use tenants::{Amounts, TenantLine, amounts, by_tenant, tenants};
-pub use training::{Training, TrainingUnits};
+pub use training::{RunUnits, Training, TrainingUnits, training};
 pub use waste::{CacheLoss, WasteCause, WasteLine, cache_loss, waste};
 
 use crate::ledger::{Counted, Ledger, Line, ReplicaTotals};

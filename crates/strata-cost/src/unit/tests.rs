@@ -62,6 +62,7 @@ pub(crate) fn facts() -> Facts {
         gpus: vec![gpu("g0"), gpu("g1")],
         uses: Vec::new(),
         unplaced: Vec::new(),
+        runs: Vec::new(),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::{Dimension, Ledger, State};
+use crate::facts::{Loss, Losses};
+use crate::ledger::{Cell, Dimension, Ledger, State};
 use crate::split::Class;
 use crate::sum::{Sum, sum};
 use crate::useful::Cause;
@@ -14,6 +15,8 @@ pub enum WasteCause {
     State(State),
     /// Work that nobody could use.
     Work(Cause),
+    /// Time of a training run that became no progress, whether a kernel ran or not.
+    Training(Loss),
     /// Work that the facts themselves call wasted, without a cause.
     Declared,
 }
@@ -24,6 +27,7 @@ impl WasteCause {
         match self {
             Self::State(state) => state.name(),
             Self::Work(cause) => cause.name(),
+            Self::Training(loss) => loss.name(),
             Self::Declared => "declared",
         }
     }
@@ -58,6 +62,7 @@ struct Growing {
 /// All waste by cause and owner, the dearest first. No second is in two lines.
 pub fn waste(ledger: &Ledger, dimension: Dimension) -> Vec<WasteLine> {
     let mut lines: BTreeMap<(WasteCause, String), Growing> = BTreeMap::new();
+    let idle = idle_of_runs(ledger);
     for cell in &ledger.cells {
         let owner = ledger.key(cell, dimension);
         let mut add = |cause: WasteCause, gpu_s: f64, money: f64| {
@@ -73,11 +78,25 @@ pub fn waste(ledger: &Ledger, dimension: Dimension) -> Vec<WasteLine> {
             let seconds = cell.seconds.get(at).copied().unwrap_or_default();
             (seconds, cell.money.get(at).copied().unwrap_or_default())
         };
+        let run = ledger.owner(cell).and_then(|owner| owner.run);
+        let run = run.and_then(|run| ledger.runs.get(run).zip(idle.get(run)));
         for state in STATES_OF_WASTE {
             let (seconds, money) = of(state);
-            add(WasteCause::State(state), seconds, money);
+            // Idle time of a run that one of its losses explains is that loss.
+            let told = run.filter(|_| state == State::HeldIdle);
+            let told = told.map_or(0.0, |(run, idle_s)| share(sum(run.idled_s), *idle_s));
+            add(WasteCause::State(state), seconds * (1.0 - told), money * (1.0 - told));
+            for (loss, part) in run.into_iter().flat_map(|(run, _)| parts(&run.idled_s)) {
+                add(WasteCause::Training(loss), seconds * told * part, money * told * part);
+            }
         }
         let (seconds, money) = of(State::BusyWaste);
+        if let Some((run, _)) = run.filter(|(run, _)| sum(run.wasted_s) > 0.0) {
+            for (loss, part) in parts(&run.wasted_s) {
+                add(WasteCause::Training(loss), seconds * part, money * part);
+            }
+            continue;
+        }
         let place = ledger.owner(cell).and_then(|owner| owner.replica);
         let causes = place.and_then(|place| ledger.replicas.get(place)).map(|one| one.wasted_s);
         let whole = causes.map_or(0.0, sum);
@@ -99,6 +118,30 @@ pub fn waste(ledger: &Ledger, dimension: Dimension) -> Vec<WasteLine> {
     let mut lines: Vec<_> = lines.into_iter().map(line).collect();
     lines.sort_by(|one, other| other.money.total_cmp(&one.money).then(one.owner.cmp(&other.owner)));
     lines
+}
+
+/// Idle GPU seconds of each run, in all of its cells.
+fn idle_of_runs(ledger: &Ledger) -> Vec<f64> {
+    let mut idle = vec![Sum::default(); ledger.runs.len()];
+    let seconds = |cell: &Cell| cell.seconds.get(State::HeldIdle.place()).copied();
+    for cell in &ledger.cells {
+        let run = ledger.owner(cell).and_then(|owner| owner.run);
+        if let Some(idle) = run.and_then(|run| idle.get_mut(run)) {
+            idle.add(seconds(cell).unwrap_or_default());
+        }
+    }
+    idle.into_iter().map(Sum::value).collect()
+}
+
+/// A part of a whole, at most all of it.
+fn share(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { (part / whole).clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// Each loss as a share of all of them.
+fn parts(losses: &Losses) -> impl Iterator<Item = (Loss, f64)> + use<> {
+    let whole = sum(*losses);
+    Loss::ALL.into_iter().zip(losses.map(|seconds| share(seconds, whole)))
 }
 
 /// What a worse hit rate of the prefix cache costs: computed work that would have been found. It is

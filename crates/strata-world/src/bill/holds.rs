@@ -9,7 +9,7 @@ use crate::window::Window;
 
 /// What is shown for the namespace of a job of Slurm. No namespace of Kubernetes has a space in its
 /// name, so that nobody's pods are billed with the jobs.
-const SLURM: &str = "slurm jobs";
+pub(super) const SLURM: &str = "slurm jobs";
 
 /// Kind of a holder, namespace and name of a pod, or [`SLURM`] and the id of a job.
 type Holder = (HolderKind, String, String);

@@ -10,6 +10,9 @@ mod holds;
 mod part;
 mod plan;
 mod read;
+#[cfg(test)]
+mod run_tests;
+mod runs;
 mod shared;
 mod tenants;
 #[cfg(test)]
@@ -20,6 +23,7 @@ use std::collections::BTreeMap;
 pub use part::mig_share;
 pub use plan::{Period, bill_plan, name as series_name};
 pub use read::bill;
+pub use runs::{BillRun, RunHolder};
 pub use tenants::{tenant_plan, tenant_totals};
 
 /// Everything about a period.
@@ -29,6 +33,8 @@ pub struct BillWorld {
     pub gpus: Vec<BillGpu>,
     /// In order of instance.
     pub replicas: Vec<BillReplica>,
+    /// Training runs, in order of name.
+    pub runs: Vec<BillRun>,
     /// What tenants asked of models, in order of both; empty where nothing tells tenants apart.
     pub tenants: Vec<BillTenant>,
     /// Who counted these; None where nobody did.
@@ -197,6 +203,9 @@ impl BillWorld {
             for column in one.columns() {
                 cut(column, first);
             }
+        }
+        for column in self.runs.iter_mut().flat_map(BillRun::columns) {
+            cut(column, first);
         }
         let start_ms = period.start_ms + period.step_ms * i64::try_from(first).unwrap_or(0);
         (Period { start_ms, steps: period.steps - first, ..period }, self)

@@ -3,6 +3,7 @@
 use strata_model::MetricKind;
 use strata_model::catalog::Catalog;
 
+use super::runs::run_queries;
 use super::tenants::tenant_queries;
 use crate::ask::Planned;
 use crate::window::Window;
@@ -87,10 +88,11 @@ pub fn bill_plan(period: &Period) -> Vec<Planned> {
     ));
     queries.extend(replica_queries(&step, &whole));
     queries.extend(tenant_queries(&whole));
+    queries.extend(run_queries(&step, &whole));
     queries
 }
 
-fn range(key: &str, text: String) -> Planned {
+pub(super) fn range(key: &str, text: String) -> Planned {
     Planned { key: format!("bill/{key}"), text, range: true }
 }
 

@@ -32,8 +32,10 @@ pub fn bill(period: &Period, answers: &Found, ttft_objective_s: Option<f64>) -> 
         None => Some(format!("{}: not answered in time", query.key)),
     });
     let (counting, tenants) = reader.tenants();
+    let gpus = reader.gpus();
     BillWorld {
-        gpus: reader.gpus(),
+        runs: reader.runs(&gpus),
+        gpus,
         replicas: reader.replicas(ttft_objective_s),
         tenants,
         counting,

@@ -18,7 +18,11 @@ use crate::ask::Planned;
 
 const PERIOD: Period = Period { start_ms: 0, step_ms: 60_000, steps: 5 };
 
-fn push(source: &mut MemorySource, labels: &[(&str, &str)], values: impl Fn(i64) -> Option<f64>) {
+pub(super) fn push(
+    source: &mut MemorySource,
+    labels: &[(&str, &str)],
+    values: impl Fn(i64) -> Option<f64>,
+) {
     let labels = Labels::from_pairs(labels.iter().copied());
     for at_ms in (0..=PERIOD.end_ms()).step_by(15_000) {
         if let Some(value) = values(at_ms) {
@@ -27,7 +31,7 @@ fn push(source: &mut MemorySource, labels: &[(&str, &str)], values: impl Fn(i64)
     }
 }
 
-fn world(source: MemorySource) -> BillWorld {
+pub(super) fn world(source: MemorySource) -> BillWorld {
     bill(&PERIOD, &answers(source, bill_plan(&PERIOD)), Some(1.0))
 }
 
@@ -208,7 +212,7 @@ fn two_series_of_one_gpu_are_one_track() {
 }
 
 /// A sample each 15 s of a series with the labels of a GPU.
-fn on(
+pub(super) fn on(
     source: &mut MemorySource,
     name: &'static str,
     more: &[(&'static str, &'static str)],
@@ -320,6 +324,36 @@ fn replicas_and_fractions_are_parts() {
     assert_eq!(gpu.holds[2].part.memory, Some(0.25));
     let used = gpu.used[&("n".to_owned(), "a".to_owned())][2].unwrap();
     assert!((used - 0.5).abs() < 1e-12);
+}
+
+/// As the collector of pods tells of fractions by KAI: `gpu-fraction` is a share of the cores,
+/// `gpu-memory` bytes; two pods of one group are on one device.
+#[test]
+fn a_fraction_by_kai_is_its_part_of_the_device() {
+    let mut source = MemorySource::new();
+    on(&mut source, "hw_gpu_memory_usage_bytes", &[], 1e9);
+    on(&mut source, "hw_gpu_memory_limit_bytes", &[], 8e10);
+    for pod in ["half", "memory", "untold"] {
+        let edge = [("namespace", "n"), ("pod", pod), ("sharing", "kai"), ("method", "annotation")];
+        on(&mut source, "gpu_allocation_info", &edge, 1.0);
+    }
+    let pod = |pod| [("namespace", "n"), ("pod", pod), ("container", "main")];
+    on(&mut source, "gpu_vgpu_core_allocated_ratio", &pod("half"), 0.5);
+    on(&mut source, "gpu_vgpu_memory_allocated_bytes", &pod("memory"), 1e10);
+    // Of a pod on another device of its group this one's holder has nothing.
+    let other = [("gpu_uuid", "GPU-2"), ("namespace", "n"), ("pod", "untold")];
+    on(&mut source, "gpu_vgpu_core_allocated_ratio", &other, 0.25);
+    let world = world(source);
+    let [gpu] = world.gpus.as_slice() else { panic!("{:?}", world.gpus) };
+    let parts: Vec<_> = gpu.holds.iter().map(|hold| (&*hold.pod, hold.part)).collect();
+    let part = |cores, memory| Part { how: "fraction", cores, memory };
+    let expected = [
+        ("half", part(Some(0.5), None)),
+        ("memory", part(None, Some(0.125))),
+        ("untold", Part::default()),
+    ];
+    assert_eq!(parts, expected);
+    assert!(gpu.names_holders && gpu.holds.iter().all(|hold| hold.method == "annotation"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use strata_collect::scrape::{Environment, Job, JobRunner};
 use strata_collect::{Collector as _, Scheduler, SourceBook, l1_gpu, l3_host};
 use strata_model::catalog::Catalog;
 use strata_model::meter::Meter;
-use strata_model::record::RecordSink;
+use strata_model::record::{RecordSink, RecordSource};
 use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
 use strata_proxy::ProxySettings;
 use strata_query::canonical::CanonicalSource;
@@ -339,7 +339,11 @@ impl House {
         let (engine, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
         let service = LedgerService::new(engine, settings.cost.clone(), clock)?;
         let statements = settings.store.dir.join(STATEMENTS_DIR);
-        let service = Arc::new(service.with_statements(statements));
+        let records = self.records.clone();
+        let service = service
+            .with_statements(statements)
+            .with_records(records.map(|store| -> Arc<dyn RecordSource> { Arc::new(store) }));
+        let service = Arc::new(service);
         let mut collector = LedgerCollector::new(Arc::clone(&service));
         if self.simulated.is_none() {
             self.scheduler.add(Box::new(collector));

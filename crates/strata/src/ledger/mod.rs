@@ -6,6 +6,7 @@ mod budgets;
 mod collector;
 mod market;
 mod peaks;
+mod recorded;
 mod replicas;
 mod report;
 mod shelf;
@@ -13,6 +14,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod trained;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ use strata_cost::provider::PriceMap;
 use strata_cost::tariff::Tariff;
 use strata_cost::unit::models;
 use strata_model::Clock;
+use strata_model::record::RecordSource;
 use strata_query::{KeptEngine, MetricsEngine};
 use strata_view::rooms::Books;
 use strata_world::bill::{BillWorld, Period, bill, bill_plan};
@@ -66,6 +69,8 @@ pub(crate) struct LedgerService {
     map: Option<PriceMap>,
     /// What tokens are sold for.
     tariff: Option<Tariff>,
+    /// Requests one by one; `None` where they are not kept.
+    records: Option<Arc<dyn RecordSource>>,
     /// Closed statements; `None` where nothing is stored.
     shelf: Option<Arc<shelf::Shelf>>,
     /// One statement is drafted at a time.
@@ -101,7 +106,14 @@ impl LedgerService {
         let map = settings.api_prices.as_deref().map(map).transpose()?;
         let tariff = settings.tariff.as_deref().map(tariff).transpose()?;
         let (drafting, closing) = (tokio::sync::Mutex::new(()), Mutex::new(()));
-        Ok(Self { engine, book, settings, clock, map, tariff, shelf: None, drafting, closing })
+        let (shelf, records) = (None, None);
+        Ok(Self { engine, book, settings, clock, map, tariff, records, shelf, drafting, closing })
+    }
+
+    /// Tell tenants by the records of requests where no counter does.
+    pub(crate) fn with_records(mut self, records: Option<Arc<dyn RecordSource>>) -> Self {
+        self.records = records;
+        self
     }
 
     /// Keep closed statements in a directory.
@@ -138,8 +150,33 @@ impl LedgerService {
 
     /// The ledger of a period.
     pub(crate) async fn account(&self, period: Period) -> Account {
+        let (period, mut world) = self.world(&period).await.from_first_sight(period);
+        self.name_tenants(&period, &mut world).await;
+        self.built(&period, world).await
+    }
+
+    /// The same by counters alone, for series: the records of a minute are not all there when it ends.
+    pub(super) async fn by_counters(&self, period: Period) -> Account {
         let (period, world) = self.world(&period).await.from_first_sight(period);
         self.built(&period, world).await
+    }
+
+    /// Tenants by records where nothing counts them: one of both, for both saw the same requests.
+    async fn name_tenants(&self, period: &Period, world: &mut BillWorld) {
+        let Some(records) = self.records.clone().filter(|_| world.tenants.is_empty()) else {
+            return;
+        };
+        let period = *period;
+        let told = tokio::task::spawn_blocking(move || recorded::recorded(&*records, &period));
+        match told.await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(recorded::Recorded { tenants, note }))) => {
+                world.tenants = tenants;
+                world.notes.push(note);
+            }
+            Ok(Err(why)) => world.notes.push(why),
+            Err(error) => world.notes.push(format!("records could not be read: {error}")),
+        }
     }
 
     /// The ledger of what is known of a period.

@@ -224,6 +224,7 @@ impl LedgerReports {
             "by": by,
             "lines": lines,
             "models": units.iter().map(model).collect::<Vec<_>>(),
+            "training": super::trained::runs(&ledger),
             "waste": wasted.collect::<Vec<_>>(),
             "prices": prices(&ledger, self.0.now_ms()),
             "notes": notes,

@@ -12,6 +12,7 @@ use strata_query::canonical::CanonicalSource;
 use strata_query::promqltest::MemorySource;
 use strata_query::{EmbeddedEngine, QuerySettings};
 
+use super::recorded::tests::{Memory, request};
 use super::{LedgerCollector, LedgerService};
 use crate::config::CostOptions;
 
@@ -124,4 +125,50 @@ async fn a_minute_of_which_a_question_failed_is_counted_later() {
         counted.push(seconds.map(|sample| sample.value).sum::<f64>());
     }
     assert_eq!(counted, [60.0, 60.0, 60.0, 240.0]);
+}
+
+#[tokio::test]
+async fn records_tell_tenants_where_no_counter_does_and_never_beside_one() {
+    let engine = |name| {
+        let place = [("namespace", "n"), ("pod", "e"), ("node", "n"), ("instance", "e:8000")];
+        [&[("__name__", name), ("model", "m"), ("inference_engine", "vllm")], &place[..]].concat()
+    };
+    let account = async |has_gateway: bool| {
+        let mut source = MemorySource::new();
+        let model = ("gpu_model", "NVIDIA H100 80GB HBM3");
+        let gpu = |name| [("__name__", name), ("gpu_uuid", "GPU-1"), ("node", "n"), model];
+        push(&mut source, &gpu("hw_gpu_memory_usage_bytes"), 5, |_| 1e9);
+        let held = [("namespace", "n"), ("pod", "e"), ("method", "podresources")];
+        push(&mut source, &[&gpu("gpu_allocation_info")[..], &held].concat(), 5, |_| 1.0);
+        push(&mut source, &engine("inference_requests_running"), 5, |_| 1.0);
+        for (name, each) in
+            [("inference_prompt_tokens_total", 400.0), ("inference_generation_tokens_total", 100.0)]
+        {
+            push(&mut source, &engine(name), 5, |at| each * at as f64 / 60_000.0);
+        }
+        if has_gateway {
+            let counter = [("__name__", "gateway_input_tokens_total"), ("tenant", "counted")];
+            let labels = [&counter[..], &[("model", "m")]].concat();
+            push(&mut source, &labels, 5, |at| at as f64 / 600.0);
+        }
+        let first = DAY / 60_000;
+        let records = (first..first + 300).map(|minute| request(minute, "recorded")).collect();
+        let service = service(source, &CostOptions::default(), DAY + 5 * HOUR);
+        let service = service.with_records(Some(Arc::new(Memory(records))));
+        let period = LedgerService::period(DAY + HOUR, DAY + 5 * HOUR);
+        let (told, series) = (service.account(period).await, service.by_counters(period).await);
+        let tenants = |ledger: &strata_cost::ledger::Ledger| -> Vec<String> {
+            ledger.uses.iter().map(|one| one.tenant.clone()).collect()
+        };
+        let notes = told.notes.join("; ");
+        let prompt = told.ledger.uses.first().and_then(|one| one.prompt);
+        (tenants(&told.ledger), tenants(&series.ledger), notes, prompt)
+    };
+    let (told, series, notes, prompt) = account(false).await;
+    assert_eq!((told, series), (vec!["recorded".to_owned()], Vec::new()), "{notes}");
+    assert_eq!(prompt, Some(24_000.0), "of four hours, a hundred a minute");
+    assert!(notes.contains("100.0 % of 240 requests name a tenant"), "{notes}");
+    let (told, series, notes, _) = account(true).await;
+    assert_eq!((told, series), (vec!["counted".to_owned()], vec!["counted".to_owned()]));
+    assert!(!notes.contains("request records"), "{notes}");
 }

@@ -127,6 +127,13 @@ fn the_demo_shows_all_layers_and_says_that_it_is_simulated() {
     ] {
         assert!(all.contains(words), "{words} is not in {all}");
     }
+    // The run of the demo is priced: its job holds the GPUs of all of its ranks.
+    let cost = server.get("/api/v1/cost", &[("since", "30m")]).json();
+    let run = &cost["training"][0];
+    assert_eq!((&run["run"], &run["unknown"]), (&"pretrain-vl-7b".into(), &Json::Array(vec![])));
+    for name in ["amount", "per_step", "per_million_tokens", "per_useful_exaflop"] {
+        assert!(run[name].as_f64().is_some_and(|cost| cost > 0.0), "{name}: {run}");
+    }
     // History and live pages are one series: the counter goes on, from the same target.
     let count = "count(vllm:generation_tokens_total)";
     let up = "sum(up{job=\"vllm\"})";

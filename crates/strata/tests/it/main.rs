@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod auth;
+mod autoscaling;
 mod calls;
 mod cli;
 mod compare;

@@ -3,6 +3,7 @@
 
 mod market;
 mod parties;
+mod training;
 
 pub use market::Comparison;
 pub use parties::StatementRow;
@@ -72,6 +73,12 @@ pub(super) fn sections(books: &Books) -> Vec<Section> {
             "What tokens cost",
             "Busy time is split between prompt and answer; idle time is shared out over both.",
             vec![Block::Table(tokens(ledger, &units))],
+        ),
+        section(
+            "training",
+            "What training costs",
+            "Lost steps and waiting are paid by the steps that were kept.",
+            vec![Block::Table(training::runs(books))],
         ),
         section("tenants", "Tenants", "", vec![Block::Table(parties::tenants(books))]),
         section("waste", "What bought nothing", "", vec![Block::Table(wasted(ledger))]),

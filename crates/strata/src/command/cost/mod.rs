@@ -3,6 +3,7 @@
 mod examples;
 mod market;
 mod statement;
+mod training;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value as Json;
@@ -123,6 +124,8 @@ fn cost(answer: &Json, out: Out) -> Result<()> {
     out.line("")?;
     out.table(&lines(answer, currency))?;
     models(answer, currency, out)?;
+    training::runs(answer, currency, out)?;
+    training::waste(answer, currency, out)?;
     prices(answer, out)?;
     for note in list(&answer["notes"]) {
         complain(format!("note: {}", text(note)));

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use strata_cost::change::Factor;
+use strata_cost::facts::Loss;
 use strata_cost::ledger::State;
 use strata_cost::price::Confidence;
 use strata_cost::split::Class;
@@ -47,7 +48,8 @@ fn cost(document: &mut Document) -> Json {
     let line = line(document);
     let model = model(document);
     let states = State::ALL.map(State::name);
-    let causes = states.into_iter().chain(Cause::ALL.map(Cause::name)).chain(["declared"]);
+    let work = Cause::ALL.map(Cause::name).into_iter().chain(Loss::ALL.map(Loss::name));
+    let causes = states.into_iter().chain(work).chain(["declared"]);
     let waste = object([
         ("cause", word(causes)),
         ("team", text()),
@@ -68,6 +70,7 @@ fn cost(document: &mut Document) -> Json {
         ("by", list(text())),
         ("lines", list(line)),
         ("models", list(model)),
+        ("training", list(run(document))),
         ("waste", list(waste)),
         ("prices", list(price(document))),
         ("notes", notes()),
@@ -135,6 +138,34 @@ fn model(document: &mut Document) -> Json {
         ("tokens_per_joule", maybe(number())),
     ]);
     document.name("ModelCost", model)
+}
+
+fn run(document: &mut Document) -> Json {
+    let known = |what: &str| said(maybe(number()), what);
+    let run = object([
+        ("run", text()),
+        ("model", maybe(text())),
+        (
+            "holders_by",
+            said(
+                maybe(word(["label", "workload"])),
+                "How the holders of its GPUs are known; null where nothing tells.",
+            ),
+        ),
+        ("gpu_hours", said(number(), "Of its GPUs that were seen.")),
+        ("amount", known("Null where not all of its GPUs were seen or a part has no price.")),
+        ("kept_steps", known("Steps whose result was kept.")),
+        ("lost_steps", known("Steps that a restart threw away.")),
+        ("tokens", known("Of the kept steps.")),
+        ("useful_exaflop", known("1e18 operations of the model, of the kept steps.")),
+        ("per_step", known("Money for a kept step.")),
+        ("per_million_tokens", known("Money for a million tokens of kept steps.")),
+        ("per_useful_exaflop", known("Money for 1e18 useful operations.")),
+        ("per_lost_step", known("Money for a lost step; null where none was lost.")),
+        ("lost_amount", known("Money for all lost steps.")),
+        ("unknown", said(list(text()), "What is not known, and what would tell.")),
+    ]);
+    document.name("TrainingRunCost", run)
 }
 
 fn price(document: &mut Document) -> Json {
