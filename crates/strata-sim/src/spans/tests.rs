@@ -6,6 +6,10 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
+use super::story::Story;
+use super::{Seen, Witness, client, engine, opinion};
+use crate::engine::{Ask, Ended, Reason, Stats};
+use crate::workload::TENANTS;
 use crate::{Sim, SimOptions};
 
 const START_MS: i64 = 1_790_000_000_000;
@@ -50,7 +54,7 @@ fn spans_add_up_to_the_counters_of_the_engines() {
     let stats = || sim.replicas.iter().map(|replica| &replica.engine.stats);
     let engine = |key: &str| sum(&spans, "llm_request", key);
     // On a calm day nobody hangs up before the first token, so each request has both spans.
-    let ended: u64 = stats().map(|one| one.ended_in_all()).sum();
+    let ended: u64 = stats().map(Stats::ended_in_all).sum();
     assert!(ended > 3_000, "{ended}");
     assert_eq!(spans.iter().filter(|span| span.name == "llm_request").count() as u64, ended);
     assert_eq!(spans.len() as u64, 2 * ended);
@@ -114,6 +118,52 @@ fn a_sample_has_whole_conversations_and_says_so() {
     let says = |span: &Span| value(&span.attributes, "sampling.ratio").cloned();
     assert!(clients.map(says).all(|ratio| ratio == Some(Value::DoubleValue(0.25))));
     assert!(all.iter().all(|span| says(span).is_none()));
+}
+
+/// A request that ended so, before its first token.
+fn without_a_token(reason: Reason) -> Seen {
+    let ask = Ask {
+        tenant: 0,
+        conversation: 1,
+        arrival: 10.0,
+        deadline: 40.0,
+        prompt: 100,
+        system: 0,
+        natural: 10,
+        max_tokens: 10,
+    };
+    let ended = Ended {
+        ask,
+        reason,
+        scheduled: None,
+        first_token: None,
+        last_token: 0.0,
+        end: 40.0,
+        cached: 0,
+        delivered: 0,
+    };
+    Seen { ended, replica: 0, way: 0.004, share: 1.0 }
+}
+
+#[test]
+fn who_got_no_token_knows_no_id_no_usage_and_the_engine_tells_nothing() {
+    let witness = Witness::new(1, START_MS);
+    let check = |reason: Reason, error: &str| {
+        let seen = without_a_token(reason);
+        let story = Story::of(&witness, &seen);
+        let span = client::span(&witness, &seen, &story, &TENANTS[0]);
+        let expected = Value::StringValue(error.to_owned());
+        assert_eq!(value(&span.attributes, "error.type"), Some(&expected));
+        let seconds = (span.end_time_unix_nano - span.start_time_unix_nano) as f64 / 1e9;
+        assert!((seconds - 30.004).abs() < 1e-6, "{seconds}");
+        for absent in ["gen_ai.response.id", "gen_ai.usage.input_tokens"] {
+            assert_eq!(value(&span.attributes, absent), None, "{absent}");
+        }
+        assert_eq!(engine::span(&witness, &seen, &story), None);
+        assert_eq!(opinion::of(&witness, &seen, &story, &TENANTS[0]), None);
+    };
+    check(Reason::Abort, "CancelledError");
+    check(Reason::Error, "500");
 }
 
 #[test]

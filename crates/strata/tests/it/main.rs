@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod crash;
 mod demo;
+mod demo_records;
 mod discover;
 mod fake;
 mod faults;
