@@ -68,8 +68,8 @@ impl Clients {
         }
     }
 
-    /// A request ended.
-    pub(crate) fn see(&mut self, ended: &Ended, way: Way) {
+    /// A request ended. Tells the seconds that its way took, there and back.
+    pub(crate) fn see(&mut self, ended: &Ended, way: Way) -> f64 {
         let packets = (ended.ask.prompt as f64 * PROMPT_BYTES / 1448.0).ceil() + 2.0;
         // One lost packet of the request holds all of it up.
         let is_held_up = self.rng.chance(1.0 - (1.0 - way.loss).powf(packets));
@@ -87,5 +87,6 @@ impl Clients {
             self.input.observe(ended.ask.prompt as f64);
             self.output.observe(ended.delivered as f64);
         }
+        extra
     }
 }

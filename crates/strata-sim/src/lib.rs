@@ -7,7 +7,8 @@
 //!
 //! The simulation is handed the time and does no I/O: [`Sim::advance_to`] lives through whole
 //! seconds, [`Sim::page`] writes what an exporter would say now. The same seed gives the same pages
-//! byte for byte, however the time is cut into calls.
+//! byte for byte, however the time is cut into calls. [`Sim::tell_requests`] also has its programs
+//! tell of single requests, as spans of OpenTelemetry.
 
 mod batch;
 mod clients;
@@ -23,6 +24,7 @@ mod replay;
 mod rng;
 mod scenario;
 mod sim;
+mod spans;
 mod tenant;
 mod trace;
 mod training;
@@ -34,4 +36,5 @@ pub use pages::Endpoint;
 pub use replay::{Replay, ReplayLimits, ReplaySecond};
 pub use scenario::{BUILTIN, Scenario, ScenarioError};
 pub use sim::{Sim, SimOptions, TraceRows};
+pub use spans::Opinion;
 pub use trace::{TraceError, TraceReader, TraceRow};

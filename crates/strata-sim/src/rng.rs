@@ -11,6 +11,11 @@ impl Rng {
         Self(fastrand::Rng::with_seed(hash(name) ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
     }
 
+    /// All 64 bits: for ids.
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0.u64(..)
+    }
+
     /// Uniform in [0, 1).
     pub(crate) fn uniform(&mut self) -> f64 {
         self.0.f64()

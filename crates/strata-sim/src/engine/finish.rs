@@ -101,8 +101,11 @@ impl Engine {
         let one = Ended {
             ask: request.ask,
             reason,
+            scheduled: request.scheduled,
             first_token: request.first_token,
+            last_token: request.last_token,
             end: self.now,
+            cached: request.hit,
             delivered: request.generated,
         };
         self.stats.end(request, &one);

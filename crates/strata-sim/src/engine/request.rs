@@ -53,8 +53,14 @@ pub(crate) enum Reason {
 pub(crate) struct Ended {
     pub(crate) ask: Ask,
     pub(crate) reason: Reason,
+    /// When the engine took it up for the first time.
+    pub(crate) scheduled: Option<f64>,
     pub(crate) first_token: Option<f64>,
+    /// Means nothing before the first token.
+    pub(crate) last_token: f64,
     pub(crate) end: f64,
+    /// Prompt tokens that the prefix cache had when it was first taken up.
+    pub(crate) cached: u64,
     /// Tokens that were delivered.
     pub(crate) delivered: u64,
 }

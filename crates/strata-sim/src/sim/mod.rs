@@ -19,6 +19,7 @@ use crate::knob::{Kind, Knobs};
 use crate::layout::{self, Layout, SERVED, Size};
 use crate::rng::Rng;
 use crate::scenario::{Plan, Scenario, ScenarioError};
+use crate::spans::Witness;
 use crate::tenant::{Tenant, Turn};
 use crate::trace::{TraceError, TraceRow};
 use crate::training::Run;
@@ -78,6 +79,8 @@ pub struct Sim {
     trace: Option<Trace>,
     trace_error: Option<TraceError>,
     ended: Vec<Ended>,
+    /// What programs tell of single requests.
+    pub(crate) witness: Witness,
 }
 
 impl Sim {
@@ -105,6 +108,7 @@ impl Sim {
             trace: None,
             trace_error: None,
             ended: Vec::new(),
+            witness: Witness::new(seed, options.start_ms),
             layout,
         };
         let clients = sim.tenants.iter();

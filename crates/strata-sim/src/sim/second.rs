@@ -166,7 +166,8 @@ impl Sim {
             let number = one.ask.tenant;
             replica.sent += one.delivered as f64 * clients::EVENT_BYTES + clients::HEADER_BYTES;
             if let Some(clients) = self.clients.get_mut(number) {
-                clients.see(&one, way);
+                let way_seconds = clients.see(&one, way);
+                self.witness.see(&one, place, way_seconds);
             }
             let Some((served, tenant)) = self.tenants.get_mut(number) else { continue };
             if tenant.is_replaced {

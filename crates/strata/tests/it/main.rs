@@ -12,6 +12,7 @@ mod compare;
 mod config;
 mod crash;
 mod demo;
+mod demo_records;
 mod discover;
 mod fake;
 mod faults;

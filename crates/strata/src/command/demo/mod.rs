@@ -8,6 +8,7 @@ mod exporters;
 mod history;
 mod scenario;
 mod stage;
+mod telling;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,9 +63,17 @@ pub(crate) async fn run(arguments: DemoArgs, out: Out) -> Result<()> {
     let bound = Bound::bind(settings.server.clone(), None).await?;
     let house = House::open(&settings, Arc::clone(&clock), Some(words(size, &about)))?;
     let stage = Arc::new(Stage::new(sim, clock));
+    // What an earlier demo told of this directory's past stays as it is.
+    let told_ms = house.store.stats().newest_ms.map_or(start_ms, |newest| newest.max(start_ms));
+    let (past, coming) = telling::shares(size, history);
+    stage.change(i64::MIN, |sim| sim.tell_requests(past, told_ms));
     history::write(&stage, &exporters, &settings.scrape, &house.store).await?;
+    stage.change(i64::MIN, |sim| sim.tell_requests(coming, told_ms));
     exporters.serve(&stage);
-    live(house, bound, &settings, None, out).await
+    let telling = telling::start(&stage, bound.addresses().main)?;
+    let lived = live(house, bound, &settings, None, out).await;
+    telling.abort();
+    lived
 }
 
 fn words(size: Size, about: &str) -> String {

@@ -31,6 +31,11 @@ impl Stage {
 
     /// Look at the cluster at a time; it never goes back.
     pub(super) fn at<T>(&self, at_ms: i64, look: impl FnOnce(&Sim) -> T) -> T {
+        self.change(at_ms, |sim| look(sim))
+    }
+
+    /// As [`Self::at`], and take something from it.
+    pub(super) fn change<T>(&self, at_ms: i64, take: impl FnOnce(&mut Sim) -> T) -> T {
         // A panic while it moved leaves a cluster that is still a cluster.
         let mut sim = self.sim.lock().unwrap_or_else(PoisonError::into_inner);
         sim.advance_to(at_ms);
@@ -38,7 +43,7 @@ impl Stage {
             let error = anyhow::Error::new(error);
             tracing::error!(error = format!("{error:#}"), "the trace is replayed no further");
         }
-        look(&sim)
+        take(&mut sim)
     }
 }
 
