@@ -178,7 +178,8 @@ fn tokens(totals: &Totals, buckets: &[usize]) -> Option<f64> {
 #[cfg(test)]
 pub(super) mod tests {
     use strata_model::record::{
-        Door, RequestRecord, RollupRow, SqlAnswer, StoredFeedback, StoredRequest, TokenBuckets,
+        Door, Judgement, RequestRecord, RequestSightings, RollupRow, SampleQuery, Samples,
+        SqlAnswer, StoredFeedback, StoredRequest, TokenBuckets,
     };
 
     use super::*;
@@ -194,6 +195,10 @@ pub(super) mod tests {
         }
     }
 
+    fn not_asked() -> RecordError {
+        RecordError::BadQuery("not asked".to_owned())
+    }
+
     impl RecordSource for Memory {
         fn requests(&self, query: &RecordQuery) -> Result<Vec<StoredRequest>, RecordError> {
             let found = self.within(&query.range_us).take(query.limit).map(|one| StoredRequest {
@@ -202,6 +207,27 @@ pub(super) mod tests {
                 record: one.clone(),
             });
             Ok(found.collect())
+        }
+
+        fn request(&self, _: &str) -> Result<Option<RequestSightings>, RecordError> {
+            Err(not_asked())
+        }
+
+        fn under_way(&self, _: &str, _: Range<i64>) -> Result<u64, RecordError> {
+            Err(not_asked())
+        }
+
+        fn samples(&self, _: &SampleQuery) -> Result<Samples, RecordError> {
+            Err(not_asked())
+        }
+
+        fn judgements(
+            &self,
+            _: &str,
+            _: Range<i64>,
+            _: usize,
+        ) -> Result<Vec<Judgement>, RecordError> {
+            Err(not_asked())
         }
 
         fn rollup(&self, query: &RollupQuery) -> Result<Vec<RollupRow>, RecordError> {
@@ -220,7 +246,7 @@ pub(super) mod tests {
         }
 
         fn sql(&self, _: &str, _: Range<i64>) -> Result<SqlAnswer, RecordError> {
-            Err(RecordError::BadQuery("not asked".to_owned()))
+            Err(not_asked())
         }
     }
 
