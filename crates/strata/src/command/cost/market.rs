@@ -84,6 +84,16 @@ pub(super) async fn advice(range: &CostRange, out: Out) -> Result<()> {
     if list(&answer["advice"]).next().is_none() {
         out.line("nothing that is measured would save money")?;
     }
+    for one in list(&answer["trials"]) {
+        let at_most = money(&one["saves_at_most_per_hour"], currency);
+        let (about, action) = (text(&one["subject"]), text(&one["action"]));
+        out.line(format!("needs a trial, at most {at_most} an hour: {about}: {action}"))?;
+        let evidence = list(&one["evidence"]).map(evidence);
+        out.line(format!("  because {}", evidence.collect::<Vec<_>>().join(", ")))?;
+        if let Some(command) = one["command"].as_str() {
+            out.line(format!("  {command}"))?;
+        }
+    }
     let mut rows = header(&["NOT CHECKED", "ABOUT", "MISSING"]);
     for one in list(&answer["unchecked"]) {
         let missing: Vec<_> = list(&one["missing"]).map(text).collect();
