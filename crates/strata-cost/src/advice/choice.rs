@@ -11,7 +11,7 @@ const LEAST_SPEED: f64 = 0.97;
 /// Share of the larger model's acceptance that a smaller one must reach.
 const LEAST_ACCEPTANCE: f64 = 0.98;
 /// Share of its cost by which another choice must be cheaper: below that a move is not worth it.
-const LEAST_GAIN: f64 = 0.1;
+pub(super) const LEAST_GAIN: f64 = 0.1;
 
 /// What another GPU did with a model in a trial.
 #[derive(Debug, Clone, PartialEq)]

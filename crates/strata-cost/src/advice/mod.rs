@@ -8,9 +8,11 @@ mod choice;
 mod replicas;
 #[cfg(test)]
 mod tests;
+mod tryout;
 
 pub use choice::{ModelTrial, SkuTrial};
 pub use replicas::{KV_TARGET, ReplicaSignals, TOLERANCE, desired_replicas};
+pub use tryout::Tryout;
 
 use std::collections::BTreeMap;
 
@@ -151,6 +153,8 @@ pub struct Advised {
     pub advice: Vec<Advice>,
     /// What could not be checked, and for want of what.
     pub unchecked: Vec<Unchecked>,
+    /// What needs a trial, the largest bound first.
+    pub tryouts: Vec<Tryout>,
 }
 
 /// Everything that advice is found from.
@@ -177,12 +181,14 @@ pub fn advise(ledger: &Ledger, units: &[Units], book: &PriceBook, inputs: &Input
     case.power_cap();
     case.other_sku();
     case.smaller_model();
+    case.tryouts();
     let mut found = case.found;
     found.advice.sort_by(|one, other| {
         let by_gain = other.saves_per_hour.total_cmp(&one.saves_per_hour);
         by_gain.then_with(|| (one.kind, &one.subject).cmp(&(other.kind, &other.subject)))
     });
     found.unchecked.sort();
+    found.tryouts.sort_by(|one, other| other.at_most_per_hour.total_cmp(&one.at_most_per_hour));
     found
 }
 

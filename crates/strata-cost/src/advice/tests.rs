@@ -7,7 +7,7 @@ use crate::price::Wanted;
 use crate::unit::tests::facts;
 use crate::unit::{Energy, models};
 
-fn book() -> PriceBook {
+pub(super) fn book() -> PriceBook {
     let mut book = PriceBook::default();
     let row = |gpu: &str, price: f64| {
         format!(
@@ -18,7 +18,7 @@ fn book() -> PriceBook {
     book
 }
 
-fn advised(facts: &crate::facts::Facts, inputs: &Inputs) -> Advised {
+pub(super) fn advised(facts: &crate::facts::Facts, inputs: &Inputs) -> Advised {
     let ledger = Ledger::build(facts, &book(), &Options::default());
     advise(&ledger, &models(&ledger, &Energy::default()), &book(), inputs)
 }
@@ -31,7 +31,7 @@ fn missing(found: &Advised, kind: Kind) -> Vec<&'static str> {
     found.unchecked.iter().find(|one| one.kind == kind).map_or(vec![], |one| one.missing.clone())
 }
 
-fn near(found: f64, expected: f64) {
+pub(super) fn near(found: f64, expected: f64) {
     assert!((found / expected - 1.0).abs() < 1e-9, "{found} is not {expected}");
 }
 

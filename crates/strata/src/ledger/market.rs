@@ -164,6 +164,19 @@ impl LedgerReports {
                 "evidence": evidence.collect::<Vec<_>>(),
             })
         });
+        let tryouts = found.tryouts.iter().map(|one| {
+            let evidence = one.evidence.iter();
+            let evidence = evidence
+                .map(|one| json!({ "name": one.name, "value": one.value, "unit": one.unit }));
+            json!({
+                "kind": one.kind.name(),
+                "subject": one.subject,
+                "saves_at_most_per_hour": one.at_most_per_hour,
+                "action": one.action,
+                "command": one.command,
+                "evidence": evidence.collect::<Vec<_>>(),
+            })
+        });
         let unchecked = found.unchecked.iter().map(|one| {
             json!({ "kind": one.kind.name(), "subject": one.subject, "missing": one.missing })
         });
@@ -172,6 +185,7 @@ impl LedgerReports {
             "start": rfc3339(ledger.start_ms),
             "end": rfc3339(ledger.end_ms()),
             "advice": advice.collect::<Vec<_>>(),
+            "trials": tryouts.collect::<Vec<_>>(),
             "unchecked": unchecked.collect::<Vec<_>>(),
             "notes": account.notes,
         })))

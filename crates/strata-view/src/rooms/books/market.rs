@@ -123,6 +123,30 @@ pub(super) fn advice(books: &Books) -> Table {
     )
 }
 
+pub(super) fn tryouts(books: &Books) -> Table {
+    let rows = books.advice.tryouts.iter().map(|one| {
+        vec![
+            text(one.kind.name().replace('_', " ")),
+            text(one.subject.clone()),
+            super::money(&books.ledger, Some(one.at_most_per_hour)),
+            text(one.action.clone()),
+            text(one.command.clone().unwrap_or_default()),
+        ]
+    });
+    table(
+        "Needs a trial",
+        &[
+            ("advice", false),
+            ("about", false),
+            ("an hour at most", true),
+            ("what to try", false),
+            ("command", false),
+        ],
+        rows.collect(),
+        "nothing at hand suggests a trial",
+    )
+}
+
 pub(super) fn unchecked(books: &Books) -> Table {
     let rows = books.advice.unchecked.iter().map(|one| {
         vec![

@@ -92,7 +92,11 @@ pub(super) fn sections(books: &Books) -> Vec<Section> {
             "advice",
             "Advice",
             "Each with what it saves, what it rests on and how to do it.",
-            vec![Block::Table(market::advice(books)), Block::Table(market::unchecked(books))],
+            vec![
+                Block::Table(market::advice(books)),
+                Block::Table(market::tryouts(books)),
+                Block::Table(market::unchecked(books)),
+            ],
         ),
         section(
             "break-even",

@@ -10,8 +10,9 @@ use crate::client::Client;
 use crate::out::{Out, complain};
 
 /// What a piece of advice rests on, its number in words: a share is told in percent.
-fn evidence(one: &Json) -> String {
-    let number = words::text(one["value"].as_f64(), &text(&one["unit"]));
+fn evidence(one: &Json, currency: &str) -> String {
+    let unit = text(&one["unit"]).replace("{currency}", currency);
+    let number = words::text(one["value"].as_f64(), &unit);
     format!("{} {number}", text(&one["name"]))
 }
 
@@ -75,7 +76,7 @@ pub(super) async fn advice(range: &CostRange, out: Out) -> Result<()> {
         let about = text(&one["subject"]);
         let saves = money(&one["saves_per_hour"], currency);
         out.line(format!("{saves} an hour: {about}: {}", text(&one["action"])))?;
-        let evidence = list(&one["evidence"]).map(evidence);
+        let evidence = list(&one["evidence"]).map(|one| evidence(one, currency));
         out.line(format!("  because {}", evidence.collect::<Vec<_>>().join(", ")))?;
         if let Some(command) = one["command"].as_str() {
             out.line(format!("  {command}"))?;
@@ -83,6 +84,16 @@ pub(super) async fn advice(range: &CostRange, out: Out) -> Result<()> {
     }
     if list(&answer["advice"]).next().is_none() {
         out.line("nothing that is measured would save money")?;
+    }
+    for one in list(&answer["trials"]) {
+        let at_most = money(&one["saves_at_most_per_hour"], currency);
+        let (about, action) = (text(&one["subject"]), text(&one["action"]));
+        out.line(format!("needs a trial, at most {at_most} an hour: {about}: {action}"))?;
+        let evidence = list(&one["evidence"]).map(|one| evidence(one, currency));
+        out.line(format!("  because {}", evidence.collect::<Vec<_>>().join(", ")))?;
+        if let Some(command) = one["command"].as_str() {
+            out.line(format!("  {command}"))?;
+        }
     }
     let mut rows = header(&["NOT CHECKED", "ABOUT", "MISSING"]);
     for one in list(&answer["unchecked"]) {
@@ -140,10 +151,12 @@ mod tests {
     fn evidence_has_a_unit_that_a_reader_knows() {
         let check = |value: f64, unit: &str, expected: &str| {
             let one = json!({ "name": "share of held time", "value": value, "unit": unit });
-            assert_eq!(evidence(&one), format!("share of held time {expected}"));
+            assert_eq!(evidence(&one, "USD"), format!("share of held time {expected}"));
         };
         check(0.95, "1", "95 %");
         check(7200.0, "s", "2 h");
         check(1500.0, "{token}/s", "1500 tok/s");
+        check(2.95, "{currency}/h", "2.95 USD/h");
+        check(4e-6, "{currency}/{token}", "4 USD/M tok");
     }
 }

@@ -60,11 +60,17 @@ impl Span {
     fn new(from_ms: i64, until_ms: i64) -> Result<Self, PageError> {
         let told = || format!("from {} until {}", rfc3339(from_ms), rfc3339(until_ms));
         if from_ms % STEP_MS != 0 || until_ms % STEP_MS != 0 {
-            return Err(bad(told(), "a period of whole minutes"));
+            return Err(bad(
+                format!("{} does not begin and end on a minute", told()),
+                "a period of whole minutes",
+            ));
         }
         let steps = usize::try_from(until_ms.saturating_sub(from_ms) / STEP_MS).unwrap_or(0);
         if steps == 0 {
-            return Err(bad(told(), "a period that ends after it begins"));
+            return Err(bad(
+                format!("{} is empty or runs backwards", told()),
+                "a period that ends after it begins",
+            ));
         }
         if steps > MAX_STEPS {
             let message = format!(

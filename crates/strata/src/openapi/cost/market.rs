@@ -60,6 +60,17 @@ fn advice(document: &mut Document) {
             "command",
             said(maybe(text()), "With names in angle brackets that the ledger does not know."),
         ),
+        ("evidence", list(evidence.clone())),
+    ]);
+    let tryout = object([
+        ("kind", kinds()),
+        ("subject", text()),
+        ("saves_at_most_per_hour", said(number(), "A bound by figures at hand, not measured.")),
+        ("action", text()),
+        (
+            "command",
+            said(maybe(text()), "With names in angle brackets that the ledger does not know."),
+        ),
         ("evidence", list(evidence)),
     ]);
     let unchecked = object([("kind", kinds()), ("subject", text()), ("missing", list(text()))]);
@@ -69,6 +80,7 @@ fn advice(document: &mut Document) {
         start,
         end,
         ("advice", list(one)),
+        ("trials", said(list(tryout), "What needs a trial before it is advice.")),
         (
             "unchecked",
             said(list(unchecked), "What could not be looked at, and what is missing for it."),
