@@ -103,12 +103,12 @@ impl Sim {
         self.witness.since = (since_ms - self.start_ms) as f64 / 1000.0;
     }
 
-    /// The next requests that ended, at most so many, as the body of an OTLP export: an
+    /// The requests that ended last and were not told yet, at most so many, as the body of an OTLP export: an
     /// `ExportTraceServiceRequest` in protobuf, as a Collector would send it on. `None` when all is
     /// told.
     pub fn export_spans(&mut self, most: usize) -> Option<Vec<u8>> {
-        let count = self.witness.waiting.len().min(most);
-        let seen: Vec<Seen> = self.witness.waiting.drain(..count).collect();
+        let older = self.witness.waiting.len().saturating_sub(most);
+        let seen: Vec<Seen> = self.witness.waiting.drain(older..).collect();
         let mut programs = Programs::default();
         for one in &seen {
             let story = Story::of(&self.witness, one);

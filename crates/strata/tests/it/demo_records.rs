@@ -112,7 +112,7 @@ fn compare(server: &Server, page_seconds: f64) -> Result<(), String> {
 #[test]
 fn the_demo_tells_of_its_requests_as_much_as_its_engines_count() {
     let mut command = Command::new(STRATA);
-    command.args(["demo", "--json", "--listen", "127.0.0.1:0", "--history", "5m"]);
+    command.args(["demo", "--json", "--listen", "127.0.0.1:0", "--history", "3m"]);
     let server = Server::spawn(&mut command);
     let now = now_ms() as f64 / 1e3;
     // A page of the history: live ones are read at times of their own.

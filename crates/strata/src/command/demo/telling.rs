@@ -1,7 +1,7 @@
 //! What the simulated programs tell of single requests, sent as real ones send it: spans to
 //! `POST /v1/traces`, judgements to `POST /v1/logs` (those of the past, with their time) and
-//! `POST /v1/feedback` (as they are given). It begins when the server answers, the past first, so
-//! nobody waits for it.
+//! `POST /v1/feedback` (as they are given). It begins when the server answers, so nobody waits for
+//! it, and what is newest comes first.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
