@@ -6,6 +6,13 @@
 //! what was written, the newest points are always asked for anew: samples arrive up to
 //! [`SETTLED_MS`] late, as in `VictoriaMetrics`' result cache; and nothing older than
 //! [`UNTOLD_MS`] is reused.
+//!
+//! Under a canonical name a point may see a little more: a better exporter of the same thing, or the
+//! other name of a renamed metric, is looked for up to five minutes around a sample, as far as the
+//! question reads. A point that was read with others then agrees with those, and may differ from one
+//! that is asked for alone where an exporter came or went a moment ago.
+
+mod shelf;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use strata_model::sink::BoxFuture;
 use strata_model::{Clock, Labels, Metadata};
 
+use self::shelf::{Kept, Key, POINTS_MAX, Shelf};
 use super::moment::{add_moment, part, range_and_moment};
 use super::{
     Annotations, Answer, AnswerSeries, InstantQuery, MetricsEngine, QueryError, QueryValue,
@@ -28,68 +36,7 @@ pub const UNTOLD_MS: i64 = 5 * 60_000;
 const HISTOGRAM_POINTS: usize = 64;
 /// Up to so far apart a last step and the moment after it are read together, in milliseconds; what lies
 /// between them is read too.
-pub const JOINED_MS: i64 = 10 * 60_000;
-/// Points kept at most over all answers: about 64 MB.
-const POINTS_MAX: usize = 2_000_000;
-/// Answers kept at most.
-const ANSWERS_MAX: usize = 4_096;
-
-/// What one question is known by. The text holds its windows; the phase is where its grid lies.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    text: String,
-    step_ms: i64,
-    phase_ms: i64,
-    lookback_ms: Option<i64>,
-}
-
-/// What is kept of an answer.
-#[derive(Debug, Clone)]
-struct Kept {
-    start_ms: i64,
-    /// The last step of it.
-    end_ms: i64,
-    version: Option<u64>,
-    /// When the oldest part of it was asked for, in milliseconds.
-    asked_ms: i64,
-    series: Arc<Vec<AnswerSeries>>,
-    annotations: Annotations,
-    points: usize,
-    /// Number of the last use.
-    used: u64,
-}
-
-#[derive(Debug, Default)]
-struct Shelf {
-    answers: HashMap<Key, Kept>,
-    points: usize,
-    uses: u64,
-}
-
-impl Shelf {
-    fn put(&mut self, key: Key, mut kept: Kept) {
-        self.uses += 1;
-        kept.used = self.uses;
-        self.points += kept.points;
-        if let Some(old) = self.answers.insert(key, kept) {
-            self.points -= old.points;
-        }
-        while self.points > POINTS_MAX || self.answers.len() > ANSWERS_MAX {
-            let oldest = self.answers.iter().min_by_key(|(_, kept)| kept.used);
-            let Some(key) = oldest.map(|(key, _)| key.clone()) else { return };
-            if let Some(old) = self.answers.remove(&key) {
-                self.points -= old.points;
-            }
-        }
-    }
-
-    fn take(&mut self, key: &Key) -> Option<Kept> {
-        self.uses += 1;
-        let kept = self.answers.get_mut(key)?;
-        kept.used = self.uses;
-        Some(kept.clone())
-    }
-}
+const JOINED_MS: i64 = 10 * 60_000;
 
 /// What is known of the past at one moment.
 #[derive(Debug, Clone, Copy)]
