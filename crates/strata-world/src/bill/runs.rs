@@ -31,7 +31,7 @@ pub struct BillRun {
     /// there are rates instead of totals.
     pub step_tokens: Vec<Option<f64>>,
     pub step_gpu_flop: Vec<Option<f64>>,
-    /// Seconds of each kind of [`Lost`], by the trainer's account of unproductive time.
+    /// Seconds of each kind of lost time, by the trainer's account of unproductive time.
     pub badput_s: BTreeMap<String, Vec<Option<f64>>>,
     /// The same in pieces: waiting for data, blocking saves, restores; seconds.
     pub data_wait_s: Vec<Option<f64>>,

@@ -19,7 +19,7 @@ pub struct Shares {
     pub sm_time: Option<Division>,
     /// Of its memory.
     pub memory: Option<Division>,
-    /// Of the energy it draws, an estimate: see [`shares`].
+    /// Of the energy it draws, an estimate, after time and power.
     pub energy: Option<Division>,
 }
 
