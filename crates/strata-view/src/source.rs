@@ -24,6 +24,8 @@ pub enum PageErrorCode {
     Unreachable,
     /// The question exceeds a bound.
     TooMuch,
+    /// The server has as much to do as it takes on: ask again in a moment.
+    Busy,
     /// A fault of ours.
     Internal,
 }

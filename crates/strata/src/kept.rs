@@ -39,9 +39,9 @@ struct Slot<T> {
     coming: Coming<T>,
 }
 
-fn too_many() -> PageError {
+fn busy() -> PageError {
     PageError {
-        code: PageErrorCode::TooMuch,
+        code: PageErrorCode::Busy,
         message: format!("{MAKING_MAX} pages are being made already"),
         hint: "ask again in a few seconds".to_owned(),
     }
@@ -101,7 +101,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
         }
         let ready = slots.values().filter(|slot| slot.is_ready()).count();
         if slots.len() - ready >= MAKING_MAX {
-            return Err(too_many());
+            return Err(busy());
         }
         let (sender, coming) = watch::channel(None);
         let (making, clock) = (make(), Arc::clone(&self.clock));
@@ -226,7 +226,7 @@ mod tests {
             house.kept.coming(&name, std::future::pending).unwrap();
         }
         let error = house.kept.coming("one more", std::future::pending).unwrap_err();
-        assert_eq!(error.code, PageErrorCode::TooMuch);
+        assert_eq!(error.code, PageErrorCode::Busy);
         assert!(house.kept.coming("3", std::future::pending).is_ok(), "waits for what comes");
     }
 

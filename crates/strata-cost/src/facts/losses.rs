@@ -115,7 +115,8 @@ impl Lossy {
             Loss::CheckpointStall => has_account || known(&run.save_s),
             Loss::DataWait => has_account || known(&run.data_wait_s),
             Loss::Straggler => has_account || known(&run.straggler),
-            Loss::Other => true,
+            // Only the account tells of it.
+            Loss::Other => has_account,
         };
         let unmeasured = Loss::ALL.into_iter().filter(|loss| !measured(loss)).collect();
         Self { shares: shares.collect(), unmeasured }
@@ -213,7 +214,7 @@ mod tests {
         run.data_wait_s = vec![Some(15.0), None];
         run.straggler = vec![Some(0.25), None];
         let found = lossy(&run);
-        assert_eq!(found.unmeasured, [Loss::Restart, Loss::CheckpointStall]);
+        assert_eq!(found.unmeasured, [Loss::Restart, Loss::CheckpointStall, Loss::Other]);
         let (wasted, idled) = found.split(0, 1.0).unwrap();
         assert_eq!(idled, [0.0; LOSSES]);
         let (waited, behind) = (wasted[Loss::DataWait.place()], wasted[Loss::Straggler.place()]);

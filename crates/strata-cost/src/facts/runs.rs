@@ -105,14 +105,14 @@ fn run(one: &BillRun, progress: &Progress, lossy: &Lossy) -> Run {
     );
     for loss in &lossy.unmeasured {
         let needs = match loss {
-            Loss::LostSteps => "training.step",
-            Loss::Restart => "training.checkpoint.restore.duration",
-            Loss::CheckpointStall => "training.checkpoint.save.duration",
-            Loss::DataWait => "training.data.wait.time",
-            Loss::Straggler => "training.straggler.ratio",
-            Loss::Other => "training.badput.time",
+            Loss::LostSteps => "training.step or ",
+            Loss::Restart => "training.checkpoint.restore.duration or ",
+            Loss::CheckpointStall => "training.checkpoint.save.duration or ",
+            Loss::DataWait => "training.data.wait.time or ",
+            Loss::Straggler => "training.straggler.ratio or ",
+            Loss::Other => "",
         };
-        tell(false, &format!("{}: {needs} or training.badput.time", loss.name()));
+        tell(false, &format!("{}: {needs}training.badput.time", loss.name()));
     }
     Run {
         name: one.run.clone(),

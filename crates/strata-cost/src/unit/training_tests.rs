@@ -127,7 +127,7 @@ fn what_is_not_whole_has_no_cost_and_says_why() {
     let mute = only(&ledger);
     assert!(mute.training.amount.is_some() && mute.units.per_step.is_none());
     assert_eq!(ledger.total().seconds_in(State::BusyUseful), 0.0, "nobody says what it was for");
-    assert_eq!(mute.unknown.len(), 8, "{:?}", mute.unknown);
+    assert_eq!(mute.unknown.len(), 9, "{:?}", mute.unknown);
 }
 
 proptest! {

@@ -38,8 +38,9 @@ pub struct Answer {
 
 impl Answer {
     pub(super) fn of(measures: &[Compared], mix: &Mix) -> Self {
-        let quality: Vec<&Compared> =
-            measures.iter().filter(|one| one.measure.is_quality()).collect();
+        // Only what somebody judged proves; what was seen after a request can tell against a model.
+        let judged = |one: &&Compared| matches!(one.measure, Measure::Judged { .. });
+        let quality: Vec<&Compared> = measures.iter().filter(judged).collect();
         let decides = |one: &&Compared| one.measure.is_quality() || one.measure == Measure::Failed;
         let named = |verdict: Verdict, all: bool| -> Vec<String> {
             let found = measures.iter().filter(|one| one.verdict == verdict);
@@ -94,7 +95,7 @@ fn bound(one: &Compared) -> String {
     } else {
         format!("{:.3}", worst.max(0.0))
     };
-    if worst <= 0.0 {
+    if worst < 0.0 {
         format!("{name}: better")
     } else {
         format!("{name}: worse by {size} at most, with 95 %")

@@ -29,14 +29,21 @@ pub fn share(hits: u64, trials: u64) -> Option<Interval> {
     Some(Interval { estimate: p, low, high })
 }
 
-/// The mean of independent values with Student's interval. `None` for fewer than two values.
+/// Fewest values that a mean's interval is made of.
+const MEAN_LEAST: usize = 6;
+
+/// The mean of independent values with Student's interval. `None` for fewer than six values, and where
+/// all are the same: nothing is known of their spread then, and no interval is an interval of no width.
 pub fn mean(values: &[f64]) -> Option<Interval> {
     let n = values.len();
-    if n < 2 {
+    if n < MEAN_LEAST {
         return None;
     }
     let mean = values.iter().sum::<f64>() / n as f64;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    if squares <= 0.0 {
+        return None;
+    }
     let error = (squares / (n - 1) as f64 / n as f64).sqrt();
     let reach = student((n - 1) as f64) * error;
     Some(Interval { estimate: mean, low: mean - reach, high: mean + reach })
@@ -117,10 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_has_an_interval_from_two_values_on() {
-        assert_eq!(mean(&[1.0]), None);
-        let same = mean(&[3.0; 8]).unwrap();
-        assert_eq!((same.low, same.estimate, same.high), (3.0, 3.0, 3.0));
+    fn a_mean_has_an_interval_where_the_spread_is_known() {
+        assert_eq!(mean(&[1.0, 2.0, 3.0, 4.0, 5.0]), None);
+        assert_eq!(mean(&[5.0; 10]), None, "ten times the best says nothing of the eleventh");
         // Mean 10, deviation 3.028, 10 values: 2.262 * 3.028 / sqrt(10) = 2.166.
         let values: Vec<f64> = (0..10).map(|n| 5.5 + f64::from(n)).collect();
         let found = mean(&values).unwrap();

@@ -138,7 +138,7 @@ pub fn compare(a: &Side, b: &Side, margins: Margins) -> Comparison {
         if taken < side.matching {
             let words =
                 format!("{taken} of {} requests of {} are in it", side.matching, side.model);
-            notes.push(format!("{words}, taken at equal distances"));
+            notes.push(format!("{words}, taken evenly over the time"));
         }
     }
     let mix = Mix::of(a, b);

@@ -1,6 +1,6 @@
 //! What was thought of the answers: measures of quality, one a topic.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strata_model::record::FeedbackSource;
 
@@ -27,7 +27,13 @@ pub(super) fn measures(
     let scores = |topic: &Topic| {
         [&first, &second].map(|side| side.get(topic).map_or(&[][..], Vec::as_slice))
     };
-    let requests = [a, b].map(|side| side.matching);
+    // A side of which no sign was ever told has a client that does not watch for any: that nothing
+    // is known of it is not that nothing happened.
+    let watches = |topics: &BTreeMap<Topic, Vec<f64>>| {
+        topics.keys().any(|(_, source)| *source == FeedbackSource::Implicit)
+    };
+    let requests = [(a, &first), (b, &second)]
+        .map(|(side, topics)| if watches(topics) { side.matching } else { 0 });
     topics.into_iter().map(|topic| measure(topic, scores(topic), requests, margins)).collect()
 }
 

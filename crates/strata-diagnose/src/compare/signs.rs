@@ -68,7 +68,8 @@ pub(super) fn measures(a: &Side, b: &Side, margins: Margins) -> Vec<Compared> {
 /// Answers in conversations that were soon followed by a prompt of such a length, and all of them.
 fn followed(samples: &[RequestSample], is_such: fn(u64, u64) -> bool) -> (u64, u64) {
     let mut conversations: BTreeMap<&str, Vec<(i64, i64, u64)>> = BTreeMap::new();
-    for one in samples {
+    // After an error a client asks again whatever it thinks of the answer.
+    for one in samples.iter().filter(|one| one.outcome.as_deref() == Some("ok")) {
         let known = one.conversation.as_deref().zip(one.input()).zip(one.duration_us);
         if let Some(((conversation, input), took)) = known {
             let asked = (one.start_us, one.start_us.saturating_add(took), input);
@@ -83,7 +84,9 @@ fn followed(samples: &[RequestSample], is_such: fn(u64, u64) -> bool) -> (u64, u
             .windows(2)
             .filter(|pair| match pair {
                 [(_, ended, this), (began, _, next)] => {
-                    is_such(*next, *this) && began.saturating_sub(*ended) <= SOON_US
+                    // Asked before the answer was there is no answer to it.
+                    let after = began.saturating_sub(*ended);
+                    is_such(*next, *this) && (0..=SOON_US).contains(&after)
                 }
                 _ => false,
             })
@@ -108,6 +111,7 @@ mod tests {
         let mut one = RequestSample {
             start_us: at_s * 1_000_000,
             duration_us: Some(1_000_000),
+            outcome: Some("ok".to_owned()),
             conversation: Some(conversation.to_owned()),
             ..RequestSample::default()
         };
@@ -129,6 +133,11 @@ mod tests {
         assert_eq!(followed(&samples, |next, this| next == this), (1, 5));
         assert_eq!(followed(&samples, |next, this| next > this), (1, 5));
         assert_eq!(followed(&[], |_, _| true), (0, 0));
+        // Two asked at once, and one that is asked again because it failed.
+        let mut failed = asked("f", 0, 100);
+        failed.outcome = Some("error".to_owned());
+        let samples = [asked("p", 0, 100), asked("p", 0, 100), failed, asked("f", 2, 100)];
+        assert_eq!(followed(&samples, |next, this| next == this), (0, 3));
     }
 
     #[test]

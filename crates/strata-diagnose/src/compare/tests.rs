@@ -194,5 +194,8 @@ fn models_that_got_other_requests_are_not_compared_without_a_word() {
         reasons.contains("other lengths") && reasons.contains("50 % of the requests"),
         "{reasons}"
     );
-    assert_eq!(found.notes, ["2000 of 8000 requests of small are in it, taken at equal distances"]);
+    assert_eq!(
+        found.notes,
+        ["2000 of 8000 requests of small are in it, taken evenly over the time"]
+    );
 }

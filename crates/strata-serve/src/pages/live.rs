@@ -58,7 +58,7 @@ pub(super) async fn live(
     let mut stopping = app.stopping.clone();
     let Some(counted) = Counted::begin() else {
         return Refused(PageError {
-            code: PageErrorCode::TooMuch,
+            code: PageErrorCode::Busy,
             message: format!("{STREAMS_MAX} live pages are watched already"),
             hint: "close some, or switch live off".to_owned(),
         })

@@ -55,6 +55,7 @@ pub fn page_status(code: PageErrorCode) -> StatusCode {
         PageErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
         PageErrorCode::Unreachable => StatusCode::BAD_GATEWAY,
         PageErrorCode::TooMuch => StatusCode::UNPROCESSABLE_ENTITY,
+        PageErrorCode::Busy => StatusCode::SERVICE_UNAVAILABLE,
         PageErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -94,8 +94,21 @@ pub(super) fn counts(world: &World) -> Block {
     Block::Numbers { numbers: STATES.map(count).to_vec() }
 }
 
-/// A number of the ledger of holders.
+/// A number of the ledger of holders: GPUs in a state, or of somebody.
 fn plain(label: &str, value: Option<f64>, unit: &str) -> Number {
+    let definition = "Who was given each GPU (the kubelet, DRA, annotations, Slurm, exporters) put \
+                      together with who uses it (processes, else the greatest load of ten minutes).";
+    let formula = "sum over GPUs; one that several hold counts in equal parts";
+    let who = "the agent on the nodes, an exporter with pod labels, or Slurm would";
+    told(label, (value, unit), (definition, formula, who))
+}
+
+/// A number with its definition, its formula and who would tell of it.
+fn told(
+    label: &str,
+    (value, unit): (Option<f64>, &str),
+    (definition, formula, who): (&str, &str, &str),
+) -> Number {
     Number {
         label: label.to_owned(),
         text: words::text(value, unit),
@@ -105,14 +118,9 @@ fn plain(label: &str, value: Option<f64>, unit: &str) -> Number {
         status: None,
         link: None,
         explain: Explanation {
-            definition: "Who was given each GPU (the kubelet, DRA, annotations, Slurm, exporters) put \
-                         together with who uses it (processes, else the greatest load of ten minutes)."
-                .to_owned(),
-            formula: "sum over GPUs; one that several hold counts in equal parts".to_owned(),
-            unknown: value.is_none().then(|| {
-                "nobody tells of it: the agent on the nodes, an exporter with pod labels, or Slurm would"
-                    .to_owned()
-            }),
+            definition: definition.to_owned(),
+            formula: formula.to_owned(),
+            unknown: value.is_none().then(|| format!("nobody tells of it: {who}")),
             ..Explanation::default()
         },
     }
@@ -126,8 +134,17 @@ fn text(text: impl Into<String>) -> Cell {
     Cell::Text { text: text.into() }
 }
 
-fn bytes(value: Option<u64>) -> Cell {
-    Cell::Number(Box::new(plain("memory", value.map(|bytes| bytes as f64), "By")))
+/// Memory held on GPUs, in bytes, with how many of them tell nothing of it.
+fn bytes(value: Option<u64>, unknown_gpus: u64) -> Cell {
+    let words = (
+        "Device memory of somebody's processes, else all that is used of a device that one alone holds.",
+        "sum of gpu.process.memory.usage, else hw.gpu.memory.usage",
+        "an exporter of GPUs, or the agent on the node, would",
+    );
+    let mut number = told("memory", (value.map(|bytes| bytes as f64), "By"), words);
+    number.note = (value.is_some() && unknown_gpus > 0)
+        .then(|| format!("and more: of {unknown_gpus} GPUs it is not known"));
+    Cell::Number(Box::new(number))
 }
 
 /// The pod with its container, or the job.
@@ -190,7 +207,12 @@ fn row(gpu: &Gpu, person: &Holder, prefix: &str) -> Row {
     } else {
         format!("{} GPU {}", gpu.node, gpu.gpu)
     };
-    let peak = plain("peak, 10 min", gpu.peak_utilization, "1");
+    let words = (
+        "Greatest utilization of the last ten minutes.",
+        "max over 10 min of hw.gpu.utilization",
+        "an exporter of GPUs, or the agent on the node, would",
+    );
+    let peak = told("peak, 10 min", (gpu.peak_utilization, "1"), words);
     let held = if nobody { gpu.memory_bytes } else { person.memory_bytes };
     Row {
         cells: vec![
@@ -200,7 +222,7 @@ fn row(gpu: &Gpu, person: &Holder, prefix: &str) -> Row {
             text(person.workload.clone()),
             text(person.team.clone()),
             text(person.model.clone()),
-            bytes(held),
+            bytes(held, 0),
             Cell::Number(Box::new(peak)),
             text(known),
         ],
@@ -219,7 +241,7 @@ fn cells(group: &Group) -> Vec<Cell> {
         text(title(group)),
         gpus("GPUs", group.gpus),
         gpus("idle", group.idle_gpus),
-        bytes(group.memory_bytes),
+        bytes(group.memory_bytes, group.memory_unknown_gpus),
     ]
 }
 

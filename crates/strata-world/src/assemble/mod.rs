@@ -95,6 +95,12 @@ fn holdings(plan: &Plan, book: &Book<'_>) -> Vec<who::Gpu> {
     let outcome = |key: &str| {
         text(key).map_or(Outcome::NotAsked, |question| book.outcome(&question.text, false))
     };
+    // With a part missing, what somebody holds would look free: then nothing is told, and why is
+    // among the notes.
+    let failed = |key: &str| matches!(outcome(key), Outcome::Failed(_));
+    if questions.iter().any(|question| failed(&question.key)) {
+        return Vec::new();
+    }
     let rows = |key: &str| match outcome(key) {
         Outcome::Rows(rows) => rows
             .iter()

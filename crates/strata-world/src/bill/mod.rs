@@ -21,7 +21,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use part::mig_share;
-pub use plan::{Period, bill_plan, name as series_name};
+pub use plan::{Period, bill_plan, name as series_name, statement_plan};
 pub use read::bill;
 pub use runs::{BillRun, RunHolder};
 pub use tenants::{tenant_plan, tenant_totals};

@@ -65,8 +65,22 @@ pub(super) const COUNTERS: [(&str, &str); 10] = [
 /// The queries that [`super::bill`] reads the answers of, by key. Ranges are asked over
 /// [`Period::window`], the others at its end.
 pub fn bill_plan(period: &Period) -> Vec<Planned> {
-    let step = format!("{}ms", period.step_ms);
-    let whole = format!("{}ms", period.end_ms() - period.start_ms);
+    let (step, whole) = spans(period);
+    let mut queries = statement_plan(period);
+    queries.extend(run_queries(&step, &whole));
+    queries
+}
+
+/// A step and the whole of a period as durations.
+fn spans(period: &Period) -> (String, String) {
+    let ms = |length_ms: i64| format!("{length_ms}ms");
+    (ms(period.step_ms), ms(period.end_ms() - period.start_ms))
+}
+
+/// Those of them that a statement needs, which sells GPU time and tokens and asks for many short periods:
+/// nothing of training runs.
+pub fn statement_plan(period: &Period) -> Vec<Planned> {
+    let (step, whole) = spans(period);
     let mut queries = gpu_queries(&step, &whole);
     queries.extend(hold_queries(&step));
     queries.extend(part_queries(&step, &whole));
@@ -88,7 +102,6 @@ pub fn bill_plan(period: &Period) -> Vec<Planned> {
     ));
     queries.extend(replica_queries(&step, &whole));
     queries.extend(tenant_queries(&whole));
-    queries.extend(run_queries(&step, &whole));
     queries
 }
 

@@ -8,8 +8,9 @@ use strata_query::{Answer, QueryError};
 
 use super::gather::gathered;
 use super::holds::Named;
-use super::plan::{COUNTERS, Period, bill_plan};
+use super::plan::{COUNTERS, Period};
 use super::{BillGpu, BillReplica, BillWorld, HolderKind};
+use crate::ask::Planned;
 use crate::assemble::identity::identity;
 use crate::assemble::rows::{Row, answer_rows, on_grid};
 use crate::entity::EntityKind;
@@ -22,11 +23,16 @@ const HOLDERS: [(&str, &str); 3] =
 /// Answers by key.
 pub(super) type Found = BTreeMap<String, Result<Answer, QueryError>>;
 
-/// Read what the queries of [`bill_plan`] answered. `ttft_objective_s` is how long a first token
-/// may take, in seconds.
-pub fn bill(period: &Period, answers: &Found, ttft_objective_s: Option<f64>) -> BillWorld {
+/// Read what the queries of a [`super::bill_plan`], or of a [`super::statement_plan`], answered.
+/// `ttft_objective_s` is how long a first token may take, in seconds.
+pub fn bill(
+    period: &Period,
+    plan: &[Planned],
+    answers: &Found,
+    ttft_objective_s: Option<f64>,
+) -> BillWorld {
     let reader = Reader::new(period, answers);
-    let notes = bill_plan(period).into_iter().filter_map(|query| match answers.get(&query.key) {
+    let notes = plan.iter().filter_map(|query| match answers.get(&query.key) {
         Some(Ok(_)) => None,
         Some(Err(error)) => Some(format!("{}: {error}", query.key)),
         None => Some(format!("{}: not answered in time", query.key)),

@@ -170,7 +170,9 @@ impl Reader<'_> {
                 runs.entry(run.clone()).or_insert_with(|| BillRun { run, ..BillRun::default() });
             entry.model = text(&row, "model").or(entry.model.take());
             let told = text(&row, "world_size").and_then(|ranks| ranks.parse().ok());
-            entry.ranks = told.filter(|ranks: &f64| *ranks >= 1.0).or(entry.ranks);
+            // Where it changed, the greatest: a run of fewer ranks is then told as not seen whole.
+            let told = told.filter(|ranks: &f64| *ranks >= 1.0);
+            entry.ranks = told.into_iter().chain(entry.ranks).reduce(f64::max);
         }
         if runs.is_empty() {
             return Vec::new();

@@ -32,7 +32,8 @@ pub(super) fn push(
 }
 
 pub(super) fn world(source: MemorySource) -> BillWorld {
-    bill(&PERIOD, &answers(source, bill_plan(&PERIOD)), Some(1.0))
+    let plan = bill_plan(&PERIOD);
+    bill(&PERIOD, &plan, &answers(source, plan.clone()), Some(1.0))
 }
 
 fn answers(

@@ -33,8 +33,8 @@ pub(crate) const ALL: &[Recipe] = &[
     queue(
         "l4.queue_gpu_quota_used",
         "1",
-        "sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\">) \
-         / (sum by (%) (<sched.queue.resource.quota|resource=~\".*gpu.*\">) > 0)",
+        "sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\",resource!~\".*gpu.*(mem|core).*\">) \
+         / (sum by (%) (<sched.queue.resource.quota|resource=~\".*gpu.*\",resource!~\".*gpu.*(mem|core).*\">) > 0)",
     )
     .undefined("the queue has no quota of GPUs")
     .means(
@@ -44,7 +44,7 @@ pub(crate) const ALL: &[Recipe] = &[
     queue(
         "l4.queue_gpus_used",
         "{gpu}",
-        "sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\">)",
+        "sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\",resource!~\".*gpu.*(mem|core).*\">)",
     )
     .whole(Whole::Sum)
     .undefined("the queue holds no GPU, or its scheduler does not say")
@@ -55,7 +55,7 @@ pub(crate) const ALL: &[Recipe] = &[
     queue(
         "l4.queue_gpus_wanted",
         "{gpu}",
-        "sum by (%) (<sched.queue.resource.pending|resource=~\".*gpu.*\">)",
+        "sum by (%) (<sched.queue.resource.pending|resource=~\".*gpu.*\",resource!~\".*gpu.*(mem|core).*\">)",
     )
     .whole(Whole::Sum)
     .undefined("nothing that waits asks for a GPU, or the scheduler does not say")
@@ -66,10 +66,9 @@ pub(crate) const ALL: &[Recipe] = &[
     queue(
         "l4.queue_gpus_requested",
         "{gpu}",
-        "sum by (%) (<sched.queue.resource.requested|resource=~\".*gpu.*\">) \
-         or (sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\">) \
-         + sum by (%) (<sched.queue.resource.pending|resource=~\".*gpu.*\">)) \
-         or sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\">)",
+        "sum by (%) (<sched.queue.resource.requested|resource=~\".*gpu.*\",resource!~\".*gpu.*(mem|core).*\">) \
+         or (sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\",resource!~\".*gpu.*(mem|core).*\">) \
+         + sum by (%) (<sched.queue.resource.pending|resource=~\".*gpu.*\",resource!~\".*gpu.*(mem|core).*\">))",
     )
     .whole(Whole::Sum)
     .undefined("the scheduler does not say what the queue's workloads ask for")
@@ -81,8 +80,8 @@ pub(crate) const ALL: &[Recipe] = &[
     queue(
         "l4.queue_gpus_allocated",
         "{gpu}",
-        "sum by (%) (<sched.queue.resource.reservation|resource=~\".*gpu.*\">) \
-         or sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\">)",
+        "sum by (%) (<sched.queue.resource.reservation|resource=~\".*gpu.*\",resource!~\".*gpu.*(mem|core).*\">) \
+         or sum by (%) (<sched.queue.resource.usage|resource=~\".*gpu.*\",resource!~\".*gpu.*(mem|core).*\">)",
     )
     .whole(Whole::Sum)
     .undefined("the scheduler does not say what it gave to the queue")

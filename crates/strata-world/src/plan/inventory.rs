@@ -262,14 +262,15 @@ pub(crate) const INVENTORY: &[Inventory] = &[
          (<gpu.interconnect.throughput|link!=\"\">))",
     )
     .of(AskedOf::Gpu),
-    // Where the API server is not asked, kube-state-metrics tells that a pod waits, not why.
+    // Where the API server is not asked, kube-state-metrics tells that a pod waits for a node, not why.
+    // Its phase would not: a pod whose image is being pulled is Pending too.
     still(
         "waiting/pods",
         EntityKind::Pod,
         "count by (namespace, reason, resource) (max by (namespace, pod, reason, resource) \
          (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
          (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
-         (<k8s.pod.phase|phase=\"Pending\">) > 0)))",
+         (<k8s.pod.scheduled|condition=\"false\">) > 0)))",
     )
     .of(AskedOf::Waiting),
     still(
@@ -278,7 +279,7 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         "max by (namespace, reason, resource) (max by (namespace, pod, reason, resource) \
          (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
          (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
-         (<k8s.pod.phase|phase=\"Pending\">) > 0)))",
+         (<k8s.pod.scheduled|condition=\"false\">) > 0)))",
     )
     .of(AskedOf::Waiting),
     still(
@@ -287,7 +288,7 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         "topk(50, max by (namespace, pod, reason, resource) \
          (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
          (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
-         (<k8s.pod.phase|phase=\"Pending\">) > 0)))",
+         (<k8s.pod.scheduled|condition=\"false\">) > 0)))",
     )
     .of(AskedOf::Waiting),
     still(

@@ -104,16 +104,21 @@ fn longest(lengths: &Lengths) -> Advice {
     Advice {
         about: "max_model_len",
         setting: enough.then(|| format!("--max-model-len {wanted}")),
-        says: format!(
-            "The longest request had {} tokens, 99 of 100 have at most {}. What is reserved or \
-             admitted for longer ones is not used.",
-            whole.longest, whole.quantiles[2]
-        ),
+        says: if whole.told == 0 {
+            "Not known.".to_owned()
+        } else {
+            format!(
+                "The longest request seen had {} tokens, 99 of 100 have at most {}. What is reserved \
+                 or admitted for longer ones is not used.",
+                whole.longest, whole.quantiles[2]
+            )
+        },
         formula: "longest input + output x 1.25, up to a whole 1024",
-        inputs: vec![
-            ("longest", whole.longest as f64, "{token}"),
-            ("p99", whole.quantiles[2] as f64, "{token}"),
-        ],
+        inputs: [("longest", whole.longest), ("p99", whole.quantiles[2])]
+            .into_iter()
+            .filter(|_| whole.told > 0)
+            .map(|(name, tokens)| (name, tokens as f64, "{token}"))
+            .collect(),
         missing: if enough { "" } else { "a hundred requests that tell input and output" },
     }
 }

@@ -149,7 +149,8 @@ impl<'a> Evidence<'a> {
     }
 
     /// Time of the SMs by owner, and the device's whole where its parts tell it.
-    fn time(&self, key: &Id, gpu: &Gpu, who: &People<'_>) -> (Uses, Option<f64>) {
+    /// `None` where they tell a part of it only.
+    fn time(&self, key: &Id, gpu: &Gpu, who: &People<'_>) -> Option<(Uses, Option<f64>)> {
         let of = |row: &&Row| (owner(&who.user(row)), row.value);
         if let Some(slices) = self.slices.get(key) {
             let part = |row: &&&Row| {
@@ -158,21 +159,23 @@ impl<'a> Evidence<'a> {
                 let owner = tenant.map(|tenant| owner(&who.holder(tenant))).unwrap_or_default();
                 Some((owner, row.value * share))
             };
-            let parts: Vec<(Owner, f64)> = slices.iter().filter_map(|row| part(&row)).collect();
+            // One without a known profile would count as idle.
+            let parts: Option<Vec<(Owner, f64)>> = slices.iter().map(|row| part(&row)).collect();
+            let parts = parts?;
             let whole = parts.iter().map(|(_, part)| part).sum();
             let named = parts.into_iter().filter(|(owner, _)| is_named(owner)).collect();
-            return ((named, "mig"), Some(whole));
+            return Some(((named, "mig"), Some(whole)));
         }
         for (rows, evidence) in [(&self.processes, "processes"), (&self.vgpus, "vgpu")] {
             if let Some(rows) = rows.get(key) {
                 let parts = rows.iter().map(of).filter(|(owner, _)| is_named(owner));
-                return ((parts.collect(), evidence), None);
+                return Some(((parts.collect(), evidence), None));
             }
         }
-        match (&*gpu.holders, gpu.strangers.is_empty()) {
+        Some(match (&*gpu.holders, gpu.strangers.is_empty()) {
             ([holder], true) => ((vec![(owner(holder), 1.0)], "sole_holder"), None),
             _ => ((Vec::new(), "none"), None),
-        }
+        })
     }
 }
 
@@ -183,9 +186,10 @@ pub(super) fn shares(gpus: &mut BTreeMap<Id, Gpu>, answers: &Answers, who: &Peop
     let (busy, limit) = (by_device(&answers.busy), by_device(&answers.limit));
     let (power, floor) = (by_device(&answers.power), by_device(&answers.power_floor));
     for (key, gpu) in gpus.iter_mut() {
-        let (uses, whole) = evidence.time(key, gpu, who);
-        let used = whole.or_else(|| busy.get(key).copied());
-        let sm_time = used.map(|used| divide(uses, used));
+        let sm_time = evidence.time(key, gpu, who).and_then(|(uses, whole)| {
+            let used = whole.or_else(|| busy.get(key).copied())?;
+            Some(divide(uses, used))
+        });
         let drawn = power.get(key).filter(|power| **power > 0.0).zip(floor.get(key));
         let energy = sm_time.as_ref().zip(drawn);
         let energy = energy.map(|(time, (power, floor))| by_time(time, floor / power));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
-use strata_cost::advice::{Advised, Inputs, advise};
+use strata_cost::advice::{Advised, Evidence, Inputs, advise};
 use strata_cost::breakeven::{ApiPrices, BreakEven, Load};
 use strata_cost::ledger::Ledger;
 use strata_cost::price::{Origin, Per, Price};
@@ -152,29 +152,23 @@ impl LedgerReports {
         let ledger = &account.ledger;
         let found = self.0.advised(&account, &models(ledger, &self.0.settings.energy)).await;
         let advice = found.advice.iter().map(|one| {
-            let evidence = one.evidence.iter();
-            let evidence = evidence
-                .map(|one| json!({ "name": one.name, "value": one.value, "unit": one.unit }));
             json!({
                 "kind": one.kind.name(),
                 "subject": one.subject,
                 "saves_per_hour": one.saves_per_hour,
                 "action": one.action,
                 "command": one.command,
-                "evidence": evidence.collect::<Vec<_>>(),
+                "evidence": told(&one.evidence),
             })
         });
         let tryouts = found.tryouts.iter().map(|one| {
-            let evidence = one.evidence.iter();
-            let evidence = evidence
-                .map(|one| json!({ "name": one.name, "value": one.value, "unit": one.unit }));
             json!({
                 "kind": one.kind.name(),
                 "subject": one.subject,
                 "saves_at_most_per_hour": one.at_most_per_hour,
                 "action": one.action,
                 "command": one.command,
-                "evidence": evidence.collect::<Vec<_>>(),
+                "evidence": told(&one.evidence),
             })
         });
         let unchecked = found.unchecked.iter().map(|one| {
@@ -199,6 +193,11 @@ impl LedgerReports {
         let rows: Vec<Json> = rows.into_iter().map(|price| row(price, now_ms)).collect();
         json(&json!({ "currency": self.0.settings.ledger.currency, "prices": rows }))
     }
+}
+
+fn told(evidence: &[Evidence]) -> Vec<Json> {
+    let told = |one: &Evidence| json!({ "name": one.name, "value": one.value, "unit": one.unit });
+    evidence.iter().map(told).collect()
 }
 
 fn row(price: &Price, now_ms: i64) -> Json {

@@ -33,6 +33,7 @@ use strata_model::Clock;
 use strata_model::record::RecordSource;
 use strata_query::{KeptEngine, MetricsEngine};
 use strata_view::rooms::Books;
+use strata_world::Planned;
 use strata_world::bill::{BillWorld, Period, bill, bill_plan};
 
 pub(crate) use asked::{BY_MAX, DIMENSIONS, MORE};
@@ -230,10 +231,14 @@ impl LedgerService {
     }
 
     async fn world(&self, period: &Period) -> BillWorld {
+        self.asked(period, bill_plan(period)).await
+    }
+
+    /// What a plan for a period finds.
+    async fn asked(&self, period: &Period, plan: Vec<Planned>) -> BillWorld {
         // A step may be longer than the look-back; what ended within it is seen by its own range.
-        let plan = bill_plan(period);
         let answers = ask_all(&self.engine, &plan, period.window(), ASKING, &self.clock).await;
-        bill(period, &answers, Some(self.settings.ttft_objective.as_secs_f64()))
+        bill(period, &plan, &answers, Some(self.settings.ttft_objective.as_secs_f64()))
     }
 }
 

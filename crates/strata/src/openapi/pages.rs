@@ -32,7 +32,7 @@ pub(super) fn describe(document: &mut Document) {
         &what,
         &[("text/event-stream", text())],
     );
-    let codes = [PageErrorCode::BadRequest, PageErrorCode::NotFound, PageErrorCode::TooMuch];
+    let codes = [PageErrorCode::BadRequest, PageErrorCode::NotFound, PageErrorCode::Busy];
     document.get("/api/v1/pages/{page}/live", refusing(live, &refused, &codes));
     let what = format!(
         "Entities at most, not above {SUGGESTIONS_MAX}; {SUGGESTIONS} where it is no number."
@@ -47,10 +47,11 @@ pub(super) fn describe(document: &mut Document) {
     document.get("/api/v1/suggest", refusing(suggest, &refused, &ALL));
 }
 
-const ALL: [PageErrorCode; 6] = [
+const ALL: [PageErrorCode; 7] = [
     PageErrorCode::BadRequest,
     PageErrorCode::NotFound,
     PageErrorCode::TooMuch,
+    PageErrorCode::Busy,
     PageErrorCode::Internal,
     PageErrorCode::Unreachable,
     PageErrorCode::Timeout,
@@ -63,6 +64,7 @@ pub(super) fn refusing(operation: Operation, refused: &Json, codes: &[PageErrorC
             PageErrorCode::BadRequest => "A parameter is wrong.",
             PageErrorCode::NotFound => "There is no such page or thing, or not on this server.",
             PageErrorCode::TooMuch => "More is asked for than can be answered.",
+            PageErrorCode::Busy => "As much is asked at once as is answered at once.",
             // Also what a handler that broke is answered with.
             PageErrorCode::Internal => return operation.shares(500, "Broken"),
             PageErrorCode::Unreachable => "The metrics engine cannot be reached.",

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use strata_model::record::{Field, Filter, RequestSample, SampleQuery, SqlValue};
+use strata_model::record::{Compare, Field, Filter, RequestSample, SampleQuery, SqlValue};
 use strata_model::shape::shape_of;
 use strata_serve::Report;
 use strata_view::PageError;
@@ -123,10 +123,11 @@ fn hour(one: &RequestSample) -> Option<String> {
 
 /// Bytes that the cache keeps for a token, where one model is asked for and its shape is known.
 fn cache_bytes(filters: &[Filter]) -> Option<f64> {
-    let model = filters.iter().find_map(|filter| match (&filter.field, &filter.value) {
-        (Field::Model, SqlValue::Text(model)) => Some(model),
-        _ => None,
-    });
+    let model =
+        filters.iter().find_map(|filter| match (&filter.field, &filter.compare, &filter.value) {
+            (Field::Model, Compare::Equal, SqlValue::Text(model)) => Some(model),
+            _ => None,
+        });
     shape_of(model?).map(|shape| bytes_per_token(shape, CACHE_BYTES, 1.0))
 }
 

@@ -136,7 +136,9 @@ fn the_demo_tells_of_its_requests_as_much_as_its_engines_count() {
     let ends = "SELECT count(*), sum(outcome = 'ok'), sum(outcome = 'client_cancel'), \
                 sum(outcome = 'error') FROM request";
     let ends = row(&server, ends);
-    assert!(ends[1] > 0.95 * ends[0] && ends[2] > 0.0 && ends[3] > 0.0, "{ends:?}");
+    // In three minutes a dozen people go away; that something breaks is not certain.
+    assert!(ends[1] > 0.95 * ends[0] && ends[2] > 0.0, "{ends:?}");
+    assert!((ends[1] + ends[2] + ends[3] - ends[0]).abs() < 0.5, "no other ending: {ends:?}");
     // What comes is told as well, and the command lists it.
     let live = format!("SELECT count(*) FROM request WHERE start_us > {:.0}", now * 1e6);
     eventually("live requests", || match row(&server, &live)[..] {

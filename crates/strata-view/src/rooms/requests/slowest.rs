@@ -26,7 +26,7 @@ pub(super) fn sections(request: &PageRequest, told: &RequestsTold) -> Vec<Sectio
     let of = request.entity.as_deref().map_or_else(String::new, |id| format!(" of {id}"));
     let matching = words::text(Some(found.matching as f64), "{request}");
     let brief = if found.taken < found.matching {
-        format!("{matching} requests{of}, {} of them taken at equal distances.", found.taken)
+        format!("{matching} requests{of}, {} of them taken evenly over the time.", found.taken)
     } else {
         format!("{matching} requests{of}.")
     };

@@ -71,8 +71,15 @@ pub(super) fn waste(answer: &Json, currency: &str, out: Out) -> Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
-    let size = |line: &Json| line["amount"].as_f64().or(line["gpu_hours"].as_f64()).unwrap_or(0.0);
-    lines.sort_by(|a, b| size(b).total_cmp(&size(a)));
+    // Money and hours have no common order: what has no price comes after what has one.
+    let size = |line: &Json| {
+        let (amount, hours) = (line["amount"].as_f64(), line["gpu_hours"].as_f64());
+        (amount.unwrap_or(f64::NEG_INFINITY), hours.unwrap_or(0.0))
+    };
+    lines.sort_by(|a, b| {
+        let (a, b) = (size(a), size(b));
+        b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
+    });
     let mut rows = vec![["CAUSE", "TEAM", "COST", "GPU H"].map(str::to_owned).to_vec()];
     rows.extend(lines.iter().take(WASTE_MAX).map(|line| {
         vec![

@@ -9,7 +9,7 @@ use strata_cost::tariff::{Assumed, STANDARD, Usage};
 use strata_cost::time::rfc3339;
 use strata_cost::unit::{Amounts, amounts, by_tenant, tenants};
 use strata_view::PageError;
-use strata_world::bill::{BillTenant, BillWorld, Period};
+use strata_world::bill::{BillTenant, BillWorld, Period, statement_plan};
 
 use super::Span;
 use super::tokens::Counters;
@@ -101,7 +101,7 @@ impl Tally {
         while start_ms < span.until_ms {
             let left = usize::try_from((span.until_ms - start_ms) / STEP_MS).unwrap_or(0);
             let period = Period { start_ms, step_ms: STEP_MS, steps: left.min(STRETCH_STEPS) };
-            let world = service.world(&period).await;
+            let world = service.asked(&period, statement_plan(&period)).await;
             let first = tally.sights.steps;
             tally.sights.add(&world, first, period.steps);
             if by == Dimension::Tenant {

@@ -171,6 +171,10 @@ impl LedgerService {
         let now_ms = self.now_ms();
         let (this_month, _) = month_ms(now_ms).unwrap_or((now_ms, now_ms));
         let until_ms = asked.instant("until")?.unwrap_or(this_month);
+        if until_ms > now_ms {
+            let message = format!("the period ends at {}, after now", rfc3339(until_ms));
+            return Err(bad(message, "a period that is over: what is to come is not measured yet"));
+        }
         let month_before = month_ms(until_ms - 1).map_or(until_ms, |(start, _)| start);
         let goes_on = before.as_ref().map(Closed::end_ms);
         let from_ms = asked.instant("from")?.or(goes_on).unwrap_or(month_before);

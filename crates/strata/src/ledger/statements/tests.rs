@@ -59,6 +59,9 @@ async fn a_statement_is_closed_once_and_the_next_goes_on_from_it() {
     assert_eq!(second["previous_sha256"], first["sha256"]);
     let over = reports.act(path, asked(DAY + 5 * HOUR, &[])).await.unwrap_err();
     assert!(over.message.contains("after now"), "{over:?}");
+    let draft = reports.report("/cost/statement/draft", asked(DAY + 5 * HOUR, &[]));
+    let draft = draft.await.unwrap_err();
+    assert!(draft.message.contains("after now"), "{draft:?}");
     let listed = reports.report("/cost/statements", Vec::new()).await.unwrap();
     let listed: Json = serde_json::from_str(&listed.body).unwrap();
     assert_eq!(listed["statements"].as_array().unwrap().len(), 2);

@@ -23,7 +23,7 @@ pub(super) fn describe(document: &mut Document, refused: &Json) {
         ("start_us", microseconds("First moment")),
         ("end_us", microseconds("First moment no longer in it")),
         ("matching", said(count(), "Requests that meet the conditions.")),
-        ("taken", said(count(), "Requests that went in, at equal distances.")),
+        ("taken", said(count(), "Requests that went in, evenly over the time.")),
         ("all", lengths),
         ("by", word(BY)),
         ("groups", said(list(group), "The largest first; hours in their order.")),

@@ -72,7 +72,7 @@ fn parts(document: &mut Document, refused: &Json) {
         ("start_us", microseconds("First moment")),
         ("end_us", microseconds("First moment no longer in it")),
         ("matching", said(count(), "Requests that meet the conditions.")),
-        ("taken", said(count(), "Requests that went into the parts, at equal distances.")),
+        ("taken", said(count(), "Requests that went into the parts, evenly over the time.")),
         ("parts", list(part)),
         ("slowest", said(list(slow), "The slowest first.")),
     ]);

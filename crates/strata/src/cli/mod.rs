@@ -1,9 +1,20 @@
 //! What can be said on the command line. Flags are for what needs a restart; the rest is in the
 //! configuration file.
 
+mod cost;
+mod records;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use cost::{
+    CostArgs, CostBreakeven, CostCommand, CostRange, CustomerArgs, StatementCommand,
+};
+pub(crate) use records::{
+    CompareArgs, RequestLengths, RequestList, RequestParts, RequestShow, RequestsArgs,
+    RequestsCommand, SqlArgs,
+};
 
 /// Follows AI infrastructure from GPU to token.
 ///
@@ -118,141 +129,6 @@ pub(crate) struct DemoArgs {
     pub(crate) data: Option<PathBuf>,
 }
 
-/// A period until now, of a server.
-#[derive(Debug, Args)]
-pub(crate) struct CostRange {
-    /// Length of the period until now.
-    #[arg(long, value_name = "DURATION", default_value = "1h")]
-    pub(crate) since: String,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = crate::command::cost::EXAMPLES)]
-pub(crate) struct CostArgs {
-    #[command(subcommand)]
-    pub(crate) command: Option<CostCommand>,
-    /// One or two of namespace, pod, team, app, model, tenant, replica, node, sku, gpu.
-    #[arg(long, value_name = "DIMENSIONS", default_value = "namespace,model")]
-    pub(crate) by: String,
-    #[command(flatten)]
-    pub(crate) range: CostRange,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum CostCommand {
-    /// Why this period cost more or less than the one before it, as terms that add up.
-    Why(CostRange),
-    /// The period as rows of FOCUS, the Open Cost and Usage Specification, in CSV.
-    Export(CostExport),
-    /// From which load on own GPUs are cheaper than an API.
-    Breakeven(CostBreakeven),
-    /// What would save money, with what it rests on and how to do it.
-    Advice(CostRange),
-    /// The price book: every price that is known, with its source, date and confidence.
-    Prices(ServerArgs),
-    /// Statements: closed once for a period, hashed, never changed.
-    Statement(CostStatement),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CostBreakeven {
-    /// Only this model.
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) model: Option<String>,
-    /// A model of the price map that `api_prices` under `[cost]` names.
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) against: Option<String>,
-    /// Price of a million prompt tokens, instead of a model of the map.
-    #[arg(long, value_name = "MONEY", conflicts_with = "against")]
-    pub(crate) prompt: Option<f64>,
-    /// Price of a million cached prompt tokens [default: that of prompt tokens].
-    #[arg(long, value_name = "MONEY", requires = "prompt")]
-    pub(crate) cached: Option<f64>,
-    /// Price of a million generated tokens.
-    #[arg(long, value_name = "MONEY", conflicts_with = "against")]
-    pub(crate) generated: Option<f64>,
-    #[command(flatten)]
-    pub(crate) range: CostRange,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CostStatement {
-    #[command(subcommand)]
-    pub(crate) command: StatementCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum StatementCommand {
-    /// Close the next statement of a customer, for good.
-    Close(StatementClose),
-    /// Statements that are closed.
-    List(StatementList),
-    /// One closed statement, checked against its hash.
-    Show(StatementShow),
-}
-
-/// Whose statement.
-#[derive(Debug, Args)]
-pub(crate) struct CustomerArgs {
-    /// Name of the tenant, team or namespace.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) customer: String,
-    /// What the name is of.
-    #[arg(long, value_parser = ["tenant", "team", "namespace"], default_value = "tenant")]
-    pub(crate) of: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StatementClose {
-    #[command(flatten)]
-    pub(crate) customer: CustomerArgs,
-    /// First instant, UTC [default: the end of the statement before, else a month before the end].
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// First instant no longer in it, UTC [default: the beginning of this month].
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
-    /// Show it and close nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Close it though some of it had to be assumed: the draft and the statement say what.
-    #[arg(long)]
-    pub(crate) accept_assumed: bool,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StatementList {
-    /// Only of this customer.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) customer: Option<String>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StatementShow {
-    #[command(flatten)]
-    pub(crate) customer: CustomerArgs,
-    /// Number [default: the last one].
-    #[arg(long, value_name = "NUMBER")]
-    pub(crate) number: Option<u64>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CostExport {
-    /// The format.
-    #[arg(value_parser = ["focus"], default_value = "focus")]
-    pub(crate) format: String,
-    #[command(flatten)]
-    pub(crate) range: CostRange,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct TopArgs {
     /// Page to begin with: overview, gpus, communication, hosts, scheduling, training, engines,
@@ -328,134 +204,6 @@ pub(crate) struct ServerArgs {
     /// File with the bearer token, when the server wants one.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-}
-
-/// What `strata requests` takes.
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct RequestsArgs {
-    #[command(subcommand)]
-    pub(crate) command: Option<RequestsCommand>,
-    #[command(flatten)]
-    pub(crate) list: RequestList,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RequestsCommand {
-    /// One request: where its time went, where it was served, who else was.
-    Show(RequestShow),
-    /// How long inputs and outputs are, together; and what follows for prefill and decode.
-    Lengths(RequestLengths),
-    /// What the time of requests is made of, and the slowest by the part that rules them.
-    Parts(RequestParts),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RequestShow {
-    /// Its number, as the list has it.
-    pub(crate) id: String,
-    /// Columns [default: those of the terminal, 80 without one].
-    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(20..=1000))]
-    pub(crate) width: Option<u16>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RequestLengths {
-    /// Requests that began within this long until now.
-    #[arg(long, value_name = "DURATION", default_value = "24h")]
-    pub(crate) since: String,
-    /// A condition, such as `model=llama`; may be repeated.
-    #[arg(long = "where", value_name = "CONDITION")]
-    pub(crate) conditions: Vec<String>,
-    /// Tell groups apart by this.
-    #[arg(long, value_parser = crate::records::BY, default_value = "app")]
-    pub(crate) by: String,
-    /// Target of the gap between output tokens, milliseconds [default: 50].
-    #[arg(long, value_name = "MILLISECONDS")]
-    pub(crate) itl_target: Option<f64>,
-    /// Requests that one replica decodes at once within the target: the capacity card has it.
-    #[arg(long, value_name = "REQUESTS")]
-    pub(crate) batch: Option<f64>,
-    /// Speed from a prefill to a decode replica, gigabits a second.
-    #[arg(long, value_name = "GBPS")]
-    pub(crate) transfer_gbps: Option<f64>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RequestParts {
-    /// Requests that began within this long until now.
-    #[arg(long, value_name = "DURATION", default_value = "1h")]
-    pub(crate) since: String,
-    /// A condition, such as `model=llama` or `outcome!=ok`; may be repeated.
-    #[arg(long = "where", value_name = "CONDITION")]
-    pub(crate) conditions: Vec<String>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RequestList {
-    /// Requests that began within this long until now.
-    #[arg(long, value_name = "DURATION", default_value = "1h")]
-    pub(crate) since: String,
-    /// Only requests of this tenant.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) tenant: Option<String>,
-    /// Only requests of this team.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) team: Option<String>,
-    /// Only requests to this model.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
-    /// A condition, such as `outcome!=ok`, `ttft>=500ms`, `trace_id=..`; may be repeated.
-    #[arg(long = "where", value_name = "CONDITION")]
-    pub(crate) conditions: Vec<String>,
-    /// Which come first: slowest, ttft (the slowest first token), newest.
-    #[arg(long, value_name = "ORDER", default_value = "slowest")]
-    pub(crate) order: String,
-    /// Requests at most.
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
-    pub(crate) limit: u32,
-    /// Sums instead of single requests, by tenant, team, app, model, hour; several with commas.
-    #[arg(long, value_name = "DIMENSIONS", conflicts_with_all = ["order", "limit"])]
-    pub(crate) by: Option<String>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-/// What `strata compare` takes.
-#[derive(Debug, Args)]
-pub(crate) struct CompareArgs {
-    /// The model that is there now.
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) a: String,
-    /// The model to move to.
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) b: String,
-    /// Requests that began, and judgements that were given, within this long until now.
-    #[arg(long, value_name = "DURATION", default_value = "24h")]
-    pub(crate) since: String,
-    /// Loss of quality that nobody would mind, as a part of 1.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
-    pub(crate) margin: f64,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-/// What `strata sql` takes.
-#[derive(Debug, Args)]
-pub(crate) struct SqlArgs {
-    /// One SELECT over the tables request, span, feedback and rollup.
-    pub(crate) query: String,
-    /// Read the days that overlap this long until now; ten days at most.
-    #[arg(long, value_name = "DURATION", default_value = "1d")]
-    pub(crate) since: String,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
