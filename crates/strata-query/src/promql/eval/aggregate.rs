@@ -6,6 +6,7 @@ use strata_model::{Grouping, Labels};
 use super::kahan::{KahanSum, Mean};
 use super::projected::{Counting, Projected, Projections, project};
 use super::quantile::quantile;
+use super::shared::Shareable;
 use super::{Evaluator, Outcome, failed, histograms};
 use crate::promql::syntax::{Aggregate, AggregateOp, Expr, format_float, quote};
 use crate::promql::value::{Cell, Column, Kind, Row, Steps};
@@ -61,7 +62,11 @@ impl Evaluator<'_> {
         }
         let any_order = !chooses && is_selection(&node.expr);
         let outer = std::mem::replace(&mut self.any_order, any_order);
-        let rows = self.rows(&node.expr, steps);
+        let rows = if any_order {
+            self.held_selection(node.expr.unwrapped(), steps)
+        } else {
+            self.rows(&node.expr, steps).map(Shareable::Own)
+        };
         self.any_order = outer;
         if !chooses {
             self.sums.pop();
@@ -71,6 +76,15 @@ impl Evaluator<'_> {
             out.sort_by(|a, b| a.labels.cmp(&b.labels));
         }
         Ok(out)
+    }
+
+    /// A selection that is looked at where it lies.
+    fn held_selection(&mut self, expr: &Expr, steps: Steps) -> Outcome<Shareable> {
+        let before = self.live;
+        let rows = self.selected(expr, steps)?;
+        self.live = before;
+        self.hold(rows.iter().map(|row| row.column.len() as u64).sum())?;
+        Ok(rows)
     }
 
     fn grouped(
@@ -257,7 +271,7 @@ impl Evaluator<'_> {
 
 /// Whether the expression is a selector, or a function of one and of numbers: nothing in it looks at
 /// the order of series. To put ten thousand in order costs as much as to add them up.
-fn is_selection(expr: &Expr) -> bool {
+pub(super) fn is_selection(expr: &Expr) -> bool {
     match expr.unwrapped() {
         Expr::Vector(_) => true,
         Expr::Call(call) => {

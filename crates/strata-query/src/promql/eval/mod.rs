@@ -239,6 +239,9 @@ impl Evaluator<'_> {
         match expr {
             Expr::Number(node) => Ok(Value::Scalar(vec![node.value; steps.count])),
             Expr::String(node) => Ok(Value::Text(node.value.clone())),
+            expr if aggregate::is_selection(expr) => {
+                self.selection(expr.unwrapped(), steps).map(Value::Vector)
+            }
             Expr::Vector(node) => self.vector_selector(node, steps).map(Value::Vector),
             Expr::Call(node) => self.call(node, steps),
             Expr::Aggregate(node) => self.shared_aggregate(node, expr, steps).map(Value::Vector),

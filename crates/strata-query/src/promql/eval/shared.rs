@@ -1,23 +1,26 @@
-//! Aggregations that several queries of one reader have in common are evaluated once.
+//! Selections and aggregations that several queries of one reader have in common are evaluated once.
 //!
 //! A page asks a hundred questions at one moment, and many of them differ only in what they do with
-//! the same sums: the processor time of all modes stands below every share of one mode. Whoever
-//! comes first evaluates, the others wait for it. An instant that lies on the grid of a range that
-//! is already being evaluated is read off it.
+//! the same series or the same sums: the power of every GPU is added up by node, by model and over
+//! all. Whoever comes first evaluates, the others wait for it. An instant that lies on the grid of a
+//! range that is already being evaluated is read off it.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use strata_model::Grouping;
 
 use super::projected::Projections;
-use super::{Evaluator, Outcome};
+use super::{Evaluator, Outcome, failed};
 use crate::promql::syntax::{Aggregate, AggregateOp, Binary, BinaryOp, Expr, ValueType};
-use crate::promql::value::{Column, Row, Steps};
+use crate::promql::value::{Column, Row, Steps, Value};
 
-/// Cells kept at most: what a page of 10,000 GPUs sums up by GPU over an hour.
-const CELLS_MAX: usize = 8_000_000;
+/// Cells kept at most: what a page of 10,000 GPUs selects and sums up by GPU over an hour.
+const CELLS_MAX: usize = 16_000_000;
+/// What a row weighs beside its cells, in cells.
+const ROW_CELLS: usize = 8;
 
 /// `None` where there are too many to keep: each query evaluates by itself.
 type Rows = Option<Outcome<Arc<Vec<Row>>>>;
@@ -59,6 +62,33 @@ impl SharedResults {
         let slot = Slot { steps, rows: Arc::default() };
         known.push(slot.clone());
         slot
+    }
+}
+
+/// Rows of this query alone, or of others too.
+#[derive(Debug)]
+pub(super) enum Shareable {
+    Own(Vec<Row>),
+    Shared(Arc<Vec<Row>>),
+}
+
+impl Shareable {
+    pub(super) fn into_rows(self) -> Vec<Row> {
+        match self {
+            Self::Own(rows) => rows,
+            Self::Shared(rows) => Arc::unwrap_or_clone(rows),
+        }
+    }
+}
+
+impl Deref for Shareable {
+    type Target = [Row];
+
+    fn deref(&self) -> &[Row] {
+        match self {
+            Self::Own(rows) => rows,
+            Self::Shared(rows) => rows,
+        }
     }
 }
 
@@ -145,33 +175,75 @@ impl Evaluator<'_> {
         expr: &Expr,
         steps: Steps,
     ) -> Outcome<Vec<Row>> {
-        let Some(shared) = self.shared else { return self.aggregate(node, steps) };
+        let rows = self.shared(expr, steps, |evaluator, steps| evaluator.aggregate(node, steps))?;
+        Ok(rows.into_rows())
+    }
+
+    /// The rows of a selector or of a function of one, in any order, from another query where one
+    /// has read the same.
+    pub(super) fn selected(&mut self, expr: &Expr, steps: Steps) -> Outcome<Shareable> {
+        self.shared(expr, steps, |evaluator, steps| {
+            // The next to ask may need no order; who does puts its own copy in order.
+            let any_order = evaluator.any_order || evaluator.shared.is_some();
+            let outer = std::mem::replace(&mut evaluator.any_order, any_order);
+            let rows = match expr {
+                Expr::Vector(node) => evaluator.vector_selector(node, steps).map(Value::Vector),
+                Expr::Call(node) => evaluator.call(node, steps),
+                other => evaluator.eval(other, steps),
+            };
+            evaluator.any_order = outer;
+            match rows? {
+                Value::Vector(rows) => Ok(rows),
+                _ => Err(failed("expected an instant vector")),
+            }
+        })
+    }
+
+    /// As [`Self::selected`], each query with its own, in order of their labels unless any will do.
+    pub(super) fn selection(&mut self, expr: &Expr, steps: Steps) -> Outcome<Vec<Row>> {
+        let mut rows = self.selected(expr, steps)?.into_rows();
+        if self.shared.is_some() && !self.any_order {
+            rows.sort_by(|a, b| a.labels.cmp(&b.labels));
+        }
+        Ok(rows)
+    }
+
+    fn shared(
+        &mut self,
+        expr: &Expr,
+        steps: Steps,
+        work: impl Fn(&mut Self, Steps) -> Outcome<Vec<Row>>,
+    ) -> Outcome<Shareable> {
+        let own = |rows: Outcome<Vec<Row>>| rows.map(Shareable::Own);
+        let Some(shared) = self.shared else { return own(work(self, steps)) };
         let Some(key) = key_of(expr, self.options.lookback_ms, &self.sums) else {
-            return self.aggregate(node, steps);
+            return own(work(self, steps));
         };
         let slot = shared.slot(key, steps);
-        let mut own = None;
+        let mut too_many = None;
         let kept = slot.rows.get_or_init(|| {
-            let rows = match self.aggregate(node, slot.steps) {
+            let rows = match work(self, slot.steps) {
                 Ok(rows) => rows,
                 Err(error) => return Some(Err(error)),
             };
-            let cells = rows.len() * slot.steps.count;
+            let cells = rows.len() * (slot.steps.count + ROW_CELLS);
             if shared.cells.fetch_add(cells, Ordering::Relaxed) + cells > CELLS_MAX {
-                own = Some(rows);
+                too_many = Some(rows);
                 return None;
             }
             Some(Ok(Arc::new(rows)))
         });
-        let rows = match (kept, own) {
-            (Some(Ok(rows)), _) if slot.steps == steps => return Ok(rows.as_ref().clone()),
-            (Some(Ok(rows)), _) => Arc::clone(rows),
-            (Some(Err(error)), _) if slot.steps == steps => return Err(error.clone()),
-            (None, Some(rows)) if slot.steps == steps => return Ok(rows),
+        match (kept, too_many) {
+            (Some(Ok(rows)), _) if slot.steps == steps => Ok(Shareable::Shared(Arc::clone(rows))),
+            (Some(Ok(rows)), _) => {
+                let place = place(slot.steps, steps.start);
+                let rows = place.map(|place| at_step(rows, place));
+                Ok(Shareable::Own(rows.unwrap_or_default()))
+            }
+            (Some(Err(error)), _) if slot.steps == steps => Err(error.clone()),
+            (None, Some(rows)) if slot.steps == steps => Ok(Shareable::Own(rows)),
             // What is wrong with another step says nothing of this one.
-            _ => return self.aggregate(node, steps),
-        };
-        let place = place(slot.steps, steps.start);
-        Ok(place.map(|place| at_step(&rows, place)).unwrap_or_default())
+            _ => own(work(self, steps)),
+        }
     }
 }
