@@ -1,5 +1,7 @@
 //! Derived signals: what a World measures, each with its definition and its provenance.
 
+use std::sync::Arc;
+
 use strata_model::Layer;
 use strata_model::catalog::Quality;
 
@@ -95,9 +97,10 @@ pub struct Signal {
     pub now: Reading,
     /// One value per step of the window; empty when it was not asked for.
     pub track: Vec<Option<f64>>,
-    /// The PromQL that gave it.
-    pub query: String,
-    pub inputs: Vec<InputUsed>,
+    /// The PromQL that gave it: one text for all things that it tells of.
+    pub query: Arc<str>,
+    /// Likewise one list.
+    pub inputs: Arc<[InputUsed]>,
     /// Time of the newest sample that went in, in milliseconds.
     pub newest_ms: Option<i64>,
     /// True where the value is only known to be at most `now`: a quantile in the lowest bucket of a

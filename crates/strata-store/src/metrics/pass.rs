@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError};
 use std::thread::available_parallelism;
 
-use strata_model::{Points, SelectError, Series, SeriesTakers, TakeSeries};
+use strata_model::{Labels, Points, SelectError, Series, SeriesTakers, TakeSeries};
 
 use super::Shared;
 use super::codec::block;
 use super::day::{Day, Gather, ReadBounds, TimeCache, within};
-use super::head::HeadSlice;
+use super::head::{HeadSlice, InHead};
 
 /// One selection being read.
 pub(super) struct Pass<'a> {
@@ -39,7 +39,11 @@ impl Pass<'_> {
         takers: &'a SeriesTakers<'a>,
     ) -> Result<(), SelectError> {
         // What is in the head only lies in no blocks, and any order will do.
-        let near = days.iter().filter(|day| day.state().reaches(self.range)).cloned();
+        let sealed = {
+            let head = self.shared.head.read().unwrap_or_else(PoisonError::into_inner);
+            ids.iter().any(|&id| head.is_sealed_from(id, self.range.0))
+        };
+        let near = days.iter().filter(|day| sealed && day.state().reaches(self.range)).cloned();
         let near: Vec<Arc<Day>> = near.collect();
         let ids = by_block(ids, &near);
         let days = (days, near.as_slice());
@@ -85,10 +89,9 @@ impl Pass<'_> {
         // next, and what is seen in both places is one sample. All of it at once, so that series
         // that belong together, as the buckets of a histogram, are seen at one moment.
         let (slices, packed) = self.shared.head_slices(ids, self.range.0);
-        let mut slices = slices.into_iter();
         let mut room = HeadRoom::over(&packed);
         for part in parts(ids, near) {
-            let slices = slices.by_ref().take(part.len());
+            let slices = slices.get(part.clone()).unwrap_or_default();
             let wants_more =
                 self.read_part(&ids[part], (slices, &mut room), days, &mut cache, take)?;
             if !wants_more || self.stop.load(Ordering::Relaxed) {
@@ -140,7 +143,7 @@ impl Pass<'_> {
     fn read_part(
         &self,
         ids: &[u32],
-        (slices, room): (impl Iterator<Item = Option<HeadSlice>>, &mut HeadRoom<'_>),
+        (in_head, room): (&[InHead], &mut HeadRoom<'_>),
         days: &[Arc<Day>],
         cache: &mut TimeCache,
         take: &mut TakeSeries<'_>,
@@ -152,29 +155,30 @@ impl Pass<'_> {
             let text = "a day of the range was removed while it was read: ask again";
             return Err(SelectError::Storage(text.to_owned()));
         }
-        for day in present {
-            let read = day.read(ids, *range, &mut gathers, cache, bounds);
+        let sealed = ids.iter().zip(in_head).enumerate().filter(|(_, (_, one))| one.sealed);
+        let sealed: Vec<(usize, u32)> = sealed.map(|(place, (&id, _))| (place, id)).collect();
+        for day in present.iter().filter(|_| !sealed.is_empty()) {
+            let members = day.members(sealed.iter().copied());
+            let read = day.read_members(members, *range, &mut gathers, cache, bounds);
             read.map_err(|error| SelectError::Storage(error.chain()))?;
             if bounds.exceeded() {
                 return Err(shared.too_many_samples());
             }
         }
-        for ((gather, slice), &id) in gathers.into_iter().zip(slices).zip(ids) {
-            let mut gather = gather;
-            if let Some(slice) = slice {
-                let before = gather.samples();
-                room.add(&mut gather, &slice, *range, cache);
-                if !bounds.take(gather.samples() - before) {
-                    return Err(shared.too_many_samples());
-                }
+        let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
+        let labels: Vec<Labels> = ids.iter().map(|&id| index.labels(id)).collect();
+        drop(index);
+        for ((gather, in_head), labels) in gathers.into_iter().zip(in_head).zip(labels) {
+            let before = gather.samples();
+            let points = match &in_head.slice {
+                Some(slice) => room.points(gather, slice, *range, cache),
+                None => gather.finish(cache),
+            };
+            let samples = points.times.len() + points.histograms.len();
+            if !bounds.take(samples.saturating_sub(before)) {
+                return Err(shared.too_many_samples());
             }
-            if gather.samples() == 0 {
-                continue;
-            }
-            let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
-            let labels = index.labels(id);
-            drop(index);
-            if !take(Series { labels, points: gather.finish(cache) }) {
+            if samples > 0 && !take(Series { labels, points }) {
                 return Ok(false);
             }
         }
@@ -256,6 +260,38 @@ impl<'a> HeadRoom<'a> {
         Self { packed, times: Vec::new(), values: Vec::new() }
     }
 
+    /// The points of a series: what was gathered of it from disk, and its slice of the head.
+    fn points(
+        &mut self,
+        mut gather: Gather,
+        slice: &HeadSlice,
+        range: (i64, i64),
+        cache: &mut TimeCache,
+    ) -> Points {
+        if gather.samples() == 0 && slice.histograms.is_empty() {
+            // Most often there is nothing to join with.
+            let (times, values) = self.floats(slice, range);
+            return Points {
+                times: cache.intern(times),
+                values: values.to_vec(),
+                ..Points::default()
+            };
+        }
+        self.add(&mut gather, slice, range, cache);
+        gather.finish(cache)
+    }
+
+    /// Times and values of the slice in the range.
+    fn floats(&mut self, slice: &HeadSlice, range: (i64, i64)) -> (&[i64], &[f64]) {
+        self.times.clear();
+        self.values.clear();
+        slice.floats(self.packed, &mut self.times, &mut self.values, f64::from_bits);
+        // The slice begins where it can be unpacked from, often long before the range.
+        let within = within(&self.times, range);
+        let times = self.times.get(within.clone()).unwrap_or_default();
+        (times, self.values.get(within).unwrap_or_default())
+    }
+
     pub(super) fn add(
         &mut self,
         gather: &mut Gather,
@@ -263,13 +299,7 @@ impl<'a> HeadRoom<'a> {
         range: (i64, i64),
         cache: &mut TimeCache,
     ) {
-        self.times.clear();
-        self.values.clear();
-        slice.floats(self.packed, &mut self.times, &mut self.values, f64::from_bits);
-        // The slice begins where it can be unpacked from, often long before the range.
-        let within = within(&self.times, range);
-        let times = self.times.get(within.clone()).unwrap_or_default();
-        let values = self.values.get(within).unwrap_or_default();
+        let (times, values) = self.floats(slice, range);
         if !times.is_empty() {
             gather.add(&cache.intern(times), values, range.0, range.1);
         }

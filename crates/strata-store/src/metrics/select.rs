@@ -12,7 +12,7 @@ use strata_model::{
 
 use super::Shared;
 use super::day::{Day, Gather, ReadBounds, TimeCache};
-use super::head::HeadSlice;
+use super::head::InHead;
 use super::pass::{HeadRoom, Pass};
 use super::tiers::{Tier, TierQuery};
 
@@ -179,8 +179,8 @@ impl Shared {
             self.check_samples(&gathers)?;
         }
         let mut room = HeadRoom::over(&packed);
-        for (gather, slice) in gathers.iter_mut().zip(slices) {
-            if let Some(slice) = slice {
+        for (gather, in_head) in gathers.iter_mut().zip(slices) {
+            if let Some(slice) = in_head.slice {
                 room.add(gather, &slice, range, &mut cache);
             }
         }
@@ -203,15 +203,14 @@ impl Shared {
     }
 
     /// What the head holds of the series from about `from_ms` on, and the bytes of all of it.
-    pub(super) fn head_slices(
-        &self,
-        ids: &[u32],
-        from_ms: i64,
-    ) -> (Vec<Option<HeadSlice>>, Vec<u8>) {
+    pub(super) fn head_slices(&self, ids: &[u32], from_ms: i64) -> (Vec<InHead>, Vec<u8>) {
         let mut bytes = Vec::new();
         let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
-        let slices = ids.iter().map(|&id| head.slice(id, from_ms, &mut bytes)).collect();
-        (slices, bytes)
+        let slices = ids.iter().map(|&id| InHead {
+            slice: head.slice(id, from_ms, &mut bytes),
+            sealed: head.is_sealed_from(id, from_ms),
+        });
+        (slices.collect(), bytes)
     }
 
     pub(super) fn too_many_samples(&self) -> SelectError {

@@ -88,7 +88,10 @@ fn explain(
         def,
         inputs,
         signal.and_then(|signal| signal.newest_ms),
-        Told { query: signal.map(|signal| signal.query.clone()), unknown: unknown.then_some(why) },
+        Told {
+            query: signal.map(|signal| signal.query.to_string()),
+            unknown: unknown.then_some(why),
+        },
     )
 }
 

@@ -79,7 +79,7 @@ impl Maker<'_> {
             entity: None,
             now: Reading::Known(0.0),
             track: Vec::new(),
-            query,
+            query: query.into(),
             inputs: inputs.collect(),
             newest_ms: self.newest_of(def),
             at_most: false,

@@ -175,8 +175,8 @@ impl TimeCache {
 }
 
 impl Day {
-    /// Gather the samples of `wanted` series (id and place in `out`) between two times, inclusive.
-    /// Stops early once `bounds` is exceeded.
+    /// Gather the samples of `wanted` series between two times, inclusive, each into its place of
+    /// `out`. Stops early once `bounds` is exceeded.
     pub(crate) fn read(
         &self,
         wanted: &[u32],
@@ -185,12 +185,14 @@ impl Day {
         cache: &mut TimeCache,
         bounds: &ReadBounds<'_>,
     ) -> Result<(), StoreError> {
-        let members = {
-            let state = self.state();
-            let numbers = wanted.iter().enumerate();
-            numbers.filter_map(|(place, &id)| Some((state.locals.get(id)?, place))).collect()
-        };
+        let members = self.members(wanted.iter().copied().enumerate());
         self.read_members(members, range, out, cache, bounds)
+    }
+
+    /// Those of the series, each with its place in an answer, that are in the file.
+    pub(crate) fn members(&self, wanted: impl Iterator<Item = (usize, u32)>) -> Vec<Member> {
+        let state = self.state();
+        wanted.filter_map(|(place, id)| Some((state.locals.get(id)?, place))).collect()
     }
 
     /// [`Day::read`] by numbers in the file.

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use self::chunk::State;
 use self::pool::{Chain, Place, Pool};
-pub(crate) use self::slice::{HeadSlice, PackedHistogram};
+pub(crate) use self::slice::{HeadSlice, InHead, PackedHistogram};
 use self::spread::Spread;
 use super::day::calendar::{DAY_MS, day_of};
 
@@ -328,6 +328,12 @@ impl Head {
             late: late.cloned().unwrap_or_default(),
             histograms: histograms.cloned().unwrap_or_default(),
         })
+    }
+
+    /// Whether the disk may hold a sample of the series at this time or later: what is sealed ends
+    /// at `sealed_until` at the latest.
+    pub(crate) fn is_sealed_from(&self, id: u32, from_ms: i64) -> bool {
+        self.series.get(id as usize).is_none_or(|series| series.sealed_until >= from_ms)
     }
 
     /// Native histograms of the series, in time order.

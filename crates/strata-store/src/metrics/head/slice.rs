@@ -21,6 +21,14 @@ pub(crate) struct HeadSlice {
     pub(crate) histograms: Vec<PackedHistogram>,
 }
 
+/// What the head told of one series at one moment.
+#[derive(Debug)]
+pub(crate) struct InHead {
+    pub(crate) slice: Option<HeadSlice>,
+    /// Whether the disk may hold samples in the range too.
+    pub(crate) sealed: bool,
+}
+
 impl HeadSlice {
     /// Append the float samples in time order, values by their bits or as what `value` makes of
     /// these. `bytes` is what the slice was copied to.
