@@ -5,6 +5,7 @@
 
 pub mod canonical;
 pub mod engine;
+mod projected;
 pub mod promql;
 pub mod promqltest;
 pub mod selector;

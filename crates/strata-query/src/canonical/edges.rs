@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strata_model::{Grouping, Labels, METRIC_NAME, Series};
 
 use super::labels::{EDGE, edge_text};
+use crate::projected::{Counting, Order, Projections, project};
 
 /// The edges of one histogram, in their canonical spelling.
 type Edges = BTreeSet<String>;
@@ -34,8 +35,12 @@ impl Labelled for Labels {
 }
 
 /// Leave out the buckets at edges that not all histograms of a sum have. Says whether any had to go.
-pub(super) fn reconcile<T: Labelled>(series: &mut Vec<T>, sums: &[Grouping]) -> bool {
-    if sums.is_empty() || !sums.iter().all(|sum| sum.keeps(EDGE)) {
+pub(super) fn reconcile<T: Labelled>(
+    series: &mut Vec<T>,
+    sums: &[Grouping],
+    memo: &Projections,
+) -> bool {
+    if sums.is_empty() || !sums.iter().all(|sum| sum.keeps(EDGE)) || are_alike(series, memo) {
         return false;
     }
     let mut histograms: BTreeMap<Labels, Edges> = BTreeMap::new();
@@ -69,6 +74,25 @@ pub(super) fn reconcile<T: Labelled>(series: &mut Vec<T>, sums: &[Grouping]) -> 
         group.is_none_or(|(edges, differ)| !differ || edges.contains(&edge_text(edge, 1.0)))
     });
     true
+}
+
+/// Whether all histograms have the same edges, as most often: those of one engine's version.
+fn are_alike<T: Labelled>(series: &[T], memo: &Projections) -> bool {
+    let edge = [EDGE.to_owned()];
+    let by = |only| {
+        let counting = Counting { labels: &edge, only };
+        let labels = series.iter().map(Labelled::labels);
+        project(Some(memo), (labels, series.len()), counting, Order::Met)
+    };
+    let (histograms, edges) = (by(false), by(true));
+    let mut of_histogram = vec![Vec::new(); histograms.labels.len()];
+    for (histogram, edge) in histograms.of_row.iter().zip(edges.of_row) {
+        of_histogram[*histogram].push(edge);
+    }
+    for edges in &mut of_histogram {
+        edges.sort_unstable();
+    }
+    of_histogram.iter().all(|edges| Some(edges) == of_histogram.first())
 }
 
 /// What to say to the reader.

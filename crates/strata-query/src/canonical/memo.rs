@@ -12,6 +12,7 @@ use strata_model::Labels;
 use strata_model::catalog::Expansion;
 
 use super::labels::Relabel;
+use crate::projected::Projections;
 
 /// Label sets kept of one name; with more, all of them are forgotten and made anew.
 const SETS_MAX: usize = 200_000;
@@ -41,6 +42,7 @@ impl Sets {
 /// What was made.
 #[derive(Default)]
 pub(super) struct Memo {
+    projections: Projections,
     names: Mutex<HashMap<String, Arc<RwLock<Sets>>>>,
     /// Label sets entered since all was forgotten: never fewer than there are.
     entered: AtomicUsize,
@@ -51,6 +53,8 @@ pub(super) struct Named<'a> {
     name: &'a str,
     sets: Arc<RwLock<Sets>>,
     entered: &'a AtomicUsize,
+    /// What counts of label sets.
+    pub(super) projections: &'a Projections,
 }
 
 impl Memo {
@@ -72,7 +76,8 @@ impl Memo {
         if full {
             *sets = Arc::default();
         }
-        Named { name, sets: Arc::clone(sets), entered: &self.entered }
+        let (sets, entered, projections) = (Arc::clone(sets), &self.entered, &self.projections);
+        Named { name, sets, entered, projections }
     }
 }
 

@@ -62,7 +62,7 @@ impl CanonicalSource {
         source.hints.newest_only &=
             value::stands_alone(expansion) && !expansion.asks_model && doors::see_all_of(selection);
         let mut found = self.inner.select(&source)?;
-        found = value::apply(&*self.inner, found, expansion, &source)?;
+        found = value::apply(&*self.inner, found, expansion, (&source, named.projections))?;
         if expansion.asks_model {
             found = learned::attach(&*self.inner, found, selection)?;
         }
@@ -194,7 +194,9 @@ impl SeriesSource for CanonicalSource {
             }
         }
         let mut series = merged.finish();
-        if name.ends_with("_bucket") && edges::reconcile(&mut series, &selection.hints.sums) {
+        if name.ends_with("_bucket")
+            && edges::reconcile(&mut series, &selection.hints.sums, named.projections)
+        {
             notes.push(edges::note(name));
         }
         Ok(series)

@@ -16,6 +16,7 @@ use strata_model::{Labels, SelectError, Selection, Series, SeriesSource, SeriesT
 use super::labels::{self, MODEL};
 use super::memo::Named;
 use super::{doors, edges, source_of, value};
+use crate::projected::Projections;
 
 /// Ranges below this are read whole: they hold few samples, and looking up labels beforehand costs
 /// more than the samples do.
@@ -64,7 +65,9 @@ impl<'a> Plan<'a> {
         if !are_apart(&parts) {
             return Ok(None);
         }
-        if named.name().ends_with("_bucket") && differ(&parts, &selection.hints.sums) {
+        if named.name().ends_with("_bucket")
+            && differ(&parts, &selection.hints.sums, named.projections)
+        {
             // Which edges are common depends on which series have samples in the range.
             return Ok(None);
         }
@@ -165,7 +168,7 @@ fn are_apart(parts: &[Part<'_>]) -> bool {
 }
 
 /// Whether histograms that are added up may have different edges.
-fn differ(parts: &[Part<'_>], sums: &[strata_model::Grouping]) -> bool {
+fn differ(parts: &[Part<'_>], sums: &[strata_model::Grouping], memo: &Projections) -> bool {
     let labels = parts.iter().flat_map(Part::canonical);
-    edges::reconcile(&mut labels.cloned().collect::<Vec<Labels>>(), sums)
+    edges::reconcile(&mut labels.cloned().collect::<Vec<Labels>>(), sums, memo)
 }

@@ -1,21 +1,21 @@
 //! From the source's values to canonical ones.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use strata_model::catalog::{Expansion, ValueRule};
 use strata_model::{
-    Labels, METRIC_NAME, Matcher, Points, STALE_NAN, SelectError, Selection, Series, SeriesSource,
+    METRIC_NAME, Matcher, Points, STALE_NAN, SelectError, Selection, Series, SeriesSource,
     StartTimes, is_stale,
 };
+
+use crate::projected::{Counting, Order, Projections, project};
 
 /// Apply the mapping's value rules, left to right, to the series it selected.
 pub(super) fn apply(
     source: &dyn SeriesSource,
     mut found: Vec<Series>,
     expansion: &Expansion,
-    selection: &Selection,
+    (selection, memo): (&Selection, &Projections),
 ) -> Result<Vec<Series>, SelectError> {
+    let source = (source, selection, memo);
     for rule in &expansion.value {
         match rule {
             ValueRule::Scale(scale) => {
@@ -30,17 +30,16 @@ pub(super) fn apply(
             }
             ValueRule::Label(name) => found.retain_mut(|series| number_of_label(series, name)),
             ValueRule::Multiply(family) => {
-                found = combine(source, found, family, selection, |a, b| Some(a * b))?;
+                found = combine(source, found, family, |a, b| Some(a * b))?;
             }
             ValueRule::Divide(family) => {
-                found =
-                    combine(source, found, family, selection, |a, b| (b != 0.0).then(|| a / b))?;
+                found = combine(source, found, family, |a, b| (b != 0.0).then(|| a / b))?;
             }
             ValueRule::Plus(family) => {
-                found = combine(source, found, family, selection, |a, b| Some(a + b))?;
+                found = combine(source, found, family, |a, b| Some(a + b))?;
             }
             ValueRule::Minus(family) => {
-                found = combine(source, found, family, selection, |a, b| Some(a - b))?;
+                found = combine(source, found, family, |a, b| Some(a - b))?;
             }
         }
     }
@@ -129,25 +128,26 @@ fn number_of_label(series: &mut Series, name: &str) -> bool {
 
 /// Join with the series of another family that has the same other labels, sample by sample.
 fn combine(
-    source: &dyn SeriesSource,
+    (source, selection, memo): (&dyn SeriesSource, &Selection, &Projections),
     found: Vec<Series>,
     family: &str,
-    selection: &Selection,
     operation: impl Fn(f64, f64) -> Option<f64>,
 ) -> Result<Vec<Series>, SelectError> {
     let others = selection.matchers.iter().filter(|matcher| matcher.name != METRIC_NAME).cloned();
     let mut matchers = vec![Matcher::equal(METRIC_NAME, family)];
     matchers.extend(others);
     let other = source.select(&Selection { matchers, ..selection.clone() })?;
-    let by_labels: HashMap<Labels, &Points> =
-        other.iter().map(|series| (series.labels.without_name(), &series.points)).collect();
-    let joined = found.into_iter().filter_map(|mut series| {
-        let partner = *by_labels.get(&series.labels.without_name())?;
-        let partner = Points {
-            times: Arc::clone(&partner.times),
-            values: partner.values.clone(),
-            ..Points::default()
-        };
+    let labels = found.iter().chain(&other).map(|series| &series.labels);
+    let nameless = Counting { labels: &[], only: false };
+    let count = found.len() + other.len();
+    let signatures = project(Some(memo), (labels, count), nameless, Order::Met);
+    let mut partners: Vec<Option<&Points>> = vec![None; signatures.labels.len()];
+    let (of_found, of_other) = signatures.of_row.split_at(found.len());
+    for (series, signature) in other.iter().zip(of_other) {
+        partners[*signature] = Some(&series.points);
+    }
+    let joined = found.into_iter().zip(of_found).filter_map(|(mut series, signature)| {
+        let partner = partners[*signature]?;
         filter_map_values(&mut series.points, |at, value| {
             let index = partner.times.binary_search(&at).ok()?;
             let other = *partner.values.get(index)?;

@@ -4,10 +4,10 @@ use rustc_hash::FxHashMap;
 use strata_model::{Grouping, Labels};
 
 use super::kahan::{KahanSum, Mean};
-use super::projected::{Counting, Projected, Projections, project};
 use super::quantile::quantile;
 use super::shared::Shareable;
 use super::{Evaluator, Outcome, failed, histograms};
+use crate::projected::{Counting, Order, Projected, Projections, project};
 use crate::promql::syntax::{Aggregate, AggregateOp, Expr, format_float, quote};
 use crate::promql::value::{Cell, Column, Kind, Row, Steps};
 
@@ -21,8 +21,8 @@ impl Groups {
     pub(super) fn new(
         memo: Option<&Projections>,
         rows: &[Row],
-        grouping: &[String],
-        without: bool,
+        (grouping, without): (&[String], bool),
+        order: Order,
     ) -> Self {
         let counting = Counting { labels: grouping, only: !without };
         if grouping.is_empty() && !without {
@@ -31,7 +31,7 @@ impl Groups {
             return Self { of_row: vec![0; rows.len()], labels };
         }
         let labels = rows.iter().map(|row| &row.labels);
-        let Projected { of_row, labels } = project(memo, (labels, rows.len()), counting);
+        let Projected { of_row, labels } = project(memo, (labels, rows.len()), counting, order);
         Self { of_row, labels }
     }
 }
@@ -71,11 +71,9 @@ impl Evaluator<'_> {
         if !chooses {
             self.sums.pop();
         }
-        let mut out = self.grouped(node, &rows?, &params, steps)?;
-        if any_order {
-            out.sort_by(|a, b| a.labels.cmp(&b.labels));
-        }
-        Ok(out)
+        // Rows in no order are put in order by their groups.
+        let order = if any_order { Order::Labels } else { Order::Met };
+        self.grouped(node, &rows?, (&params, order), steps)
     }
 
     /// A selection that is looked at where it lies.
@@ -91,10 +89,11 @@ impl Evaluator<'_> {
         &mut self,
         node: &Aggregate,
         rows: &[Row],
-        params: &[f64],
+        (params, order): (&[f64], Order),
         steps: Steps,
     ) -> Outcome<Vec<Row>> {
-        let groups = Groups::new(self.projections(), rows, &node.grouping, node.without);
+        let grouping = (&*node.grouping, node.without);
+        let groups = Groups::new(self.projections(), rows, grouping, order);
         match node.op {
             AggregateOp::Topk
             | AggregateOp::Bottomk

@@ -5,8 +5,8 @@ use strata_model::Labels;
 
 use super::binary::{FloatOp, cells, float_op};
 use super::finish::merged;
-use super::projected::{Counting, Projected, Projections, project};
 use super::{Evaluator, Outcome, SAME_LABELSET, failed};
+use crate::projected::{Counting, Order, Projected, Projections, project};
 use crate::promql::syntax::{Binary, BinaryOp, Cardinality, Matching, Span, quote};
 use crate::promql::value::{Cell, Column, Row, Steps, is_metadata};
 
@@ -30,7 +30,8 @@ impl Signatures {
     fn of(memo: Option<&Projections>, left: &[Row], right: &[Row], matching: &Matching) -> Self {
         let rows = left.iter().chain(right).map(|row| &row.labels);
         let count = left.len() + right.len();
-        let Projected { of_row, labels } = project(memo, (rows, count), counting(matching));
+        let Projected { of_row, labels } =
+            project(memo, (rows, count), counting(matching), Order::Met);
         let mut of_left = of_row;
         let of_right = of_left.split_off(left.len());
         Self { left: of_left, right: of_right, count: labels.len() }

@@ -15,7 +15,6 @@ mod kahan;
 mod labels;
 mod matching;
 mod over_time;
-mod projected;
 mod quantile;
 mod range;
 mod ranked;
@@ -35,7 +34,7 @@ use super::prepare::{QueryTimes, prepare};
 use super::syntax::{Call, Expr, ValueType, parse};
 use super::value::{Row, Steps, Value};
 use crate::engine::{Answer, QueryError, QueryErrorKind, QueryValue};
-pub use projected::Projections;
+pub use crate::projected::Projections;
 pub use shared::SharedResults;
 
 /// Why an evaluation should stop.

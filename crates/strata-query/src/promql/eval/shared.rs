@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use strata_model::Grouping;
 
-use super::projected::Projections;
 use super::{Evaluator, Outcome, failed};
+use crate::projected::Projections;
 use crate::promql::syntax::{Aggregate, AggregateOp, Binary, BinaryOp, Expr, ValueType};
 use crate::promql::value::{Column, Row, Steps, Value};
 

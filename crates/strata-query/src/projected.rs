@@ -1,5 +1,5 @@
-//! What is left of label sets where only some labels count: the keys of groups and the signatures of
-//! vector matching, as small numbers.
+//! What is left of label sets where only some labels count: the keys of groups, the signatures of
+//! vector matching, the histogram that a bucket belongs to, as small numbers.
 //!
 //! Pages ask a hundred questions of the same series, a few groupings of each. A source hands out the
 //! same labels every time, so what was made of them is found again by where they lie
@@ -20,14 +20,14 @@ const WORTH: usize = 64;
 
 /// Which labels count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counting<'a> {
-    pub(super) labels: &'a [String],
+pub(crate) struct Counting<'a> {
+    pub(crate) labels: &'a [String],
     /// Only these count, else all but these and the metric's name.
-    pub(super) only: bool,
+    pub(crate) only: bool,
 }
 
 impl Counting<'_> {
-    pub(super) fn of(self, labels: &Labels) -> Labels {
+    pub(crate) fn of(self, labels: &Labels) -> Labels {
         let named = |name: &str| self.labels.iter().any(|label| label == name);
         match (self.only, self.labels) {
             (true, []) => Labels::empty(),
@@ -37,12 +37,21 @@ impl Counting<'_> {
     }
 }
 
+/// How what counts is numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// As it is met.
+    Met,
+    /// As the labels are ordered.
+    Labels,
+}
+
 /// Rows by what counts of their labels.
-pub(super) struct Projected {
+pub(crate) struct Projected {
     /// The number of each row's.
-    pub(super) of_row: Vec<usize>,
-    /// By number, in the order in which they were met.
-    pub(super) labels: Vec<Labels>,
+    pub(crate) of_row: Vec<usize>,
+    /// By number.
+    pub(crate) labels: Vec<Labels>,
 }
 
 /// One way to look at label sets.
@@ -52,9 +61,24 @@ struct Table {
     by_place: FxHashMap<usize, (Labels, u32)>,
     numbers: FxHashMap<Labels, u32>,
     labels: Vec<Labels>,
+    /// By number, which place it has among all in order: to put ten thousand labels in order costs
+    /// as much as to add up what they stand for.
+    ranks: Vec<u32>,
 }
 
 impl Table {
+    fn rank(&mut self) {
+        if self.ranks.len() == self.labels.len() {
+            return;
+        }
+        let mut numbers: Vec<u32> = (0..self.labels.len() as u32).collect();
+        numbers.sort_unstable_by(|a, b| self.labels[*a as usize].cmp(&self.labels[*b as usize]));
+        self.ranks = vec![0; numbers.len()];
+        for (rank, number) in numbers.into_iter().enumerate() {
+            self.ranks[number as usize] = rank as u32;
+        }
+    }
+
     fn number(&mut self, labels: &Labels, counting: Counting<'_>) -> u32 {
         if let Some((_, number)) = self.by_place.get(&labels.place()) {
             return *number;
@@ -103,6 +127,7 @@ impl Projections {
         &self,
         rows: impl Iterator<Item = &'r Labels> + Clone,
         counting: Counting<'_>,
+        order: Order,
     ) -> Projected {
         let table = self.table(counting);
         let mut numbers: Vec<u32> = Vec::new();
@@ -111,7 +136,7 @@ impl Projections {
             let known = rows.clone().map_while(|row| table.by_place.get(&row.place()));
             numbers.extend(known.map(|(_, number)| *number));
             let all = rows.clone().nth(numbers.len()).is_none();
-            all.then(|| dense(&numbers, &table.labels))
+            all.then(|| dense(&numbers, &table, order))
         };
         if let Some(projected) = all_known {
             return projected;
@@ -123,33 +148,42 @@ impl Projections {
         }
         let entered = table.by_place.len() + table.labels.len() - before;
         self.entered.fetch_add(entered, Ordering::Relaxed);
-        dense(&numbers, &table.labels)
+        table.rank();
+        dense(&numbers, &table, order)
     }
 }
 
 /// From the numbers of a table to those of one question.
-fn dense(numbers: &[u32], known: &[Labels]) -> Projected {
-    let mut own = vec![usize::MAX; known.len()];
-    let mut labels = Vec::new();
-    let of_row = numbers.iter().map(|number| {
+fn dense(numbers: &[u32], table: &Table, order: Order) -> Projected {
+    let mut own = vec![usize::MAX; table.labels.len()];
+    let mut met: Vec<u32> = Vec::new();
+    for number in numbers {
         let slot = &mut own[*number as usize];
         if *slot == usize::MAX {
-            *slot = labels.len();
-            labels.push(known[*number as usize].clone());
+            *slot = met.len();
+            met.push(*number);
         }
-        *slot
-    });
-    Projected { of_row: of_row.collect(), labels }
+    }
+    if order == Order::Labels {
+        met.sort_unstable_by_key(|number| table.ranks[*number as usize]);
+        for (at, number) in met.iter().enumerate() {
+            own[*number as usize] = at;
+        }
+    }
+    let of_row = numbers.iter().map(|number| own[*number as usize]).collect();
+    let labels = met.iter().map(|number| table.labels[*number as usize].clone()).collect();
+    Projected { of_row, labels }
 }
 
 /// What counts of the labels of `rows`, of which there are `count`.
-pub(super) fn project<'r>(
+pub(crate) fn project<'r>(
     memo: Option<&Projections>,
     (rows, count): (impl Iterator<Item = &'r Labels> + Clone, usize),
     counting: Counting<'_>,
+    order: Order,
 ) -> Projected {
     if let Some(memo) = memo.filter(|_| count >= WORTH) {
-        return memo.project(rows, counting);
+        return memo.project(rows, counting, order);
     }
     let mut known: FxHashMap<Labels, usize> = FxHashMap::default();
     let mut labels = Vec::new();
@@ -159,7 +193,18 @@ pub(super) fn project<'r>(
             labels.len() - 1
         })
     });
-    Projected { of_row: of_row.collect(), labels }
+    let of_row: Vec<usize> = of_row.collect();
+    if order == Order::Met {
+        return Projected { of_row, labels };
+    }
+    let mut sorted: Vec<usize> = (0..labels.len()).collect();
+    sorted.sort_unstable_by(|a, b| labels[*a].cmp(&labels[*b]));
+    let mut places = vec![0; sorted.len()];
+    for (place, number) in sorted.iter().enumerate() {
+        places[*number] = place;
+    }
+    let labels = sorted.iter().map(|number| labels[*number].clone()).collect();
+    Projected { of_row: of_row.into_iter().map(|number| places[number]).collect(), labels }
 }
 
 #[cfg(test)]
@@ -186,10 +231,16 @@ mod tests {
                 let held: Vec<Labels> = rows.iter().step_by(2).cloned().collect();
                 let all = || rows.iter().chain(&held);
                 let count = rows.len() + held.len();
-                let wanted = project(None, (all(), count), counting);
-                let found = project(Some(&memo), (all(), count), counting);
-                assert_eq!(found.of_row, wanted.of_row, "round {round}, {counting:?}");
-                assert_eq!(found.labels, wanted.labels, "round {round}, {counting:?}");
+                for order in [Order::Met, Order::Labels] {
+                    let wanted = project(None, (all(), count), counting, order);
+                    let found = project(Some(&memo), (all(), count), counting, order);
+                    assert_eq!(found.of_row, wanted.of_row, "round {round}, {counting:?}");
+                    assert_eq!(found.labels, wanted.labels, "round {round}, {counting:?}");
+                    assert!(order == Order::Met || found.labels.is_sorted());
+                    for (row, number) in all().zip(&found.of_row) {
+                        assert_eq!(counting.of(row), found.labels[*number]);
+                    }
+                }
             }
             // Some go and others come, perhaps to where those were.
             rows.rotate_left(30);
@@ -206,7 +257,7 @@ mod tests {
         let memo = Projections::default();
         let counting = Counting { labels: &[], only: false };
         let rows = rows();
-        memo.project(rows.iter(), counting);
+        memo.project(rows.iter(), counting, Order::Met);
         memo.entered.store(KEPT_MAX + 1, Ordering::Relaxed);
         let table = memo.table(counting);
         assert!(table.read().unwrap().labels.is_empty());
