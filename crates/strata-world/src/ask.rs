@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use strata_model::SourceStatus;
-use strata_query::{Answer, QueryError};
+use strata_query::{Answer, QueryError, QueryValue};
 
 use crate::capacity::Targets;
 use crate::entity::EntityId;
@@ -88,4 +88,16 @@ pub struct Answers {
     pub newest: Option<BTreeMap<String, i64>>,
     /// The state of this program's own sources.
     pub sources: Vec<SourceStatus>,
+}
+
+impl Answers {
+    /// Series over all answers.
+    pub(crate) fn series(&self) -> usize {
+        let answers = self.queries.values().flatten();
+        let series = answers.map(|answer| match &answer.value {
+            QueryValue::Vector(series) | QueryValue::Matrix(series) => series.len(),
+            QueryValue::Scalar(..) | QueryValue::String(..) => 1,
+        });
+        series.sum()
+    }
 }

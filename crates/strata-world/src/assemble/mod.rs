@@ -3,6 +3,7 @@
 mod covered;
 pub(crate) mod identity;
 mod inventory;
+mod lanes;
 mod mend;
 mod outliers;
 mod provenance;
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strata_model::catalog::Catalog;
 use strata_query::promql::syntax::parse_number;
 
-use crate::ask::{Answers, Ask, Grain, Plan, Scope};
+use crate::ask::{Answers, Ask, Grain, Plan, Scope, Want};
 use crate::coverage::Coverage;
 use crate::plan;
 use crate::recipe::recipe;
@@ -38,26 +39,33 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
     if !provenance.knows() {
         notes.push("which metrics there are could not be found out".to_owned());
     }
-    let (entities, edges) =
-        if ask.entities { inventory::build(ask, &book) } else { (Vec::new(), Vec::new()) };
-    let faults = if ask.entities { inventory::faults(ask, &book) } else { Vec::new() };
-    let links = if ask.entities { inventory::links(ask, &book) } else { Vec::new() };
-    let holdings = if ask.who { holdings(plan, &book) } else { Vec::new() };
-    let waiting = if ask.who { inventory::waiting(ask, &book) } else { Vec::new() };
-    let newest = newest(plan, &book, answers, &provenance);
-    let floors = floors(plan, &book);
-    let inputs = inputs(ask, &provenance);
-    let reasons = Reasons { provenance: &provenance, sources: &answers.sources, scope: &ask.scope };
-    let maker = Maker {
-        ask,
-        book: &book,
-        reasons: &reasons,
-        entities: &entities,
-        floors: &floors,
-        newest: &newest,
-        inputs: &inputs,
+    let lanes = lanes::worth(answers.series());
+    let who = || {
+        let holdings = if ask.who { holdings(plan, &book) } else { Vec::new() };
+        let waiting = if ask.who { inventory::waiting(ask, &book) } else { Vec::new() };
+        (holdings, waiting)
     };
-    let (signals, spreads) = all_signals(&maker, &mut notes);
+    let ((holdings, waiting), things) = lanes::both(lanes, who, || {
+        let (entities, edges) =
+            if ask.entities { inventory::build(ask, &book) } else { (Vec::new(), Vec::new()) };
+        let faults = if ask.entities { inventory::faults(ask, &book) } else { Vec::new() };
+        let links = if ask.entities { inventory::links(ask, &book) } else { Vec::new() };
+        let newest = newest(plan, &book, answers, &provenance);
+        let reasons =
+            Reasons { provenance: &provenance, sources: &answers.sources, scope: &ask.scope };
+        let maker = Maker {
+            ask,
+            book: &book,
+            reasons: &reasons,
+            entities: &entities,
+            floors: &floors(plan, &book),
+            newest: &newest,
+            inputs: &inputs(ask, &provenance),
+        };
+        let (signals, spreads) = all_signals(&maker, lanes, &mut notes);
+        (entities, edges, faults, links, signals, spreads)
+    });
+    let (entities, edges, faults, links, signals, spreads) = things;
     let coverage = if ask.coverage {
         covered::coverage(&provenance, answers)
     } else {
@@ -175,32 +183,52 @@ fn inputs(ask: &Ask, provenance: &Provenance) -> BTreeMap<&'static str, InputUse
 }
 
 /// All signals and spreads that were wished for, in order of (signal id, entity).
-fn all_signals(maker: &Maker<'_>, notes: &mut Vec<String>) -> (Vec<Signal>, Vec<Spread>) {
+fn all_signals(
+    maker: &Maker<'_>,
+    lanes: usize,
+    notes: &mut Vec<String>,
+) -> (Vec<Signal>, Vec<Spread>) {
+    let wants = plan::distinct(&maker.ask.wants);
     let (mut signals, mut spreads) = (Vec::new(), Vec::new());
-    for want in plan::distinct(&maker.ask.wants) {
-        let Some((def, recipe)) = recipe(want.signal) else {
-            notes.push(format!("there is no signal {}", want.signal));
-            continue;
-        };
-        if !plan::askable(&maker.ask.scope, def, want.grain) {
-            notes.push(not_askable(&maker.ask.scope, def.id, def.entity.name()));
-            if want.grain == Grain::Whole && def.shape == Shape::Number {
-                signals.push(maker.out_of_scope(def));
-            }
-            continue;
-        }
-        match def.shape {
-            Shape::Number => {
-                let mut found = maker.numbers(def, recipe, want, notes);
-                if recipe.peers && want.grain == Grain::Each {
-                    outliers::mark(&mut found, maker.entities);
-                }
-                signals.extend(found);
-            }
-            Shape::Spread => spreads.extend(maker.spreads(def, recipe, want)),
-        }
+    for made in lanes::map(lanes, &wants, |want| made(maker, *want)) {
+        signals.extend(made.signals);
+        spreads.extend(made.spreads);
+        notes.extend(made.notes);
     }
     (signals, spreads)
+}
+
+/// What became of one wish.
+#[derive(Default)]
+struct Made {
+    signals: Vec<Signal>,
+    spreads: Vec<Spread>,
+    notes: Vec<String>,
+}
+
+fn made(maker: &Maker<'_>, want: Want) -> Made {
+    let mut made = Made::default();
+    let Some((def, recipe)) = recipe(want.signal) else {
+        made.notes.push(format!("there is no signal {}", want.signal));
+        return made;
+    };
+    if !plan::askable(&maker.ask.scope, def, want.grain) {
+        made.notes.push(not_askable(&maker.ask.scope, def.id, def.entity.name()));
+        if want.grain == Grain::Whole && def.shape == Shape::Number {
+            made.signals.push(maker.out_of_scope(def));
+        }
+        return made;
+    }
+    match def.shape {
+        Shape::Number => {
+            made.signals = maker.numbers(def, recipe, want, &mut made.notes);
+            if recipe.peers && want.grain == Grain::Each {
+                outliers::mark(&mut made.signals, maker.entities);
+            }
+        }
+        Shape::Spread => made.spreads = maker.spreads(def, recipe, want),
+    }
+    made
 }
 
 /// Why a signal is not asked for in a scope.

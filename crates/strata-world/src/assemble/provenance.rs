@@ -1,8 +1,7 @@
 //! Where a canonical metric comes from at this moment, and whether it came before.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use strata_model::MetricKind;
 use strata_model::catalog::{Catalog, MetricDef, NATIVE, Quality};
@@ -29,7 +28,7 @@ pub(crate) struct Provenance {
     /// store through the catalog does: then such a name says nothing about who wrote it.
     offered: bool,
     /// What was found out already: a page asks for one metric many times.
-    found: RefCell<BTreeMap<String, Rc<Given>>>,
+    found: RwLock<BTreeMap<String, Arc<Given>>>,
 }
 
 impl Provenance {
@@ -38,7 +37,7 @@ impl Provenance {
         let names = answers.names.as_ref().map(set);
         let before = answers.names_before.as_ref().map(set).unwrap_or_default();
         let (present, offered) = names.as_ref().map(count_families).unwrap_or_default();
-        Self { names, before, present, offered, found: RefCell::default() }
+        Self { names, before, present, offered, found: RwLock::default() }
     }
 
     /// Whether it is known which metrics are there.
@@ -52,12 +51,15 @@ impl Provenance {
     }
 
     /// Where a metric comes from.
-    pub(crate) fn given(&self, metric: &MetricDef) -> Rc<Given> {
-        if let Some(known) = self.found.borrow().get(&metric.name) {
-            return Rc::clone(known);
+    pub(crate) fn given(&self, metric: &MetricDef) -> Arc<Given> {
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = found.get(&metric.name) {
+            return Arc::clone(known);
         }
-        let given = Rc::new(self.look_up(metric));
-        self.found.borrow_mut().insert(metric.name.clone(), Rc::clone(&given));
+        drop(found);
+        let given = Arc::new(self.look_up(metric));
+        let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
+        found.insert(metric.name.clone(), Arc::clone(&given));
         given
     }
 

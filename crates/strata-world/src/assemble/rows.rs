@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::{SmallVec, smallvec};
 use strata_model::Labels;
 use strata_query::engine::Value;
 use strata_query::{Answer, QueryError, QueryValue};
@@ -12,8 +13,9 @@ use crate::window::Window;
 /// One series of an answer.
 pub(crate) struct Row<'a> {
     pub(crate) labels: &'a Labels,
-    /// (milliseconds, value), in order of time; native histograms are left out.
-    pub(crate) points: Vec<(i64, f64)>,
+    /// (milliseconds, value), in order of time; native histograms are left out. Most rows of a large
+    /// fleet are of one moment, which needs no memory of its own.
+    pub(crate) points: SmallVec<[(i64, f64); 1]>,
 }
 
 /// What became of a question.
@@ -67,7 +69,7 @@ fn failure(error: &QueryError) -> String {
 pub(crate) fn answer_rows(answer: &Answer) -> Vec<Row<'_>> {
     match &answer.value {
         QueryValue::Scalar(at, value) => {
-            vec![Row { labels: &NO_LABELS, points: vec![(*at, *value)] }]
+            vec![Row { labels: &NO_LABELS, points: smallvec![(*at, *value)] }]
         }
         QueryValue::String(..) => Vec::new(),
         QueryValue::Vector(series) | QueryValue::Matrix(series) => {

@@ -117,7 +117,8 @@ pub fn questions() -> Vec<Planned> {
     let filling =
         Filling { entity: EntityKind::Gpu, narrowing: &narrowing, window, per_step: false };
     let questions = QUESTIONS.iter().map(|(key, template)| {
-        let template = template.replace("GPU", "gpu_uuid, gpu, node");
+        // In the order of the recipes: what they ask too is asked once.
+        let template = template.replace("GPU", "gpu_uuid, node, gpu");
         let template = template.replace("POD", "namespace, pod, pod_uid");
         let text = template::fill(&template, filling);
         Planned { key: format!("{PREFIX}{key}"), text, range: false }

@@ -5,7 +5,7 @@ use strata_model::Labels;
 
 use super::{Outcome, SAME_LABELSET, failed};
 use crate::engine::{AnswerSeries, QueryValue, Value as AnswerValue};
-use crate::promql::value::{Cell, Row, Steps, Value, without_metadata};
+use crate::promql::value::{Cell, Row, Steps, Value, is_metadata, without_metadata};
 
 fn answer(cell: Cell) -> AnswerValue {
     match cell {
@@ -17,7 +17,8 @@ fn answer(cell: Cell) -> AnswerValue {
 /// Drop the names that must go and merge series that are equal then. Keeps the order.
 fn named(mut rows: Vec<Row>) -> Outcome<Vec<Row>> {
     for row in &mut rows {
-        if row.drop_name {
+        // Groups seldom have what must go: their labels stay where they are.
+        if row.drop_name && row.labels.iter().any(|(name, _)| is_metadata(name)) {
             row.labels = without_metadata(&row.labels);
         }
     }
