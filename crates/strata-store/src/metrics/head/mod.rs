@@ -27,9 +27,11 @@ pub(crate) enum Verdict {
     AskDisk,
 }
 
-/// Samples between two places from which a series can be unpacked. A page of the last hour wants
-/// ten minutes of it, forty samples at a scrape every 15 s.
-const RESTART: u32 = 64;
+/// Samples between two places from which a series can be unpacked.
+const RESTART: u32 = 16;
+/// Such places remembered: 48 to 64 samples back. A page of the last hour wants the last five to ten
+/// minutes, ten samples at a scrape a minute and forty at one every 15 s.
+const RESTARTS: usize = 4;
 
 /// A place in the chain of a series from which it can be unpacked; the default is its beginning.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,13 +42,13 @@ struct Restart {
     count: u32,
 }
 
-/// What the head knows of one series. 184 bytes.
+/// What the head knows of one series. 296 bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HeadSeries {
     state: State,
     chain: Chain,
-    /// Two places to unpack from, the older one first.
-    restarts: [Restart; 2],
+    /// Places to unpack from, the oldest first.
+    restarts: [Restart; RESTARTS],
     /// Newest time that was sealed to disk, `i64::MIN` when nothing was.
     pub(crate) sealed_until: i64,
     /// Whether `sealed_until` is that time itself; after a start it is only known by day.
@@ -62,7 +64,7 @@ impl Default for HeadSeries {
         Self {
             state: State::default(),
             chain: Chain::default(),
-            restarts: [Restart::default(); 2],
+            restarts: [Restart::default(); RESTARTS],
             sealed_until: i64::MIN,
             sealed_exactly: true,
             count: 0,
@@ -230,7 +232,8 @@ impl Head {
         series.count += 1;
         if series.count.is_multiple_of(RESTART) {
             let (state, place, count) = (series.state, series.chain.end(), series.count);
-            series.restarts = [series.restarts[1], Restart { state, place, count }];
+            series.restarts.rotate_left(1);
+            series.restarts[RESTARTS - 1] = Restart { state, place, count };
         }
         self.note(time);
     }
@@ -391,7 +394,7 @@ impl Head {
             series.sealed_until = newest;
             series.state = State::default();
             series.chain = Chain::default();
-            series.restarts = [Restart::default(); 2];
+            series.restarts = [Restart::default(); RESTARTS];
             series.count = 0;
             // Labels that were noted for a record the log never took must be noted again.
             series.defined_in = 0;
