@@ -7,10 +7,6 @@ use crate::page::status::Status;
 use crate::page::table::{Cell, Column, Row, Table};
 use crate::words;
 
-/// Peak of ten minutes below which a GPU does nothing, as `strata who` and `l4.gpus_held_idle` have
-/// it: less than one short kernel a second.
-const IDLE_BELOW: f64 = 0.01;
-
 /// Signals of each thing that the tables show.
 pub(super) const SIGNALS: [&str; 10] = [
     "l4.queue_gpus_requested",
@@ -95,10 +91,10 @@ pub(super) fn jobs(world: &World) -> Table {
     }
 }
 
-/// How a GPU was used in the last ten minutes.
+/// Whether a GPU is idle; of its processes nothing is asked here.
 fn is_idle(world: &World, gpu: &EntityId) -> Option<bool> {
-    let peak = world.signal("l1.utilization_peak", Some(gpu))?.now.known()?;
-    Some(peak < IDLE_BELOW)
+    let peak = world.signal("l1.utilization_peak", Some(gpu))?.now.known();
+    strata_world::is_idle(peak, None)
 }
 
 /// How many of the GPUs that a job is known to hold do nothing.

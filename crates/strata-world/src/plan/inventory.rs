@@ -57,6 +57,17 @@ const fn changing(key: &'static str, kind: EntityKind, template: &'static str) -
     Inventory { key, kind, template, changes: true, asked_of: AskedOf::Any }
 }
 
+/// Seconds that each pod waits for a node, by why. Where the API server is not asked,
+/// kube-state-metrics tells that a pod waits, not why. Its phase would not: a pod whose image is being
+/// pulled is Pending too.
+macro_rules! waiting_pods {
+    () => {
+        "max by (namespace, pod, reason, resource) (<k8s.pod.pending>) or on (namespace, pod) \
+         ((time() - max by (namespace, pod) (<k8s.pod.created>)) and on (namespace, pod) \
+         (max by (namespace, pod) (<k8s.pod.scheduled|condition=\"false\">) > 0))"
+    };
+}
+
 pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "entity/gpu",
@@ -251,8 +262,9 @@ pub(crate) const INVENTORY: &[Inventory] = &[
          (increase<gpu.interconnect.errors|link!=\"\">)",
     )
     .of(AskedOf::Gpu),
+    // Both directions together: what a link moves. Where a direction is not told it counts alone.
     still(
-        "state/link_io",
+        "state/link_io_both",
         EntityKind::Gpu,
         "sum by (gpu_uuid, node, gpu, type, link) \
          (max by (gpu_uuid, node, gpu, type, link, direction) \
@@ -262,35 +274,20 @@ pub(crate) const INVENTORY: &[Inventory] = &[
          (<gpu.interconnect.throughput|link!=\"\">))",
     )
     .of(AskedOf::Gpu),
-    // Where the API server is not asked, kube-state-metrics tells that a pod waits for a node, not why.
-    // Its phase would not: a pod whose image is being pulled is Pending too.
     still(
         "waiting/pods",
         EntityKind::Pod,
-        "count by (namespace, reason, resource) (max by (namespace, pod, reason, resource) \
-         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
-         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
-         (<k8s.pod.scheduled|condition=\"false\">) > 0)))",
+        concat!("count by (namespace, reason, resource) (", waiting_pods!(), ")"),
     )
     .of(AskedOf::Waiting),
     still(
         "waiting/pods_longest",
         EntityKind::Pod,
-        "max by (namespace, reason, resource) (max by (namespace, pod, reason, resource) \
-         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
-         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
-         (<k8s.pod.scheduled|condition=\"false\">) > 0)))",
+        concat!("max by (namespace, reason, resource) (", waiting_pods!(), ")"),
     )
     .of(AskedOf::Waiting),
-    still(
-        "waiting/pods_named",
-        EntityKind::Pod,
-        "topk(50, max by (namespace, pod, reason, resource) \
-         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
-         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
-         (<k8s.pod.scheduled|condition=\"false\">) > 0)))",
-    )
-    .of(AskedOf::Waiting),
+    still("waiting/pods_named", EntityKind::Pod, concat!("topk(50, ", waiting_pods!(), ")"))
+        .of(AskedOf::Waiting),
     still(
         "waiting/workloads",
         EntityKind::Queue,
