@@ -113,7 +113,7 @@ fn idle_of(world: &World, job: &EntityId) -> String {
 
 /// Words for why something waits: of ours and of kube-scheduler's plugins. What is not here is shown
 /// as its scheduler writes it.
-const REASONS: [(&str, &str); 18] = [
+const REASONS: [(&str, &str); 23] = [
     ("", "nobody says why"),
     ("insufficient_gpu", "no free GPU"),
     ("insufficient_resource", "not enough of a resource"),
@@ -132,9 +132,15 @@ const REASONS: [(&str, &str); 18] = [
     ("NodeAffinity", "affinity fits no node (NodeAffinity)"),
     ("DynamicResources", "a device claim is not met (DynamicResources)"),
     ("NodeUnschedulable", "nodes are cordoned (NodeUnschedulable)"),
+    ("FailedMount", "a volume is not mounted (FailedMount)"),
+    ("FailedAttachVolume", "a volume is not attached (FailedAttachVolume)"),
+    ("FailedCreatePodSandBox", "the runtime makes no sandbox (FailedCreatePodSandBox)"),
+    ("Failed", "an image or container fails (Failed)"),
+    ("BackOff", "tried again after failures (BackOff)"),
 ];
 
-fn reason(word: &str) -> String {
+/// Why something waits, in words.
+pub fn waiting_reason(word: &str) -> String {
     let known = REASONS.iter().find(|(known, _)| *known == word);
     known.map_or_else(|| word.to_owned(), |(_, text)| (*text).to_owned())
 }
@@ -145,7 +151,7 @@ pub(super) fn waiting(world: &World) -> Table {
         cells: vec![
             text(waiting.said_by.clone()),
             text(waiting.of.clone()),
-            Cell::Status { status: Status::Watch, text: reason(&waiting.reason) },
+            Cell::Status { status: Status::Watch, text: waiting_reason(&waiting.reason) },
             text(waiting.resource.clone()),
             text(words::text(Some(waiting.count), "{workload}")),
             text(words::text(waiting.longest, "s")),

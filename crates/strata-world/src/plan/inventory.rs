@@ -4,6 +4,7 @@ use crate::ask::{Ask, Planned, Scope};
 use crate::entity::EntityKind;
 use crate::plan::scope::{self, Narrowing};
 use crate::template::{self, Filling};
+use crate::waiting::waiting_pods;
 
 /// A question about what there is.
 pub(crate) struct Inventory {
@@ -55,17 +56,6 @@ const fn still(key: &'static str, kind: EntityKind, template: &'static str) -> I
 
 const fn changing(key: &'static str, kind: EntityKind, template: &'static str) -> Inventory {
     Inventory { key, kind, template, changes: true, asked_of: AskedOf::Any }
-}
-
-/// Seconds that each pod waits for a node, by why. Where the API server is not asked,
-/// kube-state-metrics tells that a pod waits, not why. Its phase would not: a pod whose image is being
-/// pulled is Pending too.
-macro_rules! waiting_pods {
-    () => {
-        "max by (namespace, pod, reason, resource) (<k8s.pod.pending>) or on (namespace, pod) \
-         ((time() - max by (namespace, pod) (<k8s.pod.created>)) and on (namespace, pod) \
-         (max by (namespace, pod) (<k8s.pod.scheduled|condition=\"false\">) > 0))"
-    };
 }
 
 pub(crate) const INVENTORY: &[Inventory] = &[
@@ -288,6 +278,18 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     .of(AskedOf::Waiting),
     still("waiting/pods_named", EntityKind::Pod, concat!("topk(50, ", waiting_pods!(), ")"))
         .of(AskedOf::Waiting),
+    // What has its node and does not start, and what is not even made because of a quota.
+    still(
+        "waiting/events",
+        EntityKind::Pod,
+        "topk(200, max by (namespace, object, reason, why, resource) (<k8s.events|pod!=\"\"> \
+         and on (namespace, pod) <gpu.requested> \
+         and on (namespace, pod) (<k8s.pod.phase|phase=\"Pending\"> > 0) \
+         unless on (namespace, pod) <k8s.pod.pending>) \
+         or max by (namespace, object, reason, why, resource) \
+         (<k8s.events|why=\"quota\",resource=~\".*gpu.*|.*mig.*\">))",
+    )
+    .of(AskedOf::Waiting),
     still(
         "waiting/workloads",
         EntityKind::Queue,

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use groups::{By, Group, group};
 pub use ledger::read;
-pub use questions::{Answers, Row, questions};
+pub use questions::{Answers, Row, questions, waiting};
 pub use shares::{Division, Owner, Part, Shares};
 
 /// An enum of states with all of them in order, and their words: each is written once.

@@ -6,6 +6,7 @@ use crate::ask::Planned;
 use crate::entity::EntityKind;
 use crate::plan::scope::Narrowing;
 use crate::template::{self, Filling};
+use crate::waiting::waiting_pods;
 use crate::window::Window;
 
 /// One series of an answer.
@@ -146,6 +147,20 @@ pub fn questions() -> Vec<Planned> {
         Planned { key: format!("{PREFIX}{key}"), text, range: false }
     });
     questions.collect()
+}
+
+/// How many pods that ask for GPUs wait for a node, by why: labels `reason` and `resource`.
+pub fn waiting() -> String {
+    let narrowing = Narrowing::default();
+    let window = Window { start_ms: 0, end_ms: 0, step_ms: 1, moment_ms: 0, now_ms: 0 };
+    let filling =
+        Filling { entity: EntityKind::Pod, narrowing: &narrowing, window, per_step: false };
+    let template = concat!(
+        "count by (reason, resource) ((",
+        waiting_pods!(),
+        ") and on (namespace, pod) <gpu.requested>)"
+    );
+    template::fill(template, filling)
 }
 
 impl Answers {

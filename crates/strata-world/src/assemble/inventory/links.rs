@@ -38,7 +38,7 @@ pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Link> {
             match question {
                 "state/link" => link.up = Some(value > 0.0),
                 "state/link_io_both" => {
-                    link.rate_both = Some(value).filter(|rate| rate.is_finite())
+                    link.rate_both = Some(value).filter(|rate| rate.is_finite());
                 }
                 _ if value.is_finite() => {
                     let kind = row.labels.get("kind").unwrap_or_default();
