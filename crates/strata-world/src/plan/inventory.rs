@@ -278,16 +278,18 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     .of(AskedOf::Waiting),
     still("waiting/pods_named", EntityKind::Pod, concat!("topk(50, ", waiting_pods!(), ")"))
         .of(AskedOf::Waiting),
-    // What has its node and does not start, and what is not even made because of a quota.
+    // What has its node and does not start, what is not even made because of a quota, and what the
+    // kubelet turned away because the devices were not there.
     still(
         "waiting/events",
         EntityKind::Pod,
         "topk(200, max by (namespace, object, reason, why, resource) (<k8s.events|pod!=\"\"> \
-         and on (namespace, pod) <gpu.requested> \
+         and on (namespace, pod, pod_uid) <gpu.requested> \
          and on (namespace, pod) (<k8s.pod.phase|phase=\"Pending\"> > 0) \
          unless on (namespace, pod) <k8s.pod.pending>) \
          or max by (namespace, object, reason, why, resource) \
-         (<k8s.events|why=\"quota\",resource=~\".*gpu.*|.*mig.*\">))",
+         (<k8s.events|reason=~\"FailedCreate|UnexpectedAdmissionError\",\
+         why=~\"quota|insufficient_gpu\",resource=~\".*gpu.*|.*mig.*\">))",
     )
     .of(AskedOf::Waiting),
     still(

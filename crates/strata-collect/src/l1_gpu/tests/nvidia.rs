@@ -240,8 +240,8 @@ fn processes_of_a_shared_device_are_told_with_their_owners() {
     let lines = machine.lines();
     let check = |words: &[&str], expected: f64| assert_eq!(value(&lines, words), expected);
     check(&["gpu_process_info", "pid=\"71\"", "python3", uid, &id, "compute"], 1.0);
-    check(&["gpu_process_memory_usage_bytes", "pid=\"71\""], 1000.0);
-    check(&["gpu_process_utilization_ratio", "pid=\"71\""], 0.6);
+    check(&["gpu_process_memory_usage_bytes", "pid=\"71\"", uid, &id], 1000.0);
+    check(&["gpu_process_utilization_ratio", "pid=\"71\"", uid, &id], 0.6);
     check(&["gpu_process_utilization_ratio", "pid=\"72\""], 0.2);
     check(&["gpu_process_info", "pid=\"72\"", "kind=\"mps\""], 1.0);
     check(&["gpu_process_info", "pid=\"73\"", "kind=\"graphics\""], 1.0);

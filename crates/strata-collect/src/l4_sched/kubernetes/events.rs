@@ -24,6 +24,7 @@ pub(super) struct Warned {
     namespace: String,
     kind: String,
     object: String,
+    uid: String,
     reason: String,
     /// How often it was seen.
     count: u64,
@@ -36,29 +37,30 @@ pub(super) struct Warned {
 /// Pods whose reasons are kept for the collector of pods.
 const SAID_MAX: usize = 10_000;
 
-/// What events last said of why each pod waits. Shared by the collectors of one API server.
+/// What events last said of why each pod waits, by UID: a name may be that of an earlier pod. Shared by
+/// the collectors of one API server.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Said(Arc<Mutex<BTreeMap<Key, Waiting>>>);
+pub(super) struct Said(Arc<Mutex<BTreeMap<String, Waiting>>>);
 
 impl Said {
     /// Why the pod waits.
-    pub(super) fn why(&self, pod: &Key) -> Option<Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(pod).cloned()
+    pub(super) fn why(&self, uid: &str) -> Option<Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
     }
 
     /// Take the newest word on each pod.
     pub(super) fn take(&self, events: &BTreeMap<Key, Warned>) {
-        let mut newest: BTreeMap<Key, (f64, &Waiting)> = BTreeMap::new();
-        for one in events.values().filter(|one| one.kind == "Pod") {
+        let mut newest: BTreeMap<&str, (f64, &Waiting)> = BTreeMap::new();
+        for one in events.values().filter(|one| one.kind == "Pod" && !one.uid.is_empty()) {
             let Some(why) = &one.why else { continue };
-            let key = (one.namespace.clone(), one.object.clone());
-            let known = newest.get(&key).map(|(at, _)| *at);
+            let known = newest.get(&*one.uid).map(|(at, _)| *at);
             let has_room = known.is_some() || newest.len() < SAID_MAX;
             if has_room && known.is_none_or(|known| known <= one.at) {
-                newest.insert(key, (one.at, why));
+                newest.insert(&one.uid, (one.at, why));
             }
         }
-        let said = newest.into_iter().map(|(key, (_, why))| (key, why.clone())).collect();
+        let said = newest.into_iter().map(|(uid, (_, why))| (uid.to_owned(), why.clone()));
+        let said = said.collect();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = said;
     }
 }
@@ -78,6 +80,7 @@ pub(super) fn read(object: &DynamicObject) -> Option<Warned> {
     Some(Warned {
         namespace: text(&about["namespace"]),
         object: text(&about["name"]),
+        uid: text(&about["uid"]),
         count: count.unwrap_or(1).max(1),
         at: times.into_iter().find_map(seconds).unwrap_or(0.0),
         why: pending::of_event(&kind, &reason, event["message"].as_str().unwrap_or_default()),
@@ -89,9 +92,10 @@ pub(super) fn read(object: &DynamicObject) -> Option<Warned> {
 /// Write the counts; returns how many groups were left out.
 pub(super) fn write(events: &BTreeMap<Key, Warned>, gather: &mut Gather) -> u64 {
     // How often, and the newest with a known reason.
-    let mut counts: BTreeMap<(&str, &str, &str, &str), (u64, Option<&Warned>)> = BTreeMap::new();
+    let mut counts: BTreeMap<[&str; 5], (u64, Option<&Warned>)> = BTreeMap::new();
     for one in events.values() {
-        let key = (&*one.namespace, &*one.kind, &*one.object, &*one.reason);
+        let uid = if one.kind == "Pod" { &*one.uid } else { "" };
+        let key = [&*one.namespace, &*one.kind, &*one.object, uid, &*one.reason];
         let (count, newest) = counts.entry(key).or_default();
         *count += one.count;
         if one.why.is_some() && newest.is_none_or(|known| known.at <= one.at) {
@@ -99,7 +103,8 @@ pub(super) fn write(events: &BTreeMap<Key, Warned>, gather: &mut Gather) -> u64 
         }
     }
     let left_out = counts.len().saturating_sub(GROUPS_MAX) as u64;
-    for ((namespace, kind, object, reason), (count, newest)) in counts.into_iter().take(GROUPS_MAX)
+    for ([namespace, kind, object, uid, reason], (count, newest)) in
+        counts.into_iter().take(GROUPS_MAX)
     {
         let why = newest.and_then(|one| one.why.as_ref());
         let (resource, _) = spelled(why.map_or("", |why| &*why.resource));
@@ -109,6 +114,7 @@ pub(super) fn write(events: &BTreeMap<Key, Warned>, gather: &mut Gather) -> u64 
             ("object_kind", kind),
             ("object", object),
             ("pod", pod),
+            ("pod_uid", uid),
             ("reason", reason),
             ("why", why.map_or("", |why| why.reason)),
             ("resource", &*resource),

@@ -265,11 +265,11 @@ impl Pods {
             .flat_map(kai::Fraction::reserved)
             .map(|(group, uuid)| (group.to_owned(), uuid.to_owned()))
             .collect();
-        for (key, pod) in &mut pods {
+        for (_, pod) in &mut pods {
             pod.give_fraction(&reserved);
             // Schedulers other than Kubernetes' own may say why in an event only.
             if let Some(waiting) = pod.waiting.as_mut().filter(|waiting| waiting.is_untold())
-                && let Some(why) = self.said.why(key)
+                && let Some(why) = self.said.why(&pod.uid)
             {
                 *waiting = why;
             }

@@ -383,7 +383,7 @@ fn warning(pod: &str, second: u32, (reason, message): (&str, &str)) -> Json {
     json!({ "metadata": { "namespace": "ml-team-a", "name": format!("{pod}.{second}") },
         "type": "Warning", "reason": reason, "message": message,
         "eventTime": format!("2026-11-22T10:47:{second:02}.5Z"),
-        "involvedObject": { "kind": "Pod", "namespace": "ml-team-a", "name": pod } })
+        "involvedObject": { "kind": "Pod", "namespace": "ml-team-a", "name": pod, "uid": pod } })
 }
 
 #[tokio::test]
@@ -400,7 +400,10 @@ async fn a_pod_whose_condition_says_nothing_waits_for_what_its_newest_event_says
     play.answers.insert("/api/v1/pods".to_owned(), list(vec![pod("told"), pod("untold")]));
     let older = warning("told", 1, ("FailedScheduling", "0/1 nodes are available: 1 taint"));
     let newer = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.";
-    let events = vec![warning("told", 9, ("FailedScheduling", newer)), older];
+    // Of an earlier pod with the same name.
+    let mut before = warning("untold", 9, ("FailedScheduling", newer));
+    before["involvedObject"]["uid"] = json!("another");
+    let events = vec![warning("told", 9, ("FailedScheduling", newer)), older, before];
     play.answers.insert("/api/v1/events".to_owned(), list(events));
     let (_server, url) = serve(play).await;
     let mut asked = inside(&url, None);
