@@ -15,6 +15,6 @@ pub struct Link {
     pub up: Option<bool>,
     /// Errors of the event window (ten minutes) by kind; empty where nobody counts them.
     pub errors: Vec<(String, f64)>,
-    /// Bytes per second in both directions.
-    pub rate: Option<f64>,
+    /// Bytes per second, received and transmitted together.
+    pub rate_both: Option<f64>,
 }

@@ -4,7 +4,8 @@
 //! `<inference.ttft:bucket>` one of the series of a histogram. `rate<..>` is its rate over the
 //! rate window, `increase<..>` its increase over the event window, `window<..>` its increase over
 //! the whole window of the question, `peak<..>` its greatest value in the event window and `floor<..>` its least,
-//! `mean<..>` its mean over the rate window, `<!hw.power>` the metric whatever the scope. A comparison is
+//! `mean<..>` its mean over the rate window, `total<..>` the sum and `samples<..>` the number of its samples
+//! there, `<!hw.power>` the metric whatever the scope. A comparison is
 //! written with a blank after the sign. `(%` opens the labels that tell things of the signal's kind
 //! apart. Prometheus names are derived, never written.
 
@@ -28,7 +29,7 @@ const EVENT_WINDOW_MS: i64 = 600_000;
 /// A metric in a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Atom<'t> {
-    /// `rate`, `increase`, `window`, `peak`, `floor`, `mean`, or empty.
+    /// `rate`, `increase`, `window`, `peak`, `floor`, `mean`, `total`, `samples`, or empty.
     function: &'t str,
     /// Whatever the scope.
     everywhere: bool,
@@ -51,7 +52,7 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let mut rest = template;
     while let Some((before, inside, after)) = next_atom(rest) {
-        let function = ["rate", "increase", "window", "peak", "floor", "mean"]
+        let function = ["rate", "increase", "window", "peak", "floor", "mean", "total", "samples"]
             .into_iter()
             .find(|function| before.ends_with(function))
             .unwrap_or("");
@@ -202,6 +203,8 @@ fn write_selector(query: &mut String, atom: &Atom<'_>, scope: &str, filling: Fil
         "peak" => ("max_over_time", EVENT_WINDOW_MS),
         "floor" => ("min_over_time", EVENT_WINDOW_MS),
         "mean" => ("avg_over_time", RATE_WINDOW_MS),
+        "total" => ("sum_over_time", RATE_WINDOW_MS),
+        "samples" => ("count_over_time", RATE_WINDOW_MS),
         "window" if filling.per_step => ("increase", step_range_ms(window)),
         "window" => ("increase", RATE_WINDOW_MS.max(window.end_ms - window.start_ms)),
         _ => ("", 0),

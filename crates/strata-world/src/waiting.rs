@@ -3,11 +3,12 @@
 /// Pods, workloads or jobs that wait for one reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waiting {
-    /// Who says it: `kubernetes` of pods without a node, else the scheduler.
+    /// Who says it: `kubernetes` of pods without a node, `kubernetes events` of what asks for GPUs and
+    /// cannot start, else the scheduler.
     pub said_by: String,
     /// Namespace of the pods, queue or partition of the others.
     pub of: String,
-    /// In the scheduler's word; of pods one of ours, see the metric `k8s.pod.pending`. Empty where
+    /// In the scheduler's word; of pods one of ours, see the metric `k8s.pod.pending`, or of the event. Empty where
     /// nobody says why.
     pub reason: String,
     /// The resource that is missing, where it is told.
@@ -18,3 +19,15 @@ pub struct Waiting {
     /// Longest time one of them has waited, in seconds.
     pub longest: Option<f64>,
 }
+
+/// Seconds that each pod waits for a node, by why. Where the API server is not asked,
+/// kube-state-metrics tells that a pod waits, not why. Its phase would not: a pod whose image is being
+/// pulled is Pending too.
+macro_rules! waiting_pods {
+    () => {
+        "max by (namespace, pod, reason, resource) (<k8s.pod.pending>) or on (namespace, pod) \
+         ((time() - max by (namespace, pod) (<k8s.pod.created>)) and on (namespace, pod) \
+         (max by (namespace, pod) (<k8s.pod.scheduled|condition=\"false\">) > 0))"
+    };
+}
+pub(crate) use waiting_pods;

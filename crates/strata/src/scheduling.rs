@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use strata_collect::l4_sched::kubelet::KubeletCollector;
 use strata_collect::l4_sched::kubernetes::{Entrance, KubernetesScope, KubernetesSettings};
@@ -39,6 +40,9 @@ pub(crate) struct Parts {
     pub(crate) absent: Vec<(&'static str, &'static str)>,
 }
 
+/// A new pod must have its device within five seconds, and the answer of one kubelet is small.
+const KUBELET_INTERVAL: Duration = Duration::from_secs(5);
+
 /// The name of this node as the cluster has it, when the environment says so.
 pub(crate) fn node_of_environment(settings: &KubernetesSettings) -> Option<String> {
     let name = settings.enabled.then(|| environment(&settings.node_env)).flatten();
@@ -53,8 +57,8 @@ impl Place<'_> {
             return parts;
         }
         let book = PodBook::default();
-        let kubelet =
-            KubeletCollector::new(self.host_root, self.node, settings.interval, book.clone());
+        let interval = settings.interval.min(KUBELET_INTERVAL);
+        let kubelet = KubeletCollector::new(self.host_root, self.node, interval, book.clone());
         parts.collectors.push(Box::new(kubelet));
         let entrance = Entrance::find(
             settings.kubeconfig.as_deref(),

@@ -18,7 +18,10 @@ use strata_world::who::{self, Answers, Division, Gpu, Row};
 use crate::ask::{Asking, ask_all};
 
 const INTERVAL: Duration = Duration::from_mins(1);
+/// The answers of a page of a large fleet take seconds; after this the minute is given up.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// What reading the answers takes at most is added: half a minute is left until the next round.
+const TIMEOUT: Duration = DEADLINE.saturating_add(Duration::from_secs(10));
 const ASKING: Asking = Asking { at_once: 4, deadline: DEADLINE };
 
 /// Writes `gpu.share`.
@@ -140,7 +143,7 @@ impl Collector for ShareCollector {
     }
 
     fn timeout(&self) -> Duration {
-        Duration::from_secs(30)
+        TIMEOUT
     }
 
     fn collect(&mut self, at_ms: i64) -> BoxFuture<'_, Result<Harvest, CollectError>> {
@@ -209,6 +212,40 @@ mod tests {
         check("memory owner b", 0.2);
         check("memory unattributed ", 0.3);
         check("memory idle ", 0.4);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_ran_a_tenth_of_the_time_has_a_tenth_of_its_load() {
+        let mut source = MemorySource::new();
+        let device = [("gpu_uuid", "G"), ("node", "n"), ("gpu", "0")];
+        let series = |name: &str, more: &[(&str, &str)]| {
+            let name = [("__name__", name)];
+            Labels::from_pairs(name.iter().chain(&device).chain(more).copied())
+        };
+        // Two minutes in steps of five seconds.
+        for step in 0..24 {
+            let at_ms = NOW - step * 5_000;
+            let mut push = |labels: &Labels, value| source.push_float(labels, at_ms, value);
+            push(&series("hw_gpu_utilization_ratio", &[("task", "general")]), 0.5);
+            push(&series("hw_gpu_memory_usage_bytes", &[]), 60.0);
+            let of = |pod| [("pod", pod), ("namespace", "ml"), ("pod_uid", pod), ("pid", pod)];
+            let process = |pod| series("gpu_process_utilization_ratio", &of(pod));
+            push(&process("long"), 0.25);
+            if (6..12).contains(&step) {
+                push(&process("short"), 0.8);
+            }
+        }
+        let harvest = collector(source).collect(NOW).await.unwrap();
+        let share = |pod: &str| {
+            let batch = &harvest.batch;
+            let found = batch.samples.iter().find(|sample| {
+                let labels = batch.labels(sample.series);
+                labels.get("pod") == Some(pod) && labels.get("quantity") == Some("sm_time")
+            });
+            found.map(|sample| sample.value)
+        };
+        assert!((share("long").unwrap() - 0.25).abs() < 1e-9, "{:?}", share("long"));
+        assert!((share("short").unwrap() - 0.2).abs() < 1e-9, "{:?}", share("short"));
     }
 
     #[tokio::test]

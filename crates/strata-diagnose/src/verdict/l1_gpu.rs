@@ -41,6 +41,7 @@ pub(super) static BENCH: Bench = Bench {
         watch(&[("l1.row_remap_pending", Above(0.0))], "a memory row waits for a reset"),
         watch(&[("l1.pcie_replays", Above(100.0))], "PCI Express sends packets again"),
         watch(&[("l1.link_errors", Above(0.0))], "errors on the links between GPUs"),
+        watch(&[("l1.c2c_errors", Above(0.0))], "errors on the link of a GPU to its processor"),
     ],
     well: "healthy",
     expected: &[

@@ -37,6 +37,7 @@ use crate::page::chart::TimeAxis;
 use crate::request::{PageId, PageRequest, Span};
 use crate::source::{PageError, PageErrorCode};
 
+pub use queue::waiting_reason;
 pub use suggest::Directory;
 
 /// Points of a chart at most: two to a column of a wide terminal, one to six pixels of a screen.

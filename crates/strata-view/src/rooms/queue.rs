@@ -7,10 +7,6 @@ use crate::page::status::Status;
 use crate::page::table::{Cell, Column, Row, Table};
 use crate::words;
 
-/// Peak of ten minutes below which a GPU does nothing, as `strata who` and `l4.gpus_held_idle` have
-/// it: less than one short kernel a second.
-const IDLE_BELOW: f64 = 0.01;
-
 /// Signals of each thing that the tables show.
 pub(super) const SIGNALS: [&str; 10] = [
     "l4.queue_gpus_requested",
@@ -95,10 +91,10 @@ pub(super) fn jobs(world: &World) -> Table {
     }
 }
 
-/// How a GPU was used in the last ten minutes.
+/// Whether a GPU is idle; of its processes nothing is asked here.
 fn is_idle(world: &World, gpu: &EntityId) -> Option<bool> {
-    let peak = world.signal("l1.utilization_peak", Some(gpu))?.now.known()?;
-    Some(peak < IDLE_BELOW)
+    let peak = world.signal("l1.utilization_peak", Some(gpu))?.now.known();
+    strata_world::is_idle(peak, None)
 }
 
 /// How many of the GPUs that a job is known to hold do nothing.
@@ -117,7 +113,7 @@ fn idle_of(world: &World, job: &EntityId) -> String {
 
 /// Words for why something waits: of ours and of kube-scheduler's plugins. What is not here is shown
 /// as its scheduler writes it.
-const REASONS: [(&str, &str); 18] = [
+const REASONS: [(&str, &str); 23] = [
     ("", "nobody says why"),
     ("insufficient_gpu", "no free GPU"),
     ("insufficient_resource", "not enough of a resource"),
@@ -136,9 +132,15 @@ const REASONS: [(&str, &str); 18] = [
     ("NodeAffinity", "affinity fits no node (NodeAffinity)"),
     ("DynamicResources", "a device claim is not met (DynamicResources)"),
     ("NodeUnschedulable", "nodes are cordoned (NodeUnschedulable)"),
+    ("FailedMount", "a volume is not mounted (FailedMount)"),
+    ("FailedAttachVolume", "a volume is not attached (FailedAttachVolume)"),
+    ("FailedCreatePodSandBox", "the runtime makes no sandbox (FailedCreatePodSandBox)"),
+    ("Failed", "an image or container fails (Failed)"),
+    ("BackOff", "tried again after failures (BackOff)"),
 ];
 
-fn reason(word: &str) -> String {
+/// Why something waits, in words.
+pub fn waiting_reason(word: &str) -> String {
     let known = REASONS.iter().find(|(known, _)| *known == word);
     known.map_or_else(|| word.to_owned(), |(_, text)| (*text).to_owned())
 }
@@ -149,7 +151,7 @@ pub(super) fn waiting(world: &World) -> Table {
         cells: vec![
             text(waiting.said_by.clone()),
             text(waiting.of.clone()),
-            Cell::Status { status: Status::Watch, text: reason(&waiting.reason) },
+            Cell::Status { status: Status::Watch, text: waiting_reason(&waiting.reason) },
             text(waiting.resource.clone()),
             text(words::text(Some(waiting.count), "{workload}")),
             text(words::text(waiting.longest, "s")),

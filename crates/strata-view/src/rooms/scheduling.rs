@@ -69,8 +69,8 @@ pub(super) fn sections(world: &World) -> Vec<Section> {
         section(
             "waiting",
             "What waits, and why",
-            "Pods without a node, workloads that are not admitted, jobs in a queue. kube-scheduler counts \
-             a pod once for each reason.",
+            "Pods without a node, pods that ask for GPUs and cannot start, workloads that are not admitted, \
+             jobs in a queue. kube-scheduler and events count a pod once for each reason.",
             vec![Block::Table(queue::waiting(world))],
         ),
         section(

@@ -17,18 +17,6 @@ use crate::page::table::{Cell, Column, Row, Table};
 use crate::request::PageId;
 use crate::words;
 
-/// States in the order of attention.
-const STATES: [State; 8] = [
-    State::Orphan,
-    State::UsedByOtherPod,
-    State::UsedOutsidePods,
-    State::UsedOwnerUnknown,
-    State::AllocatedIdle,
-    State::UsedByOwner,
-    State::Free,
-    State::Unknown,
-];
-
 /// Rows of a group at most: who holds most is at the top.
 const GROUPS_MAX: usize = 20;
 
@@ -91,7 +79,7 @@ pub(super) fn counts(world: &World) -> Block {
         number.status = (found > 0).then(|| status(state)).filter(|status| *status != Status::Ok);
         number
     };
-    Block::Numbers { numbers: STATES.map(count).to_vec() }
+    Block::Numbers { numbers: State::ALL.iter().copied().map(count).collect() }
 }
 
 /// A number of the ledger of holders: GPUs in a state, or of somebody.

@@ -153,8 +153,8 @@ fn hold_queries(step: &str) -> Vec<Planned> {
         range(
             "allocation",
             format!(
-                "count by ({GPU}, namespace, pod, slurm_job_id, method, sharing, resource, device, \
-                 mig_uuid) (last_over_time({allocation}[{step}]))"
+                "count by ({GPU}, namespace, pod, pod_uid, slurm_job_id, method, sharing, resource, \
+                 device, mig_uuid) (last_over_time({allocation}[{step}]))"
             ),
         ),
         range(
@@ -171,7 +171,17 @@ fn hold_queries(step: &str) -> Vec<Planned> {
 /// Which parts of GPUs holders have, and how busy each part was.
 fn part_queries(step: &str, whole: &str) -> Vec<Planned> {
     let last = |metric: &str| format!("last_over_time({}[{whole}])", name(metric, ""));
-    let mean = |metric: &str| format!("avg_over_time({}{{pod!=\"\"}}[{step}])", name(metric, ""));
+    // Over the whole step: a series is there only while its user runs, so its samples count against
+    // those that the same page has of the device. Where it has none, the mean is all there is.
+    let memory = name("hw.gpu.memory.usage", "");
+    let over = |metric: &str, of: &str| {
+        let samples = format!("{}{{{of}}}[{step}]", name(metric, ""));
+        format!(
+            "sum_over_time({samples}) / on (job, instance, {GPU}) group_left () \
+             max by (job, instance, {GPU}) (count_over_time({memory}[{step}])) \
+             or avg_over_time({samples})"
+        )
+    };
     let by_pod = format!("{GPU}, namespace, pod");
     let instances = |metric: &str| {
         let of_slices = format!("{}{{mig_instance!=\"\"}}", name(metric, ""));
@@ -190,9 +200,19 @@ fn part_queries(step: &str, whole: &str) -> Vec<Planned> {
         ),
         at_end("cores", format!("sum by ({by_pod}) ({})", last("gpu.vgpu.core.allocated"))),
         at_end("given", format!("sum by ({by_pod}) ({})", last("gpu.vgpu.memory.allocated"))),
-        // Processes of one pod together; of a process that ended within the step it is too much.
-        range("used_vgpu", format!("sum by ({by_pod}) ({})", mean("gpu.vgpu.utilization"))),
-        range("used_process", format!("sum by ({by_pod}) ({})", mean("gpu.process.utilization"))),
+        range(
+            "used_vgpu",
+            format!("sum by ({by_pod}) ({})", over("gpu.vgpu.utilization", "pod!=\"\"")),
+        ),
+        // Processes of one pod together. The agent knows the UID of the pod, exporters its name.
+        range(
+            "used_process",
+            format!(
+                "sum by ({by_pod}) ({}) or sum by ({GPU}, pod_uid) ({})",
+                over("gpu.process.utilization", "pod!=\"\""),
+                over("gpu.process.utilization", "pod=\"\",pod_uid!=\"\""),
+            ),
+        ),
         range(
             "used_slice",
             format!("{} or {}", instances("gpu.mig.engine.active"), instances("gpu.engine.active")),

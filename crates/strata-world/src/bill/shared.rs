@@ -111,11 +111,15 @@ impl Reader<'_> {
     /// scheduler counts for its containers, else by its processes.
     pub(super) fn used(&self, devices: &Devices, gpus: &BTreeMap<String, BillGpu>) -> Used {
         let mut found = self.used_slices(devices, gpus);
+        let holders = self.rows("allocation");
+        let named = holders.iter().filter_map(|row| Some((text(row, "pod_uid")?, pod(row)?)));
+        let named: BTreeMap<String, Pod> = named.collect();
         for key in ["used_vgpu", "used_process"] {
             let mut counted = Used::new();
             for row in self.rows(key) {
                 let gpu = identity(EntityKind::Gpu, row.labels);
-                let (Some(gpu), Some(pod)) = (gpu, pod(&row)) else { continue };
+                let by_uid = || named.get(&text(&row, "pod_uid")?).cloned();
+                let (Some(gpu), Some(pod)) = (gpu, pod(&row).or_else(by_uid)) else { continue };
                 let pods = counted.entry(gpu.key.to_string()).or_default();
                 add(pods.entry(pod).or_default(), &self.track(&row), 1.0);
             }

@@ -298,8 +298,9 @@ fn replicas_and_fractions_are_parts() {
         |_| Some(4.0),
     );
     for (pod, device) in [("a", "GPU-1::0"), ("a", "GPU-1::1"), ("b", "GPU-1::2")] {
-        let edge = [("namespace", "n"), ("pod", pod), ("device", device), ("sharing", "replica")];
-        on(&mut source, "gpu_allocation_info", &edge, 1.0);
+        let replica = [("device", device), ("sharing", "replica")];
+        let pod = [("namespace", "n"), ("pod", pod), ("pod_uid", pod)];
+        on(&mut source, "gpu_allocation_info", &[&replica[..], &pod].concat(), 1.0);
     }
     let edge = [("namespace", "n"), ("pod", "c"), ("sharing", "hami")];
     on(&mut source, "gpu_allocation_info", &edge, 1.0);
@@ -318,6 +319,16 @@ fn replicas_and_fractions_are_parts() {
         &[("pid", "2"), ("pod", "a"), ("namespace", "n")],
         0.3,
     );
+    // As the agent tells of a process: by the UID of its pod, and only while it computes.
+    let brief = [
+        ("__name__", "gpu_process_utilization_ratio"),
+        ("gpu_uuid", "GPU-1"),
+        ("gpu", "0"),
+        ("node", "n"),
+        ("pid", "3"),
+        ("pod_uid", "b"),
+    ];
+    push(&mut source, &brief, |at| (at % 60_000 < 30_000).then_some(0.4));
     let world = world(source);
     let gpu = &world.gpus[0];
     let parts: Vec<_> = gpu.holds.iter().map(|hold| (hold.part.how, hold.part.cores)).collect();
@@ -325,6 +336,8 @@ fn replicas_and_fractions_are_parts() {
     assert_eq!(gpu.holds[2].part.memory, Some(0.25));
     let used = gpu.used[&("n".to_owned(), "a".to_owned())][2].unwrap();
     assert!((used - 0.5).abs() < 1e-12);
+    let brief = gpu.used[&("n".to_owned(), "b".to_owned())][2].unwrap();
+    assert!((brief - 0.2).abs() < 1e-12, "half of the time: {brief}");
 }
 
 /// As the collector of pods tells of fractions by KAI: `gpu-fraction` is a share of the cores,

@@ -64,11 +64,24 @@ pub(crate) const ALL: &[Recipe] = &[
             "PCI Express packets sent again in the last ten minutes.",
             "increase of gpu.pcie.replays over 10 min; sum over the GPUs",
         ),
-    gpu("l1.link_errors", "{error}", "sum by (%) (increase<gpu.interconnect.errors>)")
+    gpu(
+        "l1.link_errors",
+        "{error}",
+        "sum by (%) (increase<gpu.interconnect.errors|type!=\"c2c\">)",
+    )
+    .whole(Whole::Sum)
+    .undefined("the counter has no two samples yet")
+    .means(
+        "Errors of the links between GPUs (NVLink, XGMI) in the last ten minutes, all kinds and \
+             links together.",
+        "increase of gpu.interconnect.errors over 10 min, without type c2c; sum over the GPUs",
+    ),
+    gpu("l1.c2c_errors", "{error}", "sum by (%) (increase<gpu.interconnect.errors|type=\"c2c\">)")
         .whole(Whole::Sum)
-        .undefined("the counter has no two samples yet")
+        .undefined("the GPU has no C2C link, or the counter has no two samples yet")
         .means(
-            "Errors of the links between devices in the last ten minutes.",
-            "increase of gpu.interconnect.errors over 10 min; sum over the GPUs",
+            "Errors of the links to the processor on the same module (NVLink-C2C) in the last ten \
+             minutes, all kinds and links together.",
+            "increase of gpu.interconnect.errors of type c2c over 10 min; sum over the GPUs",
         ),
 ];

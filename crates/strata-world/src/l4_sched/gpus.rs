@@ -1,6 +1,7 @@
 //! GPUs as property: present, given away, held without use.
 
 use crate::entity::EntityKind;
+use crate::idle::idle_below;
 use crate::recipe::{Recipe, Whole};
 
 pub(crate) const ALL: &[Recipe] = &[
@@ -46,25 +47,33 @@ pub(crate) const ALL: &[Recipe] = &[
         EntityKind::Namespace,
         "l4.gpus_held_idle",
         "{gpu}",
-        "count by (%) (max by (%, gpu_uuid, node, gpu) \
-         (peak<hw.gpu.utilization|task=~\"|general\",pod!=\"\">) < 0.01 \
-         and on (%, gpu_uuid, node, gpu) \
-         max by (%, gpu_uuid, node, gpu) (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)) \
-         or 0 * count by (%) (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)",
+        concat!(
+            "count by (%) (max by (%, gpu_uuid, node, gpu) \
+             (peak<hw.gpu.utilization|task=~\"|general\",pod!=\"\">) < ",
+            idle_below!(),
+            " and on (%, gpu_uuid, node, gpu) \
+             max by (%, gpu_uuid, node, gpu) (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)) \
+             or 0 * count by (%) (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)"
+        ),
     )
     .unlike()
-    .whole(Whole::Text(
+    .whole(Whole::Text(concat!(
         "count(max by (gpu_uuid, node, gpu) \
-         (peak<hw.gpu.utilization|task=~\"|general\",pod!=\"\">) < 0.01 \
-         and on (gpu_uuid, node, gpu) \
+         (peak<hw.gpu.utilization|task=~\"|general\",pod!=\"\">) < ",
+        idle_below!(),
+        " and on (gpu_uuid, node, gpu) \
          max by (gpu_uuid, node, gpu) (<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)) \
-         or 0 * count(<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)",
-    ))
+         or 0 * count(<hw.gpu.utilization|task=~\"|general\",pod!=\"\">)"
+    )))
     .undefined("no GPU's series says which pod owns it")
     .means(
-        "GPUs that belong to a pod and did nothing in the last 10 minutes: utilization always below \
-         0.01, which is less than one short kernel a second. A pause for a checkpoint is not idle.",
-        "number of owned GPUs with utilization < 0.01 for 10 min",
+        concat!(
+            "GPUs that belong to a pod and did nothing in the last 10 minutes: utilization always \
+             below ",
+            idle_below!(),
+            ", which is less than one short kernel a second. A pause for a checkpoint is not idle."
+        ),
+        concat!("number of owned GPUs with utilization < ", idle_below!(), " for 10 min"),
     ),
     Recipe::new(
         EntityKind::Namespace,

@@ -4,6 +4,7 @@ use crate::ask::{Ask, Planned, Scope};
 use crate::entity::EntityKind;
 use crate::plan::scope::{self, Narrowing};
 use crate::template::{self, Filling};
+use crate::waiting::waiting_pods;
 
 /// A question about what there is.
 pub(crate) struct Inventory {
@@ -251,8 +252,9 @@ pub(crate) const INVENTORY: &[Inventory] = &[
          (increase<gpu.interconnect.errors|link!=\"\">)",
     )
     .of(AskedOf::Gpu),
+    // Both directions together: what a link moves. Where a direction is not told it counts alone.
     still(
-        "state/link_io",
+        "state/link_io_both",
         EntityKind::Gpu,
         "sum by (gpu_uuid, node, gpu, type, link) \
          (max by (gpu_uuid, node, gpu, type, link, direction) \
@@ -262,33 +264,32 @@ pub(crate) const INVENTORY: &[Inventory] = &[
          (<gpu.interconnect.throughput|link!=\"\">))",
     )
     .of(AskedOf::Gpu),
-    // Where the API server is not asked, kube-state-metrics tells that a pod waits for a node, not why.
-    // Its phase would not: a pod whose image is being pulled is Pending too.
     still(
         "waiting/pods",
         EntityKind::Pod,
-        "count by (namespace, reason, resource) (max by (namespace, pod, reason, resource) \
-         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
-         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
-         (<k8s.pod.scheduled|condition=\"false\">) > 0)))",
+        concat!("count by (namespace, reason, resource) (", waiting_pods!(), ")"),
     )
     .of(AskedOf::Waiting),
     still(
         "waiting/pods_longest",
         EntityKind::Pod,
-        "max by (namespace, reason, resource) (max by (namespace, pod, reason, resource) \
-         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
-         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
-         (<k8s.pod.scheduled|condition=\"false\">) > 0)))",
+        concat!("max by (namespace, reason, resource) (", waiting_pods!(), ")"),
     )
     .of(AskedOf::Waiting),
+    still("waiting/pods_named", EntityKind::Pod, concat!("topk(50, ", waiting_pods!(), ")"))
+        .of(AskedOf::Waiting),
+    // What has its node and does not start, what is not even made because of a quota, and what the
+    // kubelet turned away because the devices were not there.
     still(
-        "waiting/pods_named",
+        "waiting/events",
         EntityKind::Pod,
-        "topk(50, max by (namespace, pod, reason, resource) \
-         (<k8s.pod.pending>) or on (namespace, pod) ((time() - max by (namespace, pod) \
-         (<k8s.pod.created>)) and on (namespace, pod) (max by (namespace, pod) \
-         (<k8s.pod.scheduled|condition=\"false\">) > 0)))",
+        "topk(200, max by (namespace, object, reason, why, resource) (<k8s.events|pod!=\"\"> \
+         and on (namespace, pod, pod_uid) <gpu.requested> \
+         and on (namespace, pod) (<k8s.pod.phase|phase=\"Pending\"> > 0) \
+         unless on (namespace, pod) <k8s.pod.pending>) \
+         or max by (namespace, object, reason, why, resource) \
+         (<k8s.events|reason=~\"FailedCreate|UnexpectedAdmissionError\",\
+         why=~\"quota|insufficient_gpu\",resource=~\".*gpu.*|.*mig.*\">))",
     )
     .of(AskedOf::Waiting),
     still(

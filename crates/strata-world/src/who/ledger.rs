@@ -6,9 +6,7 @@ use super::people::People;
 use super::questions::{Answers, Row};
 use super::shares::shares;
 use super::{Gpu, Holder, Shares, State};
-
-/// Below this peak of ten minutes a device did nothing: less than one short kernel a second.
-const IDLE_BELOW: f64 = 0.01;
+use crate::idle::is_idle;
 
 /// A device's identity: its UUID, else node and number.
 pub(super) type Id = (String, String, String);
@@ -199,22 +197,27 @@ fn use_of(gpus: &mut BTreeMap<Id, Gpu>, answers: &Answers, who: &People<'_>) {
             // The processes are known, and none is theirs.
             holder.memory_bytes.get_or_insert(0);
         }
-        let nobody = if gpu.holders.is_empty() { State::Free } else { State::AllocatedIdle };
-        gpu.state = states.into_iter().min().unwrap_or(nobody);
-        // A process that only keeps its context: there, and idle all the same.
-        let idle = gpu.peak_utilization.is_some_and(|peak| peak < IDLE_BELOW);
-        if gpu.state == State::UsedByOwner && idle {
-            gpu.state = State::AllocatedIdle;
-        }
+        let holds = !gpu.holders.is_empty();
+        // A process may only keep its context, and be idle all the same; and one that ended a moment
+        // ago has not left its GPU idle for ten minutes.
+        gpu.state = match (states.iter().min(), is_idle(gpu.peak_utilization, Some(true))) {
+            (None, _) if !holds => State::Free,
+            (None, _) if is_idle(gpu.peak_utilization, Some(false)) == Some(true) => {
+                State::AllocatedIdle
+            }
+            (Some(State::UsedByOwner), Some(true)) => State::AllocatedIdle,
+            (None, _) => State::UsedByOwner,
+            (Some(state), _) => *state,
+        };
     }
 }
 
 /// Without processes only the device's own load tells. Where nobody tells of holders at all, every
 /// busy device would be one of an unknown owner.
 fn by_utilization(gpu: &mut Gpu, any_holder: bool) {
-    let Some(peak) = gpu.peak_utilization else { return };
+    let Some(idle) = is_idle(gpu.peak_utilization, None) else { return };
     gpu.evidence = "utilization";
-    gpu.state = match (gpu.holders.is_empty(), peak < IDLE_BELOW) {
+    gpu.state = match (gpu.holders.is_empty(), idle) {
         (true, true) => State::Free,
         (true, false) if any_holder => State::UsedOwnerUnknown,
         (true, false) => State::Unknown,

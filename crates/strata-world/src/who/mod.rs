@@ -7,6 +7,8 @@ mod groups;
 mod ledger;
 mod people;
 mod questions;
+#[cfg(test)]
+mod share_tests;
 mod shares;
 #[cfg(test)]
 mod tests;
@@ -15,44 +17,48 @@ use serde::Serialize;
 
 pub use groups::{By, Group, group};
 pub use ledger::read;
-pub use questions::{Answers, Row, questions};
+pub use questions::{Answers, Row, questions, waiting};
 pub use shares::{Division, Owner, Part, Shares};
 
-/// How the use of a device and its allocation go together. In order of what to look at first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// A process of a pod that is gone uses it.
-    Orphan,
-    /// A pod or job that was not given it uses it.
-    UsedByOtherPod,
-    /// A process in no pod and no job uses it.
-    UsedOutsidePods,
-    /// It is busy, and of all that hold GPUs nobody is known to hold it.
-    UsedOwnerUnknown,
-    /// It was given away and nobody uses it.
-    AllocatedIdle,
-    /// Whoever was given it uses it.
-    UsedByOwner,
-    /// Nobody was given it and nobody uses it.
-    Free,
-    /// Nothing tells whether it is used.
-    Unknown,
+/// An enum of states with all of them in order, and their words: each is written once.
+macro_rules! states {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $state:ident = $word:literal,)* }) => {
+        $(#[$about])*
+        pub enum $name { $($(#[$doc])* $state,)* }
+
+        impl $name {
+            /// All of them, in their order.
+            pub const ALL: &[Self] = &[$(Self::$state),*];
+
+            /// As people read it.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$state => $word,)* }
+            }
+        }
+    };
 }
 
-impl State {
-    /// As people read it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Orphan => "orphan",
-            Self::UsedByOtherPod => "used by other pod",
-            Self::UsedOutsidePods => "used outside pods",
-            Self::UsedOwnerUnknown => "used, owner unknown",
-            Self::AllocatedIdle => "allocated, idle",
-            Self::UsedByOwner => "used by owner",
-            Self::Free => "free",
-            Self::Unknown => "unknown",
-        }
+states! {
+    /// How the use of a device and its allocation go together. In order of what to look at first.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+    #[serde(rename_all = "snake_case")]
+    State {
+        /// A process of a pod that is gone uses it.
+        Orphan = "orphan",
+        /// A pod or job that was not given it uses it.
+        UsedByOtherPod = "used by other pod",
+        /// A process in no pod and no job uses it.
+        UsedOutsidePods = "used outside pods",
+        /// It is busy, and of all that hold GPUs nobody is known to hold it.
+        UsedOwnerUnknown = "used, owner unknown",
+        /// It was given away and is idle, see [`crate::is_idle`].
+        AllocatedIdle = "allocated, idle",
+        /// Whoever was given it uses it, or did within ten minutes.
+        UsedByOwner = "used by owner",
+        /// Nobody was given it and nobody uses it.
+        Free = "free",
+        /// Nothing tells whether it is used.
+        Unknown = "unknown",
     }
 }
 

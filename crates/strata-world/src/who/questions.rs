@@ -6,6 +6,7 @@ use crate::ask::Planned;
 use crate::entity::EntityKind;
 use crate::plan::scope::Narrowing;
 use crate::template::{self, Filling};
+use crate::waiting::waiting_pods;
 use crate::window::Window;
 
 /// One series of an answer.
@@ -33,7 +34,7 @@ pub struct Answers {
     pub busy: Vec<Row>,
     /// Device memory there is.
     pub limit: Vec<Row>,
-    /// Share of the SMs' time of each process.
+    /// Share of the SMs' time of each process, over the whole of the last minutes.
     pub process_busy: Vec<Row>,
     /// Share of the time of a device that the virtual GPU of a container had.
     pub vgpu_busy: Vec<Row>,
@@ -63,6 +64,29 @@ pub struct Answers {
     pub models: Vec<Row>,
 }
 
+/// The mean of a user's share over the whole interval. Its series is there only while it runs, of
+/// NVIDIA's processes even only while they compute, so its samples are added up and divided by how often
+/// the same page told of the device. Where it does not, by how often it told of the user on the node that
+/// was there most.
+macro_rules! over_the_interval {
+    ($user:literal, $metric:literal) => {
+        concat!(
+            "max by (",
+            $user,
+            ") (total<",
+            $metric,
+            "> / on (job, instance, GPU) group_left () \
+             max by (job, instance, GPU) (samples<hw.gpu.memory.usage>)) or max by (",
+            $user,
+            ") (total<",
+            $metric,
+            "> / on (job, instance, node) group_left () max by (job, instance, node) (samples<",
+            $metric,
+            ">))"
+        )
+    };
+}
+
 /// Key and template of each question; `GPU` and `POD` stand for the labels of those.
 const QUESTIONS: [(&str, &str); 19] = [
     ("memory", "max by (GPU, gpu_model) (<hw.gpu.memory.usage>)"),
@@ -72,9 +96,9 @@ const QUESTIONS: [(&str, &str); 19] = [
     ("limit", "max by (GPU) (<hw.gpu.memory.limit>)"),
     (
         "process_busy",
-        "max by (GPU, pid, process, container_id, POD) (mean<gpu.process.utilization>)",
+        over_the_interval!("GPU, pid, process, container_id, POD", "gpu.process.utilization"),
     ),
-    ("vgpu_busy", "max by (GPU, POD, container) (mean<gpu.vgpu.utilization>)"),
+    ("vgpu_busy", over_the_interval!("GPU, POD, container", "gpu.vgpu.utilization")),
     ("slice_busy", "max by (GPU, mig_uuid, mig_profile) (mean<gpu.mig.sm.active>)"),
     ("power", "max by (GPU) (mean<hw.power>)"),
     ("power_floor", "max by (GPU) (floor<hw.power>)"),
@@ -124,6 +148,20 @@ pub fn questions() -> Vec<Planned> {
         Planned { key: format!("{PREFIX}{key}"), text, range: false }
     });
     questions.collect()
+}
+
+/// How many pods that ask for GPUs wait for a node, by why: labels `reason` and `resource`.
+pub fn waiting() -> String {
+    let narrowing = Narrowing::default();
+    let window = Window { start_ms: 0, end_ms: 0, step_ms: 1, moment_ms: 0, now_ms: 0 };
+    let filling =
+        Filling { entity: EntityKind::Pod, narrowing: &narrowing, window, per_step: false };
+    let template = concat!(
+        "count by (reason, resource) ((",
+        waiting_pods!(),
+        ") and on (namespace, pod) <gpu.requested>)"
+    );
+    template::fill(template, filling)
 }
 
 impl Answers {

@@ -73,6 +73,8 @@ fn use_and_allocation_are_put_together() {
     // The node tells of processes, and this device has none.
     let elsewhere = row(&[("gpu_uuid", "h"), ("node", "n"), ("pid", "9")], 1.0);
     check("no process", with(std::slice::from_ref(&elsewhere)), State::AllocatedIdle, "processes");
+    let of_late = Answers { peak: vec![peak(0.9)], ..with(std::slice::from_ref(&elsewhere)) };
+    check("it ended a moment ago", of_late, State::UsedByOwner, "processes");
     let free = Answers { allocations: Vec::new(), ..with(&[elsewhere]) };
     check("neither", free, State::Free, "processes");
     let context = Answers { peak: vec![peak(0.0)], ..with(&[process("a", 5.0)]) };

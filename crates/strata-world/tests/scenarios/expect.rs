@@ -283,12 +283,13 @@ fn waiting(world: &World, text: &str) -> Result<(), String> {
     let (what, rest) = two(text, " = ")?;
     let words: Vec<&str> = what.split(' ').collect();
     let [said_by, of, reason] = words[..] else { return Err("three words are needed".to_owned()) };
+    let said_by = said_by.replace('_', " ");
     let reason = if reason == "-" { "" } else { reason };
     let (rest, names) = rest.split_once(" such as ").unwrap_or((rest, ""));
     let (count, longest) = rest.split_once(" for ").unwrap_or((rest, ""));
     let longest = if longest.is_empty() { None } else { Some(parse_duration_ms(longest)?) };
     let is_it = |waiting: &&strata_world::Waiting| {
-        (&*waiting.said_by, &*waiting.of, &*waiting.reason) == (said_by, of, reason)
+        (&*waiting.said_by, &*waiting.of, &*waiting.reason) == (&*said_by, of, reason)
             && Some(waiting.count) == parse_number(count)
             && waiting.names.join(" ") == names
             && waiting.longest.map(|time| (time * 1000.0).round() as i64) == longest

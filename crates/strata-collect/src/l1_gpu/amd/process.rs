@@ -106,10 +106,10 @@ fn series(pid: u32, card: &Card, node: &str, whose: &Whose) -> SeriesSet {
         ("gpu", &*card.index),
         ("pid", &*pid),
         ("process", &*whose.process),
+        ("pod_uid", &*whose.pod_uid),
+        ("container_id", &*whose.container_id),
     ];
-    let owner =
-        [("kind", "compute"), ("pod_uid", &*whose.pod_uid), ("container_id", &*whose.container_id)];
-    let info: Vec<_> = identity.iter().chain(&owner).copied().collect();
+    let info: Vec<_> = identity.iter().copied().chain([("kind", "compute")]).collect();
     SeriesSet::joined([
         SeriesSet::new(&[plain(names::PROCESS_INFO)], node, &info),
         SeriesSet::new(&[plain(names::PROCESS_MEMORY)], node, &identity),

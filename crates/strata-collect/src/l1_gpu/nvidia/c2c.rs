@@ -3,8 +3,8 @@
 
 use super::super::names;
 use super::facts::Facts;
-use super::library::{Answer, FieldAsk, FieldValue, Handle, Nvml};
-use super::memo::Memo;
+use super::library::{FieldAsk, Handle, Nvml};
+use super::memo::{Call, Memo};
 use crate::l3_host::part::Round;
 use crate::l3_host::series::{SeriesSet, Shape, shape};
 
@@ -39,39 +39,53 @@ impl C2c {
         round: &mut Round,
     ) {
         if self.links.is_none() {
+            if memo.is_refused(LINKS) {
+                return;
+            }
             let ask = [FieldAsk { id: COUNT, scope: 0 }];
-            let answer = memo.ask(round, ("C2C links", 0), || nvml.fields(device, &ask));
-            let Some(answer) = answer else { return };
-            let Some(count) = count(answer.first()) else { return };
+            let answer = memo.ask(round, ("C2C fields", 0), || nvml.fields(device, &ask));
+            let count = match answer.as_deref().and_then(<[_]>::first) {
+                Some(Ok(answer)) => (answer.value.max(0.0) as u32).min(LINKS_MAX),
+                Some(Err(code)) => return memo.note(round, LINKS, *code),
+                None => return,
+            };
             self.links = Some((0..count).map(|number| series(facts, node, number)).collect());
         }
         let links = self.links.as_deref().unwrap_or_default();
-        if links.is_empty() {
+        // A driver may know the state of links and not count their errors: what it refused is asked for
+        // again when the device comes back or is split anew.
+        let asked: Vec<(usize, usize)> = (0..links.len())
+            .flat_map(|link| (0..FIELDS.len()).map(move |field| (link, field)))
+            .filter(|at| !memo.is_refused(call(*at)))
+            .collect();
+        if asked.is_empty() {
             return;
         }
-        let asks = (0..links.len() as u32)
-            .flat_map(|scope| FIELDS.iter().map(move |(id, _)| FieldAsk { id: *id, scope }));
-        let asks: Vec<FieldAsk> = asks.collect();
-        let answers = memo.ask(round, ("C2C link state", 0), || nvml.fields(device, &asks));
-        let Some(answers) = answers else { return };
-        for (link, answers) in links.iter().zip(answers.chunks(FIELDS.len())) {
-            for (at, answer) in answers.iter().enumerate() {
-                let value = answer.as_ref().ok().map(|answer| answer.value);
+        let asks: Vec<FieldAsk> = asked
+            .iter()
+            .map(|(link, field)| FieldAsk { id: FIELDS[*field].0, scope: *link as u32 })
+            .collect();
+        let answers = memo.ask(round, ("C2C fields", 1), || nvml.fields(device, &asks));
+        for ((link, field), answer) in asked.into_iter().zip(answers.into_iter().flatten()) {
+            match answer {
                 // The first is a state: 1 is active.
-                let up = |value: f64| f64::from(u8::from(value > 0.0));
-                round.emit_known(link.get(at), if at == 0 { value.map(up) } else { value });
+                Ok(answer) => {
+                    let up = f64::from(u8::from(answer.value > 0.0));
+                    let value = if field == 0 { up } else { answer.value };
+                    round.emit(links[link].get(field), value);
+                }
+                Err(code) => memo.note(round, call((link, field)), code),
             }
         }
     }
 }
 
-/// How many links there are: none where the device does not know the field; `None` while it does not
-/// answer.
-fn count(answer: Option<&Answer<FieldValue>>) -> Option<u32> {
-    match answer? {
-        Ok(answer) => Some((answer.value.max(0.0) as u32).min(LINKS_MAX)),
-        Err(code) => code.is_missing().then_some(0),
-    }
+/// What the number of links is remembered under.
+const LINKS: (Call, u32) = ("C2C links", 0);
+
+/// What a field of a link is remembered under.
+fn call((link, field): (usize, usize)) -> (Call, u32) {
+    ("C2C link state", (link * FIELDS.len() + field) as u32)
 }
 
 fn series(facts: &Facts, node: &str, number: u32) -> SeriesSet {

@@ -129,13 +129,11 @@ impl Known {
             ("pid", &*pid),
             ("process", &*whose.process),
             ("mig_instance", &*instance),
-        ];
-        let owner = [
-            ("kind", one.kind),
+            // On each series: who reads only numbers must know whose they are.
             ("pod_uid", &*whose.pod_uid),
             ("container_id", &*whose.container_id),
         ];
-        let info: Vec<_> = identity.iter().chain(&owner).copied().collect();
+        let info: Vec<_> = identity.iter().copied().chain([("kind", one.kind)]).collect();
         Self {
             series: SeriesSet::new(&SHAPES, node, &identity),
             info: SeriesSet::new(&INFO, node, &info),

@@ -240,8 +240,8 @@ fn processes_of_a_shared_device_are_told_with_their_owners() {
     let lines = machine.lines();
     let check = |words: &[&str], expected: f64| assert_eq!(value(&lines, words), expected);
     check(&["gpu_process_info", "pid=\"71\"", "python3", uid, &id, "compute"], 1.0);
-    check(&["gpu_process_memory_usage_bytes", "pid=\"71\""], 1000.0);
-    check(&["gpu_process_utilization_ratio", "pid=\"71\""], 0.6);
+    check(&["gpu_process_memory_usage_bytes", "pid=\"71\"", uid, &id], 1000.0);
+    check(&["gpu_process_utilization_ratio", "pid=\"71\"", uid, &id], 0.6);
     check(&["gpu_process_utilization_ratio", "pid=\"72\""], 0.2);
     check(&["gpu_process_info", "pid=\"72\"", "kind=\"mps\""], 1.0);
     check(&["gpu_process_info", "pid=\"73\"", "kind=\"graphics\""], 1.0);
@@ -435,4 +435,25 @@ fn links_to_the_processor_are_told_one_by_one_where_there_are_any() {
     assert_eq!(with(&found, &["errors", "c2c", "link=\"0\""]), Vec::<&str>::new());
     let found = Machine::new("gpu GPU-1\n").health();
     assert_eq!(with(&found, &["c2c"]), Vec::<&str>::new());
+}
+
+#[test]
+fn what_is_refused_of_links_to_the_processor_is_not_asked_until_the_device_comes_back() {
+    let script = |errors: &str| {
+        format!("gpu GPU-1\nfield 170 value=1 type=1\nfield 171 scope=0 value=1 type=1\n{errors}")
+    };
+    let mut machine = Machine::new(&script(""));
+    let errors = |found: &[String]| with(found, &["gpu_interconnect_errors", "c2c"]).len();
+    assert_eq!(errors(&machine.health()), 0);
+    // Were it asked for again, it would be told now.
+    machine.play(&script("field 231 scope=0 value=3\n"));
+    let found = machine.health();
+    assert_eq!(errors(&found), 0, "{found:#?}");
+    assert_eq!(value(&found, &["gpu_interconnect_up", "c2c"]), 1.0, "what is known is read on");
+    machine.play("");
+    machine.after(11).unwrap();
+    machine.play(&script("field 231 scope=0 value=3\n"));
+    machine.after(31).unwrap();
+    let found = machine.health();
+    assert_eq!(value(&found, &["gpu_interconnect_errors", "c2c", "\"interrupt\""]), 3.0);
 }

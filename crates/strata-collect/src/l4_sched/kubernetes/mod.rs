@@ -55,6 +55,7 @@ pub fn collectors(
     book: &PodBook,
 ) -> Vec<Box<dyn Collector>> {
     let access = Access::new(entrance);
+    let said = events::Said::default();
     let of_node = |field: &str| node.map(|node| format!("{field}={node}"));
     let rules = Arc::new(settings.rules.clone());
     let pods = Pods {
@@ -76,6 +77,7 @@ pub fn collectors(
         rules,
         most: settings.pods_max,
         book: book.clone(),
+        said: said.clone(),
     };
     let nodes = Nodes {
         nodes: Watch::new(
@@ -108,7 +110,7 @@ pub fn collectors(
         // Events do not say on which node, so an agent on each would write all of them.
         let warnings = Some("type=Warning".to_owned());
         let watch = Watch::new(core("Event", "events"), warnings, Arc::new(events::read));
-        parts.push(("kubernetes/events", Box::new(Events { watch })));
+        parts.push(("kubernetes/events", Box::new(Events { watch, said })));
     }
     let collector = |(id, part): (&str, Box<dyn Part>)| -> Box<dyn Collector> {
         let (access, interval) = (access.clone(), settings.interval);
@@ -245,6 +247,7 @@ struct Pods {
     rules: Arc<RuleSet>,
     most: usize,
     book: PodBook,
+    said: events::Said,
 }
 
 impl Pods {
@@ -264,6 +267,12 @@ impl Pods {
             .collect();
         for (_, pod) in &mut pods {
             pod.give_fraction(&reserved);
+            // Schedulers other than Kubernetes' own may say why in an event only.
+            if let Some(waiting) = pod.waiting.as_mut().filter(|waiting| waiting.is_untold())
+                && let Some(why) = self.said.why(&pod.uid)
+            {
+                *waiting = why;
+            }
         }
         if left_out > 0 {
             let message = format!("more than {most} pods, those without GPUs are left out first");
@@ -371,6 +380,7 @@ impl Part for Nodes {
 
 struct Events {
     watch: Watch<events::Warned>,
+    said: events::Said,
 }
 
 impl Part for Events {
@@ -382,6 +392,7 @@ impl Part for Events {
     ) -> BoxFuture<'a, Result<(), CollectError>> {
         Box::pin(async move {
             let events = self.watch.look(access, patience, gather, Clone::clone).await?;
+            self.said.take(&events);
             let count = events::write(&events, gather);
             if count > 0 {
                 let message = "more objects with warnings than are written".to_owned();

@@ -28,8 +28,8 @@ pub enum KubernetesScope {
 pub struct KubernetesOptions {
     /// Ask what is found: the kubelet's socket, and the API server inside a cluster or by kubeconfig.
     pub enabled: bool,
-    /// How often allocations are read and series are written, at least "5s". Changes of pods arrive
-    /// by themselves in between.
+    /// How often series of pods and nodes are written, at least "5s". Changes of pods arrive by
+    /// themselves in between. The kubelet of this node is asked every five seconds.
     pub interval: String,
     /// Which part of the cluster is asked about.
     pub scope: KubernetesScope,

@@ -9,6 +9,13 @@ pub(super) struct Waiting {
     pub(super) resource: String,
 }
 
+impl Waiting {
+    /// The condition gives no reason that is known.
+    pub(super) fn is_untold(&self) -> bool {
+        matches!(self.reason, "not_tried" | "other")
+    }
+}
+
 /// Read the message of the condition `PodScheduled`. Of several reasons the one that a GPU cluster's
 /// operator has to know first: no free GPU, then other resources, then what the pod itself demands.
 pub(super) fn read(gates: bool, reason: &str, message: &str) -> Waiting {
@@ -59,6 +66,52 @@ pub(super) fn read(gates: bool, reason: &str, message: &str) -> Waiting {
     waiting(if message.is_empty() { "not_tried" } else { "other" }, "")
 }
 
+/// Read a warning about something that should run and does not: of a scheduler about a pod, of a kubelet
+/// that has no device for it, of a controller whose pod is not accepted. `None` where its message says
+/// nothing that is known.
+pub(super) fn of_event(kind: &str, reason: &str, message: &str) -> Option<Waiting> {
+    if message.contains("exceeded quota") {
+        return Some(Waiting { reason: "quota", resource: refused_by_quota(message) });
+    }
+    if kind != "Pod" {
+        return None;
+    }
+    if let Some((_, resource)) = message.split_once("devices unavailable for ") {
+        let resource = word(resource);
+        return is_accelerator(resource)
+            .then(|| Waiting { reason: "insufficient_gpu", resource: resource.to_owned() });
+    }
+    let read = read(false, reason, message);
+    // What a kubelet says of volumes and images is not why there is no node.
+    let by_scheduler = message.contains("nodes are available") || !is_by_kubelet(reason);
+    (by_scheduler && !matches!(read.reason, "other" | "not_tried")).then_some(read)
+}
+
+/// Reasons that kubelets write, see `pkg/kubelet/events/event.go` of Kubernetes.
+fn is_by_kubelet(reason: &str) -> bool {
+    let volume = reason.contains("Mount") || reason.contains("Volume") || reason.contains("Attach");
+    volume || matches!(reason, "Failed" | "BackOff" | "FailedCreatePodSandBox" | "Unhealthy")
+}
+
+fn word(text: &str) -> &str {
+    text.split([',', ' ', ';']).next().unwrap_or_default().trim_end_matches('.')
+}
+
+/// The resource whose quota is used up, an accelerator before others:
+/// `exceeded quota: q, requested: requests.nvidia.com/gpu=2, used: ..., limited: ...`.
+fn refused_by_quota(message: &str) -> String {
+    let requested = message.split_once("requested: ").map_or("", |(_, rest)| rest);
+    let requested = requested.split(" used: ").next().unwrap_or_default();
+    let mut names = requested.split(',').filter_map(|one| one.trim().split_once('='));
+    let bare = |(name, _): (&str, &str)| {
+        let name = name.trim_start_matches("requests.").trim_start_matches("limits.");
+        name.to_owned()
+    };
+    let names: Vec<String> = names.by_ref().map(bare).collect();
+    let device = names.iter().find(|name| is_accelerator(name));
+    device.or(names.first()).cloned().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +156,43 @@ mod tests {
         check("", "not_tried", "");
         check("something new", "other", "");
         assert_eq!(read(true, "", "").reason, "gated");
+    }
+
+    #[test]
+    fn messages_of_events_say_why_something_does_not_run() {
+        let check = |(kind, reason, message): (&str, &str, &str),
+                     expected: Option<(&str, &str)>| {
+            let found = of_event(kind, reason, message);
+            let found = found.as_ref().map(|one| (one.reason, &*one.resource));
+            assert_eq!(found, expected, "{message}");
+        };
+        check(
+            ("Pod", "FailedScheduling", "0/2 nodes are available: 2 Insufficient nvidia.com/gpu."),
+            Some(("insufficient_gpu", "nvidia.com/gpu")),
+        );
+        check(
+            (
+                "ReplicaSet",
+                "FailedCreate",
+                "Error creating: pods \"chat-7\" is forbidden: exceeded quota: gpus, requested: \
+                 requests.cpu=1,requests.nvidia.com/gpu=2, used: requests.cpu=3,\
+                 requests.nvidia.com/gpu=4, limited: requests.cpu=3,requests.nvidia.com/gpu=4",
+            ),
+            Some(("quota", "nvidia.com/gpu")),
+        );
+        check(
+            (
+                "Pod",
+                "UnexpectedAdmissionError",
+                "Allocate failed due to requested number of devices unavailable for nvidia.com/gpu. \
+                 Requested: 2, Available: 1, which is unexpected",
+            ),
+            Some(("insufficient_gpu", "nvidia.com/gpu")),
+        );
+        let mount = "MountVolume.SetUp failed for volume \"model\" : secret \"s\" not found";
+        check(("Pod", "FailedMount", mount), None);
+        check(("ReplicaSet", "FailedCreate", "Error creating: timeout"), None);
+        check(("Pod", "BackOff", "Back-off restarting failed container"), None);
+        check(("Pod", "FailedScheduling", ""), None);
     }
 }

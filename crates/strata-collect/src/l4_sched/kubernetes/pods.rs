@@ -170,7 +170,7 @@ pub(super) fn text(value: &Json) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn seconds(value: &Json) -> Option<f64> {
+pub(super) fn seconds(value: &Json) -> Option<f64> {
     let time: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time =
         serde_json::from_value(value.clone()).ok()?;
     Some(time.0.as_second() as f64)

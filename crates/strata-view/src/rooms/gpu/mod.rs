@@ -36,7 +36,7 @@ const NOW: [(&str, &str); 16] = [
 ];
 
 /// Memory that fails and links that repeat.
-const HEALTH: [(&str, &str); 8] = [
+const HEALTH: [(&str, &str); 9] = [
     ("ECC uncorrected", "l1.ecc_uncorrected"),
     ("ECC corrected", "l1.ecc_corrected"),
     ("row remap pending", "l1.row_remap_pending"),
@@ -44,6 +44,7 @@ const HEALTH: [(&str, &str); 8] = [
     ("driver asks for", "l1.recovery_action"),
     ("PCIe replays", "l1.pcie_replays"),
     ("link errors", "l1.link_errors"),
+    ("C2C errors", "l1.c2c_errors"),
     ("profiling at 0 while busy", "l1.profiling_stuck"),
 ];
 

@@ -100,7 +100,7 @@ pub(super) fn links(world: &World, id: &EntityId) -> Table {
                 text(link.number.clone()),
                 Cell::Status { status, text: state.to_owned() },
                 text(errors(link)),
-                text(words::text(link.rate, "By/s")),
+                text(words::text(link.rate_both, "By/s")),
             ],
             link: None,
         }
@@ -112,7 +112,7 @@ pub(super) fn links(world: &World, id: &EntityId) -> Table {
             column("link", true, 0),
             column("state", false, 0),
             column("errors", false, 0),
-            column("moves", true, 1),
+            column("moves, both ways", true, 1),
         ],
         rows: all.iter().take(ROWS_MAX).map(row).collect(),
         total_rows: (all.len() > ROWS_MAX).then_some(all.len()),

@@ -174,7 +174,7 @@ fn links_that_nobody_counts_errors_of_are_not_without_errors() {
         number: number.to_owned(),
         up,
         errors: errors.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
-        rate: None,
+        rate_both: None,
     };
     world.links = vec![
         link("0", Some(true), &[("replay", 0.0), ("crc_flit", 0.0)]),

@@ -22,7 +22,7 @@ fn key(row: &Row<'_>) -> Option<Key> {
 /// All links that anything tells of, in order.
 pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Link> {
     let mut links: BTreeMap<Key, Link> = BTreeMap::new();
-    for question in ["state/link", "state/link_errors", "state/link_io"] {
+    for question in ["state/link", "state/link_errors", "state/link_io_both"] {
         for row in found.rows(question) {
             let (Some(key), Some(value)) = (key(&row), at_end(window, &row.points)) else {
                 continue;
@@ -33,11 +33,13 @@ pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Link> {
                 number: number.clone(),
                 up: None,
                 errors: Vec::new(),
-                rate: None,
+                rate_both: None,
             });
             match question {
                 "state/link" => link.up = Some(value > 0.0),
-                "state/link_io" => link.rate = Some(value).filter(|rate| rate.is_finite()),
+                "state/link_io_both" => {
+                    link.rate_both = Some(value).filter(|rate| rate.is_finite());
+                }
                 _ if value.is_finite() => {
                     let kind = row.labels.get("kind").unwrap_or_default();
                     link.errors.push((kind.to_owned(), value));

@@ -1,6 +1,6 @@
 //! What waits, by who says it and why: the most first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
 use crate::assemble::rows::Row;
@@ -8,6 +8,8 @@ use crate::waiting::Waiting;
 
 /// Who tells of pods.
 const KUBERNETES: &str = "kubernetes";
+/// Who tells of what cannot start.
+const EVENTS: &str = "kubernetes events";
 
 /// Question of how many, of how long, who says it, and the labels of place, reason and resource.
 const QUESTIONS: [(&str, &str, &str, [&str; 3]); 3] = [
@@ -40,6 +42,7 @@ pub(super) fn list(found: &Found<'_>) -> Vec<Waiting> {
         }
     }
     name_pods(found, &mut all);
+    all.extend(by_events(found));
     all.sort_by(|one, other| {
         let name = |waiting: &Waiting| (waiting.said_by.clone(), waiting.of.clone());
         other.count.total_cmp(&one.count).then_with(|| {
@@ -51,6 +54,30 @@ pub(super) fn list(found: &Found<'_>) -> Vec<Waiting> {
         })
     });
     all
+}
+
+/// What does not run though it has a node or waits for none, by the reason that events give.
+fn by_events(found: &Found<'_>) -> Vec<Waiting> {
+    let mut groups: BTreeMap<[String; 3], BTreeSet<String>> = BTreeMap::new();
+    for row in found.rows("waiting/events") {
+        let label = |name: &str| row.labels.get(name).unwrap_or_default().to_owned();
+        let reason = match label("why") {
+            why if why.is_empty() => label("reason"),
+            why => why,
+        };
+        let key = [label("namespace"), reason, label("resource")];
+        groups.entry(key).or_default().insert(label("object"));
+    }
+    let waiting = |([of, reason, resource], objects): ([String; 3], BTreeSet<String>)| Waiting {
+        said_by: EVENTS.to_owned(),
+        of,
+        reason,
+        resource,
+        count: objects.len() as f64,
+        names: objects.into_iter().take(NAMES_MAX).collect(),
+        longest: None,
+    };
+    groups.into_iter().map(waiting).collect()
 }
 
 /// Pods that are named for each reason: enough to begin with.

@@ -1,4 +1,4 @@
-//! The section "Who" of the scheduling page, printed: the same page as on the web.
+//! The sections "Who" and "What waits" of the scheduling page, printed: the same page as on the web.
 
 use anyhow::{Context, Result};
 use strata_view::page::table::{Cell, Table};
@@ -7,19 +7,35 @@ use strata_view::{Block, Page};
 use crate::client::Client;
 use crate::out::{Out, complain};
 
-/// Id of the section.
-const SECTION: &str = "who";
+/// Ids of the sections; the first is what `--json` gives.
+const SECTIONS: [&str; 2] = ["who", "waiting"];
 
-/// Ask for the page and print its section.
+/// Ask for the page and print its sections.
 pub(super) async fn run(client: &Client, out: Out) -> Result<()> {
     let page = client.get("/api/v1/pages/scheduling", &[]).await?;
     let page: Page = serde_json::from_value(page).context("the server's page is not understood")?;
-    let section = page.sections.into_iter().find(|section| section.id == SECTION);
-    let section = section.context("the server's page does not say who: it is an older strata")?;
+    let mut sections: Vec<_> = page
+        .sections
+        .into_iter()
+        .filter(|section| SECTIONS.contains(&section.id.as_str()))
+        .collect();
+    let who = sections.iter().find(|section| section.id == SECTIONS[0]);
+    let who = who.context("the server's page does not say who: it is an older strata")?;
     if out.json {
-        return Ok(out.document(&section)?);
+        return Ok(out.document(who)?);
     }
-    for block in section.blocks {
+    sections.sort_by_key(|section| section.id != SECTIONS[0]);
+    for section in sections {
+        if section.id != SECTIONS[0] {
+            out.line(&section.title)?;
+        }
+        print_blocks(section.blocks, out)?;
+    }
+    Ok(())
+}
+
+fn print_blocks(blocks: Vec<Block>, out: Out) -> Result<()> {
+    for block in blocks {
         match block {
             Block::Numbers { numbers } => {
                 let numbers = numbers.into_iter().map(|number| vec![number.label, number.text]);

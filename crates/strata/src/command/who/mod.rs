@@ -74,6 +74,7 @@ pub(crate) async fn run(arguments: WhoArgs, out: Out) -> Result<()> {
         return all::run(&client, out).await;
     }
     let answers = ask(&client).await?;
+    let whole = arguments.gpu.is_none() && arguments.node.is_none();
     let mut gpus = who::read(&answers);
     if let Some(wanted) = &arguments.gpu {
         gpus.retain(|gpu| gpu.gpu_uuid.contains(wanted.as_str()));
@@ -89,10 +90,39 @@ pub(crate) async fn run(arguments: WhoArgs, out: Out) -> Result<()> {
         }
         return print_groups(by, &groups, out);
     }
+    let waiting = if whole { select(&client, &who::waiting()).await? } else { Vec::new() };
     if out.json {
-        return Ok(out.document(&json!({ "gpus": gpus }))?);
+        return Ok(out.document(&document(&gpus, &waiting, whole))?);
     }
-    print(&gpus, out)
+    print(&gpus, out)?;
+    print_waiting(&waiting, out)
+}
+
+/// What is told of the whole also has what waits, empty where nothing does.
+fn document(gpus: &[Gpu], waiting: &[Row], whole: bool) -> Json {
+    let pods = |row: &Row| {
+        json!({ "pods": row.value as u64, "reason": row.get("reason"),
+            "resource": row.get("resource") })
+    };
+    let mut document = json!({ "gpus": gpus });
+    if whole {
+        document["waiting"] = waiting.iter().map(pods).collect();
+    }
+    document
+}
+
+/// Pods that ask for GPUs and have no node, by why.
+fn print_waiting(waiting: &[Row], out: Out) -> Result<()> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let mut rows = vec![["pods that wait for GPUs", "why", "missing"].map(str::to_owned).to_vec()];
+    rows.extend(waiting.iter().map(|row| {
+        let why = strata_view::rooms::waiting_reason(row.get("reason"));
+        vec![format!("{:.0}", row.value), why, dash(row.get("resource"))]
+    }));
+    out.line("")?;
+    Ok(out.table(&rows)?)
 }
 
 fn print(gpus: &[Gpu], out: Out) -> Result<()> {
