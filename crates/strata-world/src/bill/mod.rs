@@ -204,8 +204,8 @@ impl BillWorld {
                 cut(column, first);
             }
         }
-        for column in self.runs.iter_mut().flat_map(BillRun::columns) {
-            cut(column, first);
+        for run in &mut self.runs {
+            run.begin_at(first);
         }
         let start_ms = period.start_ms + period.step_ms * i64::try_from(first).unwrap_or(0);
         (Period { start_ms, steps: period.steps - first, ..period }, self)
