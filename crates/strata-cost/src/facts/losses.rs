@@ -171,9 +171,8 @@ fn account(run: &BillRun, at: usize, step_s: f64) -> Losses {
 /// By what is measured one by one. None where one that is told all the time was not told now; those that
 /// count events have no series before the first one.
 fn pieces(run: &BillRun, at: usize, step_s: f64) -> Option<Losses> {
-    let has_gap = |column: &[Option<f64>]| {
-        column.iter().any(Option::is_some) && value(column, at).is_none()
-    };
+    let has_gap =
+        |column: &[Option<f64>]| column.iter().any(Option::is_some) && value(column, at).is_none();
     if has_gap(&run.data_wait_s) || has_gap(&run.straggler) {
         return None;
     }

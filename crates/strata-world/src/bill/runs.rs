@@ -99,10 +99,7 @@ pub(super) fn run_queries(step: &str, whole: &str) -> Vec<Planned> {
         at_end("run_step_before", before("training.step")),
         range("run_step_max", of("max_over_time", "training.step", "")),
         range("run_step_min", of("min_over_time", "training.step", "")),
-        range(
-            "run_tokens",
-            of("last_over_time", "training.tokens", ""),
-        ),
+        range("run_tokens", of("last_over_time", "training.tokens", "")),
         range("run_flop", of("last_over_time", "training.flops", "")),
         range("run_step_tokens", format!("{} * {length}", now("training.tokens.rate"))),
         range(

@@ -11,7 +11,7 @@ use strata_world::bill::Period;
 use super::LedgerService;
 
 /// What can be grouped by, with the words for it.
-pub(crate) const DIMENSIONS: [(&str, Dimension); 10] = [
+pub(crate) const DIMENSIONS: [(&str, Dimension); 11] = [
     ("namespace", Dimension::Namespace),
     ("pod", Dimension::Pod),
     ("team", Dimension::Team),
@@ -19,6 +19,7 @@ pub(crate) const DIMENSIONS: [(&str, Dimension); 10] = [
     ("model", Dimension::Model),
     ("tenant", Dimension::Tenant),
     ("replica", Dimension::Replica),
+    ("run", Dimension::Run),
     ("node", Dimension::Node),
     ("sku", Dimension::Sku),
     ("gpu", Dimension::Gpu),

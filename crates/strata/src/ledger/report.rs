@@ -45,8 +45,8 @@ impl ReportSource for LedgerReports {
                     Ok(json(&inference_total(&account.ledger, &units, CostBasis::Allocation)))
                 }
                 _ => {
-                    let account = self.account(&asked).await;
                     let by = asked.by.first().map_or(Dimension::Namespace, |(_, by)| *by);
+                    let account = self.account(&asked).await;
                     Ok(json(&allocation(&account.ledger, by)))
                 }
             }
@@ -169,8 +169,13 @@ fn prices(ledger: &Ledger, now_ms: i64) -> Json {
 }
 
 impl LedgerReports {
+    /// Records are read only where tenants are shown.
     pub(super) async fn account(&self, asked: &Asked) -> Account {
-        self.0.account(asked.period()).await
+        if asked.by.iter().any(|(_, by)| *by == Dimension::Tenant) {
+            self.0.with_tenants(asked.period()).await
+        } else {
+            self.0.account(asked.period()).await
+        }
     }
 
     async fn cost(&self, asked: &Asked) -> Result<Report, PageError> {
