@@ -22,7 +22,7 @@ pub use column::{Column, Total};
 pub use losses::{LOSSES, Loss, Losses};
 pub use runs::Run;
 pub use share::SharePolicy;
-pub use strata_world::bill::HolderKind;
+pub use strata_world::bill::{EngineRole as Role, HolderKind};
 
 use crate::price::Wanted;
 
@@ -129,18 +129,6 @@ pub struct Claim {
     /// Share of its busy time that nobody could use. May be missing: for a replica it is computed
     /// from its counters.
     pub waste: Column,
-}
-
-/// Which part of a request a replica computes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// All of it.
-    #[default]
-    Whole,
-    /// Prompts only.
-    Prefill,
-    /// Generation only.
-    Decode,
 }
 
 /// Counters of one inference replica, as increases per step.

@@ -114,6 +114,8 @@ pub struct BillReplica {
     pub node: Option<String>,
     pub model: Option<String>,
     pub engine: Option<String>,
+    /// Which part of a request it computes, where its engine says so.
+    pub role: EngineRole,
     /// Whether its page was read in the step.
     pub up: Vec<bool>,
     /// Prompt tokens, cached ones among them.
@@ -134,6 +136,18 @@ pub struct BillReplica {
     /// Share of the period's requests whose first token came within the objective: of those in
     /// buckets that lie wholly within it, so never too many.
     pub within_slo: Option<f64>,
+}
+
+/// Which part of a request a replica computes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EngineRole {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Prompts only.
+    Prefill,
+    /// Generation only.
+    Decode,
 }
 
 /// Who counts what tenants ask: never added together, since both may count the same requests.

@@ -203,7 +203,8 @@ fn part_queries(step: &str, whole: &str) -> Vec<Planned> {
 fn replica_queries(step: &str, whole: &str) -> Vec<Planned> {
     let running = name("inference.requests.running", "");
     let generated = name("inference.generation_tokens", "");
-    let labels = "instance, node, namespace, pod, model, inference_engine";
+    // SGLang says in `engine_type` whether it is a worker of a pool.
+    let labels = "instance, node, namespace, pod, model, inference_engine, engine_type";
     let up = |metric: &str| format!("count by ({labels}) (count_over_time({metric}[{step}]))");
     let mut queries = vec![range("up", format!("{} or {}", up(&running), up(&generated)))];
     for (key, metric) in COUNTERS {

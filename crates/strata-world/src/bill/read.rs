@@ -9,7 +9,7 @@ use strata_query::{Answer, QueryError};
 use super::gather::gathered;
 use super::holds::Named;
 use super::plan::{COUNTERS, Period};
-use super::{BillGpu, BillReplica, BillWorld, HolderKind};
+use super::{BillGpu, BillReplica, BillWorld, EngineRole, HolderKind};
 use crate::ask::Planned;
 use crate::assemble::identity::identity;
 use crate::assemble::rows::{Row, answer_rows, on_grid};
@@ -240,6 +240,11 @@ impl<'a> Reader<'a> {
             for (field, label) in fields {
                 *field = text(&row, label).or(field.take());
             }
+            replica.role = match row.labels.get("engine_type") {
+                Some("prefill") => EngineRole::Prefill,
+                Some("decode") => EngineRole::Decode,
+                _ => replica.role,
+            };
             for (up, value) in replica.up.iter_mut().zip(self.track(&row)) {
                 *up |= value.is_some();
             }
