@@ -128,6 +128,7 @@ fn replica(one: &BillReplica) -> Replica {
         model: one.model.clone().unwrap_or_default(),
         settings: one.engine.clone().unwrap_or_default(),
         role: one.role,
+        kv_bytes: one.kv_bytes,
         prompt: column(&one.prompt),
         // An engine without a prefix cache counts no hits.
         cached: if one.cached.is_empty() { Column::Constant(0.0) } else { column(&one.cached) },

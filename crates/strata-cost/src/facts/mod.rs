@@ -142,6 +142,8 @@ pub struct Replica {
     pub settings: String,
     /// Part of the request it computes.
     pub role: Role,
+    /// Bytes of a number in its KV cache: 2 for 16 bits.
+    pub kv_bytes: Option<f64>,
     /// Prompt tokens, cached ones among them.
     pub prompt: Column,
     /// Prompt tokens found in the prefix cache.

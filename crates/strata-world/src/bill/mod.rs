@@ -116,6 +116,8 @@ pub struct BillReplica {
     pub engine: Option<String>,
     /// Which part of a request it computes, where its engine says so.
     pub role: EngineRole,
+    /// Bytes of a number in its KV cache, where the engine names a type.
+    pub kv_bytes: Option<f64>,
     /// Whether its page was read in the step.
     pub up: Vec<bool>,
     /// Prompt tokens, cached ones among them.

@@ -212,6 +212,13 @@ fn replica_queries(step: &str, whole: &str) -> Vec<Planned> {
         let text = format!("sum by (instance) (increase({stored}[{step}]))");
         queries.push(range(key, text));
     }
+    let config = name("inference.engine.config", "");
+    queries.push(at_end(
+        "kv_type",
+        format!(
+            "count by (instance, cache_dtype) (last_over_time({config}{{cache_dtype!=\"\"}}[{whole}]))"
+        ),
+    ));
     let finished = name("inference.requests.finished", "");
     let duration = name("inference.request.duration", "_count");
     let ttft = name("inference.ttft", "_bucket");

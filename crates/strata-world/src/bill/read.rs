@@ -13,6 +13,7 @@ use super::{BillGpu, BillReplica, BillWorld, EngineRole, HolderKind};
 use crate::ask::Planned;
 use crate::assemble::identity::identity;
 use crate::assemble::rows::{Row, answer_rows, on_grid};
+use crate::capacity::bytes_of_type;
 use crate::entity::EntityKind;
 use crate::window::Window;
 
@@ -251,6 +252,13 @@ impl<'a> Reader<'a> {
         }
         let within = ttft_objective_s.map(|limit| self.within(limit)).unwrap_or_default();
         self.count(&mut replicas);
+        let types = self.rows("kv_type");
+        for row in &types {
+            let replica = row.labels.get("instance").and_then(|one| replicas.get_mut(one));
+            if let Some(replica) = replica {
+                replica.kv_bytes = row.labels.get("cache_dtype").and_then(bytes_of_type);
+            }
+        }
         for (instance, replica) in &mut replicas {
             replica.within_slo = within.get(instance).copied();
         }

@@ -416,7 +416,14 @@ fn workers_of_pools_are_told_by_their_engine() {
         ];
         push(&mut source, &labels, |_| Some(1.0));
     }
+    for (instance, kind) in [("a:1", "fp8_e4m3"), ("b:1", "auto"), ("c:1", "bfloat16")] {
+        let labels = [("instance", instance), ("cache_dtype", kind)];
+        let name = [("__name__", "inference_engine_config_info")];
+        push(&mut source, &[&name[..], &labels].concat(), |_| Some(1.0));
+    }
     let world = world(source);
+    let bytes: Vec<_> = world.replicas.iter().map(|one| one.kv_bytes).collect();
+    assert_eq!(bytes, [Some(1.0), None, Some(2.0)]);
     let roles: Vec<_> = world.replicas.iter().map(|one| (&*one.instance, one.role)).collect();
     let expected = [EngineRole::Prefill, EngineRole::Decode, EngineRole::Whole];
     assert_eq!(roles, ["a:1", "b:1", "c:1"].into_iter().zip(expected).collect::<Vec<_>>());
