@@ -5,6 +5,7 @@ mod asked;
 mod budgets;
 mod collector;
 mod market;
+mod opencost;
 mod peaks;
 mod recorded;
 mod replicas;
