@@ -4,12 +4,14 @@
 //! not have (cores, memory and disks of their own: they are in the price of the GPU's part of its
 //! node) is left out and not written as zero.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::ledger::{Dimension, Ledger, Line, PLATFORM, UNATTRIBUTED};
 use crate::split::Class;
 use crate::time::rfc3339;
-use crate::unit::Units;
+use crate::unit::{Units, by_tenant};
 
 /// OpenCost's name for what is paid for and held by nobody.
 const IDLE: &str = "__idle__";
@@ -22,7 +24,7 @@ const UNALLOCATED: &str = "__unallocated__";
 pub fn allocation(ledger: &Ledger, dimension: Dimension) -> Value {
     let mut set = Map::new();
     let window = window(ledger);
-    for line in ledger.by(dimension) {
+    for line in lines(ledger, dimension) {
         let name = match line.key.as_str() {
             PLATFORM => IDLE,
             UNATTRIBUTED => UNALLOCATED,
@@ -51,6 +53,18 @@ pub fn allocation(ledger: &Ledger, dimension: Dimension) -> Value {
         set.insert(name.to_owned(), row);
     }
     json!({ "code": 200, "status": "success", "data": [set] })
+}
+
+/// Lines by a dimension; tenants of shared models are told apart by their tokens.
+fn lines(ledger: &Ledger, dimension: Dimension) -> Vec<Line> {
+    if dimension != Dimension::Tenant {
+        return ledger.by(dimension);
+    }
+    let mut found: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+    for ((tenant, _), line) in by_tenant(ledger) {
+        found.entry(tenant).or_default().push(line);
+    }
+    found.iter().map(|(tenant, lines)| Line::merged(tenant, lines)).collect()
 }
 
 /// Which of OpenCost's cost bases an answer has.
@@ -180,6 +194,22 @@ mod tests {
         assert!((total - ledger.bill.money).abs() < 1e-9);
         assert_eq!(rows["__idle__"]["gpuCount"], 1.0);
         assert_eq!(rows["t"]["gpuEfficiency"], 0.5);
+        let tenant = crate::facts::TenantUse {
+            tenant: "acme".to_owned(),
+            prompt: Some(1000.0),
+            cached: Some(0.0),
+            generated: Some(400.0),
+            requests: Some(10.0),
+            ..Default::default()
+        };
+        facts.uses = vec![tenant];
+        let ledger = Ledger::build(&facts, &PriceBook::embedded(), &Options::default());
+        let answer = allocation(&ledger, Dimension::Tenant);
+        let rows = answer["data"][0].as_object().unwrap();
+        let keys: std::collections::BTreeSet<_> = rows.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["__idle__", "__unallocated__", "acme"].into());
+        let total: f64 = rows.values().map(|row| row["totalCost"].as_f64().unwrap()).sum();
+        assert!((total - ledger.bill.money).abs() < 1e-9 && rows["acme"]["totalCost"] != 0.0);
         facts.gpus[2].wanted.gpu = None;
         let ledger = Ledger::build(&facts, &PriceBook::embedded(), &Options::default());
         let answer = allocation(&ledger, Dimension::Team);

@@ -60,7 +60,8 @@ pub const REPORTS: [&str; 9] = [
 /// Paths below `/api/v1` that change something, by `POST`, with their parameters in the query.
 pub const ACTIONS: [&str; 1] = ["/cost/statement/close"];
 /// Paths as OpenCost has them.
-pub const OPENCOST: [&str; 3] = ["/allocation", "/allocation/compute", "/inferenceCost/total"];
+pub const OPENCOST: [&str; 4] =
+    ["/allocation", "/allocation/compute", "/inferenceCost/total", "/inferenceCost/timeseries"];
 
 /// Paths of documents about single requests, below `/api/v1`.
 pub const REQUEST_REPORTS: [&str; 4] =

@@ -1,9 +1,10 @@
 //! Advice about time that is paid for and not used.
 
-use super::{Advice, Case, Evidence, Kind};
+use super::{Advice, Case, Evidence, Kind, Tryout};
 use crate::facts::{HolderKind, Role};
 use crate::ledger::{Line, State, UNATTRIBUTED};
 use crate::sum::sum;
+use crate::unit::Units;
 use crate::useful::Cause;
 
 /// Share of its held time from which on a holder is idle: what works for an hour of a day stays.
@@ -16,6 +17,8 @@ const TARGET_LOAD: f64 = 0.8;
 const RECOMPUTED_SHARE: f64 = 0.01;
 /// Difference of busy shares from which on two pools are not balanced.
 const POOL_DIFFERENCE: f64 = 0.2;
+/// From which on it is worth a trial.
+const POOL_TRIAL: f64 = 0.05;
 
 impl Case<'_> {
     /// Idle and cold time of each holder.
@@ -125,39 +128,65 @@ impl Case<'_> {
         for units in self.units {
             let pairs = self.ledger.replicas.iter().zip(&lines);
             let own: Vec<_> = pairs.filter(|(replica, _)| replica.model == units.model).collect();
-            let bytes = self.inputs.kv_bytes.get(&units.model).copied();
             let of = |cause: Cause| {
                 sum(own.iter().filter_map(|(one, _)| one.wasted_s.get(cause.place())).copied())
             };
             let recomputed_s = of(Cause::Recomputed);
             let counted =
                 sum(own.iter().map(|(_, line)| line.seconds_in(State::UnknownUse))) <= 0.0;
-            let Some(bytes) = bytes.filter(|_| counted) else {
-                let missing = [
-                    ("bytes of a KV element", bytes.is_some()),
-                    ("tokens computed again", counted),
-                ];
-                self.skip(Kind::KvFp8, &units.model, &missing);
-                continue;
-            };
-            let busy_s = units.line.busy_s();
-            if bytes < 2.0 || busy_s <= 0.0 || recomputed_s < RECOMPUTED_SHARE * busy_s {
+            if !counted {
+                self.skip(Kind::KvFp8, &units.model, &[("tokens computed again", false)]);
                 continue;
             }
-            self.offer(Advice {
+            let busy_s = units.line.busy_s();
+            if busy_s <= 0.0 || recomputed_s < RECOMPUTED_SHARE * busy_s {
+                continue;
+            }
+            let told = own.iter().map(|(replica, _)| replica.kv_bytes);
+            // Of replicas of several kinds the one with the most to gain.
+            let told = told.collect::<Option<Vec<f64>>>();
+            let told = told.and_then(|all| all.into_iter().reduce(f64::max));
+            let bytes = self.inputs.kv_bytes.get(&units.model).copied().or(told);
+            self.smaller_cache(units, bytes, recomputed_s, recomputed_s / busy_s);
+        }
+    }
+
+    /// Advice where the cache is known to be of 16 bits, a trial where nobody says what it is of.
+    fn smaller_cache(&mut self, units: &Units, bytes: Option<f64>, recomputed_s: f64, share: f64) {
+        let per_hour = share * units.line.busy_money() / self.hours;
+        let command = Some("vllm serve <model> --kv-cache-dtype fp8".to_owned());
+        let mut evidence = vec![
+            Evidence::new("work computed again", recomputed_s, "s"),
+            Evidence::new("share of busy time", share, "1"),
+        ];
+        match bytes {
+            Some(bytes) if bytes >= 2.0 => {
+                evidence.push(Evidence::new("KV element", bytes, "By"));
+                self.offer(Advice {
+                    kind: Kind::KvFp8,
+                    subject: units.model.clone(),
+                    saves_per_hour: per_hour,
+                    action:
+                        "store the KV cache in 8 bits, after a check of quality: twice the tokens \
+                             fit before requests are preempted"
+                            .to_owned(),
+                    command,
+                    evidence,
+                });
+            }
+            Some(_) => {}
+            None => self.try_out(Tryout {
                 kind: Kind::KvFp8,
                 subject: units.model.clone(),
-                saves_per_hour: recomputed_s / busy_s * units.line.busy_money() / self.hours,
-                action: "store the KV cache in 8 bits, after a check of quality: twice the tokens \
-                         fit before requests are preempted"
-                    .to_owned(),
-                command: Some("vllm serve <model> --kv-cache-dtype fp8".to_owned()),
-                evidence: vec![
-                    Evidence::new("work computed again", recomputed_s, "s"),
-                    Evidence::new("share of busy time", recomputed_s / busy_s, "1"),
-                    Evidence::new("KV element", bytes, "By"),
-                ],
-            });
+                at_most_per_hour: per_hour,
+                bound: "busy money x seconds computed again / busy seconds",
+                action:
+                    "see whether the KV cache is of 16 bits, and serve one replica with 8: at most \
+                         nothing is computed again; it has to show that the answers are as good"
+                        .to_owned(),
+                command,
+                evidence,
+            }),
         }
     }
 
@@ -174,7 +203,17 @@ impl Case<'_> {
             let (prefill, decode) = (pool(Role::Prefill), pool(Role::Decode));
             let known =
                 |line: &Line| line.gpu_s() > 0.0 && line.seconds_in(State::UnknownWork) <= 0.0;
-            if !known(&prefill) || !known(&decode) || units.line.amount().is_none() {
+            if prefill.gpu_s() <= 0.0 || decode.gpu_s() <= 0.0 {
+                continue;
+            }
+            let is_priced = units.line.amount().is_some();
+            if !known(&prefill) || !known(&decode) || !is_priced {
+                let missing = [
+                    ("GPU utilization of the workers that prefill", known(&prefill)),
+                    ("GPU utilization of the workers that decode", known(&decode)),
+                    ("a price", is_priced),
+                ];
+                self.skip(Kind::PoolRatio, &units.model, &missing);
                 continue;
             }
             let load = |line: &Line| line.busy_s() / line.gpu_s();
@@ -183,21 +222,42 @@ impl Case<'_> {
             } else {
                 ("decode", &decode, &prefill)
             };
-            if load(busy) - load(idle) < POOL_DIFFERENCE {
+            if load(busy) <= 0.0 {
                 continue;
             }
             let spare = 1.0 - load(idle) / load(busy);
-            self.offer(Advice {
-                kind: Kind::PoolRatio,
-                subject: units.model.clone(),
-                saves_per_hour: spare * sum(idle.money) / self.hours,
-                action: format!("move or stop {:.0} % of the GPUs that {name}", spare * 100.0),
-                command: None,
-                evidence: vec![
-                    Evidence::new("busy share of prefill", load(&prefill), "1"),
-                    Evidence::new("busy share of decode", load(&decode), "1"),
-                ],
-            });
+            let per_hour = spare * sum(idle.money) / self.hours;
+            let evidence = vec![
+                Evidence::new("busy share of prefill", load(&prefill), "1"),
+                Evidence::new("busy share of decode", load(&decode), "1"),
+            ];
+            if load(busy) - load(idle) >= POOL_DIFFERENCE {
+                self.offer(Advice {
+                    kind: Kind::PoolRatio,
+                    subject: units.model.clone(),
+                    saves_per_hour: per_hour,
+                    action: format!("move or stop {:.0} % of the GPUs that {name}", spare * 100.0),
+                    command: None,
+                    evidence,
+                });
+            } else if load(busy) - load(idle) >= POOL_TRIAL {
+                // So small a difference may be what the load does anyway.
+                self.try_out(Tryout {
+                    kind: Kind::PoolRatio,
+                    subject: units.model.clone(),
+                    at_most_per_hour: per_hour,
+                    bound: "money of the idler pool x (1 - its busy share / that of the other)",
+                    action: format!(
+                        "serve with one replica less that {name}: at most {:.0} % of them are spare; the \
+                         time to the first token and between tokens has to stay within its objective",
+                        spare * 100.0
+                    ),
+                    command: Some(format!(
+                        "kubectl scale deployment <{name} workers> --replicas=<one less>"
+                    )),
+                    evidence,
+                });
+            }
         }
     }
 }

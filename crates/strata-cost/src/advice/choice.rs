@@ -1,7 +1,8 @@
 //! Advice to do the same with something else: power, GPU, model.
 
-use super::{Advice, Case, Evidence, Kind};
+use super::{Advice, Case, Evidence, Kind, Tryout};
 use crate::price::{Quote, Wanted};
+use crate::unit::Units;
 use crate::useful::Level;
 
 /// Joules of a kilowatt-hour.
@@ -45,6 +46,9 @@ impl Case<'_> {
             let trial = self.inputs.power.get(&units.model).copied();
             let price = self.inputs.per_kwh;
             let energy = units.energy;
+            if let (None, Some(price), Some(energy)) = (trial, price, energy) {
+                self.try_power(units, energy.gpu_j, price);
+            }
             let (Some(trial), Some(price), Some(energy)) = (trial, price, energy) else {
                 let missing = [
                     ("a trial of a power limit", trial.is_some()),
@@ -73,6 +77,32 @@ impl Case<'_> {
         }
     }
 
+    /// Energy is a small part of what a GPU costs: the bound says from which loss of speed on a limit
+    /// costs more than it saves.
+    fn try_power(&mut self, units: &Units, energy_j: f64, per_kwh: f64) {
+        let Some(amount) = units.line.amount().filter(|amount| *amount > 0.0) else { return };
+        let energy_money = energy_j / JOULES_PER_KWH * per_kwh;
+        let part = energy_money / amount;
+        self.try_out(Tryout {
+            kind: Kind::PowerCap,
+            subject: units.model.clone(),
+            at_most_per_hour: energy_money / self.hours,
+            bound: "energy of its GPUs in kWh x price of a kWh",
+            action: format!(
+                "limit the power of one replica's GPUs and compare joules and tokens per second: at most \
+                 all of the energy; where all GPUs are needed it pays only while speed falls by less \
+                 than {:.1} %",
+                part * 100.0
+            ),
+            command: Some("nvidia-smi -i <GPU> -pl <watts>".to_owned()),
+            evidence: vec![
+                Evidence::new("energy of the period", energy_j, "J"),
+                Evidence::new("price of a kWh", per_kwh, "{currency}"),
+                Evidence::new("energy over all money of the model", part, "1"),
+            ],
+        });
+    }
+
     pub(super) fn other_sku(&mut self) {
         for units in self.units {
             let trials: Vec<_> =
@@ -99,7 +129,7 @@ impl Case<'_> {
     }
 
     /// Both at saturation: a trial shows what a GPU can do, not what its load will be.
-    fn compare(&mut self, units: &crate::unit::Units, trial: &SkuTrial, quote: &Quote, now: f64) {
+    fn compare(&mut self, units: &Units, trial: &SkuTrial, quote: &Quote, now: f64) {
         let there = quote.per_gpu_hour / 3600.0 / trial.tokens_per_gpu_s;
         let gain = 1.0 - there / now;
         let Some(amount) = units.line.amount().filter(|_| gain >= LEAST_GAIN) else { return };

@@ -167,6 +167,9 @@ struct Case<'a> {
     found: Advised,
 }
 
+/// Gains of less than a cent an hour are noise.
+const LEAST_PER_HOUR: f64 = 0.01;
+
 /// Finds all advice. `units` are of the same ledger.
 pub fn advise(ledger: &Ledger, units: &[Units], book: &PriceBook, inputs: &Inputs) -> Advised {
     let hours = (ledger.end_ms() - ledger.start_ms) as f64 / 3_600_000.0;
@@ -193,11 +196,15 @@ pub fn advise(ledger: &Ledger, units: &[Units], book: &PriceBook, inputs: &Input
 }
 
 impl Case<'_> {
-    /// Gains of less than a cent an hour are noise.
     fn offer(&mut self, advice: Advice) {
-        const LEAST_PER_HOUR: f64 = 0.01;
         if advice.saves_per_hour >= LEAST_PER_HOUR {
             self.found.advice.push(advice);
+        }
+    }
+
+    fn try_out(&mut self, tryout: Tryout) {
+        if tryout.at_most_per_hour >= LEAST_PER_HOUR {
+            self.found.tryouts.push(tryout);
         }
     }
 

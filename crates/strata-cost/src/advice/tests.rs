@@ -27,6 +27,10 @@ fn one(found: &Advised, kind: Kind) -> Option<&Advice> {
     found.advice.iter().find(|advice| advice.kind == kind)
 }
 
+fn tryout(found: &Advised, kind: Kind) -> Option<&Tryout> {
+    found.tryouts.iter().find(|one| one.kind == kind)
+}
+
 fn missing(found: &Advised, kind: Kind) -> Vec<&'static str> {
     found.unchecked.iter().find(|one| one.kind == kind).map_or(vec![], |one| one.missing.clone())
 }
@@ -43,7 +47,7 @@ fn without_inputs_nothing_is_guessed() {
     let found = advised(&facts(), &Inputs::default());
     assert_eq!(found.advice, []);
     assert_eq!(missing(&found, Kind::FewerReplicas).len(), 2);
-    assert_eq!(missing(&found, Kind::KvFp8), ["bytes of a KV element"]);
+    assert_eq!(missing(&found, Kind::KvFp8), [""; 0], "nothing is computed again");
     assert_eq!(missing(&found, Kind::PowerCap), ["a trial of a power limit", "a price of energy"]);
     assert_eq!(missing(&found, Kind::OtherSku), ["a trial on another GPU"]);
 }
@@ -103,6 +107,39 @@ fn work_computed_again_asks_for_a_smaller_cache() {
     let inputs = |bytes| Inputs { kv_bytes: [("m".to_owned(), bytes)].into(), ..Inputs::default() };
     near(one(&advised(&facts, &inputs(2.0)), Kind::KvFp8).unwrap().saves_per_hour, 0.2 * HOUR);
     assert!(one(&advised(&facts, &inputs(1.0)), Kind::KvFp8).is_none());
+    // As the engine tells it itself.
+    for (bytes, is_advice) in [(Some(2.0), true), (Some(1.0), false), (None, false)] {
+        facts.replicas[0].kv_bytes = bytes;
+        let found = advised(&facts, &Inputs::default());
+        assert_eq!(one(&found, Kind::KvFp8).is_some(), is_advice, "{bytes:?}");
+        let tried = tryout(&found, Kind::KvFp8);
+        assert_eq!(tried.is_some(), bytes.is_none(), "{bytes:?}");
+        if let Some(tried) = tried {
+            near(tried.at_most_per_hour, 0.2 * HOUR);
+        }
+    }
+    facts.replicas[0].recomputed = Column::Missing;
+    facts.replicas[0].delivered = Column::Missing;
+    let blind = advised(&facts, &Inputs::default());
+    assert_eq!(missing(&blind, Kind::KvFp8), ["tokens computed again"]);
+}
+
+#[test]
+fn a_power_limit_saves_no_more_than_the_energy() {
+    let facts = facts();
+    let joules = models(&Ledger::build(&facts, &book(), &Options::default()), &Energy::default())
+        [0]
+    .energy
+    .unwrap()
+    .gpu_j;
+    let inputs = Inputs { per_kwh: Some(0.9), ..Inputs::default() };
+    let found = advised(&facts, &inputs);
+    let tried = tryout(&found, Kind::PowerCap).unwrap();
+    near(tried.at_most_per_hour, joules / 3.6e6 * 0.9 * HOUR);
+    let part = joules / 3.6e6 * 0.9 / 2.0;
+    near(tried.evidence[2].value, part);
+    assert!(tried.action.contains(&format!("{:.1} %", part * 100.0)), "{}", tried.action);
+    assert!(tryout(&advised(&facts, &Inputs::default()), Kind::PowerCap).is_none(), "no price");
 }
 
 #[test]
@@ -140,6 +177,22 @@ fn pools_out_of_balance_are_told() {
     let prefill = facts.gpus.iter().filter(|gpu| gpu.claims[0].owner == 0).count();
     near(advice.saves_per_hour, 0.5 * 2.0 * prefill as f64);
     assert!(advice.action.contains("50 % of the GPUs that prefill"), "{}", advice.action);
+    // A tenth less busy is no advice yet.
+    let mut of = |prefill: Column, decode: Column| {
+        for gpu in &mut facts.gpus {
+            let is_prefill = gpu.claims[0].owner == 0;
+            gpu.utilization = if is_prefill { prefill.clone() } else { decode.clone() };
+        }
+        let ledger = Ledger::build(&facts, &PriceBook::embedded(), &Options::default());
+        let units = models(&ledger, &Energy::default());
+        advise(&ledger, &units, &PriceBook::embedded(), &Inputs::default())
+    };
+    let close = of(Column::Constant(0.8), Column::Constant(0.72));
+    assert!(one(&close, Kind::PoolRatio).is_none());
+    let tried = tryout(&close, Kind::PoolRatio).unwrap();
+    let decode = facts.gpus.len() - prefill;
+    near(tried.at_most_per_hour, 0.1 * 2.0 * decode as f64);
+    assert!(tried.action.contains("that decode"), "{}", tried.action);
 }
 
 #[test]

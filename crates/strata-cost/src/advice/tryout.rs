@@ -20,6 +20,8 @@ pub struct Tryout {
     pub subject: String,
     /// Money that it could save in an hour at most.
     pub at_most_per_hour: f64,
+    /// How that is computed, in words.
+    pub bound: &'static str,
     /// What to try, and what it has to show.
     pub action: String,
     /// Command that tries it, with names in angle brackets where the ledger does not know them.
@@ -71,6 +73,7 @@ impl Case<'_> {
             kind: Kind::OtherSku,
             subject: units.model.clone(),
             at_most_per_hour: (1.0 - ratio) * amount / self.hours,
+            bound: "cost of the model x (1 - price of the other GPU / price now)",
             action: format!(
                 "load one replica on {name} ({}): it is cheaper if it fits and a GPU does more than \
                  {:.0} % of the tokens that one does now; at most, if it is as fast",
@@ -122,6 +125,7 @@ impl Case<'_> {
             kind: Kind::SmallerModel,
             subject: units.model.clone(),
             at_most_per_hour: at_most,
+            bound: "delivered tokens x (cost of one now - cost of one of the other model)",
             action: format!(
                 "answer a part of the requests with {} and compare what users accept; at most, if all of \
                  them are answered as well and as briefly",

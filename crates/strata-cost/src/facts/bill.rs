@@ -127,6 +127,8 @@ fn replica(one: &BillReplica) -> Replica {
         name: one.instance.clone(),
         model: one.model.clone().unwrap_or_default(),
         settings: one.engine.clone().unwrap_or_default(),
+        role: one.role,
+        kv_bytes: one.kv_bytes,
         prompt: column(&one.prompt),
         // An engine without a prefix cache counts no hits.
         cached: if one.cached.is_empty() { Column::Constant(0.0) } else { column(&one.cached) },

@@ -82,21 +82,31 @@ pub(super) struct Lossy {
     shares: Vec<Option<Losses>>,
     /// Losses that nothing measures.
     pub(super) unmeasured: Vec<Loss>,
+    /// Steps of the ledger in which the run worked and its losses, told at other times, were not.
+    pub(super) gaps: usize,
 }
 
 impl Lossy {
     /// Of a run, in steps of `step_s` seconds.
     pub(super) fn of(run: &BillRun, progress: &Progress, steps: usize, step_s: f64) -> Self {
         let told = |at: usize| run.badput_s.values().any(|column| value(column, at).is_some());
-        let has_account = (0..steps).any(told);
+        let first_told = (0..steps).find(|at| told(*at));
+        let has_account = first_told.is_some();
         let has_steps = Progress::total(&progress.kept).is_some();
+        let mut gaps = 0;
         let shares = (0..steps).map(|at| {
             let computed = progress.computed(at);
             if !told(at) && computed.is_none() {
                 return None;
             }
-            let mut shares =
-                if has_account { account(run, at, step_s) } else { pieces(run, at, step_s) };
+            let found = match first_told {
+                // What it told before and tells no more has a gap; no loss yet has no series yet.
+                Some(first) if at > first && !told(at) => None,
+                Some(_) => Some(account(run, at, step_s)),
+                None => pieces(run, at, step_s),
+            };
+            gaps += usize::from(found.is_none());
+            let mut shares = found?;
             let [lost_steps, rest @ ..] = &mut shares;
             let others = rest.iter().sum::<f64>();
             // Where the steps are told, which of them were lost is known better than by the account.
@@ -119,7 +129,8 @@ impl Lossy {
             Loss::Other => has_account,
         };
         let unmeasured = Loss::ALL.into_iter().filter(|loss| !measured(loss)).collect();
-        Self { shares: shares.collect(), unmeasured }
+        let shares = shares.collect();
+        Self { shares, unmeasured, gaps }
     }
 
     /// Losses of a step in which kernels ran for `busy` of the time, as shares of it: while a kernel
@@ -157,8 +168,14 @@ fn account(run: &BillRun, at: usize, step_s: f64) -> Losses {
     shares
 }
 
-/// By what is measured one by one.
-fn pieces(run: &BillRun, at: usize, step_s: f64) -> Losses {
+/// By what is measured one by one. None where one that is told all the time was not told now; those that
+/// count events have no series before the first one.
+fn pieces(run: &BillRun, at: usize, step_s: f64) -> Option<Losses> {
+    let has_gap =
+        |column: &[Option<f64>]| column.iter().any(Option::is_some) && value(column, at).is_none();
+    if has_gap(&run.data_wait_s) || has_gap(&run.straggler) {
+        return None;
+    }
     let seconds = |column: &[Option<f64>]| value(column, at).unwrap_or(0.0).max(0.0) / step_s;
     let mut shares = [0.0; LOSSES];
     let found = [
@@ -175,7 +192,7 @@ fn pieces(run: &BillRun, at: usize, step_s: f64) -> Losses {
             *place = share;
         }
     }
-    shares
+    Some(shares)
 }
 
 #[cfg(test)]
@@ -220,6 +237,30 @@ mod tests {
         let (waited, behind) = (wasted[Loss::DataWait.place()], wasted[Loss::Straggler.place()]);
         assert!((waited - 0.25).abs() < 1e-12 && (behind - 0.15).abs() < 1e-12, "{wasted:?}");
         assert_eq!(lossy(&BillRun::default()).split(0, 1.0), None, "nothing tells of it");
+    }
+
+    #[test]
+    fn a_gap_in_what_tells_of_losses_is_not_a_time_without_any() {
+        let check = |mut run: BillRun, told: [bool; 3]| {
+            run.step = (1..=3).map(|at| Some(10.0 * f64::from(at))).collect();
+            let lossy = Lossy::of(&run, &Progress::of(&run, 3), 3, 60.0);
+            assert_eq!([0, 1, 2].map(|at| lossy.split(at, 1.0).is_some()), told, "{run:?}");
+            assert_eq!(lossy.gaps, told.iter().filter(|told| !**told).count());
+        };
+        let account = |told: [Option<f64>; 3]| {
+            let badput_s = [("checkpoint_save".to_owned(), told.to_vec())];
+            BillRun { badput_s: badput_s.into(), ..BillRun::default() }
+        };
+        check(account([Some(6.0), None, Some(6.0)]), [true, false, true]);
+        check(account([Some(6.0), Some(0.0), None]), [true, true, false]);
+        // Before the first loss there is no series.
+        check(account([None, None, Some(6.0)]), [true, true, true]);
+        let data_wait_s = vec![None, Some(3.0), Some(3.0)];
+        check(BillRun { data_wait_s, ..BillRun::default() }, [false, true, true]);
+        let straggler = vec![Some(0.1), None, Some(0.1)];
+        check(BillRun { straggler, ..BillRun::default() }, [true, false, true]);
+        let save_s = vec![None, Some(3.0), None];
+        check(BillRun { save_s, ..BillRun::default() }, [true, true, true]);
     }
 
     #[test]

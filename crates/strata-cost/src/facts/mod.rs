@@ -22,7 +22,7 @@ pub use column::{Column, Total};
 pub use losses::{LOSSES, Loss, Losses};
 pub use runs::Run;
 pub use share::SharePolicy;
-pub use strata_world::bill::HolderKind;
+pub use strata_world::bill::{EngineRole as Role, HolderKind};
 
 use crate::price::Wanted;
 
@@ -131,18 +131,6 @@ pub struct Claim {
     pub waste: Column,
 }
 
-/// Which part of a request a replica computes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// All of it.
-    #[default]
-    Whole,
-    /// Prompts only.
-    Prefill,
-    /// Generation only.
-    Decode,
-}
-
 /// Counters of one inference replica, as increases per step.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Replica {
@@ -154,6 +142,8 @@ pub struct Replica {
     pub settings: String,
     /// Part of the request it computes.
     pub role: Role,
+    /// Bytes of a number in its KV cache: 2 for 16 bits.
+    pub kv_bytes: Option<f64>,
     /// Prompt tokens, cached ones among them.
     pub prompt: Column,
     /// Prompt tokens found in the prefix cache.

@@ -29,13 +29,14 @@ pub(super) fn value(column: &[Option<f64>], at: usize) -> Option<f64> {
 
 impl Progress {
     /// Of a run over `steps` steps of the ledger. Of a run that went back and beyond its peak again
-    /// within one of them, only what is certain is lost.
+    /// within one of them, only what is certain is lost; so it is of one that went back in the first of
+    /// them while nobody tells where it stood before: its peak may be of the time before the period.
     pub(super) fn of(run: &BillRun, steps: usize) -> Self {
         let mut known = vec![false; steps];
         let mut lost = vec![0.0; steps];
         let mut went_back = vec![false; steps];
         let mut stretches: Vec<Stretch> = Vec::new();
-        let mut reached: Option<f64> = None;
+        let mut reached = run.step_before.filter(|step| step.is_finite());
         for at in 0..steps {
             let Some(last) = value(&run.step, at) else { continue };
             let least = value(&run.step_min, at).unwrap_or(last).min(last);
@@ -44,9 +45,16 @@ impl Progress {
             if let Some(known) = known.get_mut(at) {
                 *known = true;
             }
-            reached = Some(last);
+            let is_placed = reached.replace(last).is_some();
             if last >= peak && least >= from {
                 stretches.push(Stretch { at, from, to: last });
+                continue;
+            }
+            if let Some(went_back) = went_back.get_mut(at) {
+                *went_back = true;
+            }
+            if !is_placed {
+                stretches.push(Stretch { at, from: least, to: last });
                 continue;
             }
             // Beyond the old peak again: what was reached in between is not told.
@@ -55,9 +63,6 @@ impl Progress {
             stretches.push(Stretch { at, from, to: top });
             lose(&mut stretches, restart, &mut lost);
             stretches.push(Stretch { at, from: restart, to: last });
-            if let Some(went_back) = went_back.get_mut(at) {
-                *went_back = true;
-            }
         }
         let mut kept = vec![0.0; steps];
         for stretch in stretches {
@@ -167,14 +172,33 @@ mod tests {
         let progress = Progress::of(&run(&rows), 3);
         assert_eq!(progress.kept, [Some(10.0), None, Some(20.0)]);
         assert_eq!(Progress::total(&Progress::of(&BillRun::default(), 3).kept), None);
-        let before = Progress::of(&run(&[(90.0, 101.0, 90.0)]), 1);
-        assert_eq!((before.kept[0], before.lost[0]), (Some(0.0), Some(11.0)));
+    }
+
+    #[test]
+    fn what_was_computed_before_the_period_is_not_lost_in_it() {
+        let check = |before: Option<f64>, row: (f64, f64, f64), kept: f64, lost: f64| {
+            let one = BillRun { step_before: before, ..run(&[row, (110.0, 110.0, row.0)]) };
+            let progress = Progress::of(&one, 2);
+            assert_eq!(progress.kept, [Some(kept), Some(110.0 - row.0)], "{before:?} {row:?}");
+            assert_eq!(progress.lost, [Some(lost), Some(0.0)], "{before:?} {row:?}");
+            assert_eq!(progress.went_back, [true, false]);
+        };
+        // It goes back to 90; of what lies beyond, only what was made since the beginning is lost.
+        check(Some(95.0), (90.0, 101.0, 90.0), 0.0, 6.0);
+        check(Some(101.0), (90.0, 101.0, 90.0), 0.0, 0.0);
+        check(Some(101.0), (97.0, 101.0, 90.0), 7.0, 0.0);
+        // Nobody tells whether 101 was reached before the period.
+        check(None, (90.0, 101.0, 90.0), 0.0, 0.0);
+        check(None, (97.0, 101.0, 90.0), 7.0, 0.0);
+        // From the beginning on, not from the first sample on.
+        let one = BillRun { step_before: Some(95.0), ..run(&[(101.0, 101.0, 97.0)]) };
+        assert_eq!(Progress::of(&one, 1).kept, [Some(6.0)]);
     }
 
     #[test]
     fn tokens_are_those_of_kept_steps() {
         let rows = [(110.0, 110.0, 100.0), (120.0, 120.0, 111.0), (115.0, 123.0, 112.0)];
-        let mut one = run(&rows);
+        let mut one = BillRun { step_before: Some(100.0), ..run(&rows) };
         // The total begins anew with the program.
         one.tokens = vec![Some(5000.0), Some(6000.0), Some(300.0)];
         let progress = Progress::of(&one, 3);
@@ -191,17 +215,21 @@ mod tests {
             moves in prop::collection::vec((0.0_f64..20.0, prop::option::of(0.0_f64..30.0)), 1..30),
         ) {
             let (mut at, mut rows, mut floor) = (100.0_f64, Vec::new(), 100.0_f64);
+            let mut made = 0.0;
             for (forward, back) in moves {
                 let (from, peak) = (at, at + forward);
+                made += forward;
                 let least = back.map_or(from, |back| (peak - back).max(0.0));
                 at = if back.is_some() { least } else { peak };
                 floor = floor.min(least);
                 rows.push((at, peak, least.min(from)));
             }
-            let progress = Progress::of(&run(&rows), rows.len());
+            let one = BillRun { step_before: Some(100.0), ..run(&rows) };
+            let progress = Progress::of(&one, rows.len());
             let [kept, lost] = [&progress.kept, &progress.lost].map(|all| Progress::total(all).unwrap());
             prop_assert!((kept - (at - floor)).abs() < 1e-6, "{} of {} to {}", kept, floor, at);
             prop_assert!(lost >= 0.0);
+            prop_assert!((kept + lost - made).abs() < 1e-6, "{} made, {} kept, {} lost", made, kept, lost);
         }
     }
 }

@@ -65,19 +65,18 @@ pub(super) fn runs(
         let shared = one.holders.iter().any(|holder| {
             holders.get(holder).is_some_and(|runs| runs.len() > 1)
         });
-        run.is_whole = !shared && held > 0 && one.ranks.is_none_or(|ranks| held as f64 >= ranks);
-        let why = match (one.method, one.ranks) {
-            (None, _) => Some(
+        let why = if one.method.is_none() {
+            Some(
                 "which GPUs it holds: its series name no pod that holds one, and no workload of its \
                  name does"
                     .to_owned(),
-            ),
-            _ if shared => Some("which GPUs it holds: a pod of it has several runs".to_owned()),
-            (_, Some(ranks)) if (held as f64) < ranks => Some(format!(
-                "its cost: of the GPUs of {ranks} ranks {held} were seen with a holder of it"
-            )),
-            _ => None,
+            )
+        } else if shared {
+            Some("which GPUs it holds: a pod of it has several runs".to_owned())
+        } else {
+            unseen(one.ranks, &progress, &held)
         };
+        run.is_whole = why.is_none();
         run.unknown.extend(why);
         run
     });
@@ -114,6 +113,10 @@ fn run(one: &BillRun, progress: &Progress, lossy: &Lossy) -> Run {
         };
         tell(false, &format!("{}: {needs}training.badput.time", loss.name()));
     }
+    tell(
+        lossy.gaps == 0,
+        &format!("its losses in {} of the steps in which it worked: they have a gap", lossy.gaps),
+    );
     Run {
         name: one.run.clone(),
         model: one.model.clone(),
@@ -127,7 +130,29 @@ fn run(one: &BillRun, progress: &Progress, lossy: &Lossy) -> Run {
     }
 }
 
-/// Gives the claims of a run their waste and adds its losses up. Says how many GPUs it holds.
+/// Why the GPUs of a run are not all its own, by how many it held in each step. It is judged in those
+/// steps in which it worked: at its start one rank waits for another, and what is held meanwhile is its
+/// money too. A GPU in place of another one is never both.
+fn unseen(ranks: Option<f64>, progress: &Progress, held: &[usize]) -> Option<String> {
+    let works = |at: &usize| progress.computed(*at).is_some_and(|steps| steps > 0.0);
+    let mut judged: Vec<usize> = (0..held.len()).filter(works).collect();
+    let of = |at: usize| held.get(at).copied().unwrap_or(0);
+    if judged.is_empty() {
+        judged = (0..held.len()).filter(|at| of(*at) > 0).collect();
+    }
+    let ranks = ranks.unwrap_or(1.0);
+    let few = judged.iter().filter(|at| (of(**at) as f64) < ranks).count();
+    let least = judged.iter().map(|at| of(*at)).min().unwrap_or(0);
+    (few > 0 || judged.is_empty()).then(|| {
+        format!(
+            "its cost: of the GPUs of {ranks} ranks {least} were seen with a holder of it in {few} of \
+             {} steps",
+            judged.len()
+        )
+    })
+}
+
+/// Gives the claims of a run their waste and adds its losses up. Says how many GPUs it holds in each step.
 fn lay(
     at: usize,
     lossy: &Lossy,
@@ -135,15 +160,15 @@ fn lay(
     gpus: &mut [Gpu],
     run: &mut Run,
     (steps, step_s): (usize, f64),
-) -> usize {
-    let mut held = BTreeSet::new();
+) -> Vec<usize> {
+    let mut held: BTreeSet<(usize, usize)> = BTreeSet::new();
     for (place, gpu) in gpus.iter_mut().enumerate() {
         let Gpu { claims, utilization, portion, .. } = gpu;
         for claim in claims {
             if owners.get(claim.owner).and_then(|owner| owner.run) != Some(at) {
                 continue;
             }
-            held.insert(place);
+            held.extend((claim.first..claim.end.min(steps)).map(|step| (step, place)));
             let mut waste = vec![None; steps];
             for step in claim.first..claim.end.min(steps) {
                 let Some(busy) = busy(claim, utilization, step) else { continue };
@@ -159,7 +184,13 @@ fn lay(
             claim.waste = Column::of(waste);
         }
     }
-    held.len()
+    let mut in_steps = vec![0; steps];
+    for (step, _) in held {
+        if let Some(count) = in_steps.get_mut(step) {
+            *count += 1;
+        }
+    }
+    in_steps
 }
 
 /// Share of the holder's own part of the GPU in which its kernels ran.

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use strata_world::bill::BillTenant;
 
-use super::{Column, Replica, TenantUse};
+use super::{Column, Replica, Role, TenantUse};
 
 /// A replica that worked on tokens, as those of tenants are laid on it.
 struct Serving {
     at: usize,
-    /// Prompt and generated tokens: an embedding model generates none.
-    tokens: f64,
+    /// Prompt and generated tokens, as far as it is its part to compute them: an embedding model
+    /// generates none.
+    prompt: f64,
+    generated: f64,
+    /// Whether it is a worker of a pool.
+    is_pooled: bool,
     /// Share of prompt tokens that were found in the cache, where both were counted.
     hits: Option<f64>,
 }
@@ -33,10 +37,21 @@ pub(super) fn uses(
             unplaced.extend(nowhere(one));
             continue;
         }
-        let all: f64 = serving.iter().map(|replica| replica.tokens).sum();
+        let sum = |of: fn(&Serving) -> f64| serving.iter().map(of).sum::<f64>();
+        let (prompts, answers) = (sum(|one| one.prompt), sum(|one| one.generated));
+        let part = |own: f64, all: f64| if all > 0.0 { own / all } else { 0.0 };
+        // In pools prompts are one replica's work and answers another's; elsewhere whoever computes a
+        // prompt answers it.
+        let are_pools = serving.iter().any(|replica| replica.is_pooled);
         for replica in serving {
-            let share = replica.tokens / all;
-            let of = |amount: Option<f64>| Some(amount? * share);
+            let all = part(replica.prompt + replica.generated, prompts + answers);
+            let (of_prompts, of_answers) = if are_pools {
+                (part(replica.prompt, prompts), part(replica.generated, answers))
+            } else {
+                (all, all)
+            };
+            let of = |amount: Option<f64>| Some(amount? * of_prompts);
+            let of_answer = |amount: Option<f64>| Some(amount? * of_answers);
             // Where nobody counts what of a tenant was cached, his prompts are taken to be found as
             // often as all prompts of the replica.
             let cached = of(one.cached).or_else(|| Some(of(one.prompt)? * replica.hits?));
@@ -45,8 +60,9 @@ pub(super) fn uses(
                 tenant: one.tenant.clone(),
                 prompt: of(one.prompt),
                 cached,
-                generated: of(one.generated),
-                requests: of(one.requests),
+                generated: of_answer(one.generated),
+                // Counted where they end.
+                requests: of_answer(one.requests),
             });
         }
     }
@@ -64,11 +80,12 @@ fn serving(replicas: &[Replica], steps: usize) -> BTreeMap<&str, Vec<Serving>> {
     let total = |column: &Column| -> f64 { (0..steps).filter_map(|step| column.get(step)).sum() };
     let mut by_model: BTreeMap<&str, Vec<Serving>> = BTreeMap::new();
     for (at, replica) in replicas.iter().enumerate() {
-        let prompts = total(&replica.prompt);
-        let tokens = prompts + total(&replica.generated);
-        if tokens <= 0.0 {
+        let prompts = if replica.role == Role::Decode { 0.0 } else { total(&replica.prompt) };
+        let generated = if replica.role == Role::Prefill { 0.0 } else { total(&replica.generated) };
+        if prompts + generated <= 0.0 {
             continue;
         }
+        let is_pooled = replica.role != Role::Whole;
         let both = (0..steps)
             .filter_map(|step| Some((replica.prompt.get(step)?, replica.cached.get(step)?)));
         let (asked, cached) = both.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -77,7 +94,13 @@ fn serving(replicas: &[Replica], steps: usize) -> BTreeMap<&str, Vec<Serving>> {
         } else {
             Some(0.0)
         };
-        by_model.entry(&replica.model).or_default().push(Serving { at, tokens, hits });
+        by_model.entry(&replica.model).or_default().push(Serving {
+            at,
+            prompt: prompts,
+            generated,
+            is_pooled,
+            hits,
+        });
     }
     by_model
 }
@@ -104,6 +127,29 @@ mod tests {
             generated,
             ..BillTenant::default()
         }
+    }
+
+    #[test]
+    fn in_pools_prompts_are_laid_on_one_and_answers_on_the_other() {
+        let pool = |role, prompt: f64, generated: f64| Replica {
+            role,
+            ..replica("m", prompt, Column::Constant(generated))
+        };
+        // Both count the prompt, and a worker that prefills makes the first token.
+        let replicas = [
+            pool(Role::Prefill, 30.0, 1.0),
+            pool(Role::Prefill, 10.0, 1.0),
+            pool(Role::Decode, 40.0, 50.0),
+        ];
+        let one = BillTenant { requests: Some(4.0), ..tenant("m", Some(20.0)) };
+        let (found, unplaced) = uses(&[one], &replicas, 2);
+        assert_eq!(unplaced, []);
+        let prompts: Vec<_> = found.iter().map(|one| one.prompt).collect();
+        let answers: Vec<_> = found.iter().map(|one| (one.generated, one.requests)).collect();
+        assert_eq!(prompts, [Some(60.0), Some(20.0), Some(0.0)]);
+        let nothing = (Some(0.0), Some(0.0));
+        assert_eq!(answers, [nothing, nothing, (Some(20.0), Some(4.0))]);
+        assert_eq!(found[2].cached, Some(0.0));
     }
 
     #[test]

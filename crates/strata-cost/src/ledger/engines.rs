@@ -33,6 +33,8 @@ pub struct ReplicaTotals {
     pub model: String,
     /// Part of the request it computes.
     pub role: Role,
+    /// Bytes of a number in its KV cache.
+    pub kv_bytes: Option<f64>,
     /// Place in [`super::Ledger::engines`].
     pub engine: usize,
     /// Busy GPU seconds in the steps in which they were measured.
@@ -85,6 +87,7 @@ pub(super) fn find(facts: &Facts, level: Level) -> Engines {
             name: replica.name.clone(),
             model: replica.model.clone(),
             role: replica.role,
+            kv_bytes: replica.kv_bytes,
             engine: engine.unwrap_or_default(),
             ..totals_of(facts, &times, at)
         });

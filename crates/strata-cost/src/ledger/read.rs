@@ -10,6 +10,8 @@ use crate::sum::{Sum, sum};
 pub const UNATTRIBUTED: &str = "unattributed";
 /// The payer of what nobody held.
 pub const PLATFORM: &str = "platform";
+/// What stands for the training run of holders that are a part of none.
+const NO_RUN: &str = "no run";
 
 /// What a ledger can be grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +30,8 @@ pub enum Dimension {
     Tenant,
     /// Replica of the holder.
     Replica,
+    /// Training run that the holder is a part of.
+    Run,
     /// Node of the GPU.
     Node,
     /// Kind of GPU.
@@ -247,6 +251,7 @@ impl Ledger {
     pub(crate) fn key(&self, cell: &Cell, dimension: Dimension) -> String {
         let gpu = self.gpus.get(cell.gpu);
         let owner = self.owner(cell);
+        let run = || self.runs.get(owner?.run?);
         let field = |field: fn(&Owner) -> Option<&String>| owner.and_then(field).cloned();
         let (key, none) = match dimension {
             Dimension::Node => (gpu.and_then(|gpu| gpu.node.clone()), UNATTRIBUTED),
@@ -257,12 +262,19 @@ impl Ledger {
             Dimension::Pod => (field(|owner| owner.pod.as_ref()), UNATTRIBUTED),
             Dimension::Team => (field(|owner| owner.team.as_ref()), UNATTRIBUTED),
             Dimension::App => (field(|owner| owner.app.as_ref()), UNATTRIBUTED),
-            Dimension::Model => (field(|owner| owner.model.as_ref()), UNATTRIBUTED),
+            Dimension::Model => {
+                let trained = || run()?.model.clone();
+                (field(|owner| owner.model.as_ref()).or_else(trained), UNATTRIBUTED)
+            }
             Dimension::Tenant => (field(|owner| owner.tenant.as_ref()), UNATTRIBUTED),
             Dimension::Replica => {
                 let place = owner.and_then(|owner| owner.replica);
                 let replica = place.and_then(|place| self.replicas.get(place));
                 (replica.map(|replica| replica.name.clone()), UNATTRIBUTED)
+            }
+            Dimension::Run => {
+                let none = if owner.is_some() { NO_RUN } else { UNATTRIBUTED };
+                (run().map(|run| run.name.clone()), none)
             }
         };
         key.unwrap_or_else(|| none.to_owned())

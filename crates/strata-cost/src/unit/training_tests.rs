@@ -78,6 +78,10 @@ fn a_run_has_unit_costs_and_its_losses_are_told() {
     near(found.units.per_exaflop, amount / 0.9);
     near(found.units.per_lost_step, amount / 100.0);
     near(found.units.lost, amount / 10.0);
+    for (by, key) in [(Dimension::Run, "pretrain"), (Dimension::Model, "vl-7b")] {
+        let [line] = &ledger.by(by)[..] else { panic!("{:?}", ledger.by(by)) };
+        assert_eq!((line.key.as_str(), line.amount()), (key, Some(amount)));
+    }
     let points = points(&ledger, &[], &[]);
     let written =
         |metric: &str| points.iter().find(|point| point.metric == metric).map(|point| point.value);
@@ -113,7 +117,19 @@ fn what_is_not_whole_has_no_cost_and_says_why() {
     let half = of(vec![gpu("1", "a", 0.9)], vec![run()]);
     assert_eq!(half.training.amount, None);
     assert_eq!(half.units.per_token, None);
-    assert_eq!(half.unknown, ["its cost: of the GPUs of 2 ranks 1 were seen with a holder of it"]);
+    let told = "its cost: of the GPUs of 2 ranks 1 were seen with a holder of it in 10 of 10 steps";
+    assert_eq!(half.unknown, [told]);
+    // One after the other, never both.
+    let part = |id: &str, pod: &str, first: usize, end: usize| {
+        let mut one = gpu(id, pod, 0.9);
+        (one.holds[0].first, one.holds[0].end) = (first, end);
+        one
+    };
+    let moved = of(vec![part("1", "a", 0, 6), part("2", "b", 5, 10)], vec![run()]);
+    assert_eq!((moved.training.amount, moved.units.per_step), (None, None));
+    assert!(moved.unknown[0].contains("in 9 of 10 steps"), "{:?}", moved.unknown);
+    let alone = ledger(vec![gpu("1", "a", 0.9)], Vec::new()).by(Dimension::Run);
+    assert_eq!(alone.iter().map(|line| line.key.as_str()).collect::<Vec<_>>(), ["no run"]);
     let nowhere = BillRun { holders: Vec::new(), method: None, ..run() };
     let nowhere = of(vec![gpu("1", "a", 0.9)], vec![nowhere]);
     assert!(nowhere.training.amount.is_none() && nowhere.unknown[0].starts_with("which GPUs"));

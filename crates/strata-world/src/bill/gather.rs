@@ -5,18 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use super::BillReplica;
+use super::{BillReplica, EngineRole};
 
 /// Replicas with those of one pod, engine and model joined; one that names no pod stays as it is.
 pub(super) fn gathered(replicas: Vec<BillReplica>) -> Vec<BillReplica> {
-    let mut joined: BTreeMap<(Option<String>, String), BillReplica> = BTreeMap::new();
+    let mut joined: BTreeMap<(Option<String>, String, EngineRole), BillReplica> = BTreeMap::new();
     for replica in replicas {
         let key = match &replica.pod {
-            None => (None, replica.instance.clone()),
+            None => (None, replica.instance.clone(), replica.role),
             Some(pod) => {
                 let text = |value: &Option<String>| value.clone().unwrap_or_default();
                 let parts = [&replica.namespace, &replica.engine, &replica.model].map(text);
-                (Some(pod.clone()), parts.join("\n"))
+                (Some(pod.clone()), parts.join("\n"), replica.role)
             }
         };
         match joined.remove(&key) {
@@ -100,8 +100,9 @@ mod tests {
             instance("10.0.0.2:8000", [false, false, true, true], [None, None, None, Some(4.0)]);
         let other = BillReplica { model: Some("other".to_owned()), ..after.clone() };
         let bare = BillReplica { pod: None, ..before.clone() };
-        let all = gathered(vec![before, after, other, bare]);
-        assert_eq!(all.len(), 3, "another model and one without a pod stay apart");
+        let pool = BillReplica { role: EngineRole::Prefill, ..other.clone() };
+        let all = gathered(vec![before, after, other, bare, pool]);
+        assert_eq!(all.len(), 4, "another model, another role and one without a pod stay apart");
         let pod = all.iter().find(|one| one.up == [true; 4]).unwrap();
         assert_eq!(pod.instance, "10.0.0.1:8000");
         // In the third step the new one was there and not measured.

@@ -114,6 +114,10 @@ pub struct BillReplica {
     pub node: Option<String>,
     pub model: Option<String>,
     pub engine: Option<String>,
+    /// Which part of a request it computes, where its engine says so.
+    pub role: EngineRole,
+    /// Bytes of a number in its KV cache, where the engine names a type.
+    pub kv_bytes: Option<f64>,
     /// Whether its page was read in the step.
     pub up: Vec<bool>,
     /// Prompt tokens, cached ones among them.
@@ -134,6 +138,18 @@ pub struct BillReplica {
     /// Share of the period's requests whose first token came within the objective: of those in
     /// buckets that lie wholly within it, so never too many.
     pub within_slo: Option<f64>,
+}
+
+/// Which part of a request a replica computes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EngineRole {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Prompts only.
+    Prefill,
+    /// Generation only.
+    Decode,
 }
 
 /// Who counts what tenants ask: never added together, since both may count the same requests.
@@ -204,8 +220,8 @@ impl BillWorld {
                 cut(column, first);
             }
         }
-        for column in self.runs.iter_mut().flat_map(BillRun::columns) {
-            cut(column, first);
+        for run in &mut self.runs {
+            run.begin_at(first);
         }
         let start_ms = period.start_ms + period.step_ms * i64::try_from(first).unwrap_or(0);
         (Period { start_ms, steps: period.steps - first, ..period }, self)

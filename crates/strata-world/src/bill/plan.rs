@@ -223,7 +223,8 @@ fn part_queries(step: &str, whole: &str) -> Vec<Planned> {
 fn replica_queries(step: &str, whole: &str) -> Vec<Planned> {
     let running = name("inference.requests.running", "");
     let generated = name("inference.generation_tokens", "");
-    let labels = "instance, node, namespace, pod, model, inference_engine";
+    // SGLang says in `engine_type` whether it is a worker of a pool.
+    let labels = "instance, node, namespace, pod, model, inference_engine, engine_type";
     let up = |metric: &str| format!("count by ({labels}) (count_over_time({metric}[{step}]))");
     let mut queries = vec![range("up", format!("{} or {}", up(&running), up(&generated)))];
     for (key, metric) in COUNTERS {
@@ -231,6 +232,13 @@ fn replica_queries(step: &str, whole: &str) -> Vec<Planned> {
         let text = format!("sum by (instance) (increase({stored}[{step}]))");
         queries.push(range(key, text));
     }
+    let config = name("inference.engine.config", "");
+    queries.push(at_end(
+        "kv_type",
+        format!(
+            "count by (instance, cache_dtype) (last_over_time({config}{{cache_dtype!=\"\"}}[{whole}]))"
+        ),
+    ));
     let finished = name("inference.requests.finished", "");
     let duration = name("inference.request.duration", "_count");
     let ttft = name("inference.ttft", "_bucket");

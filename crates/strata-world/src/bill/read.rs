@@ -9,10 +9,11 @@ use strata_query::{Answer, QueryError};
 use super::gather::gathered;
 use super::holds::Named;
 use super::plan::{COUNTERS, Period};
-use super::{BillGpu, BillReplica, BillWorld, HolderKind};
+use super::{BillGpu, BillReplica, BillWorld, EngineRole, HolderKind};
 use crate::ask::Planned;
 use crate::assemble::identity::identity;
 use crate::assemble::rows::{Row, answer_rows, on_grid};
+use crate::capacity::bytes_of_type;
 use crate::entity::EntityKind;
 use crate::window::Window;
 
@@ -240,12 +241,24 @@ impl<'a> Reader<'a> {
             for (field, label) in fields {
                 *field = text(&row, label).or(field.take());
             }
+            replica.role = match row.labels.get("engine_type") {
+                Some("prefill") => EngineRole::Prefill,
+                Some("decode") => EngineRole::Decode,
+                _ => replica.role,
+            };
             for (up, value) in replica.up.iter_mut().zip(self.track(&row)) {
                 *up |= value.is_some();
             }
         }
         let within = ttft_objective_s.map(|limit| self.within(limit)).unwrap_or_default();
         self.count(&mut replicas);
+        let types = self.rows("kv_type");
+        for row in &types {
+            let replica = row.labels.get("instance").and_then(|one| replicas.get_mut(one));
+            if let Some(replica) = replica {
+                replica.kv_bytes = row.labels.get("cache_dtype").and_then(bytes_of_type);
+            }
+        }
         for (instance, replica) in &mut replicas {
             replica.within_slo = within.get(instance).copied();
         }

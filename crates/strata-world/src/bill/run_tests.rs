@@ -13,14 +13,20 @@ fn trained(source: &mut MemorySource, more: &[(&'static str, &'static str)]) {
     // A step each 15 s; in the third minute it goes back by four.
     let step = |at: i64| 100.0 + at as f64 / 15_000.0 - if at >= 165_000 { 4.0 } else { 0.0 };
     push(source, &name("training_step"), |at| Some(step(at)));
-    push(source, &name("training_tokens_total"), |at| Some(step(at) * 1e6));
+    // Every rank tells of the tokens of all of them.
+    for rank in ["0", "1"] {
+        let labels = [&name("training_tokens_total")[..], &[("rank", rank)]].concat();
+        push(source, &labels, |at| Some(step(at) * 1e6));
+    }
     push(source, &name("training_data_wait_time_seconds_total"), |at| Some(at as f64 / 1e4));
     let shape = [("__name__", "training_run_info"), ("run", "pretrain"), ("world_size", "1")];
     push(source, &[&shape[..], &[("model", "vl-7b")]].concat(), |_| Some(1.0));
-    for (name, value) in
-        [("training_flops_rate_per_second", 4e14), ("training_step_duration_seconds", 15.0)]
-    {
-        let labels = [("__name__", name), ("run", "pretrain"), ("rank", "0")];
+    for (name, rank, value) in [
+        ("training_flops_rate_per_second", "0", 5e14),
+        ("training_flops_rate_per_second", "1", 3e14),
+        ("training_step_duration_seconds", "0", 15.0),
+    ] {
+        let labels = [("__name__", name), ("run", "pretrain"), ("rank", rank)];
         push(source, &labels, |_| Some(value));
     }
     let labels = [
@@ -69,6 +75,7 @@ fn a_run_is_followed_and_its_workload_holds_its_gpus() {
     assert_eq!(run.step, [104.0, 108.0, 108.0, 112.0, 116.0].map(Some));
     assert_eq!(run.step_max[2], Some(110.0));
     assert_eq!(run.step_min[2], Some(107.0), "after the restart");
+    assert_eq!(run.step_before, Some(100.0));
     assert_eq!(run.tokens[0], Some(1.04e8));
     assert_eq!(run.step_gpu_flop[4], Some(6e15));
     let waited = run.badput_s["data_loading"][3].unwrap();

@@ -22,6 +22,8 @@ pub struct BillRun {
     /// Number of the step at the end, the greatest and the least within: it goes back to the last
     /// checkpoint after a restart.
     pub step: Vec<Option<f64>>,
+    /// The same where the period begins: what was computed before it is not of it.
+    pub step_before: Option<f64>,
     pub step_max: Vec<Option<f64>>,
     pub step_min: Vec<Option<f64>>,
     /// Running totals of tokens and of the model's floating-point operations, at the end.
@@ -45,8 +47,17 @@ pub struct BillRun {
 pub type RunHolder = (HolderKind, String, String);
 
 impl BillRun {
+    /// Leave out the first steps of the period.
+    pub(super) fn begin_at(&mut self, first: usize) {
+        let told = self.step.iter().take(first).rev().find_map(|step| *step);
+        self.step_before = told.or(self.step_before);
+        for column in self.columns() {
+            super::cut(column, first);
+        }
+    }
+
     /// Everything with a value for each step.
-    pub(super) fn columns(&mut self) -> impl Iterator<Item = &mut Vec<Option<f64>>> {
+    fn columns(&mut self) -> impl Iterator<Item = &mut Vec<Option<f64>>> {
         let own = [
             &mut self.step,
             &mut self.step_max,
@@ -64,12 +75,19 @@ impl BillRun {
     }
 }
 
-/// Questions about training runs. Ranks tell of the same run, so the greatest of them is the run's.
+/// Questions about training runs. Ranks and sources tell of the same run, so the greatest of them is the
+/// run's: of its steps, and of its totals of tokens and operations.
 pub(super) fn run_queries(step: &str, whole: &str) -> Vec<Planned> {
     let of = |function: &str, metric: &str, suffix: &str| {
         format!("max by (run) ({function}({}{{run!=\"\"}}[{step}]))", name(metric, suffix))
     };
     let now = |metric: &str| format!("max by (run) ({}{{run!=\"\"}})", name(metric, ""));
+    // What is of one GPU is not the same on all of them: the run's is their mean times their number.
+    let of_ranks = |metric: &str| format!("avg by (run) ({}{{run!=\"\"}})", name(metric, ""));
+    let before = |metric: &str| {
+        let metric = name(metric, "");
+        format!("max by (run) (last_over_time({metric}{{run!=\"\"}}[{step}] offset {whole}))")
+    };
     let save = name("training.checkpoint.save.duration", "_sum");
     // A step's length without what comes between steps, else the mean of the distribution.
     let mean = |suffix: &str| of("rate", "training.step.time", suffix);
@@ -78,24 +96,19 @@ pub(super) fn run_queries(step: &str, whole: &str) -> Vec<Planned> {
     let mut queries = standing(whole);
     queries.extend([
         range("run_step", of("last_over_time", "training.step", "")),
+        at_end("run_step_before", before("training.step")),
         range("run_step_max", of("max_over_time", "training.step", "")),
         range("run_step_min", of("min_over_time", "training.step", "")),
-        range(
-            "run_tokens",
-            format!(
-                "sum by (run) (last_over_time({}{{run!=\"\"}}[{step}]))",
-                name("training.tokens", "")
-            ),
-        ),
+        range("run_tokens", of("last_over_time", "training.tokens", "")),
         range("run_flop", of("last_over_time", "training.flops", "")),
         range("run_step_tokens", format!("{} * {length}", now("training.tokens.rate"))),
         range(
             "run_step_gpu_flop",
             format!(
                 "({} or {} * {}) * {length}",
-                now("training.flops.rate"),
-                now("training.mfu"),
-                now("training.mfu.peak"),
+                of_ranks("training.flops.rate"),
+                of_ranks("training.mfu"),
+                of_ranks("training.mfu.peak"),
             ),
         ),
         range(
@@ -181,6 +194,11 @@ impl Reader<'_> {
             let run = text(&row, "run").and_then(|run| runs.get_mut(&run));
             if let Some(run) = run.filter(|run| run.ranks.is_none()) {
                 run.ranks = last(&row);
+            }
+        }
+        for row in self.rows("run_step_before") {
+            if let Some(run) = text(&row, "run").and_then(|run| runs.get_mut(&run)) {
+                run.step_before = last(&row);
             }
         }
         self.follow(&mut runs);

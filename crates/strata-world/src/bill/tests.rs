@@ -11,7 +11,7 @@ use strata_query::promqltest::MemorySource;
 use strata_query::{Answer, QueryError};
 
 use super::{
-    BillWorld, Counting, Hold, HolderKind, Part, Period, bill, bill_plan, tenant_plan,
+    BillWorld, Counting, EngineRole, Hold, HolderKind, Part, Period, bill, bill_plan, tenant_plan,
     tenant_totals,
 };
 use crate::ask::Planned;
@@ -413,4 +413,32 @@ fn one_tenant_is_asked_for_by_name_and_never_half_answered() {
     answers.remove("bill/tenant_cached");
     let missing = tenant_totals(&PERIOD, &answers, Counting::Gateway).unwrap_err();
     assert_eq!(missing, "bill/tenant_cached: not answered in time");
+}
+
+#[test]
+fn workers_of_pools_are_told_by_their_engine() {
+    let mut source = MemorySource::new();
+    for (instance, kind) in [("a:1", "prefill"), ("b:1", "decode"), ("c:1", "unified")] {
+        let labels = [
+            ("__name__", "sglang:num_running_reqs"),
+            ("instance", instance),
+            ("pod", instance),
+            ("namespace", "n"),
+            ("model_name", "m"),
+            ("engine_type", kind),
+        ];
+        push(&mut source, &labels, |_| Some(1.0));
+    }
+    for (instance, kind) in [("a:1", "fp8_e4m3"), ("b:1", "auto"), ("c:1", "bfloat16")] {
+        let labels = [("instance", instance), ("cache_dtype", kind)];
+        let name = [("__name__", "inference_engine_config_info")];
+        push(&mut source, &[&name[..], &labels].concat(), |_| Some(1.0));
+    }
+    let world = world(source);
+    let bytes: Vec<_> = world.replicas.iter().map(|one| one.kv_bytes).collect();
+    assert_eq!(bytes, [Some(1.0), None, Some(2.0)]);
+    let roles: Vec<_> = world.replicas.iter().map(|one| (&*one.instance, one.role)).collect();
+    let expected = [EngineRole::Prefill, EngineRole::Decode, EngineRole::Whole];
+    assert_eq!(roles, ["a:1", "b:1", "c:1"].into_iter().zip(expected).collect::<Vec<_>>());
+    assert!(world.replicas.iter().all(|one| one.model.as_deref() == Some("m")));
 }

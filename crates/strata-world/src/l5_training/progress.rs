@@ -36,7 +36,7 @@ pub(crate) const ALL: &[Recipe] = &[
     run(
         "l5.tokens_per_second",
         "{token}/s",
-        "max by (%) (<training.tokens.rate>) or sum by (%) (rate<training.tokens>)",
+        "max by (%) (<training.tokens.rate>) or max by (%) (rate<training.tokens>)",
     )
     .whole(Whole::Sum)
     .means(
@@ -49,9 +49,9 @@ pub(crate) const ALL: &[Recipe] = &[
             "Tokens trained on per second and GPU (torchtitan tps, MaxText Tokens/s/device).",
             "mean over the ranks; the lowest run",
         ),
-    run("l5.flops", "{flop}/s", "max by (%) (<training.flops.rate>)").whole(Whole::Sum).means(
-        "Model FLOP/s as the trainer reports them; recomputation does not count.",
-        "training.flops.rate; sum over the runs",
+    run("l5.flops", "{flop}/s", "avg by (%) (<training.flops.rate>)").whole(Whole::Sum).means(
+        "Model FLOP/s of one GPU as the trainer reports them; recomputation does not count.",
+        "training.flops.rate, mean over the ranks; sum over the runs",
     ),
     run("l5.step", "{step}", "max by (%) (<training.step>)").means(
         "Number of the current step; it goes back after a restart from a checkpoint.",

@@ -19,7 +19,7 @@ pub(crate) struct CostRange {
 pub(crate) struct CostArgs {
     #[command(subcommand)]
     pub(crate) command: Option<CostCommand>,
-    /// One or two of namespace, pod, team, app, model, tenant, replica, node, sku, gpu.
+    /// One or two of namespace, pod, team, app, model, tenant, replica, run, node, sku, gpu.
     #[arg(long, value_name = "DIMENSIONS", default_value = "namespace,model")]
     pub(crate) by: String,
     #[command(flatten)]

@@ -8,10 +8,10 @@ use strata_serve::ReportParams;
 use strata_view::{PageError, PageErrorCode};
 use strata_world::bill::Period;
 
-use super::LedgerService;
+use super::{LedgerService, opencost};
 
 /// What can be grouped by, with the words for it.
-pub(crate) const DIMENSIONS: [(&str, Dimension); 10] = [
+pub(crate) const DIMENSIONS: [(&str, Dimension); 11] = [
     ("namespace", Dimension::Namespace),
     ("pod", Dimension::Pod),
     ("team", Dimension::Team),
@@ -19,13 +19,16 @@ pub(crate) const DIMENSIONS: [(&str, Dimension); 10] = [
     ("model", Dimension::Model),
     ("tenant", Dimension::Tenant),
     ("replica", Dimension::Replica),
+    ("run", Dimension::Run),
     ("node", Dimension::Node),
     ("sku", Dimension::Sku),
     ("gpu", Dimension::Gpu),
 ];
 
 /// Parameters that only some documents take.
-pub(crate) const MORE: [(&str, &[&str]); 5] = [
+pub(crate) const MORE: [(&str, &[&str]); 7] = [
+    ("/inferenceCost/total", &["costBasis"]),
+    ("/inferenceCost/timeseries", &["costBasis", "accumulate"]),
     ("/cost/breakeven", &["model", "against", "prompt", "cached", "generated"]),
     ("/cost/statements", &["customer"]),
     ("/cost/statement", &["customer", "of", "number"]),
@@ -54,11 +57,11 @@ pub(super) fn bad(message: String, hint: &str) -> PageError {
 impl Asked {
     pub(super) fn read(path: &str, params: &ReportParams, now_ms: i64) -> Result<Self, PageError> {
         let mut asked = Self { start_ms: 0, end_ms: now_ms, by: Vec::new(), more: BTreeMap::new() };
-        let mut since_ms = 3_600_000;
+        let (mut since_ms, mut window) = (3_600_000, None);
         for (name, value) in params {
             match name.as_str() {
-                // OpenCost's name for it.
-                "since" | "window" => {
+                "window" => window = Some(value),
+                "since" => {
                     let since = parse_duration(value)
                         .map_err(|error| bad(format!("{name}: {error}"), "since=24h"))?;
                     since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
@@ -70,6 +73,7 @@ impl Asked {
                 }
                 "by" | "aggregate" => {
                     for word in value.split(',').filter(|word| !word.is_empty()) {
+                        let word = if name == "by" { word } else { opencost::property(word) };
                         let known = DIMENSIONS.iter().find(|(name, _)| *name == word);
                         let names = DIMENSIONS.map(|(name, _)| name).join(", ");
                         let unknown = || bad(format!("by: {word:?}"), &format!("one of {names}"));
@@ -82,10 +86,15 @@ impl Asked {
         if asked.by.len() > BY_MAX {
             return Err(bad("by: more than two".to_owned(), "by=team,model"));
         }
-        if !SINCE_MS.contains(&since_ms) {
-            return Err(bad("since: out of range".to_owned(), "from a minute to a year"));
+        match window {
+            Some(text) => {
+                (asked.start_ms, asked.end_ms) = opencost::window(text, asked.end_ms)?;
+            }
+            None => asked.start_ms = asked.end_ms.saturating_sub(since_ms),
         }
-        asked.start_ms = asked.end_ms - since_ms;
+        if !SINCE_MS.contains(&(asked.end_ms - asked.start_ms)) {
+            return Err(bad("the period is out of range".to_owned(), "from a minute to a year"));
+        }
         Ok(asked)
     }
 

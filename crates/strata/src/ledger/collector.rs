@@ -92,7 +92,7 @@ impl LedgerCollector {
     /// What is to be said at one moment; the account of its last hour.
     async fn moment(&mut self, at_ms: i64, batch: &mut Batch) -> Account {
         let end_ms = (at_ms - LAG_MS).div_euclid(STEP_MS) * STEP_MS;
-        let hour = self.service.by_counters(before(end_ms, HOUR_STEPS)).await;
+        let hour = self.service.account(before(end_ms, HOUR_STEPS)).await;
         if hour.ledger.gpus.is_empty() {
             return hour;
         }
@@ -117,7 +117,7 @@ impl LedgerCollector {
             return;
         }
         let steps = usize::try_from(behind.min(BEHIND_MAX)).unwrap_or(1);
-        let minutes = self.service.by_counters(before(end_ms, steps)).await;
+        let minutes = self.service.account(before(end_ms, steps)).await;
         let is_whole = minutes.notes.is_empty() && !minutes.ledger.gpus.is_empty();
         if !is_whole && behind < BEHIND_MAX {
             return;

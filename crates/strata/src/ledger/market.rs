@@ -166,6 +166,7 @@ impl LedgerReports {
                 "kind": one.kind.name(),
                 "subject": one.subject,
                 "saves_at_most_per_hour": one.at_most_per_hour,
+                "bound": one.bound,
                 "action": one.action,
                 "command": one.command,
                 "evidence": told(&one.evidence),

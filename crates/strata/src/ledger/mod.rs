@@ -5,6 +5,7 @@ mod asked;
 mod budgets;
 mod collector;
 mod market;
+mod opencost;
 mod peaks;
 mod recorded;
 mod replicas;
@@ -149,16 +150,17 @@ impl LedgerService {
         Self::period(period.start_ms - length_ms, period.start_ms)
     }
 
-    /// The ledger of a period.
+    /// The ledger of a period, of tenants what counters tell: enough for whatever does not show tenants.
+    /// Series have it too, for the records of a minute are not all there when it ends.
     pub(crate) async fn account(&self, period: Period) -> Account {
-        let (period, mut world) = self.world(&period).await.from_first_sight(period);
-        self.name_tenants(&period, &mut world).await;
+        let (period, world) = self.world(&period).await.from_first_sight(period);
         self.built(&period, world).await
     }
 
-    /// The same by counters alone, for series: the records of a minute are not all there when it ends.
-    pub(super) async fn by_counters(&self, period: Period) -> Account {
-        let (period, world) = self.world(&period).await.from_first_sight(period);
+    /// The same, with the tenants of request records where no counter tells any.
+    pub(super) async fn with_tenants(&self, period: Period) -> Account {
+        let (period, mut world) = self.world(&period).await.from_first_sight(period);
+        self.name_tenants(&period, &mut world).await;
         self.built(&period, world).await
     }
 
@@ -204,7 +206,7 @@ impl LedgerService {
     pub(crate) async fn books(&self, start_ms: i64, end_ms: i64) -> Books {
         let period = Self::period(start_ms, end_ms);
         let before = self.account(Self::before(&period)).await;
-        let now = self.account(period).await;
+        let now = self.with_tenants(period).await;
         let change = if before.ledger.gpus.is_empty() {
             Err("nothing was seen in the window before this one".to_owned())
         } else {

@@ -1,21 +1,18 @@
 //! Tokens of tenants by the records of requests, where no counter tells tenants apart.
 //!
-//! Whole hours are read from their sums, the rest of a period request by request, so that nothing
-//! outside of it is counted. A request belongs to the moment it began.
+//! Whole hours are read from their sums, the rest of a period as sums over its requests, so that nothing
+//! outside of it is counted and no request is read by itself. A request belongs to the moment it began.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use strata_model::record::{
-    Order, RecordError, RecordQuery, RecordSource, RollupDimension, RollupQuery, Totals,
+    Order, RecordError, RecordQuery, RecordSource, RollupDimension, RollupQuery, SqlAnswer,
+    SqlValue, TokenBuckets, Totals,
 };
 use strata_world::bill::{BillTenant, Period};
 
 const HOUR_US: i64 = 3_600_000_000;
-/// Single requests of one question; the store gives no more.
-const ASKED_MAX: usize = 10_000;
-/// Single requests of a period at most: beyond, whole hours have to be asked for.
-const SINGLE_MAX: usize = 100_000;
 /// Tenants with models at most.
 const GROUPS_MAX: usize = 10_000;
 
@@ -41,10 +38,10 @@ pub(super) fn recorded(
     let told = |error: String| format!("tenants by request records: {error}");
     if first < last {
         found.hours(source, first..last).map_err(told)?;
-        found.single(source, start..first).map_err(told)?;
-        found.single(source, last..end).map_err(told)?;
+        found.part(source, start..first).map_err(told)?;
+        found.part(source, last..end).map_err(told)?;
     } else {
-        found.single(source, start..end).map_err(told)?;
+        found.part(source, start..end).map_err(told)?;
     }
     Ok(found.recorded())
 }
@@ -59,19 +56,36 @@ fn said(error: RecordError) -> String {
     error.to_string()
 }
 
+fn too_many() -> String {
+    format!("more than {GROUPS_MAX} tenants with models")
+}
+
+/// Sums over the requests that began in a time: tenant, model, requests, then for each bucket of tokens
+/// its sum and how many requests tell it.
+fn part_sums(range_us: &Range<i64>) -> String {
+    let sums = TokenBuckets::NAMES.map(|name| format!("SUM({name}), COUNT({name})")).join(", ");
+    format!(
+        "SELECT tenant, model, COUNT(*), {sums} FROM request \
+         WHERE start_us >= {} AND start_us < {} GROUP BY tenant, model LIMIT {GROUPS_MAX}",
+        range_us.start, range_us.end,
+    )
+}
+
 #[derive(Default)]
 struct Found {
     /// By tenant and model.
     groups: BTreeMap<(String, String), Totals>,
     requests: i64,
-    single: usize,
 }
 
 impl Found {
-    fn enter(&mut self, tenant: Option<&str>, model: Option<&str>) -> Option<&mut Totals> {
+    /// Add a group's sums; what names no tenant or no model counts among the requests only.
+    fn add(&mut self, tenant: Option<&str>, model: Option<&str>, totals: &Totals) {
+        self.requests += totals.requests;
         let named = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-        let key = named(tenant).zip(named(model))?;
-        Some(self.groups.entry(key).or_default())
+        if let Some(key) = named(tenant).zip(named(model)) {
+            self.groups.entry(key).or_default().merge(totals);
+        }
     }
 
     fn hours(&mut self, source: &dyn RecordSource, range_us: Range<i64>) -> Result<(), String> {
@@ -79,60 +93,44 @@ impl Found {
         let query = RollupQuery { range_us, by, filters: Vec::new(), limit: GROUPS_MAX };
         let rows = source.rollup(&query).map_err(said)?;
         if rows.len() >= GROUPS_MAX {
-            return Err(format!("more than {GROUPS_MAX} tenants with models"));
+            return Err(too_many());
         }
         for row in rows {
             let [tenant, model] = row.keys.as_slice() else { continue };
-            self.requests += row.totals.requests;
-            if let Some(totals) = self.enter(tenant.as_deref(), model.as_deref()) {
-                totals.requests += row.totals.requests;
-                for (all, one) in totals.tokens.iter_mut().zip(row.totals.tokens) {
-                    *all = all.saturating_add(one);
-                }
-                totals
-                    .counted
-                    .iter_mut()
-                    .zip(row.totals.counted)
-                    .for_each(|(all, one)| *all += one);
-            }
+            self.add(tenant.as_deref(), model.as_deref(), &row.totals);
         }
         Ok(())
     }
 
-    fn single(&mut self, source: &dyn RecordSource, range_us: Range<i64>) -> Result<(), String> {
-        let mut waiting = vec![range_us];
-        while let Some(range_us) = waiting.pop() {
-            if range_us.is_empty() {
-                continue;
-            }
-            let query = RecordQuery {
-                range_us: range_us.clone(),
-                filters: Vec::new(),
-                order: Order::Newest,
-                limit: ASKED_MAX,
-            };
-            let rows = source.requests(&query).map_err(said)?;
-            if rows.len() >= ASKED_MAX {
-                let middle = range_us.start.midpoint(range_us.end);
-                if self.single + ASKED_MAX > SINGLE_MAX || middle == range_us.start {
-                    return Err(format!(
-                        "more than {SINGLE_MAX} requests outside of whole hours; ask for a period that \
-                         begins and ends with an hour"
-                    ));
-                }
-                waiting.extend([range_us.start..middle, middle..range_us.end]);
-                // What is read twice counts: it is the work that is bounded.
-                self.single += ASKED_MAX;
-                continue;
-            }
-            self.single += rows.len();
-            for row in rows {
-                self.requests += 1;
-                let tenant = row.record.tenant.as_deref();
-                if let Some(totals) = self.enter(tenant, row.record.model()) {
-                    totals.add(&row.record, 1);
+    /// A part of an hour, or of two.
+    fn part(&mut self, source: &dyn RecordSource, range_us: Range<i64>) -> Result<(), String> {
+        if range_us.is_empty() {
+            return Ok(());
+        }
+        // A time of which there are no records at all cannot be asked in SQL.
+        let any = RecordQuery {
+            range_us: range_us.clone(),
+            filters: Vec::new(),
+            order: Order::Newest,
+            limit: 1,
+        };
+        if source.requests(&any).map_err(said)?.is_empty() {
+            return Ok(());
+        }
+        let answer: SqlAnswer = source.sql(&part_sums(&range_us), range_us).map_err(said)?;
+        if answer.cut || answer.rows.len() >= GROUPS_MAX {
+            return Err(too_many());
+        }
+        for row in &answer.rows {
+            let [tenant, model, requests, sums @ ..] = row.as_slice() else { continue };
+            let mut totals = Totals { requests: whole(requests), ..Totals::default() };
+            let slots = totals.tokens.iter_mut().zip(&mut totals.counted);
+            for ((sum, count), pair) in slots.zip(sums.chunks_exact(2)) {
+                if let [all, told] = pair {
+                    (*sum, *count) = (whole(all), whole(told));
                 }
             }
+            self.add(text(tenant), text(model), &totals);
         }
         Ok(())
     }
@@ -142,26 +140,51 @@ impl Found {
             return None;
         }
         let named: i64 = self.groups.values().map(|totals| totals.requests).sum();
-        let generated = |totals: &Totals| totals.counted.get(3).copied().unwrap_or_default();
-        let counted: i64 = self.groups.values().map(generated).sum();
+        let told = |buckets: &[usize]| -> i64 {
+            let of = |totals: &Totals| {
+                let counted =
+                    buckets.iter().filter_map(|bucket| totals.counted.get(*bucket).copied());
+                counted.max().unwrap_or_default()
+            };
+            self.groups.values().map(of).sum()
+        };
         let share = |part: i64, whole: i64| 100.0 * part as f64 / whole.max(1) as f64;
         let note = format!(
             "tenants by request records, for no counter tells them apart: {:.1} % of {} requests name a \
-             tenant and a model, of {:.1} % of these the answer's tokens are known; the rest is \
-             unattributed",
+             tenant and a model; of these {:.1} % tell the tokens of the prompt and {:.1} % those of the \
+             answer. What the others cost is unattributed",
             share(named, self.requests),
             self.requests,
-            share(counted, named),
+            share(told(&PROMPT), named),
+            share(told(&ANSWER), named),
         );
         let tenants = self.groups.into_iter().map(|((tenant, model), totals)| BillTenant {
             tenant,
             model,
-            prompt: tokens(&totals, &[0, 1, 2]),
+            prompt: tokens(&totals, &PROMPT),
             cached: tokens(&totals, &[1]),
-            generated: tokens(&totals, &[3, 4]),
+            generated: tokens(&totals, &ANSWER),
             requests: Some(totals.requests as f64),
         });
         Some(Recorded { tenants: tenants.collect(), note })
+    }
+}
+
+/// Buckets of the prompt's tokens, cached ones among them, and of the answer's.
+const PROMPT: [usize; 3] = [0, 1, 2];
+const ANSWER: [usize; 2] = [3, 4];
+
+fn text(value: &SqlValue) -> Option<&str> {
+    match value {
+        SqlValue::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn whole(value: &SqlValue) -> i64 {
+    match value {
+        SqlValue::Integer(number) => *number,
+        _ => 0,
     }
 }
 
@@ -177,81 +200,36 @@ fn tokens(totals: &Totals, buckets: &[usize]) -> Option<f64> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use strata_model::record::{
-        Door, Judgement, RequestRecord, RequestSightings, RollupRow, SampleQuery, Samples,
-        SqlAnswer, StoredFeedback, StoredRequest, TokenBuckets,
-    };
+    use std::sync::Arc;
+
+    use strata_model::clock::FixedClock;
+    use strata_model::meter::Meter;
+    use strata_model::record::{Door, RecordBatch, RecordSink as _, RequestRecord};
+    use strata_store::{RecordOptions, RecordStore};
 
     use super::*;
+    use crate::ledger::tests::DAY;
 
     const MINUTE_US: i64 = 60_000_000;
 
-    /// Requests as the store answers for them: sums by whole hours, single ones by their beginning.
-    pub(in crate::ledger) struct Memory(pub(in crate::ledger) Vec<RequestRecord>);
-
-    impl Memory {
-        fn within(&self, range_us: &Range<i64>) -> impl Iterator<Item = &RequestRecord> {
-            self.0.iter().filter(|one| range_us.contains(&one.start_us))
-        }
+    /// A store of these requests, whose files go with the directory.
+    pub(in crate::ledger) async fn stored(
+        requests: Vec<RequestRecord>,
+    ) -> (tempfile::TempDir, RecordStore) {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = RecordOptions::default().validate(dir.path()).unwrap();
+        let clock = Arc::new(FixedClock::at(DAY + 24 * 3_600_000));
+        let store = RecordStore::open(settings, clock, &Meter::default()).unwrap();
+        let count = requests.len() as u64;
+        let receipt = store.append(RecordBatch { requests, ..RecordBatch::default() }).await;
+        let receipt = receipt.unwrap();
+        assert_eq!(receipt.stored, count, "{receipt:?}");
+        (dir, store)
     }
 
-    fn not_asked() -> RecordError {
-        RecordError::BadQuery("not asked".to_owned())
-    }
-
-    impl RecordSource for Memory {
-        fn requests(&self, query: &RecordQuery) -> Result<Vec<StoredRequest>, RecordError> {
-            let found = self.within(&query.range_us).take(query.limit).map(|one| StoredRequest {
-                uid: String::new(),
-                doors: Vec::new(),
-                record: one.clone(),
-            });
-            Ok(found.collect())
-        }
-
-        fn request(&self, _: &str) -> Result<Option<RequestSightings>, RecordError> {
-            Err(not_asked())
-        }
-
-        fn under_way(&self, _: &str, _: Range<i64>) -> Result<u64, RecordError> {
-            Err(not_asked())
-        }
-
-        fn samples(&self, _: &SampleQuery) -> Result<Samples, RecordError> {
-            Err(not_asked())
-        }
-
-        fn judgements(
-            &self,
-            _: &str,
-            _: Range<i64>,
-            _: usize,
-        ) -> Result<Vec<Judgement>, RecordError> {
-            Err(not_asked())
-        }
-
-        fn rollup(&self, query: &RollupQuery) -> Result<Vec<RollupRow>, RecordError> {
-            let hours = &query.range_us;
-            assert_eq!((hours.start % HOUR_US, hours.end % HOUR_US), (0, 0), "it would be widened");
-            let mut rows: BTreeMap<_, Totals> = BTreeMap::new();
-            for one in self.within(hours) {
-                let key = vec![one.tenant.clone(), one.model().map(str::to_owned)];
-                rows.entry(key).or_default().add(one, 1);
-            }
-            Ok(rows.into_iter().map(|(keys, totals)| RollupRow { keys, totals }).collect())
-        }
-
-        fn feedback(&self, _: Range<i64>, _: usize) -> Result<Vec<StoredFeedback>, RecordError> {
-            Ok(Vec::new())
-        }
-
-        fn sql(&self, _: &str, _: Range<i64>) -> Result<SqlAnswer, RecordError> {
-            Err(not_asked())
-        }
-    }
-
+    /// A request in a minute of the day.
     pub(in crate::ledger) fn request(minute: i64, tenant: &str) -> RequestRecord {
-        let mut record = RequestRecord::new(Door::Client, minute * MINUTE_US);
+        let mut record = RequestRecord::new(Door::Client, DAY * 1000 + minute * MINUTE_US);
         record.tenant = Some(tenant.to_owned()).filter(|tenant| !tenant.is_empty());
         record.model_served = Some("m".to_owned());
         record.tokens = TokenBuckets {
@@ -265,14 +243,14 @@ pub(super) mod tests {
     }
 
     fn period(from_minute: i64, minutes: usize) -> Period {
-        Period { start_ms: from_minute * 60_000, step_ms: 60_000, steps: minutes }
+        Period { start_ms: DAY + from_minute * 60_000, step_ms: 60_000, steps: minutes }
     }
 
-    #[test]
-    fn hours_and_edges_together_are_the_period_and_nothing_else() {
+    #[tokio::test]
+    async fn hours_and_edges_together_are_the_period_and_nothing_else() {
         // One a minute for five hours; every third is of nobody.
         let all = (0..300).map(|minute| request(minute, ["a", "b", ""][minute as usize % 3]));
-        let source = Memory(all.collect());
+        let (_dir, source) = stored(all.collect()).await;
         for (from, minutes) in [(30, 180), (0, 240), (61, 20), (10, 100), (119, 2)] {
             let found = recorded(&source, &period(from, minutes)).unwrap().unwrap();
             let expected = |tenant: usize| {
@@ -290,21 +268,40 @@ pub(super) mod tests {
         let note = recorded(&source, &period(0, 240)).unwrap().unwrap().note;
         assert!(note.contains("66.7 % of 240 requests name a tenant"), "{note}");
         assert_eq!(recorded(&source, &period(1000, 60)), Ok(None));
+        assert_eq!(recorded(&source, &period(1010, 30)), Ok(None), "no whole hour in it");
+        // Of a day without a file.
+        assert_eq!(recorded(&source, &period(-4000, 30)), Ok(None));
     }
 
-    #[test]
-    fn unknown_tokens_are_not_nothing_and_too_much_is_refused() {
+    #[tokio::test]
+    async fn unknown_tokens_are_not_nothing_and_their_share_is_told() {
         let mut mute = request(1, "a");
         mute.tokens = TokenBuckets::default();
-        let found = recorded(&Memory(vec![mute]), &period(0, 60)).unwrap().unwrap();
-        assert_eq!((found.tenants[0].prompt, found.tenants[0].generated), (None, None));
-        assert!(found.note.contains("of 0.0 % of these"), "{}", found.note);
-        let many = Memory(vec![request(1, "a"); ASKED_MAX]);
-        let error = recorded(&many, &period(0, 30)).unwrap_err();
-        assert!(error.contains("whole hours"), "{error}");
-        let spread =
-            (0..15_000).map(|at| RequestRecord { start_us: at * 100_000, ..request(0, "a") });
-        let found = recorded(&Memory(spread.collect()), &period(0, 30)).unwrap().unwrap();
-        assert_eq!(found.tenants[0].requests, Some(15_000.0));
+        let (_dir, source) = stored(vec![mute.clone()]).await;
+        for minutes in [30, 60] {
+            let found = recorded(&source, &period(0, minutes)).unwrap().unwrap();
+            assert_eq!((found.tenants[0].prompt, found.tenants[0].generated), (None, None));
+            let told = "0.0 % tell the tokens of the prompt and 0.0 % those of the answer";
+            assert!(found.note.contains(told), "{}", found.note);
+        }
+        let mut silent = request(3, "a");
+        (silent.tokens.output_text, silent.tokens.reasoning) = (None, None);
+        let (_dir, source) = stored(vec![mute, silent, request(4, "a"), request(5, "a")]).await;
+        let found = recorded(&source, &period(0, 60)).unwrap().unwrap();
+        assert_eq!(
+            (found.tenants[0].prompt, found.tenants[0].generated),
+            (Some(300.0), Some(50.0))
+        );
+        let told = "75.0 % tell the tokens of the prompt and 50.0 % those of the answer";
+        assert!(found.note.contains(told), "{}", found.note);
+    }
+
+    #[tokio::test]
+    async fn an_hour_of_many_requests_is_read_though_it_begins_within_one() {
+        let all = (0..15_000)
+            .map(|at| RequestRecord { start_us: DAY * 1000 + at * 200_000, ..request(0, "a") });
+        let (_dir, source) = stored(all.collect()).await;
+        let found = recorded(&source, &period(10, 60)).unwrap().unwrap();
+        assert_eq!(found.tenants[0].requests, Some(12_000.0));
     }
 }

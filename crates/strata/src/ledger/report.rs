@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use strata_cost::change::{ChangeError, explain};
 use strata_cost::focus::{FocusOptions, export, to_csv, validate};
 use strata_cost::ledger::{Dimension, Ledger, Line, State};
-use strata_cost::opencost::{CostBasis, allocation, inference_total};
+use strata_cost::opencost::allocation;
 use strata_cost::time::{day, rfc3339};
 use strata_cost::unit::{Units, by_tenant, fleet, models, waste};
 use strata_cost::useful::Level;
@@ -39,14 +39,11 @@ impl ReportSource for LedgerReports {
                 "/cost/statements" => self.statements(&asked).await,
                 "/cost/statement" => self.statement(&asked).await,
                 "/cost/statement/draft" => self.draft(&asked).await,
-                "/inferenceCost/total" => {
-                    let account = self.account(&asked).await;
-                    let units = models(&account.ledger, &self.0.settings.energy);
-                    Ok(json(&inference_total(&account.ledger, &units, CostBasis::Allocation)))
-                }
+                "/inferenceCost/total" => self.inference_total(&asked).await,
+                "/inferenceCost/timeseries" => self.inference_series(&asked).await,
                 _ => {
-                    let account = self.account(&asked).await;
                     let by = asked.by.first().map_or(Dimension::Namespace, |(_, by)| *by);
+                    let account = self.account(&asked).await;
                     Ok(json(&allocation(&account.ledger, by)))
                 }
             }
@@ -169,8 +166,13 @@ fn prices(ledger: &Ledger, now_ms: i64) -> Json {
 }
 
 impl LedgerReports {
+    /// Records are read only where tenants are shown.
     pub(super) async fn account(&self, asked: &Asked) -> Account {
-        self.0.account(asked.period()).await
+        if asked.by.iter().any(|(_, by)| *by == Dimension::Tenant) {
+            self.0.with_tenants(asked.period()).await
+        } else {
+            self.0.account(asked.period()).await
+        }
     }
 
     async fn cost(&self, asked: &Asked) -> Result<Report, PageError> {

@@ -12,7 +12,7 @@ use strata_query::canonical::CanonicalSource;
 use strata_query::promqltest::MemorySource;
 use strata_query::{EmbeddedEngine, QuerySettings};
 
-use super::recorded::tests::{Memory, request};
+use super::recorded::tests::{request, stored};
 use super::{LedgerCollector, LedgerService};
 use crate::config::CostOptions;
 
@@ -151,12 +151,12 @@ async fn records_tell_tenants_where_no_counter_does_and_never_beside_one() {
             let labels = [&counter[..], &[("model", "m")]].concat();
             push(&mut source, &labels, 5, |at| at as f64 / 600.0);
         }
-        let first = DAY / 60_000;
-        let records = (first..first + 300).map(|minute| request(minute, "recorded")).collect();
+        let records = (0..300).map(|minute| request(minute, "recorded")).collect();
+        let (_dir, records) = stored(records).await;
         let service = service(source, &CostOptions::default(), DAY + 5 * HOUR);
-        let service = service.with_records(Some(Arc::new(Memory(records))));
+        let service = service.with_records(Some(Arc::new(records)));
         let period = LedgerService::period(DAY + HOUR, DAY + 5 * HOUR);
-        let (told, series) = (service.account(period).await, service.by_counters(period).await);
+        let (told, series) = (service.with_tenants(period).await, service.account(period).await);
         let tenants = |ledger: &strata_cost::ledger::Ledger| -> Vec<String> {
             ledger.uses.iter().map(|one| one.tenant.clone()).collect()
         };

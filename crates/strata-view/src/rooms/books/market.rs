@@ -1,6 +1,6 @@
 //! Own GPUs beside an API, and what would save money.
 
-use strata_cost::advice::{Advice, Evidence};
+use strata_cost::advice::Evidence;
 use strata_cost::breakeven::BreakEven;
 
 use super::{Books, Cell, table, text, told};
@@ -86,9 +86,9 @@ pub(super) fn comparisons(books: &Books) -> Table {
 }
 
 /// `GPU time held and idle 12 h`
-fn evidence(advice: &Advice) -> String {
+fn evidence(all: &[Evidence]) -> String {
     let one = |one: &Evidence| format!("{} {}", one.name, words::text(Some(one.value), one.unit));
-    advice.evidence.iter().map(one).collect::<Vec<_>>().join(", ")
+    all.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn advice(books: &Books) -> Table {
@@ -104,7 +104,7 @@ pub(super) fn advice(books: &Books) -> Table {
                 "by kind; see the cost documentation",
             ),
             text(one.action.clone()),
-            text(evidence(one)),
+            text(evidence(&one.evidence)),
             text(one.command.clone().unwrap_or_default()),
         ]
     });
@@ -124,12 +124,19 @@ pub(super) fn advice(books: &Books) -> Table {
 }
 
 pub(super) fn tryouts(books: &Books) -> Table {
+    let per_hour = format!("{}/h", books.ledger.options.currency);
     let rows = books.advice.tryouts.iter().map(|one| {
         vec![
             text(one.kind.name().replace('_', " ")),
             text(one.subject.clone()),
-            super::money(&books.ledger, Some(one.at_most_per_hour)),
+            told(
+                Some(one.at_most_per_hour),
+                &per_hour,
+                "What it could save in an hour at most. A bound, until a trial shows more.",
+                one.bound,
+            ),
             text(one.action.clone()),
+            text(evidence(&one.evidence)),
             text(one.command.clone().unwrap_or_default()),
         ]
     });
@@ -140,6 +147,7 @@ pub(super) fn tryouts(books: &Books) -> Table {
             ("about", false),
             ("an hour at most", true),
             ("what to try", false),
+            ("because", false),
             ("command", false),
         ],
         rows.collect(),

@@ -91,6 +91,7 @@ pub(super) async fn advice(range: &CostRange, out: Out) -> Result<()> {
         out.line(format!("needs a trial, at most {at_most} an hour: {about}: {action}"))?;
         let evidence = list(&one["evidence"]).map(|one| evidence(one, currency));
         out.line(format!("  because {}", evidence.collect::<Vec<_>>().join(", ")))?;
+        out.line(format!("  at most: {}", text(&one["bound"])))?;
         if let Some(command) = one["command"].as_str() {
             out.line(format!("  {command}"))?;
         }

@@ -12,7 +12,7 @@ use strata_view::PageError;
 use strata_world::bill::{BillTenant, BillWorld, Period, statement_plan};
 
 use super::Span;
-use super::tokens::Counters;
+use super::tokens::{Counters, Whole};
 use crate::ledger::asked::bad;
 use crate::ledger::{LedgerService, STEP_MS};
 
@@ -97,6 +97,8 @@ impl Tally {
         span: Span,
     ) -> Result<Self, PageError> {
         let mut tally = Self::new(by, name);
+        let sells_tokens = service.tariff.is_some() && by == Dimension::Tenant;
+        let whole = if sells_tokens { Some(Whole::ask(service, name, span).await?) } else { None };
         let mut start_ms = span.from_ms;
         while start_ms < span.until_ms {
             let left = usize::try_from((span.until_ms - start_ms) / STEP_MS).unwrap_or(0);
@@ -131,23 +133,22 @@ impl Tally {
                 "see that it is the right one",
             ));
         }
-        if service.tariff.is_some() {
-            tally.count_whole(service, span).await?;
+        if let Some(whole) = whole {
+            tally.count_whole(&whole);
         }
         Ok(tally)
     }
 
     /// Put what the counters rose by from the beginning to the end of the period in the place of what
     /// its stretches add up to.
-    async fn count_whole(&mut self, service: &LedgerService, span: Span) -> Result<(), PageError> {
+    fn count_whole(&mut self, whole: &Whole) {
         self.partly = self.counters.partly_counted();
-        for whole in self.counters.whole(service, &self.name, span).await? {
+        for whole in self.counters.whole(whole) {
             let used = self.used.entry(whole.model.clone()).or_default();
             let amounts = whole_amounts(&whole, used.hits());
             used.quantities = [None; CLASSES];
             used.count(&amounts);
         }
-        Ok(())
     }
 
     fn new(by: Dimension, name: &str) -> Self {

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use strata_cost::time::rfc3339;
 use strata_view::PageError;
 use strata_world::bill::{BillTenant, BillWorld, Counting, Period, tenant_plan, tenant_totals};
 
@@ -93,29 +94,63 @@ impl Counters {
     /// What the tenant asked of each model in all of the period. Nothing where the tenants were counted
     /// now by their clients and now by a gateway: the counters of neither reach over all of it, and
     /// the stretches stay as they are.
+    pub(super) fn whole(&self, whole: &Whole) -> Vec<BillTenant> {
+        let mut counting = self.counting.iter();
+        match (counting.next(), counting.next()) {
+            (Some(Counting::Gateway), None) => whole.gateway.clone(),
+            (Some(Counting::Clients), None) => whole.clients.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What a tenant's counters rose by over a whole period, by who counts them.
+#[derive(Debug)]
+pub(super) struct Whole {
+    gateway: Vec<BillTenant>,
+    clients: Vec<BillTenant>,
+}
+
+impl Whole {
+    /// Asked before anything else: thousands of questions follow, in vain if this one fails.
     ///
     /// # Errors
-    /// Where a question fails.
-    pub(super) async fn whole(
-        &self,
+    /// Where a question fails, with what to do about it.
+    pub(super) async fn ask(
         service: &LedgerService,
         tenant: &str,
         span: Span,
-    ) -> Result<Vec<BillTenant>, PageError> {
-        let mut counting = self.counting.iter();
-        let (Some(counting), None) = (counting.next(), counting.next()) else {
-            return Ok(Vec::new());
-        };
+    ) -> Result<Self, PageError> {
         let steps = usize::try_from((span.until_ms - span.from_ms) / STEP_MS).unwrap_or(0);
         let period = Period { start_ms: span.from_ms, step_ms: STEP_MS, steps };
         let plan = tenant_plan(&period, tenant);
         let window = period.window();
         let answers = ask_all(&service.engine, &plan, window, ASKING, &service.clock).await;
-        tenant_totals(&period, &answers, *counting).map_err(|why| {
-            let told = format!("the tokens of the whole period are not known: {why}");
-            bad(told, "ask again, or close shorter periods, one after the other")
-        })
+        let of = |counting| tenant_totals(&period, &answers, counting);
+        let both = of(Counting::Gateway).and_then(|gateway| Ok((gateway, of(Counting::Clients)?)));
+        let (gateway, clients) = both.map_err(|why| refused(tenant, span, &why))?;
+        Ok(Self { gateway, clients })
     }
+}
+
+/// Why nothing was billed.
+fn refused(tenant: &str, span: Span, why: &str) -> PageError {
+    let told = format!(
+        "how many tokens {tenant} had from {} until {} cannot be asked at once: {why}",
+        rfc3339(span.from_ms),
+        rfc3339(span.until_ms),
+    );
+    let half = (span.until_ms - span.from_ms) / 2 / STEP_MS * STEP_MS;
+    let hint = if half > 0 {
+        format!(
+            "nothing was billed yet; ask again, allow more max_samples under [query], or close shorter \
+             periods, one after the other: this one until {}",
+            rfc3339(span.from_ms + half)
+        )
+    } else {
+        "nothing was billed yet; ask again".to_owned()
+    };
+    bad(told, &hint)
 }
 
 #[cfg(test)]
@@ -128,7 +163,7 @@ mod tests {
     use crate::config::CostOptions;
     use crate::ledger::LedgerReports;
     use crate::ledger::statements::tests::asked;
-    use crate::ledger::tests::{DAY, HOUR, service};
+    use crate::ledger::tests::{DAY, HOUR, service, service_over};
 
     const MINUTE: i64 = 60_000;
     const TARIFF: &str = "name = \"t\"\ncurrency = \"USD\"\n[[sell]]\nmodel = \"m\"\n\
@@ -162,6 +197,75 @@ mod tests {
         let lines = draft["lines"].as_array().unwrap();
         let line = lines.iter().find(|line| line["item"] == item);
         line.map_or(0.0, |line| line["quantity"].as_f64().unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_asked_at_once_is_told_before_anything_is_billed() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        use strata_model::series::{SelectError, Selection, Series, SeriesSource};
+        use strata_model::{Matcher, Metadata};
+
+        /// Reads no counter of clients over more than half a day, and counts how often it is asked.
+        struct Short(MemorySource, AtomicUsize);
+
+        type Found<T> = Result<T, SelectError>;
+
+        impl SeriesSource for Short {
+            fn select(&self, asked: &Selection) -> Found<Vec<Series>> {
+                self.1.fetch_add(1, Ordering::SeqCst);
+                let clients = asked.matchers.iter().any(|one| one.value.contains("gen_ai_client"));
+                if clients && asked.end_ms - asked.start_ms > 12 * HOUR {
+                    return Err(SelectError::Storage("too much at once".to_owned()));
+                }
+                self.0.select(asked)
+            }
+
+            fn series(
+                &self,
+                sets: &[Vec<Matcher>],
+                from: i64,
+                to: i64,
+                most: usize,
+            ) -> Found<Vec<Labels>> {
+                self.0.series(sets, from, to, most)
+            }
+
+            fn label_names(&self, sets: &[Vec<Matcher>], from: i64, to: i64) -> Found<Vec<String>> {
+                self.0.label_names(sets, from, to)
+            }
+
+            fn label_values(
+                &self,
+                name: &str,
+                sets: &[Vec<Matcher>],
+                from: i64,
+                to: i64,
+            ) -> Found<Vec<String>> {
+                self.0.label_values(name, sets, from, to)
+            }
+
+            fn metadata(&self) -> Found<Vec<Metadata>> {
+                self.0.metadata()
+            }
+        }
+
+        let dir = tempfile::tempdir().unwrap();
+        let tariff = dir.path().join("tariff.toml");
+        std::fs::write(&tariff, TARIFF).unwrap();
+        let options = CostOptions { tariff: Some(tariff), ..CostOptions::default() };
+        let source = Arc::new(Short(MemorySource::new(), AtomicUsize::new(0)));
+        let shared = Arc::clone(&source) as Arc<dyn SeriesSource>;
+        let service = service_over(shared, &options, DAY + 13 * HOUR);
+        let service = service.with_statements(dir.path().join("statements"));
+        let reports = LedgerReports(Arc::new(service));
+        let asked = asked("acme", DAY, DAY + 13 * HOUR, &[("of", "tenant")]);
+        let refused = reports.report("/cost/statement/draft", asked).await.unwrap_err();
+        assert!(refused.message.contains("too much at once"), "{refused:?}");
+        assert!(refused.hint.contains("this one until 2026-11-26T06:30:00Z"), "{refused:?}");
+        let asked = source.1.load(Ordering::SeqCst);
+        assert!(asked < 40, "one question after the other, in vain: {asked}");
     }
 
     #[tokio::test]

@@ -66,6 +66,7 @@ fn advice(document: &mut Document) {
         ("kind", kinds()),
         ("subject", text()),
         ("saves_at_most_per_hour", said(number(), "A bound by figures at hand, not measured.")),
+        ("bound", said(text(), "How the bound is computed.")),
         ("action", text()),
         (
             "command",

@@ -65,7 +65,17 @@ const DEMO: &[(&str, Parameters<'_>, u16)] = &[
     ("/allocation", &[("window", "5m"), ("aggregate", "pod"), ("accumulate", "true")], 200),
     ("/allocation/compute", &[("window", "5m")], 200),
     ("/allocation", &[("window", "soon")], 400),
+    ("/allocation", &[("window", "today"), ("aggregate", "label:team")], 200),
+    ("/allocation", &[("window", "5m"), ("aggregate", "tenant_id")], 200),
     ("/inferenceCost/total", &[("window", "5m")], 200),
+    ("/inferenceCost/total", &[("window", "5m"), ("costBasis", "usage")], 200),
+    ("/inferenceCost/total", &[("window", "5m"), ("aggregate", "namespace")], 400),
+    (
+        "/inferenceCost/timeseries",
+        &[("window", "1h"), ("aggregate", "model_name"), ("accumulate", "hour")],
+        200,
+    ),
+    ("/inferenceCost/timeseries", &[("window", "1h")], 400),
 ];
 
 fn demo() -> Server {
