@@ -154,6 +154,8 @@ fn is_hidden_token(path: &str, value: Value<'_>) -> bool {
             | "choices[].delta.reasoning"
             | "choices[].delta.tool_calls[].function.arguments"
             | "choices[].delta.tool_calls[].function.name"
+            | "choices[].delta.tool_calls[].custom.input"
+            | "choices[].delta.tool_calls[].custom.name"
             | "choices[].delta.function_call.arguments"
             | "choices[].delta.function_call.name"
             | "choices[].delta.audio.data"
