@@ -121,7 +121,9 @@ mod tests {
 
     fn spread(gaps: &[f64]) -> Spread {
         let mut spread = Spread::default();
-        gaps.iter().for_each(|gap| spread.add(*gap));
+        for gap in gaps {
+            spread.add(*gap);
+        }
         spread
     }
 
