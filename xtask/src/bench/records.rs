@@ -28,22 +28,8 @@ pub(crate) async fn measure(scratch: &Path) -> Result<Vec<Row>> {
     // A month and a day, so that the oldest requests are not swept while they are asked for.
     let config = format!("{STRATA_QUIET}[records]\nretention = '40d'\n");
     let server = Server::start(Kind::Strata, scratch, &config).await?;
-    let url = format!("{}/v1/traces", server.url);
     let end_ns = now_ms() as u64 * 1_000_000;
-    let begun = tick();
-    let mut sent = 0;
-    for day in (1..DAYS).rev() {
-        let from = end_ns - day * DAY_NS;
-        sent += ship(&url, calls(A_DAY, (from, DAY_NS), day)).await?;
-    }
-    let many = ship(&url, calls(MANY, (end_ns - 6 * HOUR_NS, 6 * HOUR_NS), 0)).await?;
-    sent += many;
-    out::line(format!(
-        "{sent} requests sent in {:.0} s, {:.0} s of CPU; {:.0} bytes a request on disk",
-        begun.elapsed().as_secs_f64(),
-        server.cpu_seconds()?,
-        super::process::folder_bytes(&server.data) as f64 / sent as f64
-    ));
+    let (many, sent) = fill(&server, end_ns).await?;
     let range = |from_ns: u64| {
         format!("start={}&end={}", from_ns / 1_000_000_000, end_ns.div_ceil(1_000_000_000) + 1)
     };
@@ -96,6 +82,26 @@ pub(crate) async fn measure(scratch: &Path) -> Result<Vec<Row>> {
             "5 ms",
         ),
     ])
+}
+
+/// Send a month of requests; how many are in the six hours, and in all.
+async fn fill(server: &Server, end_ns: u64) -> Result<(usize, usize)> {
+    let url = format!("{}/v1/traces", server.url);
+    let begun = tick();
+    let mut sent = 0;
+    for day in (1..DAYS).rev() {
+        let from = end_ns - day * DAY_NS;
+        sent += ship(&url, calls(A_DAY, (from, DAY_NS), day)).await?;
+    }
+    let many = ship(&url, calls(MANY, (end_ns - 6 * HOUR_NS, 6 * HOUR_NS), 0)).await?;
+    sent += many;
+    out::line(format!(
+        "{sent} requests sent in {:.0} s, {:.0} s of CPU; {:.0} bytes a request on disk",
+        begun.elapsed().as_secs_f64(),
+        server.cpu_seconds()?,
+        super::process::folder_bytes(&server.data) as f64 / sent as f64
+    ));
+    Ok((many, sent))
 }
 
 /// Bodies of this many calls spread over a time.
