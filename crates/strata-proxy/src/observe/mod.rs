@@ -282,7 +282,8 @@ impl Seen {
         if facts.visible {
             self.first_output.get_or_insert(at);
         }
-        if !facts.token {
+        // Before the first text an empty one may as well be a greeting of the server.
+        if !facts.token && !(self.first_token.is_some() && facts.is_textless_token()) {
             return;
         }
         self.token_events += 1;

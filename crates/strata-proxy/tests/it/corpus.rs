@@ -83,6 +83,46 @@ fn streams() -> Vec<Exchange> {
     ]
 }
 
+/// What vLLM 0.32.0 with a tiny model of random weights answered.
+fn captured() -> Vec<Exchange> {
+    use CountSource::{ChunkCount, Usage};
+    use Outcome::Success;
+    let messages = include_bytes!("../fixtures/vllm-0.32.0-messages.sse");
+    let responses = include_bytes!("../fixtures/vllm-0.32.0-responses.sse");
+    vec![
+        exchange(
+            "/v1/chat/completions",
+            SSE,
+            include_bytes!("../fixtures/vllm-0.32.0-chat-usage.sse"),
+            Some((Api::OpenAiChat, Success, 8, Some(17), Some(8), Usage)),
+        ),
+        exchange(
+            "/v1/chat/completions",
+            JSON,
+            include_bytes!("../fixtures/vllm-0.32.0-chat.json"),
+            Some((Api::OpenAiChat, Success, 0, Some(15), Some(6), Usage)),
+        ),
+        exchange(
+            "/v1/completions",
+            SSE,
+            include_bytes!("../fixtures/vllm-0.32.0-completions.sse"),
+            Some((Api::OpenAiCompletions, Success, 6, None, Some(6), ChunkCount)),
+        ),
+        exchange(
+            "/v1/responses",
+            SSE,
+            responses,
+            Some((Api::OpenAiResponses, Success, 5, Some(15), Some(6), Usage)),
+        ),
+        exchange(
+            "/v1/messages",
+            SSE,
+            messages,
+            Some((Api::AnthropicMessages, Success, 4, Some(15), Some(6), Usage)),
+        ),
+    ]
+}
+
 fn documents() -> Vec<Exchange> {
     use CountSource::{Unknown, Usage};
     use Outcome::{ErrorInSuccess, Success};
@@ -187,7 +227,7 @@ proptest! {
         packets in prop::collection::vec(any::<prop::sample::Index>(), 0..30),
     ) {
         on_a_runtime(async {
-            for exchange in streams().iter().chain(&documents()) {
+            for exchange in streams().iter().chain(&captured()).chain(&documents()) {
                 pass(exchange, &cuts, &packets).await;
             }
         });
