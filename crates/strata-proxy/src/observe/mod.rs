@@ -283,7 +283,8 @@ impl Seen {
             self.first_output.get_or_insert(at);
         }
         // Before the first text an empty one may as well be a greeting of the server.
-        if !facts.token && !(self.first_token.is_some() && facts.is_textless_token()) {
+        let textless = self.first_token.is_some() && facts.is_textless_token();
+        if !facts.token && !textless {
             return;
         }
         self.token_events += 1;
