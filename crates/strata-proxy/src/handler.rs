@@ -226,7 +226,8 @@ async fn send(
 ) -> Result<(Response<Incoming>, Lease), Refusal> {
     let mut tried = Vec::new();
     while tried.len() < ATTEMPTS_MAX {
-        let place = pick(&shared.upstreams, &route.upstreams, &tried, sending.turn);
+        let now = shared.told.clock.monotonic();
+        let place = pick(&shared.upstreams, &route.upstreams, &tried, sending.turn, now);
         let Some((index, lease)) = place else { break };
         tried.push(index);
         let upstream = lease.upstream();
@@ -239,7 +240,7 @@ async fn send(
             Ok(Ok(answer)) => return Ok((answer, lease)),
             Ok(Err(error)) if error.is_connect() => {
                 tracing::debug!(upstream = %upstream.settings.name, ?error, "cannot connect");
-                upstream.failed();
+                upstream.failed(shared.told.clock.monotonic());
             }
             Ok(Err(error)) => {
                 tracing::debug!(upstream = %upstream.settings.name, ?error, "broke off");
