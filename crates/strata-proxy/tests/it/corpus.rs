@@ -83,7 +83,7 @@ fn streams() -> Vec<Exchange> {
     ]
 }
 
-/// What vLLM 0.32.0 with a tiny model of random weights answered.
+/// What vLLM 0.32.0 and llama-server 0.7.0 with a tiny model of random weights answered.
 fn captured() -> Vec<Exchange> {
     use CountSource::{ChunkCount, Usage};
     use Outcome::Success;
@@ -119,6 +119,18 @@ fn captured() -> Vec<Exchange> {
             SSE,
             messages,
             Some((Api::AnthropicMessages, Success, 4, Some(15), Some(6), Usage)),
+        ),
+        exchange(
+            "/v1/chat/completions",
+            SSE,
+            include_bytes!("../fixtures/llama-server-b11669-chat-usage.sse"),
+            Some((Api::OpenAiChat, Success, 6, Some(17), Some(6), Usage)),
+        ),
+        exchange(
+            "/v1/completions",
+            SSE,
+            include_bytes!("../fixtures/llama-server-b11669-completions.sse"),
+            Some((Api::OpenAiCompletions, Success, 6, Some(3), Some(6), Usage)),
         ),
     ]
 }
