@@ -18,8 +18,10 @@ pub(super) struct Facts {
     pub(super) visible: bool,
     /// A text that is there and empty.
     textless: bool,
-    /// The event that names the speaker, or the reason of the end: an empty text is no token there.
-    framing: bool,
+    /// The event that names the speaker: an empty text is no token there.
+    pub(super) speaker: bool,
+    /// The event with the reason of the end: nor there.
+    last: bool,
     /// A bare `delta`, whose meaning hangs on the type.
     delta: bool,
     /// The document says that something failed.
@@ -87,9 +89,9 @@ impl Facts {
             | "response.incomplete_details.reason"
             | "incomplete_details.reason" => {
                 keep(&mut learnt.finish_reason, value);
-                self.framing |= value.is_filled();
+                self.last |= value.is_filled();
             }
-            "choices[].delta.role" => self.framing |= value.is_filled(),
+            "choices[].delta.role" => self.speaker |= value.is_filled(),
             "response.status" | "status" => self.status(learnt, value),
             "choices" => self.no_choices |= value == Value::Elements(0),
             "done" => self.terminal |= value == Value::Bool(true),
@@ -113,7 +115,7 @@ impl Facts {
     /// A token whose text is not whole yet: engines send an event without text for it and the text
     /// with the next (seen of vLLM, where a character has several tokens).
     pub(super) fn is_textless_token(&self) -> bool {
-        self.textless && !self.framing && !self.error
+        self.textless && !self.speaker && !self.last && !self.error
     }
 
     fn is_visible(path: &str, value: Value<'_>) -> bool {

@@ -62,6 +62,7 @@ struct Rest {
 }
 
 /// What an answer was seen to be.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Default, Clone)]
 struct Seen {
     events: u64,
@@ -72,6 +73,8 @@ struct Seen {
     gaps: Gaps,
     error: bool,
     terminal: bool,
+    /// The event that names the speaker has come, before the tokens of a chat.
+    greeted: bool,
     /// A document that was no JSON.
     lost: bool,
 }
@@ -282,8 +285,10 @@ impl Seen {
         if facts.visible {
             self.first_output.get_or_insert(at);
         }
-        // Before the first text an empty one may as well be a greeting of the server.
-        let textless = self.first_token.is_some() && facts.is_textless_token();
+        // Before the speaker is named an empty text may as well be the server's greeting.
+        let begun = self.greeted || self.first_token.is_some();
+        self.greeted |= facts.speaker;
+        let textless = begun && facts.is_textless_token();
         if !facts.token && !textless {
             return;
         }

@@ -198,7 +198,8 @@ fn a_token_without_text_of_its_own_is_one() {
     let role = r#"{"delta":{"role":"assistant","content":""}}"#;
     let (text, none) = (r#"{"delta":{"content":"a"}}"#, r#"{"delta":{"content":""}}"#);
     let last = r#"{"delta":{"content":""},"finish_reason":"stop"}"#;
-    check(&[role, none, none], 0);
+    check(&[none, none, role], 0);
+    check(&[none, role, none, text], 2);
     check(&[role, text, none, text], 3);
     check(&[role, text, role, last], 1);
     check(&[text, r#"{"delta":{"reasoning":""}}"#, r#"{"delta":{}}"#], 2);
