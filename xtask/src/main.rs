@@ -35,7 +35,6 @@ enum Chore {
     Bench {
         /// Which figures; all when none is named.
         figures: Vec<bench::Figure>,
-        /// Scratch folder, made and removed.
         /// Hours of history under the pages.
         #[arg(long, default_value_t = 24)]
         hours: u32,
@@ -45,6 +44,10 @@ enum Chore {
         /// A trace of requests (CSV), for the forecast of saturation.
         #[arg(long)]
         trace: Option<std::path::PathBuf>,
+        /// The program rotel-agent, for the spans; else the one on PATH.
+        #[arg(long)]
+        rotel: Option<std::path::PathBuf>,
+        /// Scratch folder, made and removed.
         #[arg(long, default_value = "target/bench")]
         scratch: std::path::PathBuf,
     },
@@ -99,8 +102,9 @@ fn main() -> Result<()> {
     drop(rustls::crypto::ring::default_provider().install_default());
     match arguments.chore {
         Chore::Check { tests_only } => check::check(tests_only),
-        Chore::Bench { figures, hours, hold, trace, scratch } => {
-            bench::run(&figures, bench::History { hours, hold }, &scratch, trace.as_deref())
+        Chore::Bench { figures, hours, hold, trace, rotel, scratch } => {
+            let given = bench::Given { trace: trace.as_deref(), rotel: rotel.as_deref() };
+            bench::run(&figures, bench::History { hours, hold }, &scratch, given)
         }
         Chore::Browser { debug, shots, scratch } => browser::run(debug, shots.as_deref(), &scratch),
         Chore::Conformance(arguments) => conformance::run(&arguments),

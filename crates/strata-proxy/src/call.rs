@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::Api;
+use crate::metrics::Spread;
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,15 +103,15 @@ impl Timings {
 }
 
 /// Gaps between token-bearing events of one answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Gaps {
     pub count: u64,
     pub total: Duration,
     pub longest: Duration,
     /// Gaps of at least 100 ms and four times the median of the answer.
     pub stalls: u64,
-    /// Gaps by the bounds of [`crate::metrics::GAP_BOUNDS`], the last beyond all of them.
-    pub buckets: [u32; crate::metrics::GAP_BUCKETS],
+    /// All of them by length.
+    pub spread: Spread,
 }
 
 /// One GenAI call, without a word of what was asked or answered.

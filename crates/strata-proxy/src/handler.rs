@@ -15,7 +15,7 @@ use hyper::{HeaderMap, Method, Request, Response};
 
 use crate::answer::Refusal;
 use crate::api::Api;
-use crate::body::{BodyError, Held, Outgoing, Parcel, Passing, Returning, Room};
+use crate::body::{BodyError, Held, Outgoing, Parcel, Passing, Reading, Returning, Room};
 use crate::call::{Gaps, GenAiCall, Outcome, Timings, Tokens};
 use crate::headers;
 use crate::observe::Observer;
@@ -85,9 +85,11 @@ pub(crate) async fn handle(
         Progress::new(call, shared.told.clone(), started, Arc::clone(&seen))
     });
     let mut parcel = Parcel { rest: Some(body), ..Parcel::default() };
-    if api.is_some() {
-        parcel.seen = Some(Arc::clone(&seen));
-        parcel.clock = Some(Arc::clone(&shared.told.clock));
+    if let Some(progress) = &progress {
+        let tenant = progress.tenant();
+        let (told, route) = (shared.told.clone(), Arc::clone(&route.name));
+        let reading = Reading { seen: Arc::clone(&seen), told, tenant, route };
+        parcel.reading = Some(Box::new(reading));
     }
     let mut injected = false;
     if route.usage != UsageMode::Observe && api.is_some_and(Api::takes_stream_options) {
@@ -189,8 +191,10 @@ async fn hold(
             return Ok((parcel, false));
         }
     }
-    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    seen.received = Some(shared.told.clock.monotonic());
+    if let Some(reading) = &parcel.reading {
+        reading.received();
+    }
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     let whole: Vec<u8> = parcel.at_hand.iter().flatten().copied().collect();
     let changed = rewrite::inject(&whole, &seen);
     let injected = changed.is_some();
@@ -222,7 +226,8 @@ async fn send(
 ) -> Result<(Response<Incoming>, Lease), Refusal> {
     let mut tried = Vec::new();
     while tried.len() < ATTEMPTS_MAX {
-        let place = pick(&shared.upstreams, &route.upstreams, &tried, sending.turn);
+        let now = shared.told.clock.monotonic();
+        let place = pick(&shared.upstreams, &route.upstreams, &tried, sending.turn, now);
         let Some((index, lease)) = place else { break };
         tried.push(index);
         let upstream = lease.upstream();
@@ -235,7 +240,7 @@ async fn send(
             Ok(Ok(answer)) => return Ok((answer, lease)),
             Ok(Err(error)) if error.is_connect() => {
                 tracing::debug!(upstream = %upstream.settings.name, ?error, "cannot connect");
-                upstream.failed();
+                upstream.failed(shared.told.clock.monotonic());
             }
             Ok(Err(error)) => {
                 tracing::debug!(upstream = %upstream.settings.name, ?error, "broke off");

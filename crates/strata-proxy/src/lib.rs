@@ -9,6 +9,7 @@ mod answer;
 mod api;
 mod body;
 mod call;
+mod files;
 pub mod fuzz;
 mod handler;
 mod headers;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use strata_model::Clock;
 
 use crate::call::{CallSink, GenAiCall, Outcome};
-use crate::metrics::{InFlight, Registry};
+use crate::metrics::Registry;
 use crate::observe::Observer;
 use crate::observe::request::RequestSeen;
 
@@ -38,7 +38,6 @@ pub(crate) struct Progress {
     started: Duration,
     seen: Arc<Mutex<RequestSeen>>,
     observer: Option<Box<Observer>>,
-    in_flight: Option<InFlight>,
 }
 
 impl Progress {
@@ -49,11 +48,16 @@ impl Progress {
         seen: Arc<Mutex<RequestSeen>>,
     ) -> Self {
         let call = Some(Box::new(call));
-        Self { call, told, started, seen, observer: None, in_flight: None }
+        Self { call, told, started, seen, observer: None }
     }
 
     fn now(&self) -> Duration {
         self.told.clock.monotonic().saturating_sub(self.started)
+    }
+
+    /// Whose call it is, where that is known.
+    pub(crate) fn tenant(&self) -> Option<Arc<str>> {
+        self.call.as_ref()?.tenant.clone()
     }
 
     /// Change what is known.
@@ -61,14 +65,6 @@ impl Progress {
         if let Some(call) = &mut self.call {
             change(call);
         }
-    }
-
-    /// Count the request as in flight, under what it asked for as far as that is known.
-    pub(crate) fn enter(&mut self) {
-        let Some(call) = &self.call else { return };
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (model, tenant) = (seen.model.as_deref(), call.tenant.as_deref());
-        self.in_flight = Some(self.told.registry.enter(model, tenant, &call.route));
     }
 
     /// The proxy worked on the request's head until now; from here on it waits.
@@ -85,9 +81,6 @@ impl Progress {
             call.timings.head = Some(now);
         });
         self.observer = Some(Box::new(observer));
-        if self.in_flight.is_none() {
-            self.enter();
-        }
     }
 
     /// A part of the answer. The time is taken before it is read.
@@ -110,15 +103,18 @@ impl Progress {
 
     fn tell(&mut self, end: End) {
         let Some(mut call) = self.call.take() else { return };
-        self.in_flight = None;
         call.timings.end = self.now();
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         call.timings.received = seen.received.map(|at| at.saturating_sub(self.started));
         call.model_asked.clone_from(&seen.model);
         call.inputs = seen.inputs;
         call.request_bytes = seen.bytes;
         call.streamed = seen.stream.unwrap_or_else(|| call.api.streams_by_default());
+        seen.ended = true;
+        let in_flight = seen.in_flight.take();
         drop(seen);
+        // Takes the registry's lock, so not while this one is held.
+        drop(in_flight);
         let ended = self.observer.as_ref().is_some_and(|observer| observer.has_ended());
         let mut outcome = match end {
             // Clients close at the last event, before the end of the body.

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::call::CallSink;
+use crate::files;
 use crate::handler::{Shared, handle};
 use crate::metrics::Registry;
 use crate::progress::Told;
@@ -79,6 +80,7 @@ impl BoundProxy {
         let mut run = [0; 8];
         random(&mut run)?;
         let address = settings.listen;
+        files::make_room(settings.connections_max);
         let bind = |source| ProxyError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let address = listener.local_addr().unwrap_or(address);

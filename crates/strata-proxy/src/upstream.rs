@@ -1,7 +1,7 @@
 //! The servers that answer: which of them lives, and which has most room.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -22,6 +22,10 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// A health answer that takes longer is none.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an upstream without a health path is passed over after it could not be connected to: it has
+/// the least running, so each request would try it first and wait.
+const REST: Duration = Duration::from_secs(5);
 
 /// Speaks HTTP/1.1 to upstreams, with TLS where the address says so.
 pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Outgoing>;
@@ -70,6 +74,8 @@ pub(crate) struct Upstream {
     /// Requests that are there now.
     load: AtomicUsize,
     up: AtomicBool,
+    /// Monotonic milliseconds until which it is passed over.
+    rests_until: AtomicU64,
 }
 
 /// A place at an upstream, for as long as a request is there.
@@ -90,15 +96,25 @@ impl Lease {
 
 impl Upstream {
     pub(crate) fn new(settings: UpstreamSettings) -> Self {
-        Self { settings, load: AtomicUsize::new(0), up: AtomicBool::new(true) }
+        let (load, up, rests_until) = Default::default();
+        let one = Self { settings, load, up, rests_until };
+        one.up.store(true, Ordering::Relaxed);
+        one
     }
 
-    /// It could not be reached. Only where health is asked for can it come back by itself; else the
-    /// next request finds out.
-    pub(crate) fn failed(&self) {
+    /// It could not be connected to at `now` (monotonic). Where health is asked for that tells when it
+    /// is back; else a request finds out after a rest.
+    pub(crate) fn failed(&self, now: Duration) {
         if self.settings.health.is_some() {
             self.up.store(false, Ordering::Relaxed);
+        } else {
+            self.rests_until.store((now + REST).as_millis() as u64, Ordering::Relaxed);
         }
+    }
+
+    /// Whether it is worth a try at `now` (monotonic).
+    fn is_usable(&self, now: Duration) -> bool {
+        self.is_up() && now.as_millis() as u64 >= self.rests_until.load(Ordering::Relaxed)
     }
 
     /// Whether its last health answer was a good one; where none is asked for, always.
@@ -124,17 +140,18 @@ impl Upstream {
 }
 
 /// Take a place at the upstream that lives and has most room, of those chosen and not yet `tried`.
-/// When none is known to live, of all: a wrong no is worse than another failure.
+/// When none is known to live at `now` (monotonic), of all: a wrong no is worse than another failure.
 pub(crate) fn pick(
     upstreams: &[Arc<Upstream>],
     chosen: &[usize],
     tried: &[usize],
     turn: usize,
+    now: Duration,
 ) -> Option<(usize, Lease)> {
     let candidates = chosen.iter().copied().filter(|index| !tried.contains(index));
     let candidates: Vec<(usize, &Arc<Upstream>)> =
         candidates.filter_map(|index| Some((index, upstreams.get(index)?))).collect();
-    let alive = |(_, upstream): &&(usize, &Arc<Upstream>)| upstream.is_up();
+    let alive = |(_, upstream): &&(usize, &Arc<Upstream>)| upstream.is_usable(now);
     let some_alive = candidates.iter().any(|candidate| alive(&candidate));
     let count = candidates.len();
     // Of equals another one each time, so that idle upstreams share single requests.
@@ -207,18 +224,32 @@ mod tests {
     fn the_upstream_with_most_room_that_lives_is_taken() {
         let all = upstreams(&[1.0, 2.0, 1.0]);
         let chosen = [0, 1, 2];
-        let take = |tried: &[usize]| pick(&all, &chosen, tried, 0).unwrap();
+        let now = Duration::from_mins(1);
+        let take = |tried: &[usize]| pick(&all, &chosen, tried, 0, now).unwrap();
         let first = take(&[]);
         assert_eq!(first.0, 1, "twice the weight, half the burden");
         assert_eq!(take(&[1]).0, 0);
         drop(first);
-        all[1].failed();
+        all[1].failed(now);
         assert_eq!(take(&[]).0, 0);
-        all[0].failed();
-        all[2].failed();
+        all[0].failed(now);
+        all[2].failed(now);
         assert_eq!(take(&[]).0, 1, "nobody is known to live, so all are tried");
-        assert!(pick(&all, &chosen, &[0, 1, 2], 0).is_none());
+        assert!(pick(&all, &chosen, &[0, 1, 2], 0, now).is_none());
         assert_eq!(all[1].load.load(Ordering::Relaxed), 0, "places are given back");
+    }
+
+    #[test]
+    fn one_without_a_health_path_rests_after_a_failure() {
+        let url = "http://a:1".parse().unwrap();
+        let unasked = UpstreamSettings { name: Arc::from("b"), url, health: None, weight: 1.0 };
+        let all = [Arc::new(Upstream::new(unasked)), upstreams(&[1.0]).remove(0)];
+        let first = |seconds| pick(&all, &[0, 1], &[], 0, Duration::from_secs(seconds)).unwrap().0;
+        assert_eq!(first(100), 0);
+        all[0].failed(Duration::from_secs(100));
+        let places = [101, 104, 105].map(first);
+        assert_eq!(places, [1, 1, 0]);
+        assert!(all[0].is_up(), "of its health nobody has asked");
     }
 
     #[test]

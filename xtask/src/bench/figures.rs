@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::mix::Mix;
 use super::process::{Kind, Server};
-use super::{Figure, History, Row, load};
+use super::{Figure, Given, History, Row, load};
 
 const STEP_MS: i64 = 15_000;
 /// Our server for the bench: nothing but what it is sent.
@@ -28,7 +28,12 @@ fn quiet(kind: Kind) -> &'static str {
 }
 
 /// Measure one figure below `scratch`.
-pub(crate) async fn measure(figure: Figure, history: History, scratch: &Path) -> Result<Vec<Row>> {
+pub(crate) async fn measure(
+    figure: Figure,
+    history: History,
+    scratch: &Path,
+    given: Given<'_>,
+) -> Result<Vec<Row>> {
     match figure {
         Figure::Ingest => ingest(scratch).await,
         Figure::Query => query(scratch).await,
@@ -37,6 +42,9 @@ pub(crate) async fn measure(figure: Figure, history: History, scratch: &Path) ->
         Figure::Agent => agent(scratch).await,
         Figure::Pages => super::pages::measure(scratch, 1_000, history).await,
         Figure::PagesLarge => super::pages::measure(scratch, 10_000, history).await,
+        Figure::Proxy => super::proxy::measure(scratch).await,
+        Figure::Spans => super::spans::measure(scratch, given.rotel).await,
+        Figure::Records => super::records::measure(scratch).await,
         Figure::Saturation => {
             anyhow::bail!("saturation needs no server: it is measured by itself, with --trace")
         }

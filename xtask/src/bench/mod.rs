@@ -9,7 +9,10 @@ mod load_page;
 mod mix;
 mod pages;
 pub(crate) mod process;
+mod proxy;
+mod records;
 mod saturation;
+mod spans;
 pub(crate) mod wire;
 
 use std::path::Path;
@@ -36,6 +39,13 @@ pub(crate) enum Figure {
     Pages,
     /// The same over 10,000 GPUs; ships for ten minutes, so only when asked for.
     PagesLarge,
+    /// What the proxy adds to calls, and the memory of its streams; with `cargo run --release
+    /// --package xtask`.
+    Proxy,
+    /// OTLP spans a CPU second takes in, beside rotel.
+    Spans,
+    /// Questions about a million requests; ships them for minutes.
+    Records,
     /// How well the forecast of saturation orders moments of a trace; needs `--trace`.
     Saturation,
 }
@@ -47,6 +57,15 @@ pub(crate) struct History {
     pub(crate) hours: u32,
     /// Whether the server stays when its pages are measured.
     pub(crate) hold: bool,
+}
+
+/// Files that were named.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given<'a> {
+    /// A trace of requests.
+    pub(crate) trace: Option<&'a Path>,
+    /// The program rotel.
+    pub(crate) rotel: Option<&'a Path>,
 }
 
 /// One row of the table.
@@ -61,15 +80,15 @@ pub(crate) struct Row {
     pub(crate) verdict: String,
 }
 
-/// Measure `figures`, all that need no trace when empty, and print a Markdown table.
+/// Measure `figures`, or all that need no long preparation when empty, and print a Markdown table.
 pub(crate) fn run(
     figures: &[Figure],
     history: History,
     scratch: &Path,
-    trace: Option<&Path>,
+    given: Given<'_>,
 ) -> Result<()> {
     if figures == [Figure::Saturation] {
-        let Some(trace) = trace else { bail!("name the trace to replay with --trace FILE") };
+        let Some(trace) = given.trace else { bail!("name the trace to replay with --trace FILE") };
         table(&[saturation::measure(trace)?]);
         return Ok(());
     }
@@ -91,7 +110,7 @@ pub(crate) fn run(
     let mut rows = Vec::new();
     for figure in chosen {
         let folder = scratch.join(format!("{figure:?}"));
-        rows.extend(runtime.block_on(figures::measure(*figure, history, &folder))?);
+        rows.extend(runtime.block_on(figures::measure(*figure, history, &folder, given))?);
     }
     std::fs::remove_dir_all(scratch)?;
     table(&rows);

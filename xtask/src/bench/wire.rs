@@ -80,13 +80,13 @@ fn encode_labels(labels: &[(String, String)]) -> Vec<u8> {
     bytes
 }
 
-fn field(into: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+pub(crate) fn field(into: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     into.push(tag);
     varint(into, bytes.len() as u64);
     into.extend_from_slice(bytes);
 }
 
-fn varint(into: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn varint(into: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         into.push((value as u8) | 0x80);
         value >>= 7;

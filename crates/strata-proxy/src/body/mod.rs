@@ -4,7 +4,7 @@ mod incoming;
 mod outgoing;
 
 pub(crate) use incoming::{Passing, Returning};
-pub(crate) use outgoing::{Held, Outgoing, Parcel, Room};
+pub(crate) use outgoing::{Held, Outgoing, Parcel, Reading, Room};
 
 /// Why a body broke off.
 #[derive(Debug, thiserror::Error)]

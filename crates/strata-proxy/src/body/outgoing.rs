@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use strata_model::Clock;
 
 use super::BodyError;
 use crate::observe::request::RequestSeen;
+use crate::progress::Told;
 
 /// What is to be sent: parts at hand, then the rest as it comes.
 #[derive(Default)]
@@ -19,10 +19,30 @@ pub(crate) struct Parcel {
     pub(crate) at_hand: VecDeque<Bytes>,
     pub(crate) rest: Option<Incoming>,
     /// Reads the rest along; what is at hand has been read already.
-    pub(crate) seen: Option<Arc<Mutex<RequestSeen>>>,
-    pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) reading: Option<Box<Reading>>,
     /// Room that is taken until it is sent.
     pub(crate) room: Option<Room>,
+}
+
+/// Reads a request's body while it passes, and counts the request as in flight when it is whole.
+pub(crate) struct Reading {
+    pub(crate) seen: Arc<Mutex<RequestSeen>>,
+    pub(crate) told: Told,
+    pub(crate) tenant: Option<Arc<str>>,
+    pub(crate) route: Arc<str>,
+}
+
+impl Reading {
+    /// The body has come whole; told once.
+    pub(crate) fn received(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.received.is_some() || seen.ended {
+            return;
+        }
+        seen.received = Some(self.told.clock.monotonic());
+        let (model, tenant) = (seen.model.as_deref(), self.tenant.as_deref());
+        seen.in_flight = Some(self.told.registry.enter(model, tenant, &self.route));
+    }
 }
 
 /// Bytes held of all requests at one time.
@@ -65,16 +85,15 @@ pub(crate) struct Outgoing {
 impl Parcel {
     /// A part of the rest has come.
     fn read(&self, frame: &Frame<Bytes>) {
-        if let (Some(seen), Some(data)) = (&self.seen, frame.data_ref()) {
-            seen.lock().unwrap_or_else(PoisonError::into_inner).feed(data);
+        if let (Some(reading), Some(data)) = (&self.reading, frame.data_ref()) {
+            reading.seen.lock().unwrap_or_else(PoisonError::into_inner).feed(data);
         }
     }
 
     /// The body has come whole.
     fn received(&self) {
-        if let (Some(seen), Some(clock)) = (&self.seen, &self.clock) {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.received.get_or_insert_with(|| clock.monotonic());
+        if let Some(reading) = &self.reading {
+            reading.received();
         }
     }
 

@@ -1,13 +1,11 @@
 //! Bounds of the histograms' buckets.
 
-/// Upper bounds of gaps and times per token, seconds: 1 ms to 10 s in steps of at most 1.7, finer
+/// Upper bounds of times per token, seconds: 1 ms to 10 s in steps of at most 1.7, finer
 /// where engines work (5 to 100 ms).
-pub const GAP_BOUNDS: [f64; 22] = [
+pub(super) const PACE_BOUNDS: [f64; 22] = [
     0.001, 0.0015, 0.0025, 0.004, 0.006, 0.008, 0.01, 0.0125, 0.016, 0.02, 0.025, 0.032, 0.04,
     0.05, 0.07, 0.1, 0.16, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
-/// Buckets of gaps, that beyond the last bound included.
-pub const GAP_BUCKETS: usize = GAP_BOUNDS.len() + 1;
 
 /// Upper bounds of times to something, seconds: 1 ms to 10 minutes. OpenTelemetry's suggestion ends
 /// at 10 s for the first token, where trouble begins.
@@ -45,8 +43,3 @@ pub(super) const LENGTH_BOUNDS: [f64; 21] = [
 /// Upper bounds of output tokens per second of one answer.
 pub(super) const RATE_BOUNDS: [f64; 14] =
     [1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 200.0, 400.0, 1000.0];
-
-/// The bucket of a gap of this many seconds.
-pub(crate) fn gap_bucket(seconds: f64) -> usize {
-    GAP_BOUNDS.partition_point(|bound| *bound < seconds)
-}

@@ -2,13 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::bounds::{GAP_BOUNDS, LENGTH_BOUNDS, OVERHEAD_BOUNDS, RATE_BOUNDS, TIME_BOUNDS};
+use strata_model::NativeHistogram;
+
+use super::bounds::{LENGTH_BOUNDS, OVERHEAD_BOUNDS, PACE_BOUNDS, RATE_BOUNDS, TIME_BOUNDS};
 use super::histogram::Histogram;
 use super::names;
+use super::spread::Spread;
 use crate::call::{CountSource, GenAiCall};
 
+/// What a series holds at one time.
+pub(super) enum Figure {
+    Number(f64),
+    Spread(Box<NativeHistogram>),
+}
+
 /// Is told one value: metric, suffix of its series, labels.
-type Told<'a> = dyn FnMut(&str, &str, &[(&str, &str)], f64) + 'a;
+type Told<'a> = dyn FnMut(&str, &str, &[(&str, &str)], Figure) + 'a;
 
 /// Finish reasons told apart; an upstream may say anything.
 const REASONS_MAX: usize = 16;
@@ -24,7 +33,8 @@ pub(super) struct Group {
     duration: BTreeMap<&'static str, Histogram>,
     tpot: BTreeMap<&'static str, Histogram>,
     /// Histograms without labels of their own.
-    plain: [(&'static str, Histogram); 9],
+    plain: [(&'static str, Histogram); 8],
+    gaps: Spread,
     /// Totals by metric and source of the count.
     tokens: BTreeMap<(&'static str, &'static str), u64>,
 }
@@ -34,11 +44,10 @@ const TTFT: usize = 0;
 const TTFB: usize = 1;
 const TTFO: usize = 2;
 const STALL: usize = 3;
-const ITL: usize = 4;
-const INPUT: usize = 5;
-const OUTPUT: usize = 6;
-const THROUGHPUT: usize = 7;
-const OVERHEAD: usize = 8;
+const INPUT: usize = 4;
+const OUTPUT: usize = 5;
+const THROUGHPUT: usize = 6;
+const OVERHEAD: usize = 7;
 
 impl Default for Group {
     fn default() -> Self {
@@ -47,7 +56,6 @@ impl Default for Group {
             (names::TTFB, Histogram::new(&TIME_BOUNDS)),
             (names::TTFO, Histogram::new(&TIME_BOUNDS)),
             (names::STALL, Histogram::new(&TIME_BOUNDS)),
-            (names::ITL, Histogram::new(&GAP_BOUNDS)),
             (names::INPUT_LENGTH, Histogram::new(&LENGTH_BOUNDS)),
             (names::OUTPUT_LENGTH, Histogram::new(&LENGTH_BOUNDS)),
             (names::THROUGHPUT, Histogram::new(&RATE_BOUNDS)),
@@ -59,6 +67,7 @@ impl Default for Group {
             duration: BTreeMap::new(),
             tpot: BTreeMap::new(),
             plain,
+            gaps: Spread::default(),
             tokens: BTreeMap::new(),
         }
     }
@@ -89,7 +98,7 @@ impl Group {
         if call.streamed {
             self.plain[TTFT].1.time(times.since_received(times.first_token));
             self.plain[TTFO].1.time(times.since_received(times.first_output));
-            self.plain[ITL].1.merge(&gaps.buckets, gaps.total.as_secs_f64());
+            self.gaps.merge(&gaps.spread);
             self.plain[STALL].1.time((gaps.count > 0).then_some(gaps.longest));
             self.pace(call);
         }
@@ -99,7 +108,7 @@ impl Group {
     fn pace(&mut self, call: &GenAiCall) {
         let Some(tpot) = call.tpot() else { return };
         let source = call.tokens.output_source.name();
-        let histogram = self.tpot.entry(source).or_insert_with(|| Histogram::new(&GAP_BOUNDS));
+        let histogram = self.tpot.entry(source).or_insert_with(|| Histogram::new(&PACE_BOUNDS));
         histogram.add(tpot.as_secs_f64());
         if !tpot.is_zero() {
             self.plain[THROUGHPUT].1.add(1.0 / tpot.as_secs_f64());
@@ -132,13 +141,13 @@ impl Group {
         for ((outcome, status), count) in &self.requests {
             let status = if *status == 0 { String::new() } else { status.to_string() };
             let labels = [("outcome", *outcome), ("status", status.as_str())];
-            told(names::REQUESTS, "", &labels, *count as f64);
+            told(names::REQUESTS, "", &labels, number(*count));
         }
         for (reason, count) in &self.reasons {
-            told(names::FINISH_REASONS, "", &[("reason", reason)], *count as f64);
+            told(names::FINISH_REASONS, "", &[("reason", reason)], number(*count));
         }
         for ((metric, source), count) in &self.tokens {
-            told(metric, "", &[("count_source", source)], *count as f64);
+            told(metric, "", &[("count_source", source)], number(*count));
         }
         for (outcome, histogram) in &self.duration {
             series(names::DURATION, ("outcome", outcome), histogram, told);
@@ -147,8 +156,10 @@ impl Group {
             series(names::TPOT, ("count_source", source), histogram, told);
         }
         for (metric, histogram) in &self.plain {
-            let own = if *metric == names::ITL { ("kind", "chunk") } else { ("kind", "") };
-            series(metric, own, histogram, told);
+            series(metric, ("kind", ""), histogram, told);
+        }
+        if let Some(gaps) = self.gaps.histogram() {
+            told(names::ITL, "", &[("kind", "chunk")], Figure::Spread(Box::new(gaps)));
         }
     }
 }
@@ -160,8 +171,12 @@ fn series(metric: &str, own: (&str, &str), histogram: &Histogram, told: &mut Tol
     }
     for (bound, count) in histogram.cumulative() {
         let bound = if bound.is_infinite() { "+Inf".to_owned() } else { bound.to_string() };
-        told(metric, "_bucket", &[own, ("le", &bound)], count as f64);
+        told(metric, "_bucket", &[own, ("le", &bound)], number(count));
     }
-    told(metric, "_sum", &[own], histogram.sum());
-    told(metric, "_count", &[own], histogram.count() as f64);
+    told(metric, "_sum", &[own], Figure::Number(histogram.sum()));
+    told(metric, "_count", &[own], number(histogram.count()));
+}
+
+fn number(count: u64) -> Figure {
+    Figure::Number(count as f64)
 }

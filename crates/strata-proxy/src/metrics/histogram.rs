@@ -18,28 +18,16 @@ impl Histogram {
 
     pub(super) fn add(&mut self, value: f64) {
         let bucket = self.bounds.partition_point(|bound| *bound < value);
-        self.put(bucket, 1);
+        if let Some(slot) = self.buckets.get_mut(bucket) {
+            *slot += 1;
+            self.count += 1;
+        }
         self.sum += value;
     }
 
     pub(super) fn time(&mut self, value: Option<Duration>) {
         if let Some(value) = value {
             self.add(value.as_secs_f64());
-        }
-    }
-
-    /// Values that were counted by bucket already, and their sum.
-    pub(super) fn merge(&mut self, buckets: &[u32], sum: f64) {
-        for (bucket, count) in buckets.iter().enumerate() {
-            self.put(bucket, u64::from(*count));
-        }
-        self.sum += sum;
-    }
-
-    fn put(&mut self, bucket: usize, count: u64) {
-        if let Some(slot) = self.buckets.get_mut(bucket) {
-            *slot += count;
-            self.count += count;
         }
     }
 

@@ -5,8 +5,8 @@ mod group;
 mod histogram;
 mod names;
 mod registry;
+mod spread;
 
-pub(crate) use bounds::gap_bucket;
-pub use bounds::{GAP_BOUNDS, GAP_BUCKETS};
 pub(crate) use registry::InFlight;
 pub use registry::Registry;
+pub use spread::Spread;

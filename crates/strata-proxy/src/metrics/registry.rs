@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strata_model::catalog::Catalog;
-use strata_model::{Batch, Labels, METRIC_NAME};
+use strata_model::{Batch, HistogramSample, Labels, METRIC_NAME};
 
-use super::group::Group;
+use super::group::{Figure, Group};
 use super::names;
 use crate::call::{GenAiCall, Outcome};
 
@@ -103,12 +103,18 @@ impl Registry {
         let mut batch = Batch::new(Arc::clone(source));
         let state = self.lock();
         for (key, group) in &state.groups {
-            group.tell(&mut |metric, suffix, labels, value| {
-                push(&mut batch, (metric, suffix), (key, identity), labels, (at_ms, value));
+            group.tell(&mut |metric, suffix, labels, figure| {
+                push(&mut batch, (metric, suffix), (key, identity), labels, (at_ms, figure));
             });
         }
         for (key, count) in &state.inflight {
-            push(&mut batch, (names::INFLIGHT, ""), (key, identity), &[], (at_ms, *count as f64));
+            push(
+                &mut batch,
+                (names::INFLIGHT, ""),
+                (key, identity),
+                &[],
+                (at_ms, Figure::Number(*count as f64)),
+            );
         }
         batch
     }
@@ -124,7 +130,7 @@ fn push(
     (metric, suffix): (&str, &str),
     (key, identity): (&Key, &[(&str, &str)]),
     labels: &[(&str, &str)],
-    (at_ms, value): (i64, f64),
+    (at_ms, figure): (i64, Figure),
 ) {
     // A test holds the table of names against the catalog.
     let Some(metric) = Catalog::builtin().metric(metric) else { return };
@@ -136,7 +142,14 @@ fn push(
         ("route", &key.route),
     ];
     let pairs = group.iter().chain(identity).chain(labels).copied();
-    batch.push(&Labels::from_pairs(pairs), at_ms, value);
+    let labels = Labels::from_pairs(pairs);
+    match figure {
+        Figure::Number(value) => batch.push(&labels, at_ms, value),
+        Figure::Spread(spread) => {
+            let (series, histogram) = (batch.series_of(&labels), Arc::from(spread));
+            batch.histograms.push(HistogramSample { series, at_ms, histogram });
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,12 @@ pub(super) struct Facts {
     pub(super) token: bool,
     /// A token that a reader sees.
     pub(super) visible: bool,
+    /// A text that is there and empty.
+    textless: bool,
+    /// The event that names the speaker: an empty text is no token there.
+    pub(super) speaker: bool,
+    /// The event with the reason of the end: nor there.
+    last: bool,
     /// A bare `delta`, whose meaning hangs on the type.
     delta: bool,
     /// The document says that something failed.
@@ -67,6 +73,7 @@ impl Facts {
 
     /// One value of the document.
     pub(super) fn value(&mut self, learnt: &mut Learnt, path: &str, value: Value<'_>) {
+        self.textless |= value == Value::Text("", 0) && is_text(path);
         match path {
             "type" => {
                 if let Some(name) = value.text() {
@@ -82,7 +89,9 @@ impl Facts {
             | "response.incomplete_details.reason"
             | "incomplete_details.reason" => {
                 keep(&mut learnt.finish_reason, value);
+                self.last |= value.is_filled();
             }
+            "choices[].delta.role" => self.speaker |= value.is_filled(),
             "response.status" | "status" => self.status(learnt, value),
             "choices" => self.no_choices |= value == Value::Elements(0),
             "done" => self.terminal |= value == Value::Bool(true),
@@ -101,6 +110,12 @@ impl Facts {
             _ => self.usage |= learnt.usage.value(path, value),
         }
         self.token |= self.visible;
+    }
+
+    /// A token whose text is not whole yet: engines send an event without text for it and the text
+    /// with the next (seen of vLLM, where a character has several tokens).
+    pub(super) fn is_textless_token(&self) -> bool {
+        self.textless && !self.speaker && !self.last && !self.error
     }
 
     fn is_visible(path: &str, value: Value<'_>) -> bool {
@@ -147,6 +162,17 @@ impl Facts {
     }
 }
 
+/// Where a token's text stands, be it empty.
+fn is_text(path: &str) -> bool {
+    matches!(
+        path,
+        "choices[].delta.content"
+            | "choices[].delta.reasoning_content"
+            | "choices[].delta.reasoning"
+            | "choices[].text"
+    )
+}
+
 fn is_hidden_token(path: &str, value: Value<'_>) -> bool {
     matches!(
         path,
@@ -154,6 +180,8 @@ fn is_hidden_token(path: &str, value: Value<'_>) -> bool {
             | "choices[].delta.reasoning"
             | "choices[].delta.tool_calls[].function.arguments"
             | "choices[].delta.tool_calls[].function.name"
+            | "choices[].delta.tool_calls[].custom.input"
+            | "choices[].delta.tool_calls[].custom.name"
             | "choices[].delta.function_call.arguments"
             | "choices[].delta.function_call.name"
             | "choices[].delta.audio.data"

@@ -13,7 +13,6 @@ use std::time::Duration;
 use crate::api::Api;
 use crate::call::{Gaps, Tokens};
 use crate::json::Reader;
-use crate::metrics::{GAP_BOUNDS, gap_bucket};
 use encoding::Decoder;
 use facts::{Facts, Learnt};
 use sse::{Piece, SseReader};
@@ -63,6 +62,7 @@ struct Rest {
 }
 
 /// What an answer was seen to be.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Default, Clone)]
 struct Seen {
     events: u64,
@@ -73,6 +73,8 @@ struct Seen {
     gaps: Gaps,
     error: bool,
     terminal: bool,
+    /// The event that names the speaker has come, before the tokens of a chat.
+    greeted: bool,
     /// A document that was no JSON.
     lost: bool,
 }
@@ -283,7 +285,11 @@ impl Seen {
         if facts.visible {
             self.first_output.get_or_insert(at);
         }
-        if !facts.token {
+        // Before the speaker is named an empty text may as well be the server's greeting.
+        let begun = self.greeted || self.first_token.is_some();
+        self.greeted |= facts.speaker;
+        let textless = begun && facts.is_textless_token();
+        if !facts.token && !textless {
             return;
         }
         self.token_events += 1;
@@ -293,27 +299,15 @@ impl Seen {
             self.gaps.count += 1;
             self.gaps.total += gap;
             self.gaps.longest = self.gaps.longest.max(gap);
-            if let Some(bucket) = self.gaps.buckets.get_mut(gap_bucket(gap.as_secs_f64())) {
-                *bucket = bucket.saturating_add(1);
-            }
+            self.gaps.spread.add(gap.as_secs_f64());
         }
     }
 }
 
-/// Gaps that stand out: from their buckets, so a gap in the bucket of the limit may be missed.
+/// Gaps that stand out; one in the very bucket of the limit (4.4 % wide) does not.
 fn stalls(gaps: &Gaps) -> u64 {
-    let mut below = 0;
-    let median = gaps.buckets.iter().position(|count| {
-        below += u64::from(*count);
-        below * 2 >= gaps.count
-    });
-    let median = median.and_then(|bucket| GAP_BOUNDS.get(bucket)).copied();
-    // Half of all gaps beyond the last bound: nothing stands out.
-    let Some(median) = median else { return 0 };
-    let limit = (median * STALL_TIMES).max(STALL_MIN.as_secs_f64());
-    // A bucket counts when all of it lies above: the bound below it is at the limit or higher.
-    let above = GAP_BOUNDS.iter().zip(gaps.buckets.iter().skip(1));
-    above.filter(|(bound, _)| **bound >= limit).map(|(_, count)| u64::from(*count)).sum()
+    let Some(median) = gaps.spread.median() else { return 0 };
+    gaps.spread.above((median * STALL_TIMES).max(STALL_MIN.as_secs_f64()))
 }
 
 #[cfg(test)]

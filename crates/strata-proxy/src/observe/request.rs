@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::json::{Reader, Value};
+use crate::metrics::InFlight;
 
 /// What a request asked for.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -26,6 +27,10 @@ pub(crate) struct RequestSeen {
     pub(crate) begin: Option<u64>,
     /// The body is encoded or was no JSON.
     pub(crate) unread: bool,
+    /// Counted as in flight, from the whole request to the end of its answer.
+    pub(crate) in_flight: Option<InFlight>,
+    /// The answer has ended: what is received after it is in flight no more.
+    pub(crate) ended: bool,
 }
 
 impl RequestSeen {
@@ -50,7 +55,7 @@ impl RequestSeen {
             ("stream_options", _) => self.odd_options = true,
             ("stream_options.include_usage", _) => self.says_usage = true,
             ("echo", Value::Bool(echo)) => self.echo = echo,
-            ("input" | "documents", Value::Elements(count)) => self.inputs = Some(count),
+            ("input" | "documents" | "texts", Value::Elements(count)) => self.inputs = Some(count),
             ("input", Value::Text(..)) => self.inputs = Some(1),
             _ => {}
         }

@@ -178,6 +178,34 @@ fn each_dialect_gives_its_numbers() {
 }
 
 #[test]
+fn a_token_without_text_of_its_own_is_one() {
+    let stream = Stream { api: Api::OpenAiCompletions, content_type: SSE, frames: &[] };
+    // 6 tokens, two of which are parts of characters.
+    let captured = include_str!("../../tests/fixtures/vllm-0.32.0-completions.sse");
+    let events = captured.split_inclusive("\n\n").map(|event| event.as_bytes().to_vec());
+    let frames: Vec<(u64, Vec<u8>)> = (1..).map(|n| n * 20).zip(events).collect();
+    let got = observe(&stream, None, &frames);
+    assert_eq!((got.token_events, got.gaps.count, ms(got.last_token)), (6, 5, Some(120)));
+    assert_eq!(got.gaps.longest.as_millis(), 20);
+    let check = |events: &[&str], tokens: u64| {
+        let frames: Vec<_> = events
+            .iter()
+            .map(|event| (1, format!("data: {{\"choices\":[{event}]}}\n\n").into_bytes()))
+            .collect();
+        let got = observe(&CHAT, None, &frames);
+        assert_eq!(got.token_events, tokens, "{events:?}");
+    };
+    let role = r#"{"delta":{"role":"assistant","content":""}}"#;
+    let (text, none) = (r#"{"delta":{"content":"a"}}"#, r#"{"delta":{"content":""}}"#);
+    let last = r#"{"delta":{"content":""},"finish_reason":"stop"}"#;
+    check(&[none, none, role], 0);
+    check(&[none, role, none, text], 2);
+    check(&[role, text, none, text], 3);
+    check(&[role, text, role, last], 1);
+    check(&[text, r#"{"delta":{"reasoning":""}}"#, r#"{"delta":{}}"#], 2);
+}
+
+#[test]
 fn every_count_says_where_it_comes_from() {
     let source = |stream: &Stream| observe(stream, None, &frames(stream)).tokens.output_source;
     assert_eq!(source(&CHAT), CountSource::Usage);

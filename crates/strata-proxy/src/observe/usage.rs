@@ -12,6 +12,7 @@ pub(super) struct Usage {
     cache_read_apart: Option<u64>,
     cache_write_apart: Option<u64>,
     cached: Option<u64>,
+    written: Option<u64>,
     reasoning: Option<u64>,
     audio_input: Option<u64>,
     audio_output: Option<u64>,
@@ -29,6 +30,8 @@ impl Usage {
             "usage.total_tokens" | "meta.billed_units.input_tokens" => &mut self.total,
             "usage.prompt_tokens_details.cached_tokens"
             | "usage.input_tokens_details.cached_tokens" => &mut self.cached,
+            "usage.prompt_tokens_details.cache_write_tokens"
+            | "usage.input_tokens_details.cache_write_tokens" => &mut self.written,
             "usage.completion_tokens_details.reasoning_tokens"
             | "usage.output_tokens_details.reasoning_tokens" => &mut self.reasoning,
             "usage.prompt_tokens_details.audio_tokens" => &mut self.audio_input,
@@ -55,7 +58,7 @@ impl Usage {
         Tokens {
             input: input.map(|input| input + apart),
             cache_read: self.cache_read_apart.or(self.cached),
-            cache_write: self.cache_write_apart,
+            cache_write: self.cache_write_apart.or(self.written),
             output: if generates { output } else { None },
             reasoning: self.reasoning,
             audio_input: self.audio_input,

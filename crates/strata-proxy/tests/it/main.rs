@@ -8,6 +8,7 @@
     reason = "a test that cannot go on ends; sockets live in real time"
 )]
 
+mod corpus;
 mod stage;
 mod trial;
 
@@ -103,7 +104,40 @@ async fn a_call_becomes_gateway_series() {
     );
     has(r#"gateway_output_tokens_total{count_source="usage",model="m",node="n1",route="r"} 2"#);
     has(r#"gateway_ttft_seconds_bucket{le="+Inf",model="m",node="n1",route="r"} 1"#);
-    has(r#"gateway_itl_seconds_count{kind="chunk",model="m",node="n1",route="r"} 1"#);
+    has(r#"gateway_requests_inflight{model="unknown",node="n1",route="r"} 0"#);
+    let gaps: Vec<_> = batch.histograms.iter().map(|one| (batch.labels(one.series), one)).collect();
+    assert_eq!(gaps.len(), 1);
+    let name = r#"gateway_itl_seconds{kind="chunk",model="m",node="n1",route="r"}"#;
+    assert_eq!((gaps[0].0.to_string(), gaps[0].1.histogram.count), (name.to_owned(), 1.0));
+}
+
+#[tokio::test]
+async fn a_request_is_in_flight_from_its_end_to_that_of_its_answer() {
+    let upstream = Upstream::start(vec![Step::UntilClosed]).await;
+    let proxy = Proxy::start(&[&upstream.address]).await;
+    let in_flight = || {
+        let batch = proxy.registry.batch(&"proxy".into(), &[], 5);
+        let one = |sample: &&strata_model::Sample| {
+            batch.labels(sample.series).to_string().starts_with("gateway_requests_inflight")
+        };
+        batch.samples.iter().find(one).map(|sample| sample.value)
+    };
+    let until = async |expected: Option<f64>| {
+        for _ in 0..500 {
+            if in_flight() == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{:?} are in flight, not {expected:?}", in_flight());
+    };
+    assert_eq!(in_flight(), None, "nobody has asked yet");
+    let mut client = TcpStream::connect(&proxy.address).await.unwrap();
+    client.write_all(&post(CHAT, ASK)).await.unwrap();
+    // No head of an answer ever comes, as while an engine works on one that is not streamed.
+    until(Some(1.0)).await;
+    drop(client);
+    until(Some(0.0)).await;
 }
 
 #[tokio::test]

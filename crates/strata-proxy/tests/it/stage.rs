@@ -238,7 +238,7 @@ pub(crate) async fn ask(proxy: &Proxy, request: &[u8]) -> (String, Vec<u8>, bool
     (head, body, whole)
 }
 
-fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
+pub(crate) fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
     loop {
         let Some(at) = bytes.windows(2).position(|two| two == b"\r\n") else { return (out, false) };

@@ -12,7 +12,8 @@
 #[path = "../it/stage.rs"]
 mod stage;
 
-use stage::{Proxy, Step, Upstream};
+use stage::{Proxy, Step, Upstream, options};
+use strata_proxy::UsageOption;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -26,17 +27,23 @@ fn resident() -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_body_passes_both_ways_without_growth() {
-    const SIZE: u64 = 256 << 20;
+    pass(UsageOption::Observe, 256 << 20, 24 << 20).await;
+    // A request that is to be changed is held up to 16 MB, and one that is longer goes on unchanged.
+    pass(UsageOption::InjectStrip, 128 << 20, 24 << 20).await;
+}
+
+/// Bytes that memory may grow by while a body of `size` bytes passes each way.
+async fn pass(usage: UsageOption, size: u64, growth: u64) {
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{{\"model\":\"m\",\"t\":\"",
-        SIZE + 20
+        size + 20
     );
     let end = Step::Send(b"\"}".to_vec());
     let upstream =
-        Upstream::start(vec![Step::Send(head.into_bytes()), Step::Fill(SIZE), end]).await;
-    let proxy = Proxy::start(&[&upstream.address]).await;
+        Upstream::start(vec![Step::Send(head.into_bytes()), Step::Fill(size), end]).await;
+    let proxy = Proxy::with(options(&[&upstream.address], usage)).await;
     let mut client = TcpStream::connect(&proxy.address).await.unwrap();
-    let length = SIZE + 13;
+    let length = size + 13;
     let request = format!(
         "POST {CHAT} HTTP/1.1\r\nHost: p\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{{\"prompt\":\""
     );
@@ -44,7 +51,7 @@ async fn a_long_body_passes_both_ways_without_growth() {
     let before = resident();
     let block = vec![b'y'; 65536];
     let mut most = before;
-    for round in 0..SIZE / 65536 {
+    for round in 0..size / 65536 {
         client.write_all(&block).await.unwrap();
         if round % 1024 == 0 {
             most = most.max(resident());
@@ -62,9 +69,9 @@ async fn a_long_body_passes_both_ways_without_growth() {
             most = most.max(resident());
         }
     }
-    assert!(got > SIZE, "{got} bytes came back");
+    assert!(got > size, "{got} bytes came back");
     let call = proxy.call().await;
-    assert_eq!((call.request_bytes, call.response_bytes), (length, SIZE + 20));
+    assert_eq!((call.request_bytes, call.response_bytes), (length, size + 20));
     assert_eq!((call.model_served.as_deref(), call.unread), (Some("m"), false));
-    assert!(most - before < 24 << 20, "memory grew by {} bytes", most - before);
+    assert!(most - before < growth, "memory grew by {} bytes", most - before);
 }
