@@ -391,7 +391,8 @@ impl House {
         let store = Arc::new(self.records.clone()?);
         let currency = settings.cost.ledger.currency.clone();
         let (engine, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
-        Some(Arc::new(RecordService::new(store, engine, clock, ledger, currency)))
+        let less = settings.records.less_is_better.iter().cloned().collect();
+        Some(Arc::new(RecordService::new(store, engine, clock, ledger, currency, less)))
     }
 
     /// Where records come in and are listed.
