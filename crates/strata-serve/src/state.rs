@@ -7,6 +7,7 @@ use std::time::Duration;
 use strata_collect::SourceBook;
 use strata_collect::receive::otlp::OtlpReceiver;
 use strata_model::meter::Meter;
+use strata_model::record::Onward;
 use strata_model::{Clock, MetricKind, Sink};
 use strata_query::MetricsEngine;
 use strata_view::PageSource;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub request_reports: Option<Arc<dyn ReportSource>>,
     /// Single requests, spans and feedback; without it their doors are closed.
     pub records: Option<Records>,
+    /// Tells others what records are made of.
+    pub onward: Option<Arc<dyn Onward>>,
     pub sink: Arc<dyn Sink>,
     pub sources: SourceBook,
     pub meter: Meter,

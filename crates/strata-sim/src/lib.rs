@@ -28,6 +28,7 @@ mod spans;
 mod tenant;
 mod trace;
 mod training;
+mod trial;
 mod workload;
 
 pub use knob::{Kind, Knob};
@@ -38,3 +39,4 @@ pub use scenario::{BUILTIN, Scenario, ScenarioError};
 pub use sim::{Sim, SimOptions, TraceRows};
 pub use spans::Opinion;
 pub use trace::{TraceError, TraceReader, TraceRow};
+pub use trial::{TrialLayout, TrialSpeed, TrialTold, trial};

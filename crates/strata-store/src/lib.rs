@@ -10,4 +10,4 @@ pub mod records;
 pub use metrics::{
     MetricStore, SourceRefusals, StoreError, StoreOptions, StoreSettings, StoreStats, VerifyReport,
 };
-pub use records::{RecordOptions, RecordSettings, RecordStore, RecordStoreError};
+pub use records::{RecordOptions, RecordSettings, RecordStore, RecordStoreError, RecordsReport};

@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod command;
 mod config;
+mod forward;
 mod greeting;
 mod kept;
 mod ledger;

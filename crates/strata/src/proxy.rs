@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use strata_collect::{CollectError, Collector, Harvest, SourceBook};
 use strata_model::meter::Meter;
 use strata_model::record::{
-    CountSource, Door, Outcome, RecordBatch, RecordSink, RequestRecord, Usage,
+    CountSource, Door, Onward, Outcome, RecordBatch, RecordSink, RequestRecord, Usage,
 };
 use strata_model::sink::BoxFuture;
 use strata_model::{Clock, Fault, FaultCode, Layer, SourceKind};
@@ -49,7 +49,7 @@ impl RunningProxy {
     /// Take the port and answer; records go to `records` where there are any.
     pub(crate) async fn start(
         settings: ProxySettings,
-        records: Option<Arc<dyn RecordSink>>,
+        (records, onward): (Option<Arc<dyn RecordSink>>, Option<Arc<dyn Onward>>),
         clock: Arc<dyn Clock>,
         (node, meter): (&str, &Meter),
     ) -> Result<(Self, ProxyCollector)> {
@@ -58,7 +58,7 @@ impl RunningProxy {
         let (calls, recording): (Arc<dyn CallSink>, _) = match records {
             Some(records) => {
                 let (sender, receiver) = mpsc::channel(WAITING_MAX);
-                let write = record(receiver, records, Arc::clone(&lost), meter.clone());
+                let write = record(receiver, (records, onward), Arc::clone(&lost), meter.clone());
                 (Arc::new(Recorder { sender, lost: Arc::clone(&lost) }), Some(tokio::spawn(write)))
             }
             None => (Arc::new(proxy::NoCalls), None),
@@ -140,13 +140,16 @@ impl CallSink for Recorder {
 /// Write what comes, as much together as there is.
 async fn record(
     mut receiver: mpsc::Receiver<RequestRecord>,
-    records: Arc<dyn RecordSink>,
+    (records, onward): (Arc<dyn RecordSink>, Option<Arc<dyn Onward>>),
     lost: Arc<AtomicU64>,
     meter: Meter,
 ) {
     let mut requests = Vec::with_capacity(TOGETHER);
     while receiver.recv_many(&mut requests, TOGETHER).await > 0 {
         let count = requests.len() as u64;
+        if let Some(onward) = &onward {
+            onward.requests(&requests);
+        }
         let batch =
             RecordBatch { requests: std::mem::take(&mut requests), ..RecordBatch::default() };
         match records.append(batch).await {

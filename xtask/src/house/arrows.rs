@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("strata-tui", &["strata-view"]),
     ("strata-sim", &["strata-model"]),
     ("strata-proxy", &["strata-model"]),
+    ("strata-forward", &["strata-model"]),
     ("strata-nccl", &["strata-shm"]),
     ("strata-cuda", &["strata-shm"]),
     ("strata-nvml-standin", &[]),

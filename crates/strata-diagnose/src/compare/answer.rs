@@ -1,11 +1,12 @@
 //! Can we move from the first model to the second?
 
+use super::needed::needed;
 use super::{Better, Compared, Measure, Mix, Verdict};
 
 /// What the measures say together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
-    /// Quality is shown not to be worse beyond the margin, and nothing else is worse.
+    /// Quality and failures are shown not to be worse beyond the margin, and nothing else is worse.
     Yes,
     /// Quality holds, but something else is worse.
     AtAPrice,
@@ -48,16 +49,18 @@ impl Answer {
             found.map(|one| format!("{}: {}", one.measure.name(), verdict.words())).collect()
         };
         let (worse, dearer) = (named(Verdict::Worse, false), named(Verdict::Worse, true));
-        let proven = quality.iter().filter(|one| is_no_worse(one)).count();
-        let needed = quality.iter().filter_map(|one| needed(one)).max();
+        // Judgements are of answers: that as many come has to be shown as well.
+        let failed = measures.iter().filter(|one| one.measure == Measure::Failed);
+        let open: Vec<&Compared> =
+            quality.iter().copied().chain(failed).filter(|one| !is_no_worse(one)).collect();
+        let needed = open.iter().filter_map(|one| needed(one)).max();
         let (can, mut reasons) = if !worse.is_empty() {
             (Move::No, worse)
         } else if quality.is_empty() {
             let words = "no request of either model was judged; send feedback, see docs/records.md";
             (Move::NotYet, vec![words.to_owned()])
-        } else if proven < quality.len() {
-            let open = quality.iter().filter(|one| !is_no_worse(one));
-            (Move::NotYet, open.map(|one| doubt(one)).collect())
+        } else if !open.is_empty() {
+            (Move::NotYet, open.into_iter().map(doubt).collect())
         } else {
             let held = quality.iter().map(|one| bound(one)).collect();
             (if dearer.is_empty() { Move::Yes } else { Move::AtAPrice }, held)
@@ -109,21 +112,4 @@ fn doubt(one: &Compared) -> String {
         }
         _ => format!("{}: {}", one.measure.name(), one.why),
     }
-}
-
-/// Judgements a side after which, if shares stay as they are, the interval of the difference leaves
-/// out either zero or a loss of the margin, whichever is sooner: `2 p (1 - p) (1.96 / reach)^2`, with
-/// the mean of both shares as p and the loss or what it lacks to the margin as reach.
-fn needed(one: &Compared) -> Option<u64> {
-    if !matches!(one.measure, Measure::Judged { is_share: true, .. }) || is_no_worse(one) {
-        return None;
-    }
-    let (a, b, margin) = (one.a.value?, one.b.value?, one.margin?);
-    let loss = a.estimate - b.estimate;
-    let reach = (margin - loss).max(loss);
-    let p = f64::midpoint(a.estimate, b.estimate);
-    // A share of exactly 0 or 1 has no spread to reckon with; its upper or lower limit has.
-    let p = if p <= 0.0 { a.high.max(b.high) } else { p };
-    let p = if p >= 1.0 { a.low.min(b.low) } else { p };
-    Some((2.0 * p * (1.0 - p) * (1.96 / reach).powi(2)).ceil() as u64)
 }

@@ -18,14 +18,21 @@ pub fn share(hits: u64, trials: u64) -> Option<Interval> {
     if trials == 0 || hits > trials {
         return None;
     }
-    let (n, z2) = (trials as f64, Z * Z);
-    let p = hits as f64 / n;
+    share_of(hits as f64 / trials as f64, trials as f64)
+}
+
+/// The same for a share `p` of `n` trials. `None` where they are none.
+pub(super) fn share_of(p: f64, n: f64) -> Option<Interval> {
+    if !(n >= 1.0 && (0.0..=1.0).contains(&p)) {
+        return None;
+    }
+    let z2 = Z * Z;
     let middle = p + z2 / (2.0 * n);
     let reach = Z * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
     let whole = 1.0 + z2 / n;
     // At the ends the interval ends there exactly; rounding must not make it pass beyond.
-    let low = if hits == 0 { 0.0 } else { (middle - reach) / whole };
-    let high = if hits == trials { 1.0 } else { (middle + reach) / whole };
+    let low = if p <= 0.0 { 0.0 } else { (middle - reach) / whole };
+    let high = if p >= 1.0 { 1.0 } else { (middle + reach) / whole };
     Some(Interval { estimate: p, low, high })
 }
 

@@ -1,5 +1,7 @@
 //! What two models are compared by.
 
+use std::collections::BTreeSet;
+
 use strata_model::record::FeedbackSource;
 
 use super::signs::Sign;
@@ -19,10 +21,10 @@ pub enum Time {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Measure {
     /// Judgements of a name and source, as a share of good ones or as a mean.
-    Judged { name: String, source: FeedbackSource, is_share: bool },
+    Judged { name: String, source: FeedbackSource, is_share: bool, better: Better },
     /// Requests after which something happened that says more than a judgement, as a share of all:
     /// the user asked again, copied the answer.
-    Happened { name: String },
+    Happened { name: String, better: Better },
     /// What users did next, read from their requests and told by nobody.
     Sign(Sign),
     /// Requests that failed, as a share of those that ended.
@@ -45,12 +47,33 @@ pub enum Better {
 /// Names of implicit signals that are good news; all others (asked again, went away) are bad.
 const GOOD_SIGNS: [&str; 4] = ["copied", "copy", "continued", "accepted"];
 
+impl Better {
+    /// `more`, `less`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::More => "more",
+            Self::Less => "less",
+        }
+    }
+
+    /// Of a score: more, unless the one who asks says otherwise.
+    pub(super) fn of_score(name: &str, less: &BTreeSet<String>) -> Self {
+        if less.contains(name) { Self::Less } else { Self::More }
+    }
+
+    /// Of a sign: by what it means.
+    pub(super) fn of_sign(name: &str, less: &BTreeSet<String>) -> Self {
+        let is_good = GOOD_SIGNS.contains(&name) && !less.contains(name);
+        if is_good { Self::More } else { Self::Less }
+    }
+}
+
 impl Measure {
     /// What it is called: `user_feedback by human`, `TTFT p95`.
     pub fn name(&self) -> String {
         match self {
             Self::Judged { name, source, .. } => format!("{name} by {}", source.name()),
-            Self::Happened { name } => name.replace('_', " "),
+            Self::Happened { name, .. } => name.replace('_', " "),
             Self::Sign(sign) => sign.name().to_owned(),
             Self::Failed => "failed".to_owned(),
             Self::Cancelled => "caller went away".to_owned(),
@@ -76,8 +99,8 @@ impl Measure {
     /// What is better.
     pub fn better(&self) -> Better {
         match self {
-            Self::Judged { .. } | Self::Sign(Sign::Continued) => Better::More,
-            Self::Happened { name } if GOOD_SIGNS.contains(&name.as_str()) => Better::More,
+            Self::Judged { better, .. } | Self::Happened { better, .. } => *better,
+            Self::Sign(Sign::Continued) => Better::More,
             _ => Better::Less,
         }
     }
@@ -90,8 +113,11 @@ impl Measure {
     /// What it means.
     pub fn definition(&self) -> &'static str {
         match self {
-            Self::Judged { is_share: true, .. } => {
+            Self::Judged { is_share: true, better: Better::More, .. } => {
                 "Share of good judgements, one a request: the latest."
+            }
+            Self::Judged { is_share: true, .. } => {
+                "Share of judgements that say yes, one a request: the latest."
             }
             Self::Judged { .. } => "Mean score of judgements, one a request: the latest.",
             Self::Happened { .. } => "Share of requests after which this was seen.",

@@ -21,31 +21,39 @@ pub struct MixLine {
     pub unit: &'static str,
     pub a: Option<f64>,
     pub b: Option<f64>,
-    /// What is wrong with comparing, if anything.
-    pub apart: bool,
+    /// Whether they are too far from each other for a comparison of like with like; `None` where
+    /// one of them is not known.
+    pub apart: Option<bool>,
+    /// Whether it speaks against the comparison where they are.
+    judges: bool,
 }
 
 /// How like the requests are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mix {
     pub lines: Vec<MixLine>,
-    /// Distance of total variation between the apps that ask; `None` where no request names one.
+    /// Distance of total variation between the apps that ask; `None` where the requests of one of the
+    /// two name none.
     pub apps_apart: Option<f64>,
+    /// Of only one of the two is it known which apps ask.
+    pub apps_one_sided: bool,
 }
 
 impl Mix {
     pub(super) fn of(a: &Side, b: &Side) -> Self {
         let line = |name, of: fn(&RequestSample) -> Option<u64>, judges: bool| {
             let [x, y] = [a, b].map(|side| median(&side.samples, of));
-            let apart = judges && x.zip(y).is_some_and(|(x, y)| far(x, y));
-            MixLine { name, unit: "{token}", a: x, b: y, apart }
+            let apart = x.zip(y).map(|(x, y)| judges && far(x, y));
+            MixLine { name, unit: "{token}", a: x, b: y, apart, judges }
         };
         let lines = vec![
             line("input tokens, median", RequestSample::input, true),
             // What a model answers is its own doing: told, and not held against the comparison.
             line("output tokens, median", RequestSample::output, false),
         ];
-        Self { lines, apps_apart: apart(&a.samples, &b.samples) }
+        let named = [a, b].map(|side| side.samples.iter().any(|one| one.group.is_some()));
+        let apps_one_sided = named == [true, false] || named == [false, true];
+        Self { lines, apps_apart: apart(&a.samples, &b.samples), apps_one_sided }
     }
 
     /// Whether they come from other apps, or from the same ones in other parts.
@@ -58,9 +66,16 @@ impl Mix {
         let mut doubts: Vec<String> = self
             .lines
             .iter()
-            .filter(|line| line.apart)
+            .filter(|line| line.apart == Some(true))
             .map(|line| format!("the two got requests of other lengths ({})", line.name))
             .collect();
+        let one_sided = |line: &&MixLine| line.judges && line.a.is_some() != line.b.is_some();
+        doubts.extend(self.lines.iter().filter(one_sided).map(|line| {
+            format!("of one of the two it is not told how long its requests are ({})", line.name)
+        }));
+        if self.apps_one_sided {
+            doubts.push("of one of the two it is not told which apps asked it".to_owned());
+        }
         if let Some(distance) = self.apps_apart.filter(|_| self.has_other_apps()) {
             doubts.push(format!(
                 "the two were asked by other apps: {:.0} % of the requests would have to change",

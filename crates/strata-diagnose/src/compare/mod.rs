@@ -3,19 +3,24 @@
 
 mod answer;
 pub mod interval;
+mod judge;
 mod judged;
 mod measure;
 mod mix;
+mod needed;
 mod quality;
 pub mod quantile;
 mod signs;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use strata_model::record::{Judgement, RequestSample};
 
 pub use answer::{Answer, Move};
-use interval::{Interval, difference, share};
+use interval::{Interval, share};
+use judge::judge;
 pub use measure::{Better, Measure, Time};
 pub use mix::{Mix, MixLine};
 pub use signs::Sign;
@@ -41,6 +46,8 @@ pub struct Side {
     /// Requests there are, of which the samples are a part.
     pub matching: u64,
     pub judgements: Vec<Judgement>,
+    /// There are more judgements than these; they are the latest.
+    pub judgements_cut: bool,
     /// Money for a useful token, or why nobody can say.
     pub cost: Option<Result<f64, String>>,
 }
@@ -61,14 +68,24 @@ impl Default for Margins {
     }
 }
 
-/// Whether the second model is better than the first.
+/// What the one who asks knows of differences and scores.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Terms {
+    pub margins: Margins,
+    /// Names of scores and signs of which less is better, such as `hallucination`.
+    pub less_is_better: BTreeSet<String>,
+}
+
+/// Whether the second model is better than the first, by more than anybody would mind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
+    /// All of the interval of the difference lies beyond the margin.
     Better,
+    /// The same, to the other side.
     Worse,
-    /// The interval of the difference holds zero and nothing beyond the margin.
+    /// None of the interval lies beyond the margin.
     NoDifference,
-    /// The interval holds zero and more than the margin, or there is none.
+    /// The interval lies on both sides of the margin, or there is none.
     TooFew,
 }
 
@@ -123,9 +140,10 @@ pub struct Comparison {
 }
 
 /// Compare the second model with the first.
-pub fn compare(a: &Side, b: &Side, margins: Margins) -> Comparison {
+pub fn compare(a: &Side, b: &Side, terms: &Terms) -> Comparison {
     let mut notes = Vec::new();
-    let mut measures = quality::measures(a, b, margins, &mut notes);
+    let margins = terms.margins;
+    let mut measures = quality::measures(a, b, terms, &mut notes);
     measures.extend(signs::measures(a, b, margins));
     measures.extend(endings(a, b, margins));
     for (time, q) in QUANTILES {
@@ -139,6 +157,11 @@ pub fn compare(a: &Side, b: &Side, margins: Margins) -> Comparison {
             let words =
                 format!("{taken} of {} requests of {} are in it", side.matching, side.model);
             notes.push(format!("{words}, taken evenly over the time"));
+        }
+        if side.judgements_cut {
+            let count = side.judgements.len();
+            let words = format!("only the latest {count} judgements on {} are in it", side.model);
+            notes.push(format!("{words}: ask for a shorter time"));
         }
     }
     let mix = Mix::of(a, b);
@@ -193,31 +216,6 @@ fn timed(measure: Measure, rising: [&[f64]; 2], q: f64, margins: Margins) -> Com
     });
     let margin = values[0].value.map(|value| value.estimate * margins.relative);
     judge(measure, values, margin)
-}
-
-/// A verdict by the interval of the difference.
-fn judge(measure: Measure, [a, b]: [Measured; 2], margin: Option<f64>) -> Compared {
-    let interval = a.value.zip(b.value).map(|(a, b)| difference(a, b));
-    let least = a.count.min(b.count);
-    let (verdict, why) = match (interval, margin) {
-        _ if least == 0 => (Verdict::TooFew, "one of the two has none".to_owned()),
-        (Some(_), _) if least < LEAST => {
-            (Verdict::TooFew, format!("fewer than {LEAST} of one of the two"))
-        }
-        (Some(found), _) if found.low > 0.0 || found.high < 0.0 => {
-            let is_more = found.low > 0.0;
-            let is_better = is_more == (measure.better() == Better::More);
-            (if is_better { Verdict::Better } else { Verdict::Worse }, String::new())
-        }
-        (Some(found), Some(margin)) if found.low >= -margin && found.high <= margin => {
-            (Verdict::NoDifference, String::new())
-        }
-        (Some(_), _) => {
-            (Verdict::TooFew, "the difference may be none, or more than the margin".to_owned())
-        }
-        (None, _) => (Verdict::TooFew, "too few for an interval".to_owned()),
-    };
-    Compared { measure, a, b, difference: interval, margin, verdict, why }
 }
 
 /// Cost is counted, not sampled: it has no interval, and only a difference beyond the margin says

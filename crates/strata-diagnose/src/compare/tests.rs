@@ -30,6 +30,7 @@ fn side(model: &str, (good, judged): (u64, u64), (requests, ttft_ms): (u64, i64)
         samples: (0..requests).map(sample).collect(),
         matching: requests,
         judgements: (0..judged).map(judgement).collect(),
+        judgements_cut: false,
         cost: None,
     }
 }
@@ -43,7 +44,7 @@ fn verdict_of(found: &Comparison, name: &str) -> Verdict {
 fn a_verdict_needs_an_interval_that_carries_it() {
     let check = |a: (u64, u64), b: (u64, u64), expected: Verdict| {
         let found =
-            compare(&side("big", a, (100, 100)), &side("small", b, (100, 100)), Margins::default());
+            compare(&side("big", a, (100, 100)), &side("small", b, (100, 100)), &Terms::default());
         assert_eq!(verdict_of(&found, "user_feedback by human"), expected, "{a:?} {b:?}");
     };
     check((800, 1_000), (700, 1_000), Verdict::Worse);
@@ -62,7 +63,7 @@ fn times_are_worse_when_they_are_longer() {
     let found = compare(
         &side("big", (0, 0), (2_000, 200)),
         &side("small", (0, 0), (2_000, 100)),
-        Margins::default(),
+        &Terms::default(),
     );
     assert_eq!(verdict_of(&found, "TTFT p50"), Verdict::Better);
     assert_eq!(verdict_of(&found, "TTFT p95"), Verdict::Better);
@@ -71,7 +72,7 @@ fn times_are_worse_when_they_are_longer() {
     let few = compare(
         &side("big", (0, 0), (50, 200)),
         &side("small", (0, 0), (50, 100)),
-        Margins::default(),
+        &Terms::default(),
     );
     assert_eq!(verdict_of(&few, "TTFT p95"), Verdict::TooFew);
     let p95 = few.measures.iter().find(|one| one.measure.name() == "TTFT p95").unwrap();
@@ -84,7 +85,7 @@ fn the_answer_is_no_stronger_than_the_judgements() {
         let found = compare(
             &side("big", a, (2_000, 100)),
             &side("small", b, (2_000, 100)),
-            Margins::default(),
+            &Terms::default(),
         );
         assert_eq!(found.answer.can, expected, "{a:?} {b:?}: {:?}", found.answer);
         assert!(found.answer.reasons.join("; ").contains(words), "{:?}", found.answer);
@@ -98,18 +99,82 @@ fn the_answer_is_no_stronger_than_the_judgements() {
 }
 
 #[test]
-fn how_many_judgements_are_needed_is_told() {
-    let few = |n| {
-        compare(
-            &side("a", (n * 8 / 10, n), (0, 0)),
-            &side("b", (n * 8 / 10, n), (0, 0)),
-            Margins::default(),
-        )
+fn how_many_judgements_are_needed_is_told_by_the_method_of_the_verdict() {
+    let asked = |n: u64, shares: [u64; 2]| {
+        let [a, b] = shares.map(|percent| side("m", (n * percent / 100, n), (2_000, 100)));
+        compare(&a, &b, &Terms::default()).answer
     };
-    let needed = few(200).answer.judgements_needed.unwrap();
-    // 2 * 0.8 * 0.2 * (1.96 / 0.05)^2
-    assert_eq!(needed, 492);
-    assert_eq!(few(needed + 30).answer.can, Move::Yes);
+    let check = |shares: [u64; 2], then: Move| {
+        let before = asked(200, shares);
+        assert_eq!(before.can, Move::NotYet, "{shares:?}");
+        let needed = before.judgements_needed.unwrap();
+        // Rounded to whole judgements of a hundredth.
+        let (less, more) = (needed / 100 * 100, needed.div_ceil(100) * 100);
+        assert_eq!(asked(less, shares).can, Move::NotYet, "{shares:?} {needed}");
+        assert_eq!(asked(more, shares).can, then, "{shares:?} {needed}");
+        needed
+    };
+    // The normal approximation, 2 x 0.8 x 0.2 x (1.96 / 0.05)^2, is 492.
+    assert!((485..=500).contains(&check([80, 80], Move::Yes)));
+    check([80, 78], Move::Yes);
+    check([80, 72], Move::No);
+    check([97, 94], Move::Yes);
+    // A loss of the margin itself is never told.
+    assert_eq!(asked(200, [80, 75]).judgements_needed, None);
+}
+
+#[test]
+fn what_is_not_minded_is_not_worse() {
+    let found = |a, b, n: u64| {
+        let sides = [a, b].map(|percent| side("m", (n * percent / 100, n), (2_000, 100)));
+        compare(&sides[0], &sides[1], &Terms::default())
+    };
+    // Three points, proven by forty thousand judgements: a fact, and within the margin of five.
+    let sure = found(80, 77, 20_000);
+    assert!(sure.measures[0].difference.unwrap().high < 0.0);
+    assert_eq!(sure.measures[0].verdict, Verdict::NoDifference);
+    assert!(sure.measures[0].why.contains("within the margin"));
+    assert_eq!(sure.answer.can, Move::Yes);
+    // Worse for certain, and nobody knows whether by more than is minded.
+    let open = found(80, 74, 1_000);
+    assert_eq!(open.measures[0].verdict, Verdict::TooFew);
+    assert_eq!(open.answer.can, Move::NotYet);
+    assert_eq!(found(80, 60, 1_000).answer.can, Move::No);
+}
+
+#[test]
+fn failures_that_nobody_could_count_do_not_make_a_yes() {
+    let judged = (1_600, 2_000);
+    let with = |requests, fails: usize| {
+        let mut small = side("small", judged, (requests, 100));
+        let failed = Some("error".to_owned());
+        small.samples.iter_mut().take(fails).for_each(|one| one.outcome.clone_from(&failed));
+        compare(&side("big", judged, (2_000, 100)), &small, &Terms::default()).answer
+    };
+    assert_eq!(with(2_000, 10).can, Move::Yes);
+    assert_eq!(with(2_000, 400).can, Move::No);
+    let few = with(30, 2);
+    assert_eq!(few.can, Move::NotYet);
+    assert!(few.reasons.join("; ").contains("failed: may be worse"), "{few:?}");
+    let none = with(0, 0);
+    assert_eq!(none.can, Move::NotYet);
+    assert!(none.reasons.join("; ").contains("failed: one of the two has none"), "{none:?}");
+}
+
+#[test]
+fn of_a_score_that_is_named_so_less_is_better() {
+    let (mut big, mut small) =
+        (side("big", (100, 1_000), (2_000, 100)), side("small", (400, 1_000), (2_000, 100)));
+    for side in [&mut big, &mut small] {
+        side.judgements.iter_mut().for_each(|one| "hallucination".clone_into(&mut one.name));
+    }
+    let mut terms = Terms::default();
+    let more = compare(&big, &small, &terms);
+    assert_eq!((more.measures[0].verdict, more.answer.can), (Verdict::Better, Move::Yes));
+    terms.less_is_better = ["hallucination", "toxicity"].map(str::to_owned).into();
+    let less = compare(&big, &small, &terms);
+    assert_eq!((less.measures[0].verdict, less.answer.can), (Verdict::Worse, Move::No));
+    assert_eq!(less.notes, ["nothing of these requests is judged by \"toxicity\""]);
 }
 
 #[test]
@@ -118,14 +183,14 @@ fn a_model_that_is_slower_or_dearer_comes_at_a_price() {
         (side("big", (1_600, 2_000), (2_000, 100)), side("small", (1_600, 2_000), (2_000, 100)));
     big.cost = Some(Ok(1e-6));
     small.cost = Some(Ok(1.05e-6));
-    let found = compare(&big, &small, Margins::default());
+    let found = compare(&big, &small, &Terms::default());
     assert_eq!(verdict_of(&found, "cost per useful token"), Verdict::NoDifference);
     small.cost = Some(Ok(2e-6));
-    let found = compare(&big, &small, Margins::default());
+    let found = compare(&big, &small, &Terms::default());
     assert_eq!(verdict_of(&found, "cost per useful token"), Verdict::Worse);
     assert_eq!(found.answer.can, Move::AtAPrice);
     small.cost = Some(Err("no price for its GPU".to_owned()));
-    let found = compare(&big, &small, Margins::default());
+    let found = compare(&big, &small, &Terms::default());
     let cost = found.measures.last().unwrap();
     assert_eq!((cost.verdict, cost.why.as_str()), (Verdict::TooFew, "small: no price for its GPU"));
     assert_eq!(found.answer.can, Move::Yes);
@@ -147,7 +212,7 @@ fn signs_count_against_all_requests_and_by_what_they_mean() {
     small.judgements = (0..100).map(|n| sign("regenerated", n)).collect();
     big.judgements.extend((0..20).map(|n| sign("copied", n)));
     small.judgements.extend((0..100).map(|n| sign("copied", n)));
-    let found = compare(&big, &small, Margins::default());
+    let found = compare(&big, &small, &Terms::default());
     assert_eq!(verdict_of(&found, "regenerated"), Verdict::Worse);
     assert_eq!(verdict_of(&found, "copied"), Verdict::Better);
     let value = found.measures.iter().find(|one| one.measure.name() == "copied").unwrap().b;
@@ -168,7 +233,7 @@ fn scores_are_compared_by_their_means() {
         };
         side.judgements = (0..400).map(one).collect();
     }
-    let found = compare(&big, &small, Margins::default());
+    let found = compare(&big, &small, &Terms::default());
     assert_eq!(verdict_of(&found, "stars by human"), Verdict::Worse);
     let stars = &found.measures[0];
     assert_eq!(stars.measure.unit(), "{score}");
@@ -179,7 +244,7 @@ fn scores_are_compared_by_their_means() {
 fn models_that_got_other_requests_are_not_compared_without_a_word() {
     let (mut big, mut small) =
         (side("big", (1_600, 2_000), (2_000, 100)), side("small", (1_600, 2_000), (2_000, 100)));
-    let found = compare(&big, &small, Margins::default());
+    let found = compare(&big, &small, &Terms::default());
     assert_eq!((found.mix.doubts(), found.mix.apps_apart), (Vec::new(), None));
     for (n, one) in big.samples.iter_mut().enumerate() {
         one.tokens.fresh_input = Some(4_000);
@@ -187,7 +252,8 @@ fn models_that_got_other_requests_are_not_compared_without_a_word() {
     }
     small.samples.iter_mut().for_each(|one| one.group = Some("chat".to_owned()));
     small.matching = 8_000;
-    let found = compare(&big, &small, Margins::default());
+    small.judgements_cut = true;
+    let found = compare(&big, &small, &Terms::default());
     assert!((found.mix.apps_apart.unwrap() - 0.5).abs() < 1e-9);
     let reasons = found.answer.reasons.join("; ");
     assert!(
@@ -196,6 +262,17 @@ fn models_that_got_other_requests_are_not_compared_without_a_word() {
     );
     assert_eq!(
         found.notes,
-        ["2000 of 8000 requests of small are in it, taken evenly over the time"]
+        [
+            "2000 of 8000 requests of small are in it, taken evenly over the time",
+            "only the latest 2000 judgements on small are in it: ask for a shorter time"
+        ]
     );
+    // What one of the two does not tell is not the same for both.
+    for one in &mut small.samples {
+        (one.group, one.tokens.fresh_input) = (None, None);
+    }
+    let found = compare(&big, &small, &Terms::default());
+    assert_eq!((found.mix.apps_apart, found.mix.lines[0].apart), (None, None));
+    let doubts = found.mix.doubts().join("; ");
+    assert!(doubts.contains("how long its requests are") && doubts.contains("which apps"));
 }

@@ -6,6 +6,7 @@
 
 mod feedback;
 mod merge;
+mod onward;
 mod query;
 mod request;
 mod rollup;
@@ -17,6 +18,7 @@ mod tokens;
 
 pub use feedback::{Feedback, FeedbackSource, FeedbackTarget};
 pub use merge::{JoinKey, joins, merge};
+pub use onward::{Onward, OnwardSignal};
 pub use query::{
     Compare, Field, FieldKind, Filter, Order, RecordError, RecordQuery, RecordSource,
     RequestSightings, RollupQuery, SqlAnswer, SqlValue, StoredFeedback, StoredRequest,

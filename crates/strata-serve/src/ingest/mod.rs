@@ -2,6 +2,7 @@
 
 mod decode;
 mod memory;
+mod onward;
 pub(crate) mod otlp;
 pub(crate) mod otlp_grpc;
 pub(crate) mod otlp_http;

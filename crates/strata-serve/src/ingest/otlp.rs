@@ -9,6 +9,7 @@ use strata_collect::receive::otlp::records::{self, DecodedRecords};
 use strata_model::{Fault, FaultCode, SinkError};
 
 use super::decode::{decode_off_thread, fault_of, receive_limits};
+use super::onward;
 use super::push::Push;
 use super::store::{append_all, refused_fault};
 use crate::state::App;
@@ -90,14 +91,25 @@ pub(super) async fn take(
         return export(app, push, request.await.map_err(undecodable)?).await;
     }
     let rules = app.parts.records.as_ref().ok_or(Refusal::Closed)?.rules;
+    let onward = onward::of(app, signal);
     let decoded = decode_off_thread(length, move || {
         if signal == Signal::Traces {
-            records::decode_traces(&body, json, &limits).map(|all| records::traces(&all, rules))
+            let all = records::decode_traces(&body, json, &limits)?;
+            let kept = records::traces(&all, rules);
+            Ok((kept, onward.map(|how| onward::traces(all, how))))
         } else {
-            records::decode_logs(&body, json, &limits).map(|all| records::logs(&all, rules))
+            let all = records::decode_logs(&body, json, &limits)?;
+            let kept = records::logs(&all, rules);
+            Ok((kept, onward.map(|how| onward::logs(all, how))))
         }
     });
-    keep(app, push, decoded.await.map_err(undecodable)?).await
+    let (kept, parcel) = decoded.await.map_err(undecodable)?;
+    let done = keep(app, push, kept).await?;
+    // Only now: what is not stored is sent again, and would be told twice.
+    if let Some(parcel) = parcel {
+        onward::tell(app, parcel);
+    }
+    Ok(done)
 }
 
 /// Store records. What could not be kept is told by `partial_success`.

@@ -237,6 +237,7 @@ pub(crate) async fn start_asking(
         reports: None,
         request_reports: None,
         records: None,
+        onward: None,
         sink: Arc::clone(&sink) as Arc<dyn Sink>,
         sources: SourceBook::default(),
         meter: Meter::default(),

@@ -10,6 +10,7 @@
 use crate::hardware::{
     BYTES, COMPUTE_EFFICIENCY, GpuKind, LINK_EFFICIENCY, MEMORY_EFFICIENCY, ModelShape,
 };
+use crate::trial::TrialSpeed;
 
 /// Latency of one small all-reduce over `NVLink`, seconds.
 const REDUCE_LATENCY: f64 = 9e-6;
@@ -90,6 +91,32 @@ pub(crate) fn step(model: &ModelShape, gpu: &GpuKind, tp: f64, pace: Pace, work:
     let host = (host + throttled) * pace.host_stretch;
     let total = host + compute.max(memory) + comm;
     Cost { total, compute, memory, host, host_cpu, throttled, flops, read, written, link_bytes }
+}
+
+/// The pace at which an engine is as fast as one that was measured: clocks by the speed of its
+/// prompts, memory by the gap between its tokens.
+pub(crate) fn pace_of(model: &ModelShape, gpu: &GpuKind, speed: &TrialSpeed) -> Pace {
+    let full =
+        Pace { clock: 1.0, memory: 1.0, nvlink: gpu.nvlink, host_stretch: 1.0, cpu_quota: 8.0 };
+    let prompt = speed.prompt.max(1.0);
+    let work = Work {
+        prefill: prompt as u64,
+        looked_at: prompt * (prompt + 1.0) / 2.0,
+        ..Work::default()
+    };
+    let prefill = step(model, gpu, 1.0, full, work);
+    let clock = prefill.compute / (prompt / speed.prompt_tokens.max(1.0)).max(1e-9);
+    let work = Work {
+        decodes: speed.decoding.max(1.0) as u64,
+        cached: speed.looked_back as u64,
+        ..Work::default()
+    };
+    let decode = step(model, gpu, 1.0, full, work);
+    let gap = speed.gap_s.max(1e-6);
+    // An engine that is quicker than the host's work of a step is taken to have a quicker host.
+    let host_stretch = (gap / 2.0 / decode.host).min(1.0);
+    let memory = decode.memory / (gap - decode.host * host_stretch);
+    Pace { clock, memory, host_stretch, ..full }
 }
 
 #[cfg(test)]

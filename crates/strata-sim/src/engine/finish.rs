@@ -17,7 +17,7 @@ impl Engine {
         self.looked_back += self.decoding;
         self.stats.generation_tokens += step.decodes;
         self.activity.output_tokens += step.decodes;
-        self.stats.itl.observe_many(step.ends - step.began, step.decodes);
+        self.stats.gap(step.ends - step.began, step.decodes);
         self.end_decoded(ended);
         for (number, tokens) in step.pieces {
             let Some(request) = self.running.get_mut(&number) else { continue };
@@ -71,7 +71,7 @@ impl Engine {
                 self.stats.prompt_tokens += request.ask.prompt;
                 self.stats.cached_tokens += request.hit;
             }
-            Some(_) => self.stats.itl.observe(now - request.last_token),
+            Some(_) => self.stats.gap(now - request.last_token, 1),
         }
         self.stats.generation_tokens += 1;
         self.activity.output_tokens += 1;

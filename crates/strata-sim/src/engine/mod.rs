@@ -21,7 +21,7 @@ mod tests;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
-pub(crate) use cost::{Cost, Pace};
+pub(crate) use cost::{Cost, Pace, pace_of};
 pub(crate) use kv::{BLOCK, KvCache};
 pub(crate) use request::{Ask, Ended, Reason, Request};
 pub(crate) use stats::Stats;

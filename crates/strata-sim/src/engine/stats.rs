@@ -58,6 +58,8 @@ pub(crate) struct Stats {
     pub(crate) max_tokens: Histogram,
     pub(crate) ttft: Histogram,
     pub(crate) itl: Histogram,
+    /// Every gap, and how many had it, where somebody wants more than the histogram tells.
+    pub(crate) gaps: Option<Vec<(f64, u64)>>,
     pub(crate) tpot: Histogram,
     pub(crate) e2e: Histogram,
     pub(crate) queue: Histogram,
@@ -72,6 +74,14 @@ pub(crate) struct Stats {
 }
 
 impl Stats {
+    /// So many sequences had a gap of so many seconds.
+    pub(crate) fn gap(&mut self, seconds: f64, sequences: u64) {
+        self.itl.observe_many(seconds, sequences);
+        if let Some(gaps) = self.gaps.as_mut().filter(|_| sequences > 0) {
+            gaps.push((seconds, sequences));
+        }
+    }
+
     pub(crate) fn new() -> Self {
         Self {
             prompt_tokens: 0,
@@ -94,6 +104,7 @@ impl Stats {
             choices: Histogram::new(CHOICES),
             max_tokens: Histogram::new(LENGTHS),
             ttft: Histogram::new(TTFT),
+            gaps: None,
             itl: Histogram::new(GAPS),
             tpot: Histogram::new(GAPS),
             e2e: Histogram::new(LATENCY),

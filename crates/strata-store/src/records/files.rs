@@ -13,7 +13,7 @@ use super::options::RecordSettings;
 use crate::metrics::day::calendar::{DAY_MS, day_of, digits, from_digits};
 
 /// Format of the files.
-const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 1;
 /// Microseconds of a day.
 pub(super) const DAY_US: i64 = DAY_MS * 1_000;
 /// Sightings of one request that begin so close to midnight may lie on both sides of it.
@@ -24,6 +24,11 @@ const READERS_KEPT: usize = 64;
 /// The day in which a moment lies.
 pub(super) fn day_of_us(us: i64) -> i64 {
     day_of(us.div_euclid(1_000))
+}
+
+/// The day whose records are in a file of this name.
+pub(super) fn day_of_name(name: &str) -> Option<i64> {
+    from_digits(name.strip_prefix("records-")?.strip_suffix(".db")?)
 }
 
 /// The directory and what is in it.
@@ -77,9 +82,7 @@ impl Files {
         for entry in std::fs::read_dir(dir).map_err(|error| fail("list", error))? {
             let entry = entry.map_err(|error| fail("list", error))?;
             let name = entry.file_name();
-            let date =
-                name.to_str().and_then(|name| name.strip_prefix("records-")?.strip_suffix(".db"));
-            if let Some(day) = date.and_then(from_digits) {
+            if let Some(day) = name.to_str().and_then(day_of_name) {
                 days.insert(day, entry.path());
             }
         }

@@ -12,6 +12,7 @@
 //! (WAL, `synchronous=FULL`) before anybody is answered. A request belongs to the day it began;
 //! sightings that began on both sides of midnight are joined in the file of the first to come.
 
+mod backup;
 mod day;
 mod error;
 mod feedback;
@@ -22,9 +23,11 @@ mod rollup;
 mod row;
 mod sample;
 mod sql;
+mod verify;
 mod writer;
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use strata_model::Clock;
@@ -38,6 +41,7 @@ use strata_model::sink::{BoxFuture, SinkError};
 
 pub use error::RecordStoreError;
 pub use options::{RecordOptions, RecordSettings};
+pub use verify::RecordsReport;
 
 use files::Files;
 use writer::Writer;
@@ -65,6 +69,22 @@ impl RecordStore {
         let files = Arc::new(Files::open(settings, clock)?);
         let writer = Writer::start(Arc::clone(&files), meter)?;
         Ok(Self(Arc::new(Inner { files, writer })))
+    }
+
+    /// Read every record of the files in `dir` back. Works while a process has them open.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed. Damage is no error, see [`RecordsReport::damage`].
+    pub fn verify(dir: &Path) -> Result<RecordsReport, RecordStoreError> {
+        verify::verify(dir)
+    }
+
+    /// Copy the records in `dir` to the new directory `to`. Works while a process has them open.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or `to` is there already; then nothing is left of it.
+    pub fn backup_of(dir: &Path, to: &Path) -> Result<(), RecordStoreError> {
+        backup::backup(dir, to)
     }
 
     /// Write what waits and end the writing thread. Appends after this are refused.

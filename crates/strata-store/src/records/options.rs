@@ -23,6 +23,9 @@ pub struct RecordOptions {
     pub day_records_max: u64,
     /// Store the comments of feedback. They are written by people and may hold anything.
     pub feedback_comments: bool,
+    /// Names of scores of which less is better, such as `hallucination` and `toxicity`: models are
+    /// compared by them so.
+    pub less_is_better: Vec<String>,
     /// Keep the spans that are no requests (tools, agents, handlers), without their content.
     pub spans: bool,
     /// How long one question in SQL may take.
@@ -39,6 +42,7 @@ impl Default for RecordOptions {
             disk: "20GiB".to_owned(),
             day_records_max: 10_000_000,
             feedback_comments: false,
+            less_is_better: Vec::new(),
             spans: true,
             sql_timeout: "10s".to_owned(),
             sql_rows_max: 10_000,
@@ -56,6 +60,7 @@ pub struct RecordSettings {
     pub disk_bytes: u64,
     pub day_records_max: u64,
     pub feedback_comments: bool,
+    pub less_is_better: Vec<String>,
     pub spans: bool,
     pub sql_timeout: Duration,
     pub sql_rows_max: usize,
@@ -101,6 +106,7 @@ impl RecordOptions {
             disk_bytes,
             day_records_max: self.day_records_max,
             feedback_comments: self.feedback_comments,
+            less_is_better: self.less_is_better.clone(),
             spans: self.spans,
             sql_timeout,
             sql_rows_max: self.sql_rows_max,

@@ -32,6 +32,10 @@ impl Bench {
         Self { dir, clock, store }
     }
 
+    pub(super) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     pub(super) fn put(&self, batch: RecordBatch) -> RecordReceipt {
         append(&self.store, batch).unwrap()
     }

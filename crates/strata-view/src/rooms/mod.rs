@@ -25,7 +25,7 @@ mod who;
 
 pub use books::{Books, BudgetLine, Comparison, StatementRow};
 pub use explore::RecordDoor;
-pub use requests::{LengthsTold, ModelLine, Place, RequestsTold, Slowest, Story, Told};
+pub use requests::{LENGTHS_BY, LengthsTold, ModelLine, Place, RequestsTold, Slowest, Story, Told};
 use strata_diagnose::verdict_wants;
 use strata_model::Layer;
 use strata_world::capacity::Targets;

@@ -9,7 +9,7 @@
 mod cluster;
 mod text;
 
-use strata_diagnose::compare::{Margins, Side, compare};
+use strata_diagnose::compare::{Side, Terms, compare};
 use strata_model::record::{
     CountSource, Door, FeedbackSource, Judgement, Outcome, RequestRecord, RequestSample,
     RequestSightings, SqlAnswer, SqlValue, StoredRequest, TokenBuckets, merge,
@@ -22,7 +22,7 @@ use strata_view::{Block, Language, Number, Page, PageErrorCode, PageId, PageRequ
 
 use strata_world::requests::breakdown::breakdown;
 use strata_world::requests::lengths::{Lengths, by_group};
-use strata_world::requests::split::{Given, Measured, advise};
+use strata_world::requests::split::{Advised, Given};
 use strata_world::{EntityId, EntityKind};
 
 use cluster::{Cluster, NOW_MS};
@@ -116,10 +116,12 @@ fn two_models() -> RequestsTold {
             samples: (0..1_000).map(sample).collect(),
             matching: 4_000,
             judgements: (0..500).map(judged).collect(),
+            judgements_cut: false,
             cost: None,
         }
     };
-    let found = compare(&side("big", 450, 400), &side("small", 430, 100), Margins::default());
+    let terms = Terms::default();
+    let found = compare(&side("big", 450, 400), &side("small", 430, 100), &terms);
     let model = |model: &str| ModelLine { model: model.to_owned(), requests: 4_000 };
     let what = Told::Compared { comparison: Box::new(found), currency: "USD".to_owned() };
     RequestsTold { models: vec![model("big"), model("small")], what }
@@ -194,12 +196,13 @@ fn lengths() -> RequestsTold {
     };
     let samples: Vec<RequestSample> = (0..400).map(one).collect();
     let all = Lengths::of(samples.iter());
-    let measured = Measured::of(&samples, 400, 3_600.0);
     let given = Given { itl_target_s: 0.05, batch: None, bytes_per_token: None, transfer: None };
-    let advice = advise(&all, &measured, &given);
+    let all_us = 0..3_600_000_000;
+    let asked: Vec<&RequestSample> = samples.iter().collect();
+    let advice = vec![Advised::of("big".to_owned(), &asked, 400, &all_us, &given)];
     let groups = by_group(&samples);
     let by = "app".to_owned();
-    let told = LengthsTold { all, by, groups, advice, matching: 400, taken: 400 };
+    let told = LengthsTold { all, by, groups, advice, more_models: 3, matching: 400, taken: 400 };
     RequestsTold { models: Vec::new(), what: Told::Lengths(Box::new(told)) }
 }
 

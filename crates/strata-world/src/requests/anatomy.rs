@@ -106,6 +106,8 @@ pub struct Anatomy {
     /// What the engine tells together is longer than what was seen outside: two clocks, or a second
     /// try. The rest is then taken for nothing.
     pub contradicts: bool,
+    /// The whole, where it is known: parts that nobody told are no longer than what is left of it.
+    whole_us: Option<i64>,
 }
 
 impl Anatomy {
@@ -122,37 +124,43 @@ impl Anatomy {
                     vec![(Segment::FirstToken, Some(first)), (Segment::Generation, rest)]
                 }
             };
-            return Self::bounded(parts);
+            return Self::bounded(parts, duration_us);
         }
         let before = ttft_us.zip(queue_us.zip(prefill_us));
         let before = before.map(|(first, (queue, prefill))| first - queue - prefill);
         let after = duration_us.zip(ttft_us.zip(decode_us));
         let after = after.map(|(all, (first, decode))| all - first - decode);
-        Self::bounded(vec![
+        let parts = vec![
             (Segment::WayIn, before),
             (Segment::Queue, queue_us),
             (Segment::Prefill, prefill_us),
             (Segment::Decode, decode_us),
             (Segment::WayOut, after),
-        ])
+        ];
+        Self::bounded(parts, duration_us)
     }
 
-    fn bounded(mut parts: Vec<(Segment, Option<i64>)>) -> Self {
+    fn bounded(mut parts: Vec<(Segment, Option<i64>)>, whole_us: Option<i64>) -> Self {
         let mut contradicts = false;
         for (_, took) in &mut parts {
             contradicts |= took.is_some_and(|took| took < -CLOCKS_APART_US);
             *took = took.map(|took| took.max(0));
         }
-        Self { parts, contradicts }
+        Self { parts, contradicts, whole_us }
     }
 
-    /// The longest known part. A request of which only the whole is known has none.
+    /// The longest part. None where only the whole is known, or where a part that nobody told may be
+    /// longer than the longest that is.
     pub fn dominant(&self) -> Option<Segment> {
         let known = self.parts.iter().filter_map(|(segment, took)| Some((*segment, (*took)?)));
         let longest = known.filter(|(segment, _)| *segment != Segment::Whole);
-        longest
-            .max_by_key(|(segment, took)| (*took, std::cmp::Reverse(*segment)))
-            .map(|(segment, _)| segment)
+        let (segment, took) =
+            longest.max_by_key(|(segment, took)| (*took, std::cmp::Reverse(*segment)))?;
+        if self.parts.iter().all(|(_, took)| took.is_some()) {
+            return Some(segment);
+        }
+        let told: i64 = self.parts.iter().filter_map(|(_, took)| *took).sum();
+        self.whole_us.is_some_and(|whole| whole - told <= took).then_some(segment)
     }
 }
 
@@ -199,6 +207,14 @@ mod tests {
             ("way out", None),
         ];
         assert_eq!(parts(engine), expected);
+        // Nor does it make another part the longest: prefill may have been.
+        assert_eq!(Anatomy::of(engine).dominant(), None);
+        let whole = |duration_us| Times { duration_us: Some(duration_us), ..engine };
+        assert_eq!(Anatomy::of(whole(26)).dominant(), None);
+        // Of 25, 9 are left for all that is not told: none of it is longer than decode.
+        assert_eq!(Anatomy::of(whole(25)).dominant(), Some(Segment::Decode));
+        let under_way = Times { ttft_us: Some(5), ..Times::default() };
+        assert_eq!(Anatomy::of(under_way).dominant(), None);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) struct RequestLengths {
     #[arg(long = "where", value_name = "CONDITION")]
     pub(crate) conditions: Vec<String>,
     /// Tell groups apart by this.
-    #[arg(long, value_parser = crate::records::BY, default_value = "app")]
+    #[arg(long, value_parser = strata_view::rooms::LENGTHS_BY, default_value = "app")]
     pub(crate) by: String,
     /// Target of the gap between output tokens, milliseconds [default: 50].
     #[arg(long, value_name = "MILLISECONDS")]
@@ -110,12 +110,19 @@ pub(crate) struct CompareArgs {
     /// The model to move to.
     #[arg(long, value_name = "MODEL")]
     pub(crate) b: String,
-    /// Requests that began, and judgements that were given, within this long until now.
+    /// Requests that began, and judgements that were given, within this long until now, or until
+    /// `--end`.
     #[arg(long, value_name = "DURATION", default_value = "24h")]
     pub(crate) since: String,
-    /// Loss of quality that nobody would mind, as a part of 1.
+    /// Until when, RFC 3339 or seconds since 1970 [default: now].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) end: Option<String>,
+    /// Loss of quality that nobody would mind, as a part of 1: 0.001 to 0.5.
     #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
     pub(crate) margin: f64,
+    /// A score of which less is better, such as `hallucination`; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) less_is_better: Vec<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

@@ -1,11 +1,12 @@
 //! `strata compare`: two models of a running server side by side.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use serde_json::Value as Json;
 use strata_model::Clock;
+use strata_serve::params::parse_time;
 use strata_view::words;
 
-use super::requests::{range, word};
+use super::requests::{range, range_until, word};
 use crate::cli::CompareArgs;
 use crate::client::Client;
 use crate::out::Out;
@@ -13,7 +14,15 @@ use crate::out::Out;
 /// Ask and print.
 pub(crate) async fn run(arguments: &CompareArgs, out: Out, clock: &dyn Clock) -> Result<()> {
     let client = Client::new(&arguments.server)?;
-    let mut parameters = range(&arguments.since, clock)?.to_vec();
+    let mut parameters = match &arguments.end {
+        None => range(&arguments.since, clock)?.to_vec(),
+        Some(end) => {
+            let end_ms = parse_time(end).map_err(|error| anyhow!("--end: {error}"))?;
+            range_until(&arguments.since, end_ms)?.to_vec()
+        }
+    };
+    let less = arguments.less_is_better.iter();
+    parameters.extend(less.map(|name| ("less_is_better", name.clone())));
     parameters.extend([
         ("a", arguments.a.clone()),
         ("b", arguments.b.clone()),

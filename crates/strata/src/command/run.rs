@@ -11,9 +11,10 @@ use strata_collect::receive::otlp::OtlpReceiver;
 use strata_collect::receive::otlp::records::RecordRules;
 use strata_collect::scrape::{Environment, Job, JobRunner};
 use strata_collect::{Collector as _, Scheduler, SourceBook, l1_gpu, l3_host};
+use strata_forward::Forwarder;
 use strata_model::catalog::Catalog;
 use strata_model::meter::Meter;
-use strata_model::record::{RecordSink, RecordSource};
+use strata_model::record::{Onward, RecordSink, RecordSource};
 use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
 use strata_proxy::ProxySettings;
 use strata_query::canonical::CanonicalSource;
@@ -24,6 +25,7 @@ use strata_store::{MetricStore, RecordStore};
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::config::{RECORDS_DIR, Settings, TokenSource};
+use crate::forward::ForwardCollector;
 use crate::ledger::{LedgerCollector, LedgerReports, LedgerService, STATEMENTS_DIR};
 use crate::out::Out;
 use crate::own::OwnMetrics;
@@ -34,7 +36,7 @@ use crate::records::RecordService;
 use crate::scheduling::{Place, Scheduling, node_of_environment};
 use crate::shares::ShareCollector;
 use crate::sql_pages::SqlDoor;
-use crate::{greeting, openapi, refusals, signals};
+use crate::{forward, greeting, openapi, refusals, signals};
 
 /// How often the program's own numbers are stored.
 const OWN_INTERVAL: Duration = Duration::from_secs(15);
@@ -43,6 +45,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The default page of a demo shows an hour.
 const DEMO_PAST_MINUTES: i64 = 60;
+/// Longest time that what waits to be told onward is waited for at the end.
+const LAST_FORWARD: Duration = Duration::from_secs(5);
 /// A token file is one line.
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 
@@ -51,6 +55,8 @@ pub(super) struct House {
     pub(super) store: MetricStore,
     /// `None` when they are switched off.
     records: Option<RecordStore>,
+    /// `None` when nothing is told onward.
+    forwarder: Option<Arc<Forwarder>>,
     meter: Meter,
     book: SourceBook,
     scheduler: Scheduler,
@@ -133,6 +139,11 @@ pub(super) async fn live(
     }
     serving.await.context("the server ended badly")?;
     house.scheduler.stop().await;
+    if let Some(forwarder) = &house.forwarder
+        && tokio::time::timeout(LAST_FORWARD, forwarder.stop()).await.is_err()
+    {
+        tracing::warn!("what was still to be told onward could not be in time");
+    }
     let (store, records) = (house.store.clone(), house.records.clone());
     tokio::task::spawn_blocking(move || {
         records.inspect(RecordStore::close);
@@ -217,13 +228,17 @@ impl House {
                 format!("cannot open the store in {}", settings.store.dir.display())
             })?;
         let records = records(settings, &clock, &meter)?;
+        let forwarder = settings.forward.clone();
+        let forwarder =
+            forwarder.map(|forward| forward::start(forward, Arc::clone(&clock), &meter));
+        let forwarder = forwarder.transpose()?;
         let book = SourceBook::default();
         book.complete_with(refusals::addendum(&store, &settings.store.dir, &clock));
         let sink: Arc<dyn Sink> = Arc::new(store.clone());
         let scheduler =
             Scheduler::new(Arc::clone(&sink), book.clone(), meter.clone(), Arc::clone(&clock));
         let node = node_name(settings);
-        Ok(Self { store, records, meter, book, scheduler, clock, node, simulated })
+        Ok(Self { store, records, forwarder, meter, book, scheduler, clock, node, simulated })
     }
 
     /// Start the native collectors and the configured jobs.
@@ -236,6 +251,10 @@ impl House {
         }
         let own = OwnMetrics::new(self.meter.clone(), &self.node, OWN_INTERVAL);
         self.scheduler.add(Box::new(own));
+        if let Some(forwarder) = self.forwarder.clone() {
+            let looked = ForwardCollector::new(forwarder, self.meter.clone());
+            self.scheduler.add(Box::new(looked));
+        }
         let scheduling = Scheduling {
             scheduler: &self.scheduler,
             book: &self.book,
@@ -255,12 +274,18 @@ impl House {
         Ok(jobs)
     }
 
+    /// Where records are told onward.
+    fn onward(&self) -> Option<Arc<dyn Onward>> {
+        self.forwarder.clone().map(|forwarder| -> Arc<dyn Onward> { forwarder })
+    }
+
     async fn start_proxy(&self, proxy: ProxySettings) -> Result<RunningProxy> {
         let records = self.records.clone();
         let records = records.map(|store| -> Arc<dyn RecordSink> { Arc::new(store) });
         let clock = Arc::clone(&self.clock);
         let (running, collector) =
-            RunningProxy::start(proxy, records, clock, (&self.node, &self.meter)).await?;
+            RunningProxy::start(proxy, (records, self.onward()), clock, (&self.node, &self.meter))
+                .await?;
         self.scheduler.add(Box::new(collector));
         Ok(running)
     }
@@ -391,7 +416,8 @@ impl House {
         let store = Arc::new(self.records.clone()?);
         let currency = settings.cost.ledger.currency.clone();
         let (engine, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
-        Some(Arc::new(RecordService::new(store, engine, clock, ledger, currency)))
+        let less = settings.records.less_is_better.iter().cloned().collect();
+        Some(Arc::new(RecordService::new(store, engine, clock, ledger, currency, less)))
     }
 
     /// Where records come in and are listed.
@@ -442,6 +468,7 @@ impl House {
             reports,
             request_reports: requests.map(|service| -> Arc<dyn ReportSource> { service }),
             records: self.record_doors(settings),
+            onward: self.onward(),
             otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&self.clock))),
             sink: Arc::new(self.store.clone()),
             sources: self.book.clone(),

@@ -153,6 +153,7 @@ fn parts_of(
         reports,
         request_reports: None,
         records: None,
+        onward: None,
         otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&clock))),
         sink: Arc::new(sink),
         sources: SourceBook::default(),

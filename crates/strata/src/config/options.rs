@@ -12,6 +12,7 @@ use strata_collect::l4_sched::slurm::{SlurmOptions, SlurmSettings};
 use strata_collect::receive::ReceiveLimits;
 use strata_collect::receive::otlp::{OtlpOptions, OtlpSettings};
 use strata_collect::scrape::{ScrapeOptions, ScrapeSettings};
+use strata_forward::{ForwardOptions, ForwardSettings};
 use strata_model::Problem;
 use strata_query::{QueryOptions, QuerySettings, RemoteOptions, RemoteSettings};
 use strata_serve::{ServeOptions, ServeSettings};
@@ -62,6 +63,8 @@ pub(crate) struct Options {
     pub(crate) engines: EnginesOptions,
     /// The GenAI proxy.
     pub(crate) proxy: ProxyOptions,
+    /// Telling others what is told here.
+    pub(crate) forward: ForwardOptions,
     /// Pages to fetch, besides those found.
     pub(crate) scrape: Vec<ScrapeOptions>,
 }
@@ -87,6 +90,7 @@ pub(crate) struct Settings {
     pub(crate) cost: CostSettings,
     /// What engines may be used to.
     pub(crate) targets: Targets,
+    pub(crate) forward: Option<ForwardSettings>,
     pub(crate) proxy: Option<ProxySettings>,
     /// As written, for flags that change a part of it.
     pub(crate) proxy_options: ProxyOptions,
@@ -128,6 +132,7 @@ impl Options {
         let cost = keep(&mut problems, "cost", self.cost.validate());
         let engines = keep(&mut problems, "engines", self.engines.validate());
         let proxy = keep(&mut problems, "proxy", self.proxy.validate()).flatten();
+        let forward = keep(&mut problems, "forward", self.forward.validate()).flatten();
         let scrape = self.validate_scrape(&mut problems);
         let token = match (&self.server.token_file, &self.server.token_env) {
             // Both at once is a problem the server's options have told already.
@@ -167,6 +172,7 @@ impl Options {
                     otlp,
                     cost,
                     targets,
+                    forward,
                     proxy,
                     proxy_options: self.proxy.clone(),
                     scrape,

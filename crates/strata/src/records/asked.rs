@@ -1,7 +1,7 @@
 //! What a request for a document about requests asks for.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use strata_model::record::Filter;
 use strata_serve::ReportParams;
@@ -11,7 +11,7 @@ use strata_view::{PageError, PageErrorCode};
 
 /// Parameters of each document besides the range.
 const OWN: [(&str, &[&str]); 4] = [
-    ("/requests/compare", &["a", "b", "margin"]),
+    ("/requests/compare", &["a", "b", "margin", "less_is_better"]),
     ("/requests/lengths", &["by", "where", "itl_target_ms", "batch", "transfer_gbps"]),
     ("/requests/one", &["id"]),
     ("/requests/parts", &["where"]),
@@ -66,6 +66,11 @@ impl Asked {
         self.own.get(name)?.first().map(String::as_str)
     }
 
+    /// A parameter that may be repeated.
+    pub(super) fn all(&self, name: &str) -> &[String] {
+        self.own.get(name).map_or(&[], Vec::as_slice)
+    }
+
     /// A parameter that must be there.
     pub(super) fn needed(&self, name: &str) -> Result<&str, PageError> {
         self.text(name).ok_or_else(|| bad(format!("{name} is missing"), "see docs/records.md"))
@@ -74,7 +79,7 @@ impl Asked {
     /// Conditions on requests.
     pub(super) fn filters(&self) -> Result<Vec<Filter>, PageError> {
         let hint = "write where=team=search or where=duration>=2s";
-        let all = self.own.get("where").map_or(&[][..], Vec::as_slice);
+        let all = self.all("where");
         if all.len() > FILTERS_MAX {
             return Err(bad(format!("more than {FILTERS_MAX} conditions"), ""));
         }
@@ -82,12 +87,16 @@ impl Asked {
         filters.map_err(|words| bad(words, hint))
     }
 
-    /// A number within bounds.
-    pub(super) fn number(&self, name: &str, bounds: Range<f64>) -> Result<Option<f64>, PageError> {
+    /// A number within bounds, both of them allowed.
+    pub(super) fn number(
+        &self,
+        name: &str,
+        bounds: RangeInclusive<f64>,
+    ) -> Result<Option<f64>, PageError> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let number = text.parse().ok().filter(|number: &f64| bounds.contains(number));
         number.map(Some).ok_or_else(|| {
-            let hint = format!("a number from {} to {}", bounds.start, bounds.end);
+            let hint = format!("a number from {} to {}", bounds.start(), bounds.end());
             bad(format!("{name}: {text:?}"), &hint)
         })
     }
@@ -115,7 +124,8 @@ mod tests {
         let asked = read(&[("a", "big"), ("margin", "2"), ("b", "")]).unwrap();
         assert_eq!(asked.range_us, 13_600_000_000..100_000_000_000);
         assert_eq!((asked.text("a"), asked.text("b")), (Some("big"), None));
-        assert!(asked.needed("b").is_err() && asked.number("margin", 0.0..1.0).is_err());
-        assert_eq!(asked.number("margin", 0.0..3.0), Ok(Some(2.0)));
+        assert!(asked.needed("b").is_err() && asked.number("margin", 0.0..=1.0).is_err());
+        // The ends are in it, as is said where it is refused.
+        assert_eq!(asked.number("margin", 0.0..=2.0), Ok(Some(2.0)));
     }
 }

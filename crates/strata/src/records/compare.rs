@@ -1,11 +1,11 @@
 //! Two models side by side: reading what each was asked, judged and paid for.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use serde_json::{Value as Json, json};
 use strata_cost::unit::models;
 use strata_diagnose::compare::interval::Interval;
-use strata_diagnose::compare::{Compared, Comparison, Margins, Measured, Side, compare};
+use strata_diagnose::compare::{Compared, Comparison, Margins, Measured, Side, Terms, compare};
 use strata_model::record::{Compare, Field, Filter, SampleQuery, SqlValue};
 use strata_serve::Report;
 use strata_view::rooms::Told;
@@ -16,6 +16,10 @@ use super::story::SAMPLES_MAX;
 use super::{RecordService, json as report};
 use crate::ledger::LedgerService;
 
+/// What a margin of shares may be.
+pub(crate) const MARGIN: RangeInclusive<f64> = 0.001..=0.5;
+/// Scores of which a question may say that less is better.
+pub(crate) const SCORES_MAX: usize = 32;
 /// Judgements of a model that are read.
 const JUDGEMENTS_MAX: usize = 200_000;
 
@@ -36,7 +40,8 @@ impl RecordService {
         let (Some(a), Some(b)) = (model(&request.entity)?, model(&request.against)?) else {
             return Ok(Told::Nothing);
         };
-        let comparison = self.sides(a, b, range_us, Margins::default()).await?;
+        let terms = Terms { less_is_better: self.less_is_better.clone(), ..Terms::default() };
+        let comparison = self.sides(a, b, range_us, terms).await?;
         let currency = self.currency.clone();
         Ok(Told::Compared { comparison: Box::new(comparison), currency })
     }
@@ -45,8 +50,15 @@ impl RecordService {
     pub(super) async fn comparison(&self, asked: &Asked) -> Result<Report, PageError> {
         let (a, b) = (asked.needed("a")?.to_owned(), asked.needed("b")?.to_owned());
         let mut margins = Margins::default();
-        margins.share = asked.number("margin", 0.001..0.5)?.unwrap_or(margins.share);
-        let found = self.sides(a, b, asked.range_us.clone(), margins).await?;
+        margins.share = asked.number("margin", MARGIN)?.unwrap_or(margins.share);
+        let less = asked.all("less_is_better");
+        if less.len() > SCORES_MAX {
+            return Err(bad(format!("more than {SCORES_MAX} names in less_is_better"), ""));
+        }
+        let mut less_is_better = self.less_is_better.clone();
+        less_is_better.extend(less.iter().cloned());
+        let terms = Terms { margins, less_is_better };
+        let found = self.sides(a, b, asked.range_us.clone(), terms).await?;
         Ok(report(&document(&found, &asked.range_us, &self.currency)))
     }
 
@@ -55,7 +67,7 @@ impl RecordService {
         a: String,
         b: String,
         range_us: Range<i64>,
-        margins: Margins,
+        terms: Terms,
     ) -> Result<Comparison, PageError> {
         if a == b {
             return Err(bad(format!("{a:?} is compared with itself"), "give two models"));
@@ -63,7 +75,7 @@ impl RecordService {
         let (first, second) = tokio::join!(self.side(a, &range_us), self.side(b, &range_us));
         let (mut first, mut second) = (first?, second?);
         self.priced([&mut first, &mut second], &range_us).await;
-        let compared = tokio::task::spawn_blocking(move || compare(&first, &second, margins));
+        let compared = tokio::task::spawn_blocking(move || compare(&first, &second, &terms));
         compared.await.map_err(|error| crate::pages::internal(&error.to_string()))
     }
 
@@ -79,9 +91,12 @@ impl RecordService {
                 most: SAMPLES_MAX,
             };
             let samples = source.samples(&query)?;
-            let judgements = source.judgements(&model, range_us, JUDGEMENTS_MAX)?;
+            // One more, to know whether there are more.
+            let mut judgements = source.judgements(&model, range_us, JUDGEMENTS_MAX + 1)?;
+            let judgements_cut = judgements.len() > JUDGEMENTS_MAX;
+            judgements.truncate(JUDGEMENTS_MAX);
             let (matching, samples) = (samples.matching, samples.rows);
-            Ok(Side { model, samples, matching, judgements, cost: None })
+            Ok(Side { model, samples, matching, judgements, judgements_cut, cost: None })
         })
         .await
     }
@@ -111,7 +126,7 @@ impl RecordService {
 fn document(found: &Comparison, range_us: &Range<i64>, currency: &str) -> Json {
     let measures: Vec<Json> = found.measures.iter().map(|one| measure(one, currency)).collect();
     let mix = found.mix.lines.iter().map(|line| {
-        json!({ "name": line.name, "unit": line.unit, "a": line.a, "b": line.b, "alike": !line.apart })
+        json!({ "name": line.name, "unit": line.unit, "a": line.a, "b": line.b, "alike": line.apart.map(|apart| !apart) })
     });
     json!({
         "start_us": range_us.start,
@@ -143,6 +158,7 @@ fn measure(one: &Compared, currency: &str) -> Json {
         "b": side(one.b),
         "difference": interval(one.difference),
         "margin": one.margin,
+        "better": one.measure.better().name(),
         "verdict": one.verdict.words().replace(' ', "_"),
         "why": one.why,
         "method": one.measure.method(),

@@ -1,17 +1,18 @@
 //! How long requests are, and what follows for engines.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use strata_model::record::{Compare, Field, Filter, RequestSample, SampleQuery, SqlValue};
+use strata_model::record::{Field, Filter, RecordError, RecordSource, RequestSample, SampleQuery};
 use strata_model::shape::shape_of;
 use strata_serve::Report;
 use strata_view::PageError;
-use strata_view::rooms::LengthsTold;
+use strata_view::rooms::{LENGTHS_BY, LengthsTold};
 use strata_world::capacity::bytes_per_token;
 use strata_world::requests::lengths::{Lengths, QUANTILES, Spread, by_group, edge};
-use strata_world::requests::split::{Advice, Given, Measured, advise};
+use strata_world::requests::split::{Advice, Advised, Given};
 
 use super::asked::{Asked, bad};
 use super::story::SAMPLES_MAX;
@@ -19,11 +20,10 @@ use super::{RecordService, json as report};
 
 /// The target of the gap between output tokens where none is given: that of the capacity card.
 pub(crate) const ITL_TARGET_MS: f64 = 50.0;
+/// Models that are advised about.
+const ADVISED_MAX: usize = 5;
 /// Bytes of a number in the cache where nobody says otherwise: 16 bits.
 const CACHE_BYTES: f64 = 2.0;
-
-/// What requests can be told apart by.
-pub(crate) const BY: [&str; 5] = ["model", "tenant", "team", "app", "hour"];
 
 /// What is told apart, and what only the operator knows.
 #[derive(Debug, Clone)]
@@ -33,11 +33,14 @@ pub(super) struct LengthQuestion {
 }
 
 impl LengthQuestion {
-    /// By one of [`BY`]; the app where nothing is said.
+    /// By one of [`LENGTHS_BY`]; the app where nothing is said.
     pub(super) fn by(name: Option<&str>) -> Result<Self, PageError> {
         let by = name.unwrap_or("app");
-        if !BY.contains(&by) {
-            return Err(bad(format!("requests are not told apart by {by:?}"), &BY.join(", ")));
+        if !LENGTHS_BY.contains(&by) {
+            return Err(bad(
+                format!("requests are not told apart by {by:?}"),
+                &LENGTHS_BY.join(", "),
+            ));
         }
         let itl_target_s = ITL_TARGET_MS / 1e3;
         let given = Given { itl_target_s, batch: None, bytes_per_token: None, transfer: None };
@@ -46,12 +49,12 @@ impl LengthQuestion {
 
     fn read(asked: &Asked) -> Result<Self, PageError> {
         let mut question = Self::by(asked.text("by"))?;
-        if let Some(ms) = asked.number("itl_target_ms", 1.0..60_000.0)? {
+        if let Some(ms) = asked.number("itl_target_ms", 1.0..=60_000.0)? {
             question.given.itl_target_s = ms / 1e3;
         }
-        question.given.batch = asked.number("batch", 1.0..100_000.0)?;
+        question.given.batch = asked.number("batch", 1.0..=100_000.0)?;
         // Links are sold in bits.
-        let gbps = asked.number("transfer_gbps", 0.001..1e6)?;
+        let gbps = asked.number("transfer_gbps", 0.001..=1e6)?;
         question.given.transfer = gbps.map(|gbps| gbps * 1e9 / 8.0);
         Ok(question)
     }
@@ -61,22 +64,19 @@ impl RecordService {
     /// Lengths of the requests of a time.
     pub(super) async fn lengths(
         &self,
-        mut question: LengthQuestion,
+        question: LengthQuestion,
         filters: Vec<Filter>,
         range_us: Range<i64>,
     ) -> Result<LengthsTold, PageError> {
         let by = if question.by == "hour" { None } else { Field::from_name(&question.by) };
-        question.given.bytes_per_token = cache_bytes(&filters);
         self.ask(move |source| {
-            let seconds = (range_us.end - range_us.start) as f64 / 1e6;
             let query = SampleQuery { range_us, filters, by, most: SAMPLES_MAX };
+            let (advice, more_models) = advised(source, &query, &question.given)?;
             let mut samples = source.samples(&query)?;
             if by.is_none() {
                 samples.rows.iter_mut().for_each(|one| one.group = hour(one));
             }
             let all = Lengths::of(samples.rows.iter());
-            let measured = Measured::of(&samples.rows, samples.matching, seconds);
-            let advice = advise(&all, &measured, &question.given);
             let mut groups = by_group(&samples.rows);
             if by.is_none() {
                 groups.sort_by(|(first, _), (second, _)| first.cmp(second));
@@ -87,6 +87,7 @@ impl RecordService {
                 by: question.by,
                 groups,
                 advice,
+                more_models,
                 matching: samples.matching,
                 taken,
             })
@@ -110,7 +111,8 @@ impl RecordService {
             "all": document(&found.all),
             "by": found.by,
             "groups": groups.collect::<Vec<_>>(),
-            "advice": found.advice.iter().map(advice).collect::<Vec<_>>(),
+            "models": found.advice.iter().map(of_model).collect::<Vec<_>>(),
+            "more_models": found.more_models,
         })))
     }
 }
@@ -121,14 +123,40 @@ fn hour(one: &RequestSample) -> Option<String> {
     Timestamp::from_second(hour).ok().map(|hour| hour.to_string())
 }
 
-/// Bytes that the cache keeps for a token, where one model is asked for and its shape is known.
-fn cache_bytes(filters: &[Filter]) -> Option<f64> {
-    let model =
-        filters.iter().find_map(|filter| match (&filter.field, &filter.compare, &filter.value) {
-            (Field::Model, Compare::Equal, SqlValue::Text(model)) => Some(model),
-            _ => None,
-        });
-    shape_of(model?).map(|shape| bytes_per_token(shape, CACHE_BYTES, 1.0))
+/// The advice for each model of the requests, the most asked first, and how many are left out.
+fn advised(
+    source: &dyn RecordSource,
+    query: &SampleQuery,
+    given: &Given,
+) -> Result<(Vec<Advised>, u64), RecordError> {
+    let samples = source.samples(&SampleQuery { by: Some(Field::Model), ..query.clone() })?;
+    let mut models: BTreeMap<&str, Vec<&RequestSample>> = BTreeMap::new();
+    for one in &samples.rows {
+        if let Some(model) = one.group.as_deref() {
+            models.entry(model).or_default().push(one);
+        }
+    }
+    let mut models: Vec<(&str, Vec<&RequestSample>)> = models.into_iter().collect();
+    models.sort_by_key(|(_, requests)| std::cmp::Reverse(requests.len()));
+    let more = models.len().saturating_sub(ADVISED_MAX) as u64;
+    let advised = models.into_iter().take(ADVISED_MAX).map(|(model, requests)| {
+        // Of many every so many-th was read, whatever its model.
+        let matching = (requests.len() as u64).saturating_mul(samples.one_in);
+        let bytes_per_token = shape_of(model).map(|shape| bytes_per_token(shape, CACHE_BYTES, 1.0));
+        let given = Given { bytes_per_token, ..*given };
+        Advised::of(model.to_owned(), &requests, matching, &query.range_us, &given)
+    });
+    Ok((advised.collect(), more))
+}
+
+fn of_model(one: &Advised) -> Json {
+    json!({
+        "model": one.model,
+        "requests": one.measured.matching,
+        "requests_per_second": one.measured.rate,
+        "busiest_hour_us": one.measured.busiest_from_us,
+        "advice": one.advice.iter().map(advice).collect::<Vec<_>>(),
+    })
 }
 
 fn document(lengths: &Lengths) -> Json {

@@ -6,6 +6,7 @@ mod lengths;
 mod place;
 mod story;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use strata_world::Window;
 use tokio::sync::Semaphore;
 
 use asked::Asked;
-pub(crate) use lengths::BY;
+pub(crate) use compare::{MARGIN, SCORES_MAX};
 use lengths::LengthQuestion;
 
 use crate::ledger::LedgerService;
@@ -41,6 +42,8 @@ pub(crate) struct RecordService {
     ledger: Option<Arc<LedgerService>>,
     /// ISO 4217 code of the ledger's currency.
     currency: String,
+    /// Scores of which less is better.
+    less_is_better: BTreeSet<String>,
     /// Knows which GPUs a replica runs on.
     engine: Arc<dyn MetricsEngine>,
 }
@@ -52,9 +55,10 @@ impl RecordService {
         clock: Arc<dyn Clock>,
         ledger: Option<Arc<LedgerService>>,
         currency: String,
+        less_is_better: BTreeSet<String>,
     ) -> Self {
         let turns = Arc::new(Semaphore::new(AT_ONCE));
-        Self { source, turns, clock, ledger, currency, engine }
+        Self { source, turns, clock, ledger, currency, less_is_better, engine }
     }
 
     /// What a page of requests tells from records.

@@ -55,6 +55,7 @@ fn a_smaller_model_is_compared_by_what_its_users_got() {
     let page = server.get("/api/v1/pages/requests", &sides).json();
     let card = &page["sections"][0]["blocks"][0];
     assert_eq!(card["title"], "Can we move from big to small? no");
+    assert_eq!(card["commands"][0], "strata compare --a big --b small --since 1h");
     let command = ["compare", "--a", "big", "--b", "small", "--url", &server.url];
     let output = house.run(&command);
     assert!(output.status.success(), "{}", stderr(&output));
@@ -67,6 +68,32 @@ fn a_smaller_model_is_compared_by_what_its_users_got() {
     let json = house.run(&[&command[..], &["--json"]].concat());
     let json: Json = serde_json::from_str(&stdout(&json)).unwrap();
     assert_eq!(json["answer"], answer["answer"]);
+    // As a score of which less is better the same judgements say the opposite.
+    let less = [&command[..], &["--less-is-better", "user_feedback"]].concat();
+    let text = stdout(&house.run(&less));
+    assert!(text.starts_with("Can we move from big to small? yes"), "{text}");
+    let before = [&command[..], &["--end", "2020-01-01T00:00:00Z"]].concat();
+    let text = stdout(&house.run(&before));
+    assert!(text.contains("nobody can say yet"), "{text}");
+}
+
+#[test]
+fn scores_of_which_less_is_better_may_be_configured() {
+    let house = House::new("[records]\nless_is_better = [\"user_feedback\"]");
+    let server = filled(&house, (900, 800));
+    let path = "/api/v1/requests/compare";
+    let answer = server.get(path, &[("a", "big"), ("b", "small"), ("margin", "0.5")]).json();
+    let judged = measure(&answer, "user_feedback by human");
+    assert_eq!(
+        (&judged["better"], &judged["verdict"]),
+        (&"less".into(), &"no_difference_shown".into())
+    );
+    let answer = server.get(path, &[("a", "big"), ("b", "small")]).json();
+    assert_eq!(measure(&answer, "user_feedback by human")["verdict"], "better");
+    let sides = [("view", "compare"), ("entity", "model:big"), ("against", "model:small")];
+    let page = server.get("/api/v1/pages/requests", &sides).json();
+    let title = page["sections"][0]["blocks"][0]["title"].as_str().unwrap();
+    assert!(title.starts_with("Can we move from big to small? yes"), "{title}");
 }
 
 #[test]

@@ -31,8 +31,16 @@ fn lengths_are_told_together_and_apart() {
     let names: Vec<_> = groups.iter().map(|group| group["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["chat", "agent"]);
     assert_eq!(groups[1]["lengths"]["cached"]["p50"], 3_000);
-    let advice = answer["advice"].as_array().unwrap();
-    assert_eq!(advice[0]["setting"], "--max-model-len 10240");
+    // The agent's long prompts are those of another model, and set no length for the chat's.
+    let models = answer["models"].as_array().unwrap();
+    let of: Vec<_> = models
+        .iter()
+        .map(|one| (one["model"].as_str().unwrap(), one["advice"][0]["setting"].as_str().unwrap()))
+        .collect();
+    assert_eq!(of, [("llama", "--max-model-len 2048"), ("other", "--max-model-len 10240")]);
+    assert_eq!((&models[0]["requests"], &answer["more_models"]), (&300.into(), &0.into()));
+    assert!(models[0]["busiest_hour_us"].is_i64(), "{}", models[0]);
+    let advice = models[0]["advice"].as_array().unwrap();
     // Nobody told of prefill: nothing is made up.
     assert_eq!(advice[1]["setting"], Json::Null);
     assert!(advice[1]["missing"].as_str().unwrap().contains("prefill times"), "{advice:?}");
@@ -55,7 +63,14 @@ fn lengths_are_told_together_and_apart() {
     let output = house.run(&[&["requests", "lengths", "--by", "model"][..], &url].concat());
     assert!(output.status.success(), "{}", stderr(&output));
     let text = stdout(&output);
-    for part in ["<=8192", "75 %", "llama", "--max-model-len 10240", "nothing is advised"] {
+    for part in [
+        "<=8192",
+        "75 %",
+        "llama: 300 requests",
+        "in the busiest hour",
+        "--max-model-len 10240",
+        "nothing is advised",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
 }

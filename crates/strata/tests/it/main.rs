@@ -18,6 +18,7 @@ mod fake;
 mod faults;
 mod http;
 mod lengths;
+mod onward;
 mod openapi;
 mod otlp;
 mod overload;

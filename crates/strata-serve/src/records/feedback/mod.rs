@@ -91,6 +91,7 @@ async fn take(app: &App, body: &[u8]) -> Result<Result<Json, SinkError>, PageErr
     if is_dry {
         return Ok(Ok(told(shape, &ids, false, unstored)));
     }
+    let onward = app.parts.onward.as_ref().map(|onward| (onward, judgements.clone()));
     let batch = RecordBatch { feedback: judgements, ..RecordBatch::default() };
     let receipt = match records.sink.append(batch).await {
         Ok(receipt) => receipt,
@@ -102,6 +103,9 @@ async fn take(app: &App, body: &[u8]) -> Result<Result<Json, SinkError>, PageErr
             message: "there is too much feedback today".to_owned(),
             hint: "see records.day_records_max in the configuration".to_owned(),
         });
+    }
+    if let Some((onward, judgements)) = onward {
+        onward.feedback(&judgements);
     }
     Ok(Ok(told(shape, &ids, receipt.joined > 0, unstored)))
 }
@@ -164,6 +168,8 @@ fn read(body: &[u8], at_us: i64) -> Result<Asked, PageError> {
 
 #[cfg(test)]
 mod tests {
+    use strata_model::record::FeedbackSource;
+
     use super::*;
 
     #[test]
@@ -182,5 +188,26 @@ mod tests {
         check(r#"{"target":{"response_id":"r"},"value":1,"mood":"x"}"#, None);
         check(r#"{"target":{"response_id":"r"},"value":1,"source":"dog"}"#, None);
         check("[", None);
+    }
+
+    #[test]
+    fn what_a_user_did_needs_no_more_than_its_name() {
+        let check = |more: &str, expected: Option<(&str, FeedbackSource)>| {
+            let body = format!(r#"{{"target":{{"response_id":"r"}},{more}}}"#);
+            let asked = read(body.as_bytes(), 1);
+            let one = asked.ok().map(|mut asked| asked.judgements.remove(0));
+            let told = one.as_ref().map(|one| (one.name.as_str(), one.source));
+            assert_eq!(told, expected, "{more}");
+            assert!(one.is_none_or(|one| one.value == Some(1.0)), "{more}");
+        };
+        check(r#""name":"copy""#, Some(("copied", FeedbackSource::Implicit)));
+        check(
+            r#""name":"regenerate","source":"implicit""#,
+            Some(("regenerated", FeedbackSource::Implicit)),
+        );
+        // What somebody says is no event, whatever it is called.
+        check(r#""name":"copy","value":1"#, Some(("copy", FeedbackSource::Human)));
+        check(r#""name":"copy","source":"human""#, None);
+        check(r#""name":"helpful""#, None);
     }
 }

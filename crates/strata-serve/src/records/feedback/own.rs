@@ -49,6 +49,7 @@ impl Score {
 pub(super) fn read(body: Json, at_us: i64) -> Result<Feedback, PageError> {
     let given: Given =
         serde_json::from_value(body).map_err(|error| bad(format!("the body: {error}"), HINT))?;
+    let given = event(given);
     let target = given.target;
     if target.span_id.is_some() && target.trace_id.is_none() {
         return Err(bad("the target has a span without its trace", HINT));
@@ -63,6 +64,32 @@ pub(super) fn read(body: Json, at_us: i64) -> Result<Feedback, PageError> {
         source: given.source.unwrap_or(FeedbackSource::Human),
         idempotency_key: given.idempotency_key,
     })
+}
+
+/// What clients call what their user did with an answer, and what it is kept as.
+const EVENTS: [(&str, &str); 9] = [
+    ("abandon", "abandoned"),
+    ("accept", "accepted"),
+    ("continue", "continued"),
+    ("copied", "copied"),
+    ("copy", "copied"),
+    ("edit", "edited"),
+    ("regenerate", "regenerated"),
+    ("regenerated", "regenerated"),
+    ("retry", "regenerated"),
+];
+
+/// A name and nothing else is an event: it happened, and nobody judged.
+fn event(mut given: Given) -> Given {
+    let judged = given.value.is_some() || given.label.is_some() || given.comment.is_some();
+    let human = given.source.is_some_and(|source| source != FeedbackSource::Implicit);
+    let known = EVENTS.iter().find(|(name, _)| *name == given.name);
+    if let Some((_, kept)) = known.filter(|_| !judged && !human) {
+        (*kept).clone_into(&mut given.name);
+        given.value = Some(Score::Flag(true));
+        given.source = Some(FeedbackSource::Implicit);
+    }
+    given
 }
 
 /// Trace and span ids as they are kept.

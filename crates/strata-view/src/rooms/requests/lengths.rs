@@ -1,12 +1,12 @@
 //! How long requests are: input against output as a map, the spread of each, groups, and advice.
 
 use strata_world::requests::lengths::{BUCKETS, LengthCell, Lengths, Spread, edge};
-use strata_world::requests::split::Advice;
 
+use super::advice;
 use super::fact::{Says, cell, number, table, text};
 use super::told::{LengthsTold, RequestsTold, Told};
 use crate::page::Link;
-use crate::page::block::{Block, Card, Section};
+use crate::page::block::{Block, Section};
 use crate::page::heatmap::{CellGroup, Heatmap};
 use crate::page::number::Explanation;
 use crate::page::status::Status;
@@ -16,7 +16,7 @@ use crate::rooms::pieces::section;
 use crate::words;
 
 /// What requests can be told apart by.
-const BY: [&str; 5] = ["model", "tenant", "team", "app", "hour"];
+pub const LENGTHS_BY: [&str; 5] = ["model", "tenant", "team", "app", "hour"];
 /// Groups of a table.
 const GROUPS_MAX: usize = 50;
 const NOT_TOLD: &str = "no request told it";
@@ -31,15 +31,15 @@ pub(super) fn sections(request: &PageRequest, told: &RequestsTold) -> Vec<Sectio
         words::text(Some(found.all.requests() as f64), "{request}"),
         words::text(Some(found.taken as f64), "{request}"),
     );
-    let advice = found.advice.iter().map(|one| Block::Card(card(one)));
     vec![
         section("joint", "Input against output", &brief, vec![map(&found.all)]),
         section("spread", "Each for itself", "", vec![Block::Table(spreads(&found.all))]),
         section(
             "advice",
             "What follows for engines",
-            "From lengths and times of these requests; nothing is advised where a part is missing.",
-            advice.collect(),
+            "From lengths and times of these requests, of each model for itself; nothing is advised \
+             where a part is missing.",
+            advice::blocks(found),
         ),
         section(
             "groups",
@@ -210,35 +210,5 @@ fn apart(request: &PageRequest) -> Table {
         let link: Link = super::link(View::Lengths, &params);
         Row { cells: vec![text(by)], link: Some(link) }
     };
-    table("", &[("tell apart by", false, 0)], BY.map(row).to_vec(), "")
-}
-
-fn card(advice: &Advice) -> Card {
-    let numbers = advice.inputs.iter().map(|(name, value, unit)| {
-        let says = Says {
-            label: name,
-            unit,
-            definition: "What the advice rests on.",
-            formula: advice.formula,
-            unknown: NOT_TOLD,
-        };
-        number(Some(*value), says)
-    });
-    let mut steps = vec![("formula".to_owned(), advice.formula.to_owned())];
-    if !advice.missing.is_empty() {
-        steps.push(("missing".to_owned(), advice.missing.to_owned()));
-    }
-    let flags = advice.setting.iter().filter(|setting| setting.starts_with("--"));
-    Card {
-        status: if advice.missing.is_empty() { Status::Ok } else { Status::Blind },
-        title: match advice.setting.as_deref().filter(|setting| !setting.starts_with("--")) {
-            Some(setting) => format!("{}: {setting}", advice.about),
-            None => advice.about.to_owned(),
-        },
-        text: advice.says.clone(),
-        steps,
-        numbers: numbers.collect(),
-        commands: flags.cloned().collect(),
-        link: None,
-    }
+    table("", &[("tell apart by", false, 0)], LENGTHS_BY.map(row).to_vec(), "")
 }

@@ -1,5 +1,6 @@
 //! L7: what users get. As metrics tell it, and from records of single requests.
 
+mod advice;
 mod compare;
 mod fact;
 mod lengths;
@@ -7,6 +8,7 @@ mod one;
 mod slowest;
 mod told;
 
+pub use lengths::LENGTHS_BY;
 pub use told::{LengthsTold, ModelLine, Place, RequestsTold, Slowest, Story, Told};
 
 use strata_model::Layer;

@@ -5,7 +5,7 @@ use strata_model::record::{RequestSightings, StoredRequest};
 use strata_world::EntityId;
 use strata_world::requests::breakdown::SegmentLine;
 use strata_world::requests::lengths::Lengths;
-use strata_world::requests::split::Advice;
+use strata_world::requests::split::Advised;
 
 use crate::page::block::{Block, Card, Section};
 use crate::page::status::Status;
@@ -65,7 +65,10 @@ pub struct LengthsTold {
     pub by: String,
     /// The largest first; what is not named is the empty text.
     pub groups: Vec<(String, Lengths)>,
-    pub advice: Vec<Advice>,
+    /// Of each model for itself, the most asked first.
+    pub advice: Vec<Advised>,
+    /// Models beyond those.
+    pub more_models: u64,
     /// Requests there are, and how many of them went in.
     pub matching: u64,
     pub taken: u64,

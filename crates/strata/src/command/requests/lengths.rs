@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::Value as Json;
+use strata_cost::time::rfc3339;
 use strata_model::Clock;
 use strata_view::words;
 
@@ -51,12 +52,32 @@ fn print(answer: &Json, out: Out) -> Result<()> {
         ]
     }));
     out.table(&rows)?;
-    for one in answer["advice"].as_array().into_iter().flatten() {
+    for model in answer["models"].as_array().into_iter().flatten() {
+        advice(model, out)?;
+    }
+    if let Some(more) = answer["more_models"].as_u64().filter(|more| *more > 0) {
+        out.line(format!("\n{more} more models were asked less: see --where model=NAME"))?;
+    }
+    Ok(())
+}
+
+/// What follows for the engines of one model.
+fn advice(model: &Json, out: Out) -> Result<()> {
+    let rate = words::text(model["requests_per_second"].as_f64(), "{request}/s");
+    let when = match model["busiest_hour_us"].as_i64() {
+        Some(from_us) => {
+            format!("in the busiest hour, from {}", rfc3339(from_us.div_euclid(1_000)))
+        }
+        None => "in the mean of this time".to_owned(),
+    };
+    let name = word(&model["model"]);
+    out.line(format!("\n{name}: {} requests, {rate} {when}", word(&model["requests"])))?;
+    for one in model["advice"].as_array().into_iter().flatten() {
         let setting = one["setting"].as_str().unwrap_or("nothing is advised");
-        out.line(format!("\n{}: {setting}", word(&one["about"])))?;
-        out.line(format!("  {}", word(&one["says"])))?;
+        out.line(format!("  {}: {setting}", word(&one["about"])))?;
+        out.line(format!("    {}", word(&one["says"])))?;
         if let Some(missing) = one["missing"].as_str().filter(|text| !text.is_empty()) {
-            out.line(format!("  missing: {missing}"))?;
+            out.line(format!("    missing: {missing}"))?;
         }
     }
     Ok(())

@@ -22,8 +22,16 @@ pub(in crate::command) fn range(
     since: &str,
     clock: &dyn Clock,
 ) -> Result<[(&'static str, String); 2]> {
+    range_until(since, clock.now_ms())
+}
+
+/// `start` and `end` of the while before a moment.
+pub(in crate::command) fn range_until(
+    since: &str,
+    end_ms: i64,
+) -> Result<[(&'static str, String); 2]> {
     let since = parse_duration(since).map_err(|error| anyhow!("--since: {error}"))?;
-    let end = clock.now_ms() as f64 / 1_000.0;
+    let end = end_ms as f64 / 1_000.0;
     let start = end - since.as_secs_f64();
     Ok([("start", format!("{start:.3}")), ("end", format!("{end:.3}"))])
 }

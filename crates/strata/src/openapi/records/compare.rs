@@ -1,20 +1,25 @@
 //! Two models side by side.
 
 use serde_json::{Value as Json, json};
-use strata_diagnose::compare::{Move, Verdict};
+use strata_diagnose::compare::{Better, Margins, Move, Verdict};
 
 use super::story::{END, START};
 use super::{CODES, TAG, microseconds};
 use crate::openapi::Document;
-use crate::openapi::operation::{JSON, Operation, needed, query};
+use crate::openapi::operation::{JSON, Operation, needed, query, repeated};
 use crate::openapi::pages::refusing;
 use crate::openapi::schema::{count, flag, list, maybe, number, object, said, text, word};
+use crate::records::{MARGIN as MARGINS, SCORES_MAX};
 
 const MARGIN: &str = "Loss of quality that nobody would mind, as a part of 1.";
 
+const LESS: &str = "Name of a score of which less is better, such as hallucination; repeatable. Those \
+                    of records.less_is_better are known already.";
+
 pub(super) fn describe(document: &mut Document, refused: &Json) {
-    let share =
-        json!({ "type": "number", "minimum": 0.001, "exclusiveMaximum": 0.5, "default": 0.05 });
+    let default = Margins::default().share;
+    let (least, most) = (MARGINS.start(), MARGINS.end());
+    let share = json!({ "type": "number", "minimum": least, "maximum": most, "default": default });
     let operation = Operation::new("compare", TAG, "Two models by what their users got.")
         .asks([
             needed(query("a", "The model that is there now.", &text())),
@@ -22,6 +27,7 @@ pub(super) fn describe(document: &mut Document, refused: &Json) {
             query("start", START, &text()),
             query("end", END, &text()),
             query("margin", MARGIN, &share),
+            repeated("less_is_better", LESS, SCORES_MAX),
         ])
         .answers(200, "The comparison.", &[(JSON, comparison(document))]);
     document.get("/api/v1/requests/compare", refusing(operation, refused, &CODES));
@@ -43,7 +49,7 @@ fn comparison(document: &mut Document) -> Json {
         ("unit", said(text(), "UCUM.")),
         ("a", maybe(number())),
         ("b", maybe(number())),
-        ("alike", flag()),
+        ("alike", said(maybe(flag()), "Null where one of them is not known.")),
     ]);
     let measure = measure(document);
     object([
@@ -79,6 +85,7 @@ fn measure(document: &mut Document) -> Json {
         ("b", side),
         ("difference", said(maybe(interval), "The second minus the first.")),
         ("margin", said(maybe(number()), "What is not minded.")),
+        ("better", said(word([Better::More, Better::Less].map(Better::name)), "What is better.")),
         ("verdict", said(word(verdicts.iter().map(String::as_str)), "What the second is.")),
         ("why", said(text(), "Why the verdict is not more; empty where it speaks for itself.")),
         ("method", text()),

@@ -8,7 +8,7 @@ use crate::openapi::Document;
 use crate::openapi::operation::{JSON, Operation};
 use crate::openapi::pages::refusing;
 use crate::openapi::schema::{count, list, maybe, number, object, said, text, word};
-use crate::records::BY;
+use strata_view::rooms::LENGTHS_BY as BY;
 
 pub(super) fn describe(document: &mut Document, refused: &Json) {
     let mut by = word(BY);
@@ -27,7 +27,8 @@ pub(super) fn describe(document: &mut Document, refused: &Json) {
         ("all", lengths),
         ("by", word(BY)),
         ("groups", said(list(group), "The largest first; hours in their order.")),
-        ("advice", list(advice())),
+        ("models", said(list(model()), "What follows for each, the most asked first.")),
+        ("more_models", said(count(), "Models beyond those.")),
     ]);
     let target = "Target of the gap between output tokens, milliseconds; 50 when nothing is given.";
     let batch = "Requests that one replica decodes at once within the target.";
@@ -75,6 +76,17 @@ fn lengths(document: &mut Document) -> Json {
         ("whole", said(spread(), "Input and output together.")),
     ]);
     document.name("Lengths", lengths)
+}
+
+fn model() -> Json {
+    let busiest = "When that hour began; null for a time of less than an hour.";
+    object([
+        ("model", text()),
+        ("requests", count()),
+        ("requests_per_second", said(number(), "In the busiest hour.")),
+        ("busiest_hour_us", said(maybe(count()), busiest)),
+        ("advice", list(advice())),
+    ])
 }
 
 fn advice() -> Json {

@@ -133,13 +133,17 @@ const NAMES: [&str; 33] = [
 const NAME_PREFIXES: [&str; 8] =
     ["k8s.", "host.", "mcp.method", "network.", "rpc.", "server.", "service.", "team"];
 
+/// Whether a text under this key is a name.
+pub(super) fn is_name(key: &str) -> bool {
+    NAMES.contains(&key) || NAME_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
 /// The attributes that hold no content as a JSON object, and how many were left out.
 pub(super) fn without_content(attributes: &[KeyValue]) -> (String, u64) {
     let mut object = Map::new();
     let mut dropped = 0;
     for one in attributes {
-        let named = NAMES.contains(&one.key.as_str())
-            || NAME_PREFIXES.iter().any(|prefix| one.key.starts_with(prefix));
+        let named = is_name(&one.key);
         let value = one.value.as_ref().and_then(|value| value.value.as_ref());
         let kept = value.and_then(|value| match value {
             Value::IntValue(_) | Value::DoubleValue(_) | Value::BoolValue(_) => number_json(value),

@@ -253,7 +253,9 @@ fn outcome(span: &Span, own: Attributes<'_>) -> Outcome {
     };
     let status = || own.text(&["http.response.status_code", "http.status_code"]);
     let code = named.or_else(thrown).or_else(status);
-    let gone = |code: &String| code.contains("Cancel") || code.contains("ClientDisconnect");
+    let gone = |code: &String| {
+        code.contains("Cancel") || code.contains("ClientDisconnect") || code == "client_cancel"
+    };
     if code.as_ref().is_some_and(gone) {
         return Outcome::ClientCancel;
     }

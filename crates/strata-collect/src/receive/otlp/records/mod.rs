@@ -4,6 +4,7 @@ mod attributes;
 mod events;
 mod genai;
 mod json;
+mod onward;
 #[cfg(test)]
 mod tests;
 
@@ -77,6 +78,7 @@ pub fn decode_logs(
 }
 
 pub use events::logs;
+pub use onward::{log_count, span_count, strip_logs, strip_traces};
 
 /// Requests, spans and judgements of a trace request.
 pub fn traces(request: &ExportTraceServiceRequest, rules: RecordRules) -> DecodedRecords {

@@ -1,0 +1,257 @@
+//! One request to a collector, and what its answer means: OTLP over HTTP in protobuf
+//! (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prost::Message as _;
+use reqwest::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use reqwest::{Certificate, Client, Response};
+
+use crate::options::{ForwardSettings, Secret};
+
+/// The environment, as the binary lets it be asked.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// A token or a certificate is a small file.
+const SMALL_FILE_BYTES_MAX: u64 = 1 << 20;
+/// What is read of an answer.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Characters of a foreign text that are repeated.
+const SHOWN: usize = 200;
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    #[error("cannot read the authorities in {path}")]
+    ReadAuthorities { path: String, source: std::io::Error },
+    #[error("{path} holds no certificates")]
+    NoCertificates { path: String, source: reqwest::Error },
+    #[error("cannot set up the HTTP client")]
+    Build { source: reqwest::Error },
+}
+
+/// What became of one try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tried {
+    /// Taken in, but for so many items, and what was said about them.
+    Taken { rejected: u64, words: String },
+    /// Worth another try, not before so long.
+    Again { after: Option<Duration>, words: String },
+    /// Refused for good.
+    Refused { words: String },
+}
+
+/// Sends bodies with the headers of the settings.
+pub(crate) struct Sending {
+    client: Client,
+    headers: HeaderMap,
+    settings: ForwardSettings,
+    environment: Environment,
+}
+
+impl Sending {
+    pub(crate) fn new(
+        settings: ForwardSettings,
+        environment: Environment,
+    ) -> Result<Self, ForwardError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &settings.headers {
+            // Both were tried when the options were checked.
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()))
+            {
+                headers.insert(name, value);
+            }
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        if settings.gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let client = client(&settings)?;
+        Ok(Self { client, headers, settings, environment })
+    }
+
+    /// Try once.
+    pub(crate) async fn send(&self, url: &str, body: Vec<u8>) -> Tried {
+        let headers = match self.all_headers() {
+            Ok(headers) => headers,
+            // A secret that is not there now may be there in a minute.
+            Err(words) => return Tried::Again { after: None, words },
+        };
+        let body = if self.settings.gzip { packed(&body) } else { Ok(body) };
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => return Tried::Refused { words: format!("cannot pack a body: {error}") },
+        };
+        let request = self.client.post(url).headers(headers).body(body);
+        match request.timeout(self.settings.timeout).send().await {
+            Ok(answer) => self.read(url, answer).await,
+            Err(error) if error.is_timeout() => {
+                let words = format!("{url} did not answer within {:?}", self.settings.timeout);
+                Tried::Again { after: None, words }
+            }
+            Err(error) => {
+                let words = format!("cannot reach {url}: {}", chain(&error.without_url()));
+                Tried::Again { after: None, words }
+            }
+        }
+    }
+
+    fn all_headers(&self) -> Result<HeaderMap, String> {
+        let mut headers = self.headers.clone();
+        for (name, prefix, secret) in &self.settings.secret_headers {
+            let text = format!("{prefix}{}", self.secret(secret)?);
+            let unfit = |words: String| format!("the header {name} cannot be sent: {words}");
+            let header = HeaderName::try_from(name.as_str()).map_err(|e| unfit(e.to_string()))?;
+            // The text itself is not repeated.
+            let mut value = HeaderValue::try_from(text)
+                .map_err(|_secret| unfit("its value is no text of one line".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(header, value);
+        }
+        Ok(headers)
+    }
+
+    fn secret(&self, secret: &Secret) -> Result<String, String> {
+        let (text, place) = match secret {
+            Secret::File(path) => {
+                let place = path.display().to_string();
+                let bytes =
+                    small_file(path).map_err(|error| format!("cannot read {place}: {error}"))?;
+                let text = String::from_utf8(bytes).map_err(|_bytes| format!("{place} is no text"));
+                (text?, place)
+            }
+            Secret::Env(name) => {
+                let text = (self.environment)(name);
+                let text = text.ok_or_else(|| format!("the environment has no {name}"))?;
+                (text, format!("the variable {name}"))
+            }
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(format!("{place} is empty"));
+        }
+        Ok(text.to_owned())
+    }
+
+    async fn read(&self, url: &str, mut answer: Response) -> Tried {
+        let (status, after) = (answer.status(), retry_after(answer.headers()));
+        let body = collect(&mut answer).await;
+        if status.is_success() {
+            // An answer that cannot be read still says that it was taken in.
+            let partial = Done::decode(body.as_slice()).unwrap_or_default().partial_success;
+            let Partial { rejected, error_message } = partial.unwrap_or_default();
+            let rejected = u64::try_from(rejected).unwrap_or(0);
+            return Tried::Taken { rejected, words: shown(error_message.as_bytes()) };
+        }
+        let hint = match status.as_u16() {
+            300..=399 => " (it sends us elsewhere: give that address under [forward])",
+            401 | 403 => " (look at the headers and tokens under [forward])",
+            404 => " (does the address under [forward] have the right path?)",
+            413 => " (it takes no bodies of that size)",
+            _ => "",
+        };
+        let said = shown(&body);
+        let said = if said.is_empty() { said } else { format!(": {said}") };
+        let words = format!("{url} answered {status}{hint}{said}");
+        // The four statuses after which the protocol asks for another try.
+        if matches!(status.as_u16(), 429 | 502..=504) {
+            return Tried::Again { after, words };
+        }
+        Tried::Refused { words }
+    }
+}
+
+/// What of a body was not taken in. The messages of the signals are alike on the wire.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Partial {
+    #[prost(int64, tag = "1")]
+    rejected: i64,
+    #[prost(string, tag = "2")]
+    error_message: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Done {
+    #[prost(message, optional, tag = "1")]
+    partial_success: Option<Partial>,
+}
+
+/// Seconds to wait. A date is not read: clocks differ, and collectors send seconds.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// What there is of an answer within the bound.
+async fn collect(answer: &mut Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(piece)) = answer.chunk().await {
+        let room = ANSWER_BYTES_MAX.saturating_sub(body.len());
+        if room == 0 {
+            break;
+        }
+        body.extend(piece.iter().take(room));
+    }
+    body
+}
+
+fn packed(body: &[u8]) -> std::io::Result<Vec<u8>> {
+    use std::io::Write as _;
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(body)?;
+    packer.finish()
+}
+
+/// The beginning of a foreign text, on one line.
+fn shown(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().filter(|c| !c.is_control()).take(SHOWN).collect()
+}
+
+/// An error with all of its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn client(settings: &ForwardSettings) -> Result<Client, ForwardError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("stratascope/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(settings.timeout)
+        .no_proxy();
+    if let Some(path) = &settings.ca_file {
+        let name = path.display().to_string();
+        let pem = small_file(path)
+            .map_err(|source| ForwardError::ReadAuthorities { path: name.clone(), source })?;
+        let authorities = Certificate::from_pem_bundle(&pem)
+            .map_err(|source| ForwardError::NoCertificates { path: name, source })?;
+        builder = builder.tls_certs_only(authorities);
+    } else if settings.lanes.iter().all(|lane| lane.url.starts_with("http:")) {
+        // Loading the system's certificates takes milliseconds and a megabyte; HTTP needs none.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|source| ForwardError::Build { source })
+}
+
+fn small_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
+    std::fs::File::open(path)?.take(SMALL_FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > SMALL_FILE_BYTES_MAX {
+        return Err(std::io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(bytes)
+}
