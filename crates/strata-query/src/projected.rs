@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use strata_model::{Labels, METRIC_NAME};
 
 /// Label sets kept at most, over all ways to look at them: about 50 MB beside the labels themselves, which
-/// the store and the canonical names hold anyway.
+/// the store and the canonical names hold anyway. Queries keep as many, and canonical names as many.
 const KEPT_MAX: usize = 1_000_000;
 /// Fewer rows are looked at one by one.
 const WORTH: usize = 64;
@@ -136,7 +136,8 @@ impl Projections {
             let known = rows.clone().map_while(|row| table.by_place.get(&row.place()));
             numbers.extend(known.map(|(_, number)| *number));
             let all = rows.clone().nth(numbers.len()).is_none();
-            all.then(|| dense(&numbers, &table, order))
+            let in_order = order == Order::Met || table.ranks.len() == table.labels.len();
+            (all && in_order).then(|| dense(&numbers, &table, order))
         };
         if let Some(projected) = all_known {
             return projected;
@@ -148,7 +149,9 @@ impl Projections {
         }
         let entered = table.by_place.len() + table.labels.len() - before;
         self.entered.fetch_add(entered, Ordering::Relaxed);
-        table.rank();
+        if order == Order::Labels {
+            table.rank();
+        }
         dense(&numbers, &table, order)
     }
 }

@@ -33,7 +33,7 @@ pub mod window;
 pub mod world;
 
 pub use ask::{Answers, Ask, Grain, Plan, Planned, Scope, Want};
-pub use assemble::assemble;
+pub use assemble::{assemble, assemble_on};
 pub use bill::mig_share;
 pub use coverage::{Coverage, CoverageState, MetricCoverage};
 pub use edge::{Edge, Method, Relation};

@@ -298,14 +298,20 @@ fn read_one(shared: &Shared, id: u32, range: (i64, i64)) -> Result<Gather, Store
     Ok(gather)
 }
 
+/// The newest sample on disk of a series, on the last day of which anything can be read: a range
+/// after this is not looked for on disk.
 fn newest_on_disk(shared: &Shared, id: u32) -> Result<i64, StoreError> {
     let days = shared.days_between(i64::MIN, i64::MAX);
-    let Some(day) = days.iter().rev().find(|day| day.state().has(id)) else { return Ok(i64::MIN) };
-    let mut out = [Gather::default()];
-    let bounds = ReadBounds::new(&shared.damage, usize::MAX);
-    day.read(&[id], (i64::MIN, i64::MAX), &mut out, &mut TimeCache::default(), &bounds)?;
-    let [gather] = out;
-    let points = gather.finish(&mut TimeCache::default());
-    let float = points.times.last().copied().unwrap_or(i64::MIN);
-    Ok(points.histograms.last().map_or(float, |last| last.0.max(float)))
+    for day in days.iter().rev().filter(|day| day.state().has(id)) {
+        let mut out = [Gather::default()];
+        let bounds = ReadBounds::new(&shared.damage, usize::MAX);
+        day.read(&[id], (i64::MIN, i64::MAX), &mut out, &mut TimeCache::default(), &bounds)?;
+        let [gather] = out;
+        if gather.samples() > 0 {
+            let points = gather.finish(&mut TimeCache::default());
+            let float = points.times.last().copied().unwrap_or(i64::MIN);
+            return Ok(points.histograms.last().map_or(float, |last| last.0.max(float)));
+        }
+    }
+    Ok(i64::MIN)
 }

@@ -3,20 +3,20 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
-/// Threads at most, the caller's included.
+/// Threads at most, the caller's included; while devices are judged beside it, one more.
 const LANES_MAX: usize = 4;
 /// Series in the answers that repay a second thread.
 const WORTH: usize = 5_000;
 
 /// Threads worth having where the answers have so many series.
 pub(crate) fn worth(series: usize) -> usize {
-    if series < WORTH {
-        return 1;
-    }
-    available_parallelism().map_or(1, NonZero::get).min(LANES_MAX)
+    static CORES: LazyLock<usize> =
+        LazyLock::new(|| available_parallelism().map_or(1, NonZero::get));
+    if series < WORTH { 1 } else { LANES_MAX.min(*CORES) }
 }
 
 /// What `work` makes of each item, in their order.

@@ -32,6 +32,11 @@ use unknown::Reasons;
 /// Join the answers of a plan into a World. What failed or is missing becomes an Unknown with its
 /// reason; nothing fails as a whole.
 pub fn assemble(plan: &Plan, answers: &Answers) -> World {
+    assemble_on(lanes::worth(answers.series()), plan, answers)
+}
+
+/// [`assemble`] on so many threads; it chooses by the size of the answers.
+pub fn assemble_on(lanes: usize, plan: &Plan, answers: &Answers) -> World {
     let ask = &plan.ask;
     let book = Book::new(plan, answers);
     let mut notes = failures(plan, &book);
@@ -39,7 +44,6 @@ pub fn assemble(plan: &Plan, answers: &Answers) -> World {
     if !provenance.knows() {
         notes.push("which metrics there are could not be found out".to_owned());
     }
-    let lanes = lanes::worth(answers.series());
     let who = || {
         let holdings = if ask.who { holdings(plan, &book) } else { Vec::new() };
         let waiting = if ask.who { inventory::waiting(ask, &book) } else { Vec::new() };

@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 
 use scenario::Scenario;
 use strata_query::{Answer, QueryValue};
-use strata_world::{Answers, assemble};
+use strata_world::{Answers, assemble, assemble_on};
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -83,6 +83,8 @@ fn the_order_of_series_in_answers_does_not_matter() {
             shuffle(&mut answers, &mut random);
             let found = format!("{:?}", assemble(&scenario.plan, &answers));
             assert!(found == expected, "{}: seed {seed} gives another World", path.display());
+            let found = format!("{:?}", assemble_on(4, &scenario.plan, &answers));
+            assert!(found == expected, "{}: four threads give another World", path.display());
         }
     }
 }

@@ -241,7 +241,6 @@ impl Evaluator<'_> {
             expr if aggregate::is_selection(expr) => {
                 self.selection(expr.unwrapped(), steps).map(Value::Vector)
             }
-            Expr::Vector(node) => self.vector_selector(node, steps).map(Value::Vector),
             Expr::Call(node) => self.call(node, steps),
             Expr::Aggregate(node) => self.shared_aggregate(node, expr, steps).map(Value::Vector),
             Expr::Binary(node) => self.binary(node, steps),
@@ -251,8 +250,9 @@ impl Evaluator<'_> {
             }
             Expr::Paren(inner, _) => self.eval(inner, steps),
             Expr::StepInvariant(inner) => self.step_invariant(inner, steps),
-            Expr::Matrix(_) | Expr::Subquery(_) => {
-                // The type check lets ranges stand only as arguments and at the top.
+            Expr::Vector(_) | Expr::Matrix(_) | Expr::Subquery(_) => {
+                // Selectors are selections. The type check lets ranges stand only as arguments and
+                // at the top.
                 Err(failed("a range vector cannot be evaluated here"))
             }
         }

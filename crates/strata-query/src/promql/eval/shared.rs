@@ -21,9 +21,12 @@ use crate::promql::value::{Column, Row, Steps, Value};
 const CELLS_MAX: usize = 16_000_000;
 /// What a row weighs beside its cells, in cells.
 const ROW_CELLS: usize = 8;
+/// What a native histogram weighs, in cells: some dozen buckets.
+const HISTOGRAM_CELLS: usize = 64;
 
-/// `None` where there are too many to keep: each query evaluates by itself.
-type Rows = Option<Outcome<Arc<Vec<Row>>>>;
+/// `None` where they are not kept, being too many or not had: each query evaluates by itself. What
+/// went wrong may be the first query's own affair, as its deadline is.
+type Rows = Option<Arc<Vec<Row>>>;
 
 /// One evaluation, finished or under way.
 #[derive(Debug, Clone)]
@@ -46,6 +49,18 @@ impl SharedResults {
     /// Nothing evaluated so far.
     pub fn new(projections: Arc<Projections>) -> Self {
         Self { projections, ..Self::default() }
+    }
+
+    /// Whether there is room to keep these rows, which is taken then.
+    fn has_room(&self, rows: &[Row], steps: Steps) -> bool {
+        let histograms = rows.iter().filter(|row| row.column.has_histograms()).count();
+        let cells =
+            rows.len() * (steps.count + ROW_CELLS) + histograms * steps.count * HISTOGRAM_CELLS;
+        let taken = self.cells.fetch_add(cells, Ordering::Relaxed) + cells;
+        if taken > CELLS_MAX {
+            self.cells.fetch_sub(cells, Ordering::Relaxed);
+        }
+        taken <= CELLS_MAX
     }
 
     /// The slot of this expression at these steps, made when there is none. For a single step a
@@ -187,15 +202,16 @@ impl Evaluator<'_> {
             let any_order = evaluator.any_order || evaluator.shared.is_some();
             let outer = std::mem::replace(&mut evaluator.any_order, any_order);
             let rows = match expr {
-                Expr::Vector(node) => evaluator.vector_selector(node, steps).map(Value::Vector),
-                Expr::Call(node) => evaluator.call(node, steps),
-                other => evaluator.eval(other, steps),
+                Expr::Vector(node) => evaluator.vector_selector(node, steps),
+                Expr::Call(node) => match evaluator.call(node, steps) {
+                    Ok(Value::Vector(rows)) => Ok(rows),
+                    Ok(_) => Err(failed("expected an instant vector")),
+                    Err(error) => Err(error),
+                },
+                _ => Err(failed("expected a selector")),
             };
             evaluator.any_order = outer;
-            match rows? {
-                Value::Vector(rows) => Ok(rows),
-                _ => Err(failed("expected an instant vector")),
-            }
+            rows
         })
     }
 
@@ -214,36 +230,29 @@ impl Evaluator<'_> {
         steps: Steps,
         work: impl Fn(&mut Self, Steps) -> Outcome<Vec<Row>>,
     ) -> Outcome<Shareable> {
-        let own = |rows: Outcome<Vec<Row>>| rows.map(Shareable::Own);
-        let Some(shared) = self.shared else { return own(work(self, steps)) };
-        let Some(key) = key_of(expr, self.options.lookback_ms, &self.sums) else {
-            return own(work(self, steps));
+        let key = key_of(expr, self.options.lookback_ms, &self.sums);
+        let (Some(shared), Some(key)) = (self.shared, key) else {
+            return work(self, steps).map(Shareable::Own);
         };
         let slot = shared.slot(key, steps);
-        let mut too_many = None;
-        let kept = slot.rows.get_or_init(|| {
-            let rows = match work(self, slot.steps) {
-                Ok(rows) => rows,
-                Err(error) => return Some(Err(error)),
-            };
-            let cells = rows.len() * (slot.steps.count + ROW_CELLS);
-            if shared.cells.fetch_add(cells, Ordering::Relaxed) + cells > CELLS_MAX {
-                too_many = Some(rows);
-                return None;
+        let mut own = None;
+        let kept = slot.rows.get_or_init(|| match work(self, slot.steps) {
+            Ok(rows) if shared.has_room(&rows, slot.steps) => Some(Arc::new(rows)),
+            outcome => {
+                own = Some(outcome);
+                None
             }
-            Some(Ok(Arc::new(rows)))
         });
-        match (kept, too_many) {
-            (Some(Ok(rows)), _) if slot.steps == steps => Ok(Shareable::Shared(Arc::clone(rows))),
-            (Some(Ok(rows)), _) => {
+        match (kept, own) {
+            (Some(rows), _) if slot.steps == steps => Ok(Shareable::Shared(Arc::clone(rows))),
+            (Some(rows), _) => {
                 let place = place(slot.steps, steps.start);
                 let rows = place.map(|place| at_step(rows, place));
                 Ok(Shareable::Own(rows.unwrap_or_default()))
             }
-            (Some(Err(error)), _) if slot.steps == steps => Err(error.clone()),
-            (None, Some(rows)) if slot.steps == steps => Ok(Shareable::Own(rows)),
+            (None, Some(outcome)) if slot.steps == steps => outcome.map(Shareable::Own),
             // What is wrong with another step says nothing of this one.
-            _ => own(work(self, steps)),
+            _ => work(self, steps).map(Shareable::Own),
         }
     }
 }

@@ -98,6 +98,30 @@ fn a_flipped_bit_in_a_block_is_named_and_skipped() {
 }
 
 #[test]
+fn days_before_a_damaged_one_are_still_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append_blocking(batch(&[(1, NOW - DAY, 1.0)])).unwrap();
+    store.append_blocking(batch(&[(1, NOW, 2.0)])).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let path = day::path(dir.path(), NOW.div_euclid(DAY));
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute("UPDATE block SET data = zeroblob(30)", []).unwrap();
+    drop(connection);
+    let store = open(dir.path());
+    // Older than what the day says of its samples: the disk is asked how far the series goes.
+    store.append_blocking(batch(&[(1, NOW - 1_000, 3.0)])).unwrap();
+    let times = |from: i64| {
+        let series = read(&store, from, NOW);
+        series.iter().flat_map(|(_, samples)| samples.iter().map(|(at, _)| *at)).collect::<Vec<_>>()
+    };
+    assert_eq!(times(NOW - 2 * DAY), [NOW - DAY, NOW - 1_000]);
+    assert_eq!(times(NOW - DAY), [NOW - DAY, NOW - 1_000]);
+    assert_eq!(times(NOW - DAY + 1), [NOW - 1_000]);
+}
+
+#[test]
 fn a_day_file_lost_while_running_is_counted_and_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

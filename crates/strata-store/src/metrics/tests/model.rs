@@ -90,7 +90,10 @@ proptest! {
                     store = open(dir.path());
                 }
             }
-            for range in [(i64::MIN, i64::MAX), (NOW - 5 * MINUTE, NOW + MINUTE)] {
+            // Ranges that begin before, at and after what is sealed of each series.
+            let from = [-30, -10, -5, -1, 0, 1, 5, 12].map(|at| (NOW + at * MINUTE, i64::MAX));
+            let ranges = [(i64::MIN, i64::MAX), (NOW - 5 * MINUTE, NOW + MINUTE)];
+            for range in ranges.into_iter().chain(from) {
                 let expected: Vec<_> = model.iter().map(|(n, samples)| {
                     let inside = samples.range(range.0..=range.1);
                     (n.to_string(), inside.map(|(&at, &bits)| (at, bits)).collect::<Vec<_>>())
