@@ -6,7 +6,7 @@ use kube::api::DynamicObject;
 use serde_json::Value as Json;
 
 use super::pods::text;
-use super::watch::Key;
+use super::watch::Kept;
 use crate::l4_sched::device::Device;
 use crate::l4_sched::gather::Gather;
 use crate::l4_sched::names;
@@ -71,12 +71,12 @@ pub(super) fn claim(object: &DynamicObject) -> Option<Claim> {
 
 /// Write who holds which claimed device, and return the UUIDs for the kubelet's collector.
 pub(super) fn write(
-    slices: &BTreeMap<Key, Vec<(DeviceKey, Published)>>,
-    claims: &BTreeMap<Key, Claim>,
+    slices: &Kept<Vec<(DeviceKey, Published)>>,
+    claims: &Kept<Claim>,
     gather: &mut Gather,
 ) -> BTreeMap<DeviceKey, String> {
     let published: BTreeMap<&DeviceKey, &Published> =
-        slices.values().flatten().map(|(key, device)| (key, device)).collect();
+        slices.values().flat_map(|slice| slice.iter()).map(|(key, device)| (key, device)).collect();
     for ((namespace, claim), given) in claims {
         for key in &given.devices {
             let Some(published) = published.get(key) else { continue };

@@ -169,7 +169,7 @@ pub(super) fn refusal(error: &kube::Error, what: &str) -> CollectError {
             404 => failed(
                 SourceState::Unsupported,
                 FaultCode::Unsupported,
-                message,
+                format!("the API server does not know {what}"),
                 "this cluster does not have them",
             ),
             _ => failed(SourceState::Failing, FaultCode::HttpStatus, message, ""),

@@ -11,7 +11,7 @@ use kube::api::DynamicObject;
 use super::pending::{self, Waiting};
 use super::pods::{seconds, text};
 use super::quantity::spelled;
-use super::watch::Key;
+use super::watch::Kept;
 use crate::l4_sched::gather::Gather;
 use crate::l4_sched::names;
 
@@ -49,7 +49,7 @@ impl Said {
     }
 
     /// Take the newest word on each pod.
-    pub(super) fn take(&self, events: &BTreeMap<Key, Warned>) {
+    pub(super) fn take(&self, events: &Kept<Warned>) {
         let mut newest: BTreeMap<&str, (f64, &Waiting)> = BTreeMap::new();
         for one in events.values().filter(|one| one.kind == "Pod" && !one.uid.is_empty()) {
             let Some(why) = &one.why else { continue };
@@ -90,7 +90,7 @@ pub(super) fn read(object: &DynamicObject) -> Option<Warned> {
 }
 
 /// Write the counts; returns how many groups were left out.
-pub(super) fn write(events: &BTreeMap<Key, Warned>, gather: &mut Gather) -> u64 {
+pub(super) fn write(events: &Kept<Warned>, gather: &mut Gather) -> u64 {
     // How often, and the newest with a known reason.
     let mut counts: BTreeMap<[&str; 5], (u64, Option<&Warned>)> = BTreeMap::new();
     for one in events.values() {

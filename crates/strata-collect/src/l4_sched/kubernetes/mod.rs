@@ -39,9 +39,10 @@ use crate::collector::{CollectError, Collector, Harvest};
 use connect::Access;
 use nodes::Node;
 use owners::{Owners, Top};
+use pending::Waiting;
 use pods::Pod;
 use rules::{Marks, RuleSet, Subject};
-use watch::{Keep, Key, Wanted, Watched};
+use watch::{Keep, Kept, Key, Wanted, Watched};
 use write::Behind;
 
 /// The collectors of the API server: pods, nodes, claims and, of a whole cluster, events.
@@ -186,7 +187,7 @@ struct Watch<T> {
     running: Option<Watched<T>>,
 }
 
-impl<T: Send + 'static> Watch<T> {
+impl<T: Send + Sync + 'static> Watch<T> {
     fn new(resource: ApiResource, field_selector: Option<String>, keep: Keep<T>) -> Self {
         Self { wanted: Wanted { resource, field_selector, keep }, running: None }
     }
@@ -223,7 +224,7 @@ impl<T: Send + 'static> Watch<T> {
         access: &Access,
         patience: Duration,
         gather: &mut Gather,
-        look: impl FnOnce(&BTreeMap<Key, T>) -> R,
+        look: impl FnOnce(&Kept<T>) -> R,
     ) -> Result<R, CollectError> {
         let plural = self.wanted.resource.plural.clone();
         let running = self.running(access, patience).await?;
@@ -266,12 +267,14 @@ impl Pods {
             .map(|(group, uuid)| (group.to_owned(), uuid.to_owned()))
             .collect();
         for (_, pod) in &mut pods {
-            pod.give_fraction(&reserved);
+            if pod.fraction.is_some() {
+                Arc::make_mut(pod).give_fraction(&reserved);
+            }
             // Schedulers other than Kubernetes' own may say why in an event only.
-            if let Some(waiting) = pod.waiting.as_mut().filter(|waiting| waiting.is_untold())
+            if pod.waiting.as_ref().is_some_and(Waiting::is_untold)
                 && let Some(why) = self.said.why(&pod.uid)
             {
-                *waiting = why;
+                Arc::make_mut(pod).waiting = Some(why);
             }
         }
         if left_out > 0 {
@@ -279,12 +282,12 @@ impl Pods {
             gather.fold(Fault { code: FaultCode::OverLimit, message, count: left_out });
         }
         let spaces = match &mut self.namespaces {
-            None => BTreeMap::new(),
+            None => Kept::new(),
             Some(watch) => match watch.look(access, patience / 2, gather, Clone::clone).await {
                 Ok(spaces) => spaces,
                 Err(error) => {
                     gather.fold(error.fault);
-                    BTreeMap::new()
+                    Kept::new()
                 }
             },
         };
@@ -308,7 +311,7 @@ impl Pods {
             let belonging = self.rules.apply(&Subject {
                 marks,
                 namespace: &key.0,
-                namespace_labels: spaces.get(&(String::new(), key.0.clone())),
+                namespace_labels: spaces.get(&(String::new(), key.0.clone())).map(|marks| &**marks),
                 workload: &top.name,
             });
             let behind = Behind { top, belonging };
@@ -321,10 +324,10 @@ impl Pods {
 }
 
 /// The pods to write, those with GPUs first, and how many are left out.
-fn chosen(pods: &BTreeMap<Key, Pod>, most: usize) -> (Vec<(Key, Pod)>, u64) {
+fn chosen(pods: &Kept<Pod>, most: usize) -> (Vec<(Key, Arc<Pod>)>, u64) {
     let with = pods.iter().filter(|(_, pod)| pod.has_gpu);
     let without = pods.iter().filter(|(_, pod)| !pod.has_gpu);
-    let chosen = with.chain(without).take(most).map(|(key, pod)| (key.clone(), pod.clone()));
+    let chosen = with.chain(without).take(most).map(|(key, pod)| (key.clone(), Arc::clone(pod)));
     (chosen.collect(), pods.len().saturating_sub(most) as u64)
 }
 
@@ -424,7 +427,7 @@ impl Claims {
         let given = if self.whole_cluster {
             self.given.look(access, patience / 2, gather, Clone::clone).await?
         } else {
-            BTreeMap::new()
+            Kept::new()
         };
         self.book.set_claimed(claims::write(&slices, &given, gather));
         Ok(())

@@ -117,7 +117,7 @@ impl Pod {
             pending::read(gates, &said("reason"), &said("message"))
         });
         let scheduled = scheduled.map(|one| text(&one["status"]).to_ascii_lowercase());
-        Self {
+        let pod = Self {
             uid: meta.uid.clone().unwrap_or_default(),
             node,
             phase,
@@ -133,7 +133,22 @@ impl Pod {
             fraction,
             containers,
             has_gpu,
+        };
+        if has_gpu { pod } else { pod.in_brief() }
+    }
+
+    /// Without what is told of pods with GPUs only: a cluster has many others.
+    fn in_brief(mut self) -> Self {
+        self.owners = self.owner().cloned().into_iter().collect();
+        self.scheduled = String::new();
+        self.started = None;
+        for container in &mut self.containers {
+            container.image = String::new();
+            container.runtime_id = String::new();
+            container.requests = Vec::new();
+            container.limits = Vec::new();
         }
+        self
     }
 }
 

@@ -4,6 +4,7 @@
 //! its owners from the nearest to the farthest.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use regex::Regex;
 use schemars::JsonSchema;
@@ -81,7 +82,7 @@ impl Default for RulesOptions {
 #[derive(Debug, Clone)]
 pub(super) struct Rule {
     from: RuleFrom,
-    key: String,
+    key: Arc<str>,
     pattern: Option<Regex>,
 }
 
@@ -107,7 +108,7 @@ impl RuleOptions {
                 Some(Regex::new(text).map_err(error)?)
             }
         };
-        Ok(Rule { from: self.from, key: self.key.clone(), pattern })
+        Ok(Rule { from: self.from, key: Arc::from(&*self.key), pattern })
     }
 }
 
@@ -115,9 +116,24 @@ impl RuleOptions {
 /// dropped when it arrives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Marks {
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-    arguments: BTreeMap<String, String>,
+    /// Where it was found, the key of a rule, and the value: one or two of most pods, so a map would be
+    /// ten times as large.
+    found: Vec<(Place, Arc<str>, Box<str>)>,
+}
+
+/// Where a mark was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Label,
+    Annotation,
+    Argument,
+}
+
+impl Marks {
+    fn get(&self, place: Place, key: &str) -> Option<&str> {
+        let is_it = |(at, known, _): &&(Place, Arc<str>, Box<str>)| *at == place && **known == *key;
+        self.found.iter().find(is_it).map(|(.., value)| &**value)
+    }
 }
 
 /// What the rules can look at for one pod.
@@ -148,30 +164,30 @@ impl RuleSet {
     }
 
     /// What is worth keeping of an object.
-    pub(super) fn marks(
+    pub(super) fn marks<'a>(
         &self,
-        labels: Option<&BTreeMap<String, String>>,
-        annotations: Option<&BTreeMap<String, String>>,
-        arguments: &[&str],
+        labels: Option<&'a BTreeMap<String, String>>,
+        annotations: Option<&'a BTreeMap<String, String>>,
+        arguments: &[&'a str],
     ) -> Marks {
-        let mut marks = Marks::default();
+        let mut found: Vec<(Place, Arc<str>, Box<str>)> = Vec::new();
         for rule in self.all() {
-            let (from, into) = match rule.from {
-                RuleFrom::Label | RuleFrom::NamespaceLabel => (labels, &mut marks.labels),
-                RuleFrom::Annotation => (annotations, &mut marks.annotations),
-                RuleFrom::Argument => {
-                    if let Some(value) = argument(arguments, &rule.key) {
-                        marks.arguments.insert(rule.key.clone(), value.to_owned());
-                    }
-                    continue;
-                }
+            let of = |from: Option<&'a BTreeMap<String, String>>| {
+                from.and_then(|from| from.get(&*rule.key)).map(String::as_str)
+            };
+            let (place, value) = match rule.from {
+                RuleFrom::Label | RuleFrom::NamespaceLabel => (Place::Label, of(labels)),
+                RuleFrom::Annotation => (Place::Annotation, of(annotations)),
+                RuleFrom::Argument => (Place::Argument, argument(arguments, &rule.key)),
                 RuleFrom::Namespace | RuleFrom::Workload => continue,
             };
-            if let Some(value) = from.and_then(|from| from.get(&rule.key)) {
-                into.insert(rule.key.clone(), value.clone());
+            let known = found.iter().any(|(at, key, _)| *at == place && *key == rule.key);
+            if let Some(value) = value.filter(|_| !known) {
+                found.push((place, Arc::clone(&rule.key), Box::from(value)));
             }
         }
-        marks
+        found.shrink_to_fit();
+        Marks { found }
     }
 
     /// Apply all rules.
@@ -189,11 +205,11 @@ impl Rule {
     fn apply(&self, subject: &Subject<'_>) -> Option<String> {
         let mut marks = subject.marks.iter();
         let value = match self.from {
-            RuleFrom::Label => marks.find_map(|one| one.labels.get(&self.key)),
-            RuleFrom::Annotation => marks.find_map(|one| one.annotations.get(&self.key)),
-            RuleFrom::Argument => marks.find_map(|one| one.arguments.get(&self.key)),
+            RuleFrom::Label => marks.find_map(|one| one.get(Place::Label, &self.key)),
+            RuleFrom::Annotation => marks.find_map(|one| one.get(Place::Annotation, &self.key)),
+            RuleFrom::Argument => marks.find_map(|one| one.get(Place::Argument, &self.key)),
             RuleFrom::NamespaceLabel => {
-                subject.namespace_labels.and_then(|marks| marks.labels.get(&self.key))
+                subject.namespace_labels.and_then(|marks| marks.get(Place::Label, &self.key))
             }
             RuleFrom::Namespace => return self.taken(subject.namespace),
             RuleFrom::Workload => return self.taken(subject.workload),

@@ -19,10 +19,11 @@ use super::connect::{is_credentials, refusal};
 use crate::collector::CollectError;
 use crate::l4_sched::gather::failed;
 
-/// Objects kept of one kind. A kept pod is about 1 kB.
+/// Objects kept of one kind. A kept pod is about 1 kB, one with GPUs 2 kB.
 const OBJECTS_MAX: usize = 50_000;
-/// Objects of one page, as kubectl and client-go ask for.
-const PAGE: u32 = 500;
+/// Objects of one page. kubectl and client-go ask for 500; a page is held as a whole, and a pod that is
+/// just read takes some 60 kB.
+const PAGE: u32 = 100;
 /// The watcher tries again after 30 s at most; a failure that is older has not come back.
 const TRIED_AGAIN: Duration = Duration::from_secs(90);
 /// What was listed stands for so long while the server cannot be reached.
@@ -30,6 +31,9 @@ const STALE_AFTER: Duration = Duration::from_mins(5);
 
 /// Namespace (empty for kinds without one) and name.
 pub(super) type Key = (String, String);
+
+/// What is kept. Who looks takes what it needs without a copy of its content.
+pub(super) type Kept<T> = BTreeMap<Key, Arc<T>>;
 
 /// Makes what is worth keeping out of an object.
 pub(super) type Keep<T> = Arc<dyn Fn(&DynamicObject) -> Option<T> + Send + Sync>;
@@ -60,9 +64,9 @@ struct Shared<T> {
 }
 
 struct Objects<T> {
-    kept: BTreeMap<Key, T>,
+    kept: Kept<T>,
     /// What a list in progress has brought so far.
-    coming: BTreeMap<Key, T>,
+    coming: Kept<T>,
     listed: bool,
     failure: Option<Failure>,
     /// The server did not take our credentials.
@@ -70,7 +74,7 @@ struct Objects<T> {
     refused: u64,
 }
 
-impl<T: Send + 'static> Watched<T> {
+impl<T: Send + Sync + 'static> Watched<T> {
     /// Begin to watch, across all namespaces.
     pub(super) fn start(client: Client, wanted: &Wanted<T>) -> Self {
         let objects = Objects {
@@ -116,7 +120,7 @@ impl<T: Send + 'static> Watched<T> {
     /// When they were never listed whole, or the watch has failed for too long.
     pub(super) fn look<R>(
         &self,
-        look: impl FnOnce(&BTreeMap<Key, T>) -> R,
+        look: impl FnOnce(&Kept<T>) -> R,
     ) -> Result<(R, Option<Fault>), CollectError> {
         let objects = self.state.objects();
         let failure = objects.failure.as_ref();
@@ -181,7 +185,7 @@ impl<T> Objects<T> {
                 if self.coming.len() >= OBJECTS_MAX {
                     self.refused += 1;
                 } else if let Some(kept) = keep(&object) {
-                    self.coming.insert(key(&object), kept);
+                    self.coming.insert(key(&object), Arc::new(kept));
                 }
             }
             Event::InitDone => {
@@ -193,7 +197,7 @@ impl<T> Objects<T> {
                 let key = key(&object);
                 let room = self.kept.len() < OBJECTS_MAX || self.kept.contains_key(&key);
                 match keep(&object) {
-                    Some(kept) if room => drop(self.kept.insert(key, kept)),
+                    Some(kept) if room => drop(self.kept.insert(key, Arc::new(kept))),
                     Some(_) => self.refused += 1,
                     None => drop(self.kept.remove(&key)),
                 }
