@@ -40,7 +40,7 @@ pub(crate) async fn measure(scratch: &Path, rotel: Option<&Path>) -> Result<Vec<
     };
     let peer = theirs.map_or("no rotel here".to_owned(), |theirs| format!("{theirs:.0} (rotel)"));
     Ok(vec![Row {
-        what: "OTLP spans a CPU second, stored, vs rotel forwarding them",
+        what: "OTLP spans a CPU second, stored, vs rotel forwarding them (which gzips)",
         values: format!(
             "{ours:.0} vs {peer}; {BODIES} bodies of {SPANS_PER_BODY} spans over HTTP, a third of them \
              calls to a model"
@@ -156,7 +156,7 @@ impl Rotel {
             .args(["start", "--otlp-grpc-endpoint", &grpc, "--otlp-http-endpoint", &http])
             .args(["--exporter", "otlp", "--otlp-exporter-protocol", "http"])
             .args(["--otlp-exporter-endpoint", &format!("http://{sink}")])
-            .args(["--otlp-exporter-compression", "none", "--batch-timeout", "1s"])
+            .args(["--batch-timeout", "1s"])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

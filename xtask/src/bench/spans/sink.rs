@@ -1,13 +1,18 @@
 //! Where a pipeline under measurement forwards to: takes everything and counts spans.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
+use flate2::read::GzDecoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::wire;
+
+/// Most bytes of a body, decompressed.
+const PLAIN_MAX: u64 = 256 << 20;
 
 /// A sink on loopback, until the program ends.
 pub(super) struct Sink {
@@ -48,7 +53,9 @@ async fn take(mut stream: TcpStream, spans: Arc<AtomicUsize>) {
                     return;
                 }
             }
-            spans.fetch_add(wire::count(&buffer[end + 4..whole]), Ordering::Relaxed);
+            // Rotel compresses whatever it is told.
+            let gzip = head.contains("content-encoding: gzip");
+            spans.fetch_add(count(&buffer[end + 4..whole], gzip), Ordering::Relaxed);
             buffer.drain(..whole);
             let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
             if stream.write_all(answer).await.is_err() {
@@ -58,4 +65,16 @@ async fn take(mut stream: TcpStream, spans: Arc<AtomicUsize>) {
             return;
         }
     }
+}
+
+fn count(body: &[u8], gzip: bool) -> usize {
+    if !gzip {
+        return wire::count(body);
+    }
+    let mut plain = Vec::new();
+    // What cannot be read was not forwarded: the number of spans will tell.
+    if std::io::copy(&mut GzDecoder::new(body).take(PLAIN_MAX), &mut plain).is_err() {
+        return 0;
+    }
+    wire::count(&plain)
 }
