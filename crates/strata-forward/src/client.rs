@@ -166,6 +166,27 @@ impl Sending {
     }
 }
 
+/// Ask each receiver once, with a request of no spans or records: its address, and what it said.
+///
+/// # Errors
+/// When no client can be made.
+pub async fn try_receivers(
+    settings: ForwardSettings,
+    environment: Environment,
+) -> Result<Vec<(String, Result<(), String>)>, ForwardError> {
+    let lanes = settings.lanes.clone();
+    let sending = Sending::new(settings, environment)?;
+    let mut told = Vec::new();
+    for lane in lanes {
+        let answer = match sending.send(&lane.url, Vec::new()).await {
+            Tried::Taken { .. } => Ok(()),
+            Tried::Again { words, .. } | Tried::Refused { words } => Err(words),
+        };
+        told.push((lane.url, answer));
+    }
+    Ok(told)
+}
+
 /// What of a body was not taken in. The messages of the signals are alike on the wire.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Partial {

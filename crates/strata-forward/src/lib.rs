@@ -12,6 +12,6 @@ mod sender;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Environment, ForwardError};
+pub use client::{Environment, ForwardError, try_receivers};
 pub use lane::{Forwarder, LaneState};
 pub use options::{ForwardOptions, ForwardSettings, LaneSettings, Secret};

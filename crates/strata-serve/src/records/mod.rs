@@ -24,7 +24,9 @@ use crate::routes::Route;
 use crate::state::App;
 
 pub(crate) use feedback::routes as feedback_routes;
-pub use feedback::{COMMENT_BYTES_MAX, FEEDBACK_BYTES_MAX, FEEDBACK_MAX, TEXT_BYTES_MAX};
+pub use feedback::{
+    COMMENT_BYTES_MAX, FEEDBACK_BYTES_MAX, FEEDBACK_EVENTS, FEEDBACK_MAX, TEXT_BYTES_MAX,
+};
 
 /// Routes below `/api/v1`.
 pub(crate) fn routes() -> Vec<Route> {

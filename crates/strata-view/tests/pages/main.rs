@@ -22,7 +22,7 @@ use strata_view::{Block, Language, Number, Page, PageErrorCode, PageId, PageRequ
 
 use strata_world::requests::breakdown::breakdown;
 use strata_world::requests::lengths::{Lengths, by_group};
-use strata_world::requests::split::{Advised, Given};
+use strata_world::requests::split::{Advised, Given, ReplayLine, Replayed};
 use strata_world::{EntityId, EntityKind};
 
 use cluster::{Cluster, NOW_MS};
@@ -199,7 +199,17 @@ fn lengths() -> RequestsTold {
     let given = Given { itl_target_s: 0.05, batch: None, bytes_per_token: None, transfer: None };
     let all_us = 0..3_600_000_000;
     let asked: Vec<&RequestSample> = samples.iter().collect();
-    let advice = vec![Advised::of("big".to_owned(), &asked, 400, &all_us, &given)];
+    let mut advised = Advised::of("big".to_owned(), &asked, 400, &all_us, &given);
+    let line = |setting: &str, tail: f64| ReplayLine {
+        setting: setting.to_owned(),
+        ended: 66,
+        ttft_s: [0.2, 0.9],
+        itl_s: [0.011, tail],
+    };
+    let lines = vec![line("2 together, 8192 (now)", 0.5), line("2 together, 256", 0.05)];
+    advised.replay =
+        Some(Replayed { from_us: 0, seconds: 600.0, requests: 66, lines, why: String::new() });
+    let advice = vec![advised];
     let groups = by_group(&samples);
     let by = "app".to_owned();
     let told = LengthsTold { all, by, groups, advice, more_models: 3, matching: 400, taken: 400 };

@@ -52,6 +52,10 @@ pub(crate) struct RequestLengths {
     /// Requests that one replica decodes at once within the target: the capacity card has it.
     #[arg(long, value_name = "REQUESTS")]
     pub(crate) batch: Option<f64>,
+    /// Tokens of a step as the engines are set up now (`--max-num-batched-tokens`), for the replay
+    /// [default: 8192].
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) batched_tokens: Option<f64>,
     /// Speed from a prefill to a decode replica, gigabits a second.
     #[arg(long, value_name = "GBPS")]
     pub(crate) transfer_gbps: Option<f64>,

@@ -12,7 +12,10 @@ use strata_view::{PageError, PageErrorCode};
 /// Parameters of each document besides the range.
 const OWN: [(&str, &[&str]); 4] = [
     ("/requests/compare", &["a", "b", "margin", "less_is_better"]),
-    ("/requests/lengths", &["by", "where", "itl_target_ms", "batch", "transfer_gbps"]),
+    (
+        "/requests/lengths",
+        &["by", "where", "itl_target_ms", "batch", "batched_tokens", "transfer_gbps"],
+    ),
     ("/requests/one", &["id"]),
     ("/requests/parts", &["where"]),
 ];

@@ -12,9 +12,10 @@ use strata_view::PageError;
 use strata_view::rooms::{LENGTHS_BY, LengthsTold};
 use strata_world::capacity::bytes_per_token;
 use strata_world::requests::lengths::{Lengths, QUANTILES, Spread, by_group, edge};
-use strata_world::requests::split::{Advice, Advised, Given};
+use strata_world::requests::split::{Advice, Advised, Given, ReplayLine, Replayed};
 
 use super::asked::{Asked, bad};
+use super::replay::{Setup, replay};
 use super::story::SAMPLES_MAX;
 use super::{RecordService, json as report};
 
@@ -30,6 +31,8 @@ const CACHE_BYTES: f64 = 2.0;
 pub(super) struct LengthQuestion {
     by: String,
     given: Given,
+    /// Tokens of a step as the engines are set up now.
+    batched_tokens: Option<u64>,
 }
 
 impl LengthQuestion {
@@ -44,7 +47,7 @@ impl LengthQuestion {
         }
         let itl_target_s = ITL_TARGET_MS / 1e3;
         let given = Given { itl_target_s, batch: None, bytes_per_token: None, transfer: None };
-        Ok(Self { by: by.to_owned(), given })
+        Ok(Self { by: by.to_owned(), given, batched_tokens: None })
     }
 
     fn read(asked: &Asked) -> Result<Self, PageError> {
@@ -53,6 +56,8 @@ impl LengthQuestion {
             question.given.itl_target_s = ms / 1e3;
         }
         question.given.batch = asked.number("batch", 1.0..=100_000.0)?;
+        let batched = asked.number("batched_tokens", 16.0..=1e6)?;
+        question.batched_tokens = batched.map(|tokens| tokens as u64);
         // Links are sold in bits.
         let gbps = asked.number("transfer_gbps", 0.001..=1e6)?;
         question.given.transfer = gbps.map(|gbps| gbps * 1e9 / 8.0);
@@ -71,7 +76,7 @@ impl RecordService {
         let by = if question.by == "hour" { None } else { Field::from_name(&question.by) };
         self.ask(move |source| {
             let query = SampleQuery { range_us, filters, by, most: SAMPLES_MAX };
-            let (advice, more_models) = advised(source, &query, &question.given)?;
+            let (advice, more_models) = advised(source, &query, &question)?;
             let mut samples = source.samples(&query)?;
             if by.is_none() {
                 samples.rows.iter_mut().for_each(|one| one.group = hour(one));
@@ -127,7 +132,7 @@ fn hour(one: &RequestSample) -> Option<String> {
 fn advised(
     source: &dyn RecordSource,
     query: &SampleQuery,
-    given: &Given,
+    question: &LengthQuestion,
 ) -> Result<(Vec<Advised>, u64), RecordError> {
     let samples = source.samples(&SampleQuery { by: Some(Field::Model), ..query.clone() })?;
     let mut models: BTreeMap<&str, Vec<&RequestSample>> = BTreeMap::new();
@@ -143,10 +148,14 @@ fn advised(
         // Of many every so many-th was read, whatever its model.
         let matching = (requests.len() as u64).saturating_mul(samples.one_in);
         let bytes_per_token = shape_of(model).map(|shape| bytes_per_token(shape, CACHE_BYTES, 1.0));
-        let given = Given { bytes_per_token, ..*given };
-        Advised::of(model.to_owned(), &requests, matching, &query.range_us, &given)
+        let given = Given { bytes_per_token, ..question.given };
+        let mut advised =
+            Advised::of(model.to_owned(), &requests, matching, &query.range_us, &given);
+        let setup = Setup { given: &given, batched_tokens: question.batched_tokens };
+        advised.replay = Some(replay(source, query, &advised, &requests, &setup)?);
+        Ok(advised)
     });
-    Ok((advised.collect(), more))
+    Ok((advised.collect::<Result<_, RecordError>>()?, more))
 }
 
 fn of_model(one: &Advised) -> Json {
@@ -156,6 +165,27 @@ fn of_model(one: &Advised) -> Json {
         "requests_per_second": one.measured.rate,
         "busiest_hour_us": one.measured.busiest_from_us,
         "advice": one.advice.iter().map(advice).collect::<Vec<_>>(),
+        "simulated": one.replay.as_ref().map(simulated),
+    })
+}
+
+fn simulated(replay: &Replayed) -> Json {
+    let line = |line: &ReplayLine| {
+        json!({
+            "setting": line.setting,
+            "ended": line.ended,
+            "ttft_p50_seconds": line.ttft_s[0],
+            "ttft_p99_seconds": line.ttft_s[1],
+            "itl_p50_seconds": line.itl_s[0],
+            "itl_p99_seconds": line.itl_s[1],
+        })
+    };
+    json!({
+        "from_us": replay.from_us,
+        "seconds": replay.seconds,
+        "requests": replay.requests,
+        "settings": replay.lines.iter().map(line).collect::<Vec<_>>(),
+        "why": replay.why,
     })
 }
 

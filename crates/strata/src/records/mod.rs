@@ -4,6 +4,7 @@ mod asked;
 mod compare;
 mod lengths;
 mod place;
+mod replay;
 mod story;
 
 use std::collections::BTreeSet;

@@ -1,9 +1,10 @@
 //! Lengths of requests, from calls that were sent to the document, the page and the command.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::calls::Calls;
-use crate::program::{House, stderr, stdout};
+use crate::http;
+use crate::program::{House, Server, now_ms, stderr, stdout};
 
 #[test]
 fn lengths_are_told_together_and_apart() {
@@ -73,4 +74,77 @@ fn lengths_are_told_together_and_apart() {
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
+}
+
+/// Spans of two vLLM replicas: two requests a second for five minutes, of 1000 + 60 tokens and every
+/// fifth of ten times the prompt.
+fn engines(server: &Server) {
+    let now = now_ms() as u64;
+    let attribute =
+        |key: &str, value: f64| json!({ "key": key, "value": { "doubleValue": value } });
+    let text = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
+    let span = |n: u64| {
+        let prompt = if n % 5 == 0 { 10_000 } else { 1_000 };
+        let (prefill, decode) = (prompt as f64 / 10_000.0, 1.18);
+        let start = now - 310_000 + n * 500;
+        let took = ((prefill + decode) * 1e3) as u64;
+        json!({
+            "traceId": format!("{:032x}", n + 1), "spanId": format!("{:016x}", n + 1),
+            "name": "llm_request", "kind": 2,
+            "startTimeUnixNano": format!("{start}000000"),
+            "endTimeUnixNano": format!("{}000000", start + took),
+            "attributes": [
+                text("gen_ai.response.model", "llama"),
+                text("gen_ai.request.id", &format!("cmpl-{n}")),
+                attribute("gen_ai.usage.prompt_tokens", prompt as f64),
+                attribute("gen_ai.usage.completion_tokens", 60.0),
+                attribute("gen_ai.latency.time_in_queue", 0.0),
+                attribute("gen_ai.latency.time_to_first_token", prefill),
+                attribute("gen_ai.latency.time_in_model_prefill", prefill),
+                attribute("gen_ai.latency.time_in_model_decode", decode),
+            ],
+        })
+    };
+    let resource = |replica: u64| {
+        let spans: Vec<Json> = (0..600).filter(|n| n % 2 == replica).map(span).collect();
+        json!({
+            "resource": { "attributes": [text("k8s.pod.name", &format!("llama-{replica}"))] },
+            "scopeSpans": [{ "spans": spans }],
+        })
+    };
+    let body = json!({ "resourceSpans": [resource(0), resource(1)] }).to_string();
+    let url = format!("{}/v1/traces", server.otlp_http());
+    let answer = http::post(&url, &[("Content-Type", "application/json")], body.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[test]
+fn advice_is_tried_on_the_recorded_requests() {
+    let house = House::new("");
+    let server = house.start();
+    engines(&server);
+    let answer = server.get("/api/v1/requests/lengths", &[("batch", "16")]).json();
+    let model = &answer["models"][0];
+    assert_eq!(model["model"], "llama", "{answer}");
+    let tried = &model["simulated"];
+    assert_eq!((&tried["why"], &tried["requests"]), (&"".into(), &600.into()), "{tried}");
+    let settings = tried["settings"].as_array().unwrap();
+    let names: Vec<_> = settings.iter().map(|one| one["setting"].as_str().unwrap()).collect();
+    assert!(names[0].starts_with("2 together, --max-num-batched-tokens 8192 (now, assumed)"));
+    assert!(names[1].starts_with("2 together, --max-num-batched-tokens 256"), "{names:?}");
+    assert!(names[2].starts_with("prefill 1 : decode 1"), "{names:?}");
+    let tail = |at: usize| settings[at]["itl_p99_seconds"].as_f64().unwrap();
+    // A budget of 256 tokens holds a decode up for some 26 ms, one of 8192 for most of a second.
+    assert!(tail(1) < 0.06 && tail(0) > 1.5 * tail(1), "{tried}");
+    assert!(settings.iter().all(|one| one["ended"] == 600), "{tried}");
+    let more = [("batched_tokens", "512"), ("where", "model=llama")];
+    let known = server.get("/api/v1/requests/lengths", &more).json();
+    let now = &known["models"][0]["simulated"]["settings"][0]["setting"];
+    assert_eq!(now, "2 together, --max-num-batched-tokens 512 (now)");
+    let view = [("view", "lengths"), ("entity", "model:llama")];
+    let page = server.get("/api/v1/pages/requests", &view).json().to_string();
+    assert!(page.contains("llama, simulated: 600 "), "{page}");
+    let url = ["--url", server.url.as_str()];
+    let text = stdout(&house.run(&[&["requests", "lengths", "--batch", "16"][..], &url].concat()));
+    assert!(text.contains("simulated, with 600 requests of") && text.contains("(now, assumed)"));
 }

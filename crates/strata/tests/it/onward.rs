@@ -72,6 +72,10 @@ fn what_comes_in_here_is_told_there_without_its_content() {
         far.otlp_http()
     ));
     let near = here.start();
+    let tried = here.run(&["check", "--config", here.config.to_str().unwrap(), "--json"]);
+    let tried: Json = serde_json::from_str(&crate::program::stdout(&tried)).unwrap();
+    let text = tried.to_string();
+    assert_eq!(text.matches("takes OTLP").count(), 2, "{text}");
     // Spans of a client, whose prompts stay here.
     let url = format!("{}/v1/traces", near.otlp_http());
     let file = fixture("otlp/genai/linked-client.traces.bin");

@@ -4,6 +4,8 @@
 mod own;
 mod shapes;
 
+pub use own::FEEDBACK_EVENTS;
+
 use std::sync::Arc;
 
 use axum::extract::{Request, State};

@@ -67,7 +67,7 @@ pub(super) fn read(body: Json, at_us: i64) -> Result<Feedback, PageError> {
 }
 
 /// What clients call what their user did with an answer, and what it is kept as.
-const EVENTS: [(&str, &str); 9] = [
+pub const FEEDBACK_EVENTS: [(&str, &str); 9] = [
     ("abandon", "abandoned"),
     ("accept", "accepted"),
     ("continue", "continued"),
@@ -83,7 +83,7 @@ const EVENTS: [(&str, &str); 9] = [
 fn event(mut given: Given) -> Given {
     let judged = given.value.is_some() || given.label.is_some() || given.comment.is_some();
     let human = given.source.is_some_and(|source| source != FeedbackSource::Implicit);
-    let known = EVENTS.iter().find(|(name, _)| *name == given.name);
+    let known = FEEDBACK_EVENTS.iter().find(|(name, _)| *name == given.name);
     if let Some((_, kept)) = known.filter(|_| !judged && !human) {
         (*kept).clone_into(&mut given.name);
         given.value = Some(Score::Flag(true));

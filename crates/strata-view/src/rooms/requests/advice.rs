@@ -1,30 +1,32 @@
 //! What lengths and times of requests mean for the engines of each model.
 
 use strata_cost::time::rfc3339;
-use strata_world::requests::split::{Advice, Advised};
+use strata_world::requests::split::{Advice, Advised, ReplayLine, Replayed};
 
-use super::fact::{Says, number};
+use super::fact::{Says, cell, number, table, text};
 use super::told::LengthsTold;
 use crate::page::block::{Block, Card};
 use crate::page::status::Status;
+use crate::page::table::Row;
 use crate::words;
 
 const NOT_TOLD: &str = "no request told it";
 
 /// The advice for each model, under a line that says what it rests on.
 pub(super) fn blocks(found: &LengthsTold) -> Vec<Block> {
-    let text = |text: String| Block::Text { text };
+    let words_of = |text: String| Block::Text { text };
     if found.advice.is_empty() {
-        return vec![text("No request of this range names its model.".to_owned())];
+        return vec![words_of("No request of this range names its model.".to_owned())];
     }
     let mut blocks = Vec::new();
     for one in &found.advice {
-        blocks.push(text(basis(one)));
+        blocks.push(words_of(basis(one)));
         blocks.extend(one.advice.iter().map(|advice| Block::Card(card(&one.model, advice))));
+        blocks.extend(one.replay.as_ref().map(|replay| simulated(&one.model, replay)));
     }
     if found.more_models > 0 {
         let words = "more models were asked less; choose one to see what follows for it.";
-        blocks.push(text(format!("{} {words}", found.more_models)));
+        blocks.push(words_of(format!("{} {words}", found.more_models)));
     }
     blocks
 }
@@ -39,6 +41,47 @@ fn basis(one: &Advised) -> String {
         }
         None => format!("{}: {requests} requests, {rate} in the mean of this time.", one.model),
     }
+}
+
+/// What simulated engines made of recorded requests.
+fn simulated(model: &str, replay: &Replayed) -> Block {
+    if !replay.why.is_empty() {
+        return Block::Text { text: format!("{model}: nothing is simulated: {}.", replay.why) };
+    }
+    let row = |line: &ReplayLine| {
+        let time = |label, [p50, p99]: [f64; 2]| {
+            let says = Says {
+                label,
+                unit: "s",
+                definition: "Simulated, not measured: what users would get of the engine.",
+                formula: "continuous batching, step by step, at the measured speed of prompts and \
+                          median pace; the cache is taken for large enough",
+                unknown: NOT_TOLD,
+            };
+            [p50, p99].map(|seconds| cell(number(Some(seconds), says)))
+        };
+        let mut cells = vec![text(line.setting.clone())];
+        cells.extend(time("TTFT", line.ttft_s));
+        cells.extend(time("ITL", line.itl_s));
+        cells.push(text(words::text(Some(line.ended as f64), "{request}")));
+        Row { cells, link: None }
+    };
+    let columns = [
+        ("simulated", false, 0),
+        ("TTFT p50", true, 0),
+        ("TTFT p99", true, 0),
+        ("ITL p50", true, 1),
+        ("ITL p99", true, 0),
+        ("answered", true, 1),
+    ];
+    let title = format!(
+        "{model}, simulated: {} requests of {} from {}",
+        words::text(Some(replay.requests as f64), "{request}"),
+        words::text(Some(replay.seconds), "s"),
+        rfc3339(replay.from_us.div_euclid(1_000)),
+    );
+    let rows = replay.lines.iter().map(row).collect();
+    Block::Table(table(&title, &columns, rows, "more than 64 replicas are not simulated"))
 }
 
 fn card(model: &str, advice: &Advice) -> Card {

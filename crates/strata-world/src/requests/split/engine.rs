@@ -15,6 +15,7 @@ pub(super) fn longest(lengths: &Lengths, measured: &Measured) -> Advice {
     Advice {
         about: "max_model_len",
         setting: enough.then(|| format!("--max-model-len {wanted}")),
+        numbers: enough.then_some(wanted).into_iter().collect(),
         says: if whole.told == 0 {
             "Not known.".to_owned()
         } else {
@@ -46,13 +47,14 @@ pub(super) fn chunk(measured: &Measured, given: &Given) -> Advice {
     let known = measured.prefill_speed.zip(measured.tpot_s);
     let budget = known.map(|(speed, (median, _))| speed * (given.itl_target_s - median));
     let fits = budget.filter(|tokens| *tokens >= PAGE as f64);
+    let pages = fits.map(|tokens| (tokens as u64) / PAGE * PAGE);
     let mut inputs = vec![("ITL target", given.itl_target_s, "s")];
     inputs.extend(measured.prefill_speed.map(|speed| ("prefill", speed, "{token}/s")));
     inputs.extend(measured.tpot_s.map(|(median, _)| ("TPOT p50", median, "s")));
     Advice {
         about: "chunked-prefill budget",
-        setting: fits
-            .map(|tokens| format!("--max-num-batched-tokens {}", (tokens as u64) / PAGE * PAGE)),
+        setting: pages.map(|tokens| format!("--max-num-batched-tokens {tokens}")),
+        numbers: pages.into_iter().collect(),
         says: match (budget, fits) {
             (_, Some(tokens)) => format!(
                 "A step may compute {tokens:.0} prompt tokens beside the decodes and stay within \

@@ -57,25 +57,38 @@ impl Measured {
 }
 
 /// Requests a second of the busiest hour and when it began; of the whole time where that is shorter.
-/// Replicas are bought for the peak: a mean over nights and weekends buys too few. Hours are counted
-/// back from the end, and the first begins where the time does, so that each is a whole one.
+/// Replicas are bought for the peak: a mean over nights and weekends buys too few.
 fn busiest(samples: &[&RequestSample], matching: u64, range_us: &Range<i64>) -> (f64, Option<i64>) {
     let whole_us = range_us.end.saturating_sub(range_us.start).max(1);
     if whole_us < HOUR_US {
         return (matching as f64 / (whole_us as f64 / 1e6).max(1.0), None);
     }
     let each = matching as f64 / samples.len().max(1) as f64;
-    let mut hours = vec![range_us.start];
-    hours.extend((1..=whole_us / HOUR_US).map(|back| range_us.end - back * HOUR_US));
+    let (from, count) = busiest_from(samples, range_us, HOUR_US);
+    (count as f64 * each / 3_600.0, Some(from))
+}
+
+/// The busiest stretch of a length: when it began, and the samples in it; the whole time where that is
+/// shorter. Stretches are counted back from the end, and the first begins where the time does, so that
+/// each is a whole one.
+pub fn busiest_from(
+    samples: &[&RequestSample],
+    range_us: &Range<i64>,
+    length_us: i64,
+) -> (i64, usize) {
+    let length_us = length_us.max(1);
+    let whole_us = range_us.end.saturating_sub(range_us.start);
+    let mut stretches = vec![range_us.start];
+    stretches.extend((1..=whole_us / length_us).map(|back| range_us.end - back * length_us));
     let mut starts: Vec<i64> = samples.iter().map(|one| one.start_us).collect();
     starts.sort_unstable();
     let count = |from: i64| {
         let before = |at: i64| starts.partition_point(|start| *start < at);
-        before(from.saturating_add(HOUR_US)) - before(from)
+        before(from.saturating_add(length_us)) - before(from)
     };
-    // Of hours that are alike the latest.
-    let most = hours.into_iter().map(|from| (count(from), from)).max();
-    most.map_or((0.0, None), |(count, from)| (count as f64 * each / 3_600.0, Some(from)))
+    // Of stretches that are alike the latest.
+    let most = stretches.into_iter().map(|from| (count(from), from)).max();
+    most.map_or((range_us.start, 0), |(count, from)| (from, count))
 }
 
 #[cfg(test)]

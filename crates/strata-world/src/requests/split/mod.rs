@@ -10,7 +10,7 @@ mod replicas;
 mod tests;
 
 use engine::{chunk, longest};
-pub use measured::Measured;
+pub use measured::{Measured, busiest_from};
 use replicas::{disaggregate, replicas};
 use strata_model::record::RequestSample;
 
@@ -40,6 +40,8 @@ pub struct Advice {
     pub about: &'static str,
     /// The setting, ready to copy; `None` where nothing is advised.
     pub setting: Option<String>,
+    /// The numbers of the setting, in its order.
+    pub numbers: Vec<u64>,
     pub says: String,
     pub formula: &'static str,
     /// (name, value, unit) that it rests on.
@@ -54,6 +56,32 @@ pub struct Advised {
     pub model: String,
     pub measured: Measured,
     pub advice: Vec<Advice>,
+    /// What a simulation says of it, where one was run.
+    pub replay: Option<Replayed>,
+}
+
+/// Recorded requests on simulated engines, as they are set up and as is advised.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Replayed {
+    /// When the requests began, microseconds since the Unix epoch, and for how long they came.
+    pub from_us: i64,
+    pub seconds: f64,
+    pub requests: u64,
+    /// As it is first, then as is advised.
+    pub lines: Vec<ReplayLine>,
+    /// Why nothing was replayed; empty where it was.
+    pub why: String,
+}
+
+/// What users would get from one way to set engines up. Simulated, not measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplayLine {
+    pub setting: String,
+    /// Requests that got their whole answer.
+    pub ended: u64,
+    /// p50 and p99, seconds: to the first token inside the engine, and between tokens.
+    pub ttft_s: [f64; 2],
+    pub itl_s: [f64; 2],
 }
 
 impl Advised {
@@ -67,7 +95,7 @@ impl Advised {
     ) -> Self {
         let measured = Measured::of(samples, matching, range_us);
         let advice = advise(&Lengths::of(samples.iter().copied()), &measured, given);
-        Self { model, measured, advice }
+        Self { model, measured, advice, replay: None }
     }
 }
 

@@ -24,11 +24,11 @@ pub(super) fn replicas(lengths: &Lengths, measured: &Measured, given: &Given) ->
     inputs.extend(measured.prefill_s.map(|s| ("prefill, mean", s, "s")));
     inputs.extend(measured.decode_s.map(|s| ("decode, mean", s, "s")));
     inputs.extend(given.batch.map(|batch| ("decoded at once", batch, "{request}")));
+    let whole = counts.map(|(prefill, decode)| [prefill, decode].map(|n| n.ceil().max(1.0) as u64));
     Advice {
         about: "prefill to decode replicas",
-        setting: counts.map(|(prefill, decode)| {
-            format!("prefill {:.0} : decode {:.0}", prefill.ceil(), decode.ceil().max(1.0))
-        }),
+        setting: whole.map(|[prefill, decode]| format!("prefill {prefill} : decode {decode}")),
+        numbers: whole.into_iter().flatten().collect(),
         says: counts.map_or_else(
             || "Not known.".to_owned(),
             |(prefill, decode)| {
@@ -113,6 +113,7 @@ pub(super) fn disaggregate(lengths: &Lengths, measured: &Measured, given: &Given
             (None, Some(_)) => "bytes of the cache for a token, and the speed of the transfer",
         },
         setting,
+        numbers: Vec::new(),
         says,
         formula: "TPOT p99 / p50 >= 2, and mean input x bytes per token / transfer speed <= 0.1 x \
                   mean prefill",

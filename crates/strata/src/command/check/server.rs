@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use strata_forward::{ForwardSettings, try_receivers};
 use strata_model::Clock;
 use strata_model::meter::Meter;
 use strata_query::RemoteSettings;
@@ -36,11 +37,32 @@ pub(super) async fn try_all(settings: &Settings, report: &mut Report<'_>) {
     }
     drop(held);
     token(&settings.token, report);
+    if let Some(forward) = settings.forward.clone() {
+        receivers(forward, report).await;
+    }
     if let Some(remote) = settings.metrics.clone() {
         let what = format!("metrics engine {}", remote.url);
         let hint = "look at [metrics]: the address, the tenant, the credentials";
         let tried = try_engine(remote, settings).await;
         report.add(what, "metrics.url", tried.map_err(|error| Failure::new(error, hint)));
+    }
+}
+
+/// Tell each receiver of `[forward]` nothing, and see whether it takes it.
+async fn receivers(forward: ForwardSettings, report: &mut Report<'_>) {
+    let hint = "look at [forward]: the address, the headers and tokens; is the receiver up?";
+    match try_receivers(forward, run::environment_lookup()).await {
+        Ok(told) => {
+            for (url, answer) in told {
+                let answer = answer.map(|()| "takes OTLP".to_owned());
+                let answer = answer.map_err(|why| Failure::new(why, hint));
+                report.add(format!("forward to {url}"), "forward", answer);
+            }
+        }
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            report.add("forward", "forward", Err(Failure::new(format!("{error:#}"), hint)));
+        }
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) async fn run(arguments: RequestLengths, out: Out, clock: &dyn Clock) 
     let numbers = [
         ("itl_target_ms", arguments.itl_target),
         ("batch", arguments.batch),
+        ("batched_tokens", arguments.batched_tokens),
         ("transfer_gbps", arguments.transfer_gbps),
     ];
     let numbers = numbers.into_iter().filter_map(|(name, value)| Some((name, value?.to_string())));
@@ -80,7 +81,29 @@ fn advice(model: &Json, out: Out) -> Result<()> {
             out.line(format!("    missing: {missing}"))?;
         }
     }
-    Ok(())
+    simulated(&model["simulated"], out)
+}
+
+/// What a replay of recorded requests says.
+fn simulated(replay: &Json, out: Out) -> Result<()> {
+    if let Some(why) = replay["why"].as_str().filter(|why| !why.is_empty()) {
+        return Ok(out.line(format!("  not simulated: {why}"))?);
+    }
+    let from = replay["from_us"].as_i64().map(|us| rfc3339(us.div_euclid(1_000)));
+    let Some(from) = from else { return Ok(()) };
+    let (requests, seconds) = (word(&replay["requests"]), replay["seconds"].as_f64());
+    let seconds = words::text(seconds, "s");
+    out.line(format!("  simulated, with {requests} requests of {seconds} from {from}:"))?;
+    let header = ["  SETTING", "TTFT P50", "P99", "ITL P50", "P99", "ANSWERED"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for line in replay["settings"].as_array().into_iter().flatten() {
+        let mut row = vec![format!("  {}", word(&line["setting"]))];
+        let times = ["ttft_p50_seconds", "ttft_p99_seconds", "itl_p50_seconds", "itl_p99_seconds"];
+        row.extend(times.map(|name| words::text(line[name].as_f64(), "s")));
+        row.push(word(&line["ended"]));
+        rows.push(row);
+    }
+    Ok(out.table(&rows)?)
 }
 
 fn spreads(all: &Json, out: Out) -> Result<()> {

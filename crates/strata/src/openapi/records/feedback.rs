@@ -2,12 +2,16 @@
 
 use serde_json::{Value as Json, json};
 use strata_model::record::FeedbackSource;
-use strata_serve::bounds::{COMMENT_BYTES_MAX, FEEDBACK_BYTES_MAX, FEEDBACK_MAX, TEXT_BYTES_MAX};
+use strata_serve::bounds::{
+    COMMENT_BYTES_MAX, FEEDBACK_BYTES_MAX, FEEDBACK_EVENTS, FEEDBACK_MAX, TEXT_BYTES_MAX,
+};
 
 use super::TAG;
 use crate::openapi::Document;
 use crate::openapi::operation::{JSON, Operation, TEXT};
-use crate::openapi::schema::{flag, list, loose, maybe, number, object, said, short, text, with};
+use crate::openapi::schema::{
+    flag, list, loose, maybe, number, object, said, short, text, with, word,
+};
 
 /// A path, what its requests are called, and whose shape it is.
 const OTHERS: [(&str, &str, &str); 5] = [
@@ -166,8 +170,11 @@ fn judgement(document: &mut Document) -> Json {
         ],
     );
     schema["additionalProperties"] = json!(false);
+    // What a user did needs no more than its name.
+    let events = FEEDBACK_EVENTS.map(|(name, _)| name);
     schema["anyOf"] = json!([
         { "required": ["value"] }, { "required": ["label"] }, { "required": ["comment"] },
+        { "required": ["name"], "properties": { "name": word(events) } },
     ]);
     document.name("Judgement", schema)
 }

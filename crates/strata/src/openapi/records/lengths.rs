@@ -32,6 +32,8 @@ pub(super) fn describe(document: &mut Document, refused: &Json) {
     ]);
     let target = "Target of the gap between output tokens, milliseconds; 50 when nothing is given.";
     let batch = "Requests that one replica decodes at once within the target.";
+    let batched = "Tokens of a step as engines are set up now, for the replay; 8192 when nothing is \
+                   given.";
     let transfer = "Speed from a prefill to a decode replica, gigabits a second.";
     let operation = Operation::new("request_lengths", TAG, "How long inputs and outputs are.")
         .asks([
@@ -41,6 +43,7 @@ pub(super) fn describe(document: &mut Document, refused: &Json) {
             query("by", "What groups are told apart by.", &by),
             query("itl_target_ms", target, &positive),
             query("batch", batch, &positive),
+            query("batched_tokens", batched, &positive),
             query("transfer_gbps", transfer, &positive),
         ])
         .answers(200, "The lengths.", &[(JSON, answer)]);
@@ -86,6 +89,25 @@ fn model() -> Json {
         ("requests_per_second", said(number(), "In the busiest hour.")),
         ("busiest_hour_us", said(maybe(count()), busiest)),
         ("advice", list(advice())),
+        ("simulated", said(maybe(simulated()), "Recorded requests on simulated engines.")),
+    ])
+}
+
+fn simulated() -> Json {
+    let line = object([
+        ("setting", text()),
+        ("ended", said(count(), "Requests that got their whole answer.")),
+        ("ttft_p50_seconds", said(number(), "Inside the engine.")),
+        ("ttft_p99_seconds", number()),
+        ("itl_p50_seconds", number()),
+        ("itl_p99_seconds", number()),
+    ]);
+    object([
+        ("from_us", microseconds("First moment of the requests")),
+        ("seconds", number()),
+        ("requests", count()),
+        ("settings", said(list(line), "As it is first, then as is advised.")),
+        ("why", said(text(), "Why nothing was replayed; empty where it was.")),
     ])
 }
 

@@ -1,5 +1,7 @@
 //! `strata run`: collect, store and serve until interrupted.
 
+mod recorded;
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,23 +10,22 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use strata_collect::discover::{Discovery, DiscoveryRunner, Found};
 use strata_collect::receive::otlp::OtlpReceiver;
-use strata_collect::receive::otlp::records::RecordRules;
 use strata_collect::scrape::{Environment, Job, JobRunner};
 use strata_collect::{Collector as _, Scheduler, SourceBook, l1_gpu, l3_host};
 use strata_forward::Forwarder;
 use strata_model::catalog::Catalog;
 use strata_model::meter::Meter;
-use strata_model::record::{Onward, RecordSink, RecordSource};
+use strata_model::record::{RecordSink, RecordSource};
 use strata_model::{Clock, METRIC_NAME, MetricKind, SeriesSource, Sink, SourceState, SourceStatus};
 use strata_proxy::ProxySettings;
 use strata_query::canonical::CanonicalSource;
 use strata_query::{EmbeddedEngine, MetricsEngine};
-use strata_serve::{Addresses, Bound, Parts, Records, ReportSource, Secret};
+use strata_serve::{Addresses, Bound, Parts, ReportSource, Secret};
 use strata_store::{MetricStore, RecordStore};
 
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
-use crate::config::{RECORDS_DIR, Settings, TokenSource};
+use crate::config::{Settings, TokenSource};
 use crate::forward::ForwardCollector;
 use crate::ledger::{LedgerCollector, LedgerReports, LedgerService, STATEMENTS_DIR};
 use crate::out::Out;
@@ -32,10 +33,8 @@ use crate::own::OwnMetrics;
 use crate::page_rules::{any_source, identify, rules_of};
 use crate::pages::{Names, PageParts, PageService};
 use crate::proxy::RunningProxy;
-use crate::records::RecordService;
 use crate::scheduling::{Place, Scheduling, node_of_environment};
 use crate::shares::ShareCollector;
-use crate::sql_pages::SqlDoor;
 use crate::{forward, greeting, openapi, refusals, signals};
 
 /// How often the program's own numbers are stored.
@@ -227,7 +226,7 @@ impl House {
             .with_context(|| {
                 format!("cannot open the store in {}", settings.store.dir.display())
             })?;
-        let records = records(settings, &clock, &meter)?;
+        let records = recorded::records(settings, &clock, &meter)?;
         let forwarder = settings.forward.clone();
         let forwarder =
             forwarder.map(|forward| forward::start(forward, Arc::clone(&clock), &meter));
@@ -272,11 +271,6 @@ impl House {
             jobs.push(JobRunner::start(job, scheduler, self.book.clone(), clock));
         }
         Ok(jobs)
-    }
-
-    /// Where records are told onward.
-    fn onward(&self) -> Option<Arc<dyn Onward>> {
-        self.forwarder.clone().map(|forwarder| -> Arc<dyn Onward> { forwarder })
     }
 
     async fn start_proxy(&self, proxy: ProxySettings) -> Result<RunningProxy> {
@@ -395,39 +389,6 @@ impl House {
         self.scheduler.add(Box::new(shares));
     }
 
-    /// Where the Explore page asks in SQL.
-    fn sql_door(&self, settings: &Settings) -> SqlDoor {
-        match &self.records {
-            Some(store) => SqlDoor::open(Arc::new(store.clone()), &settings.records),
-            None => SqlDoor::Shut {
-                why: "records are switched off",
-                hint: "set enabled = true under [records] in the configuration",
-            },
-        }
-    }
-
-    /// What answers questions over many requests.
-    fn requests(
-        &self,
-        engine: &Arc<dyn MetricsEngine>,
-        ledger: Option<Arc<LedgerService>>,
-        settings: &Settings,
-    ) -> Option<Arc<RecordService>> {
-        let store = Arc::new(self.records.clone()?);
-        let currency = settings.cost.ledger.currency.clone();
-        let (engine, clock) = (Arc::clone(engine), Arc::clone(&self.clock));
-        let less = settings.records.less_is_better.iter().cloned().collect();
-        Some(Arc::new(RecordService::new(store, engine, clock, ledger, currency, less)))
-    }
-
-    /// Where records come in and are listed.
-    fn record_doors(&self, settings: &Settings) -> Option<Records> {
-        let store = self.records.clone()?;
-        let (spans, comments) = (settings.records.spans, settings.records.feedback_comments);
-        let rules = RecordRules { spans, comments };
-        Some(Records { sink: Arc::new(store.clone()), source: Arc::new(store), rules })
-    }
-
     /// What the server needs of the rest.
     fn parts(&self, settings: &Settings) -> Result<Parts> {
         let catalog = Catalog::builtin();
@@ -500,22 +461,6 @@ impl House {
             version: env!("CARGO_PKG_VERSION"),
         })
     }
-}
-
-/// Open the records, beside the series: the data directory may come from a flag.
-fn records(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    meter: &Meter,
-) -> Result<Option<RecordStore>> {
-    let mut records = settings.records.clone();
-    if !records.enabled {
-        return Ok(None);
-    }
-    records.dir = settings.store.dir.join(RECORDS_DIR);
-    let dir = records.dir.display().to_string();
-    let store = RecordStore::open(records, Arc::clone(clock), meter);
-    store.map(Some).with_context(|| format!("cannot open the records in {dir}"))
 }
 
 /// Prometheus name and help of one of our own metrics.
