@@ -54,7 +54,15 @@ pub(crate) async fn ask_all(
     };
     // Dropping a query cancels it.
     drop(tokio::time::timeout(asking.deadline, all).await);
+    drop(running);
+    drop_later(engine);
     found
+}
+
+/// Drop where nobody waits for it: to take what is known of ten thousand GPUs to pieces takes tens of
+/// milliseconds.
+pub(crate) fn drop_later<T: Send + 'static>(thing: T) {
+    drop(tokio::task::spawn_blocking(move || drop(thing)));
 }
 
 async fn ask_one(

@@ -25,7 +25,7 @@ use strata_world::{
 };
 use tokio::sync::Semaphore;
 
-use crate::ask::{Asking, ask_all};
+use crate::ask::{Asking, ask_all, drop_later};
 use crate::kept::{Keep, Kept};
 use crate::ledger::LedgerService;
 use crate::records::RecordService;
@@ -145,8 +145,7 @@ impl PageService {
         let context =
             Context { simulated: self.parts.simulated, explored, records, requests, books };
         let page = rooms::page(&request, &world, &context);
-        // To take a fleet of ten thousand GPUs to pieces takes tens of milliseconds: nobody waits.
-        drop(tokio::task::spawn_blocking(move || drop(world)));
+        drop_later(world);
         let page = page?;
         let took = self.parts.clock.monotonic().saturating_sub(begun);
         let labels = [("page", request.page.name())];
@@ -189,10 +188,11 @@ impl PageService {
         if let Some(newest) = newest {
             answers.newest = newest.await.ok();
         }
-        let work = move || assemble(&plan, &answers);
-        let mut world = tokio::task::spawn_blocking(work)
+        let work = move || (assemble(&plan, &answers), answers);
+        let (mut world, answers) = tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| internal(&format!("the page could not be put together: {error}")))?;
+        drop_later(answers);
         world.currency.clone_from(&self.parts.currency);
         if with_entities {
             let mut known = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
