@@ -4,14 +4,20 @@ use super::gpu;
 use crate::recipe::{Recipe, Whole};
 
 pub(crate) const ALL: &[Recipe] = &[
-    gpu("l1.fault_events", "{event}", "sum by (%) (max by (%, code) (increase<gpu.fault.events>))")
-        .whole(Whole::Sum)
-        .undefined("the counter has no two samples yet")
-        .means(
-            "Faults the device reported in the last ten minutes (XID of NVIDIA, AFID of AMD), \
-             counted from the counter of events.",
-            "increase of gpu.fault.events over 10 min; sum over the GPUs",
-        ),
+    gpu(
+        "l1.fault_events",
+        "{event}",
+        "sum by (%) (max by (%, code) (increase<gpu.fault.events>)) \
+         or sum by (%) (max by (%, code) (peak<gpu.fault.recent>))",
+    )
+    .whole(Whole::Sum)
+    .undefined("the counter has no two samples yet")
+    .means(
+        "Faults the device reported in the last ten minutes (XID of NVIDIA, AFID of AMD), counted from \
+         the counter of events. Where only dcgm-exporter's count of its own window is told, at least so \
+         many. The last code alone does not tell of the same code again.",
+        "increase of gpu.fault.events over 10 min, else the greatest gpu.fault.recent; sum over the GPUs",
+    ),
     gpu("l1.xid_last", "{code}", "max by (%) (<gpu.xid.last>)").means(
         "Code of the last XID, kept until the next one, for ever: it tells which, not when. 0 is \
          none.",

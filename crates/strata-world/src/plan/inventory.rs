@@ -219,6 +219,12 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     )
     .of(AskedOf::Entity),
     changing(
+        "event/fault_recent",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, vendor, code) (<gpu.fault.recent|code!=\"\">)",
+    )
+    .of(AskedOf::Entity),
+    changing(
         "event/xid_last",
         EntityKind::Gpu,
         "max by (gpu_uuid, node, gpu, gpu_model) (<gpu.xid.last>)",

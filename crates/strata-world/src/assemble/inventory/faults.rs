@@ -15,6 +15,7 @@ use crate::window::Window;
 pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut counted: BTreeSet<EntityId> = BTreeSet::new();
+    let mut seen: BTreeSet<(EntityId, String)> = BTreeSet::new();
     for row in found.rows("event/fault") {
         let Some(device) = identity(EntityKind::Gpu, row.labels) else { continue };
         counted.insert(device.clone());
@@ -25,12 +26,26 @@ pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Fault> {
             faults.push(if is_xid { catalogued(fault) } else { fault });
         }
     }
+    for row in found.rows("event/fault_recent") {
+        let Some(device) = identity(EntityKind::Gpu, row.labels) else { continue };
+        if counted.contains(&device) {
+            continue;
+        }
+        let code = text(&row, "code").unwrap_or_default();
+        faults.extend(risen(&row.points, window).map(|rise| {
+            seen.insert((device.clone(), code.clone()));
+            catalogued(fault(&device, code.clone(), &row, &rise))
+        }));
+    }
     for row in found.rows("event/xid_last") {
         let Some(device) = identity(EntityKind::Gpu, row.labels) else { continue };
         if counted.contains(&device) {
             continue;
         }
         for (code, rise) in changes(&row.points, window) {
+            if seen.contains(&(device.clone(), code.clone())) {
+                continue;
+            }
             faults.push(catalogued(fault(&device, code, &row, &rise)));
         }
     }
@@ -104,6 +119,22 @@ fn rises(points: &[(i64, f64)], window: Window) -> Vec<Rise> {
         before = Some(value);
     }
     found
+}
+
+/// Where a count of the last minutes rises. It falls when faults leave its window, so a fall tells of
+/// nothing new, and one that comes as another leaves is not seen.
+fn risen(points: &[(i64, f64)], window: Window) -> impl Iterator<Item = Rise> {
+    let mut found = Vec::new();
+    let mut before = None;
+    for &(at_ms, value) in points {
+        let from = before.unwrap_or(0.0);
+        if value > from {
+            let dated = before.is_some() || at_ms > window.start_ms;
+            found.push(Rise { at_ms, count: Some(value - from), dated });
+        }
+        before = Some(value);
+    }
+    found.into_iter()
 }
 
 /// Where the last code becomes another one. The same code again is not seen.

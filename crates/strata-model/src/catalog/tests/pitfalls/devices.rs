@@ -173,6 +173,10 @@ fn the_last_xid_is_no_counter() {
     let counter = from_source("gpu_fault_events_total", "dcgm");
     assert_eq!(counter.len(), 1);
     assert_eq!(counter[0].metric, "DCGM_EXP_XID_ERRORS_TOTAL");
+    // That of a window goes down again: no counter either.
+    let page = "DCGM_EXP_XID_ERRORS_COUNT{xid=\"31\",window_size_in_ms=\"300000\"} 3";
+    let recent = check(page, "gpu_fault_recent", 3.0);
+    assert_eq!(recent.labels["code"], "31");
     assert_eq!(Catalog::builtin().metric("gpu.xid.last").unwrap().kind, MetricKind::Gauge);
 }
 
