@@ -70,7 +70,9 @@ impl Load {
         let amount = units.line.amount()?;
         let mut now_per_hour = [0.0; CLASSES];
         for cost in &units.classes {
-            *now_per_hour.get_mut(cost.class.place())? = cost.count * 3600.0 / period_s;
+            // What was counted in a part of the time stands for all of it.
+            let count = cost.count / now.covered.clamp(f64::MIN_POSITIVE, 1.0);
+            *now_per_hour.get_mut(cost.class.place())? = count * 3600.0 / period_s;
         }
         let sound = period_s > 0.0 && units.at_saturation? > 0.0;
         sound.then_some(Self {

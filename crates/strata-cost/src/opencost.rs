@@ -128,7 +128,10 @@ fn inference_row(units: &Units, basis: CostBasis, window: &Value) -> Option<Valu
     let (input, output) =
         (cost(Class::UncachedPrompt) + cost(Class::CachedPrompt), cost(Class::Generated));
     let scale = if input + output > 0.0 { total / (input + output) } else { 0.0 };
-    let per_million = |money: f64, tokens: f64| (tokens > 0.0).then(|| money / tokens * 1e6);
+    // Tokens that were counted in a part of the time only cost the money of that part.
+    let covered = units.per_token.map_or(1.0, |cost| cost.covered);
+    let per_million =
+        |money: f64, tokens: f64| (tokens > 0.0).then(|| covered * money / tokens * 1e6);
     let method = units.methods.first().map_or("", |(method, _)| method.name());
     Some(json!({
         "properties": { "modelName": units.model },

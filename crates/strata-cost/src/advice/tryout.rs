@@ -110,7 +110,7 @@ impl Case<'_> {
     fn try_model(&self, units: &Units) -> Option<Tryout> {
         let cost = |units: &Units| {
             let cost = units.per_useful_token.get(Level::Delivered.place()).copied().flatten()?;
-            Some(cost).filter(|cost| cost.count > 0.0)
+            Some(cost).filter(|cost| cost.count > 0.0 && cost.covered > 0.0)
         };
         let now = cost(units)?;
         let others = self.units.iter().filter(|other| other.model != units.model);
@@ -120,7 +120,7 @@ impl Case<'_> {
         if then.cost > (1.0 - LEAST_GAIN) * now.cost {
             return None;
         }
-        let at_most = now.count * (now.cost - then.cost) / self.hours;
+        let at_most = now.count / now.covered * (now.cost - then.cost) / self.hours;
         Some(Tryout {
             kind: Kind::SmallerModel,
             subject: units.model.clone(),

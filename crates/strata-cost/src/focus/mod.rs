@@ -14,7 +14,7 @@ pub use validate::validate;
 use crate::csv;
 
 /// Columns in the order in which they are written.
-pub const COLUMNS: [&str; 52] = [
+pub const COLUMNS: [&str; 53] = [
     "BilledCost",
     "BillingAccountId",
     "BillingAccountName",
@@ -66,6 +66,7 @@ pub const COLUMNS: [&str; 52] = [
     "x_Replica",
     "x_State",
     "x_TokenClass",
+    "x_TrainingRun",
     "x_UsefulLevel",
 ];
 

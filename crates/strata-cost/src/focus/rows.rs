@@ -271,8 +271,13 @@ impl Page<'_> {
             None => row.set("x_State", charge.meter),
         }
         let owner = self.owner_facts();
-        if let Some(model) = owner.and_then(|owner| owner.model.as_deref()) {
+        let run = owner.and_then(|owner| self.ledger.runs.get(owner.run?));
+        let trained = run.and_then(|run| run.model.as_deref());
+        if let Some(model) = owner.and_then(|owner| owner.model.as_deref()).or(trained) {
             row.set("x_Model", model);
+        }
+        if let Some(run) = run {
+            row.set("x_TrainingRun", &run.name);
         }
         let replica = owner.and_then(|owner| owner.replica);
         if let Some(replica) = replica.and_then(|place| self.ledger.replicas.get(place)) {

@@ -1,7 +1,7 @@
 //! Exports add up, are valid, and a broken file is told.
 
 use super::*;
-use crate::facts::{Column, Gpu, Owner};
+use crate::facts::{Column, Gpu, Owner, Run};
 use crate::ledger::{Ledger, Options};
 use crate::price::{PriceBook, Wanted};
 use crate::sum::sum;
@@ -15,6 +15,8 @@ fn ledger() -> Ledger {
     let mut facts = facts();
     facts.owners[0].namespace = Some("=danger,\"ous\"".into());
     facts.owners.push(Owner { team: Some("train".into()), ..Owner::default() });
+    facts.owners[1].run = Some(0);
+    facts.runs.push(Run { name: "r1".into(), model: Some("vl".into()), ..Run::default() });
     let training = {
         let mut gpu = facts.gpus[0].clone();
         gpu.claims[0].owner = 1;
@@ -56,6 +58,8 @@ fn the_rows_are_the_bill_and_valid() {
     assert_eq!(generated.get("PricingUnit"), Some("1000000 Tokens"));
     assert_eq!(generated.get("BillingPeriodEnd"), Some("2026-02-01T00:00:00Z"));
     assert_eq!(generated.get("x_CostMethod"), Some("request_time"));
+    let trained = export.rows.iter().find(|row| row.get("x_TrainingRun") == Some("r1")).unwrap();
+    assert_eq!((trained.get("x_Model"), trained.get("SkuMeter")), (Some("vl"), Some("held")));
     let billed = super::export(&ledger, &FocusOptions { is_billed: true, ..options() });
     assert!((costs(&billed.rows, "BilledCost") - bill).abs() <= 1e-9 * bill);
 }
@@ -70,6 +74,7 @@ fn a_file_that_is_not_focus_is_told_why() {
     };
     check("BillingCurrency,", "Currency,", "BillingCurrency: the column is missing");
     check(",Usage,", ",Using,", "ChargeCategory: is none of the allowed");
+    check(",Compute,", ",Computers,", "ServiceCategory: is none of the allowed");
     check("2026-01-01T00:16:40Z", "2025-01-01T00:16:40Z", "ChargePeriodEnd: is not a date after");
     check("gpu@H100 SXM/unallocated/2026-01-01", "", "PricingQuantity: must be null");
     check(",USD,", ",,", "BillingCurrency: is null");

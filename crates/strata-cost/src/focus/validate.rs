@@ -47,11 +47,33 @@ const NEED_A_PRICE: [&str; 6] = [
     "PricingQuantity",
     "PricingUnit",
 ];
-const CHOICES: [(&str, &[&str]); 4] = [
+const CHOICES: [(&str, &[&str]); 5] = [
     ("ChargeCategory", &["Adjustment", "Credit", "Purchase", "Tax", "Usage"]),
     ("ChargeClass", &["Correction"]),
     ("ChargeFrequency", &["One-Time", "Recurring", "Usage-Based"]),
     ("PricingCategory", &["Standard", "Dynamic", "Committed", "Other"]),
+    ("ServiceCategory", &SERVICES),
+];
+const SERVICES: [&str; 19] = [
+    "AI and Machine Learning",
+    "Analytics",
+    "Business Applications",
+    "Compute",
+    "Databases",
+    "Developer Tools",
+    "Identity",
+    "Integration",
+    "Internet of Things",
+    "Management and Governance",
+    "Media",
+    "Migration",
+    "Mobile",
+    "Multicloud",
+    "Networking",
+    "Other",
+    "Security",
+    "Storage",
+    "Web",
 ];
 /// Problems at most: the first hundred tell what is wrong with a file.
 const MAX_PROBLEMS: usize = 100;

@@ -201,13 +201,15 @@ fn count(
 }
 
 /// Money by class. Splits of several engines of one model are added: each class has the seconds
-/// that every engine spent on it.
+/// that every engine spent on it. What was counted in a part of the busy time only is divided into
+/// the money of that part.
 fn classes(line: &Line, splits: &[&crate::split::Split]) -> Vec<ClassCost> {
     let split_busy_s = sum(splits.iter().map(|split| split.busy_s));
     if split_busy_s <= 0.0 {
         return Vec::new();
     }
-    let (busy_money, all_money) = (line.busy_money(), sum(line.money));
+    let covered = covered(line, split_busy_s);
+    let (busy_money, all_money) = (covered * line.busy_money(), covered * sum(line.money));
     let cost = |class: Class| {
         let count =
             sum(splits.iter().filter_map(|split| split.quantities.get(class.place())).copied());
@@ -233,6 +235,12 @@ fn classes(line: &Line, splits: &[&crate::split::Split]) -> Vec<ClassCost> {
     Class::ALL.into_iter().filter_map(cost).collect()
 }
 
+/// Share of the busy time in which its work was counted.
+fn covered(line: &Line, split_busy_s: f64) -> f64 {
+    let busy_s = line.busy_s();
+    if busy_s > 0.0 { (split_busy_s / busy_s).min(1.0) } else { 1.0 }
+}
+
 /// A prefill pool generates nothing, but its time belongs to the tokens of the other pool: all held
 /// time counts, and the peak is that of those who generate.
 fn saturation(rate: f64, held_s: f64, generating: &[(f64, f64)]) -> Option<f64> {
@@ -250,5 +258,5 @@ fn savings(line: &Line, splits: &[&crate::split::Split]) -> Option<f64> {
     if saved.is_empty() || busy_s <= 0.0 {
         return None;
     }
-    Some(sum(saved) * line.busy_money() / busy_s)
+    Some(sum(saved) * covered(line, busy_s) * line.busy_money() / busy_s)
 }

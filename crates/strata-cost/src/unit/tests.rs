@@ -257,3 +257,20 @@ fn pools_count_their_tokens_and_requests_once() {
     // Every second is busy, so saturation is now.
     near(units.at_saturation.unwrap(), generated.cost);
 }
+
+#[test]
+fn classes_counted_in_half_of_the_time_cost_the_money_of_that_half() {
+    let prices = |facts: &Facts| {
+        let units = models(&ledger(facts), &Energy::default()).remove(0);
+        units.classes.iter().map(|class| (class.class, class.full, class.busy)).collect::<Vec<_>>()
+    };
+    let whole = prices(&facts());
+    let mut half = facts();
+    half.replicas[0].generated = Column::Steps([[400.0; 5], [f64::NAN; 5]].concat());
+    let found = prices(&half);
+    assert_eq!(found.len(), whole.len());
+    for ((class, full, busy), (_, expected_full, expected_busy)) in found.into_iter().zip(whole) {
+        assert!((full / expected_full - 1.0).abs() < 1e-9, "{class:?} {full} {expected_full}");
+        assert!((busy / expected_busy - 1.0).abs() < 1e-9, "{class:?} {busy} {expected_busy}");
+    }
+}

@@ -67,7 +67,7 @@ pub(super) const COUNTERS: [(&str, &str); 10] = [
 pub fn bill_plan(period: &Period) -> Vec<Planned> {
     let (step, whole) = spans(period);
     let mut queries = statement_plan(period);
-    queries.extend(run_queries(&step, &whole));
+    queries.extend(run_queries(period.step_ms, &step, &whole));
     queries
 }
 
@@ -75,6 +75,22 @@ pub fn bill_plan(period: &Period) -> Vec<Planned> {
 fn spans(period: &Period) -> (String, String) {
     let ms = |length_ms: i64| format!("{length_ms}ms");
     (ms(period.step_ms), ms(period.end_ms() - period.start_ms))
+}
+
+/// A reading of what is read once a minute is at most so old, milliseconds.
+const READING_MS: i64 = 90_000;
+
+/// What counters rose by within a step, added up by labels. An increase needs two readings in its range:
+/// of what is read once a minute a step of a minute has one, so there the last readings at the two ends of
+/// the step are compared. Where the counter went back between them nothing is told.
+pub(super) fn rises(step_ms: i64, how: &str, by: &str, series: &str) -> String {
+    let within = format!("{how} by ({by}) (increase({series}[{step_ms}ms]))");
+    if step_ms >= 2 * 60_000 {
+        return within;
+    }
+    let reading = format!("last_over_time({series}[{READING_MS}ms]");
+    let between = format!("({reading}) - {reading} offset {step_ms}ms)) >= 0");
+    format!("{within} or {how} by ({by}) ({between})")
 }
 
 /// Those of them that a statement needs, which sells GPU time and tokens and asks for many short periods:
@@ -100,7 +116,7 @@ pub fn statement_plan(period: &Period) -> Vec<Planned> {
             "count by (namespace, pod, team) (last_over_time({workload}{{team!=\"\"}}[{whole}]))"
         ),
     ));
-    queries.extend(replica_queries(&step, &whole));
+    queries.extend(replica_queries(period.step_ms, &step, &whole));
     queries.extend(tenant_queries(&whole));
     queries
 }
@@ -220,7 +236,7 @@ fn part_queries(step: &str, whole: &str) -> Vec<Planned> {
     ]
 }
 
-fn replica_queries(step: &str, whole: &str) -> Vec<Planned> {
+fn replica_queries(step_ms: i64, step: &str, whole: &str) -> Vec<Planned> {
     let running = name("inference.requests.running", "");
     let generated = name("inference.generation_tokens", "");
     // SGLang says in `engine_type` whether it is a worker of a pool.
@@ -229,8 +245,7 @@ fn replica_queries(step: &str, whole: &str) -> Vec<Planned> {
     let mut queries = vec![range("up", format!("{} or {}", up(&running), up(&generated)))];
     for (key, metric) in COUNTERS {
         let stored = name(metric, "_sum");
-        let text = format!("sum by (instance) (increase({stored}[{step}]))");
-        queries.push(range(key, text));
+        queries.push(range(key, rises(step_ms, "sum", "instance", &stored)));
     }
     let config = name("inference.engine.config", "");
     queries.push(at_end(
@@ -244,9 +259,9 @@ fn replica_queries(step: &str, whole: &str) -> Vec<Planned> {
     let ttft = name("inference.ttft", "_bucket");
     queries.push(range(
         "aborted",
-        format!("sum by (instance) (increase({finished}{{reason=\"abort\"}}[{step}]))"),
+        rises(step_ms, "sum", "instance", &format!("{finished}{{reason=\"abort\"}}")),
     ));
-    queries.push(range("durations", format!("sum by (instance) (increase({duration}[{step}]))")));
+    queries.push(range("durations", rises(step_ms, "sum", "instance", &duration)));
     queries.push(at_end("ttft", format!("sum by (instance, le) (increase({ttft}[{whole}]))")));
     queries
 }

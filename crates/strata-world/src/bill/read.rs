@@ -278,9 +278,16 @@ impl<'a> Reader<'a> {
         let mut tracks: BTreeMap<&str, BTreeMap<String, Vec<Option<f64>>>> =
             keys.map(|key| (key, self.by_instance(key))).collect();
         for (instance, replica) in replicas {
+            let up = &replica.up;
             let mut take = |key: &str| {
                 let of_key = tracks.get_mut(key);
-                of_key.and_then(|of_key| of_key.remove(instance)).unwrap_or_default()
+                let mut track: Vec<Option<f64>> =
+                    of_key.and_then(|of_key| of_key.remove(instance)).unwrap_or_default();
+                // The last reading is there for a while after its page is gone.
+                for (value, _) in track.iter_mut().zip(up).filter(|(_, up)| !**up) {
+                    *value = None;
+                }
+                track
             };
             replica.prompt = take("prompt");
             replica.cached = take("cached");

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::plan::{at_end, name, range};
+use super::plan::{at_end, name, range, rises};
 use super::read::{Reader, last, text};
 use super::{BillGpu, HolderKind};
 use crate::ask::Planned;
@@ -77,7 +77,7 @@ impl BillRun {
 
 /// Questions about training runs. Ranks and sources tell of the same run, so the greatest of them is the
 /// run's: of its steps, and of its totals of tokens and operations.
-pub(super) fn run_queries(step: &str, whole: &str) -> Vec<Planned> {
+pub(super) fn run_queries(step_ms: i64, step: &str, whole: &str) -> Vec<Planned> {
     let of = |function: &str, metric: &str, suffix: &str| {
         format!("max by (run) ({function}({}{{run!=\"\"}}[{step}]))", name(metric, suffix))
     };
@@ -89,6 +89,10 @@ pub(super) fn run_queries(step: &str, whole: &str) -> Vec<Planned> {
         format!("max by (run) (last_over_time({metric}{{run!=\"\"}}[{step}] offset {whole}))")
     };
     let save = name("training.checkpoint.save.duration", "_sum");
+    let restore = name("training.checkpoint.restore.duration", "_sum");
+    let rose = |by: &str, metric: &str, more: &str| {
+        rises(step_ms, "max", by, &format!("{metric}{{run!=\"\"{more}}}"))
+    };
     // A step's length without what comes between steps, else the mean of the distribution.
     let mean = |suffix: &str| of("rate", "training.step.time", suffix);
     let length =
@@ -111,19 +115,10 @@ pub(super) fn run_queries(step: &str, whole: &str) -> Vec<Planned> {
                 of_ranks("training.mfu.peak"),
             ),
         ),
-        range(
-            "run_badput",
-            format!(
-                "max by (run, type) (increase({}{{run!=\"\"}}[{step}]))",
-                name("training.badput.time", "")
-            ),
-        ),
-        range("run_data_wait", of("increase", "training.data.wait.time", "")),
-        range(
-            "run_save",
-            format!("max by (run) (increase({save}{{run!=\"\",phase!=\"background\"}}[{step}]))"),
-        ),
-        range("run_restore", of("increase", "training.checkpoint.restore.duration", "_sum")),
+        range("run_badput", rose("run, type", &name("training.badput.time", ""), "")),
+        range("run_data_wait", rose("run", &name("training.data.wait.time", ""), "")),
+        range("run_save", rose("run", &save, ",phase!=\"background\"")),
+        range("run_restore", rose("run", &restore, "")),
         range("run_straggler", of("avg_over_time", "training.straggler.ratio", "")),
     ]);
     queries

@@ -442,3 +442,31 @@ fn workers_of_pools_are_told_by_their_engine() {
     assert_eq!(roles, ["a:1", "b:1", "c:1"].into_iter().zip(expected).collect::<Vec<_>>());
     assert!(world.replicas.iter().all(|one| one.model.as_deref() == Some("m")));
 }
+
+#[test]
+fn what_is_read_once_a_minute_is_counted_by_the_minute() {
+    let check = |interval_ms: i64, until_ms: i64, expected: [Option<f64>; 5]| {
+        let mut source = MemorySource::new();
+        for (name, each) in
+            [("inference_generation_tokens_total", 2.0), ("inference_requests_running", 0.0)]
+        {
+            let labels = [("__name__", name), ("instance", "a:1"), ("model", "m")];
+            push(&mut source, &labels, |at| {
+                let is_read = at % interval_ms == 0 && at <= until_ms;
+                is_read.then_some(each * at as f64 / 1e3)
+            });
+        }
+        let world = world(source);
+        let found = &world.replicas[0].generated;
+        let near = |(found, expected): (&Option<f64>, Option<f64>)| match (found, expected) {
+            (Some(found), Some(expected)) => (found / expected - 1.0).abs() < 0.01,
+            (found, expected) => found.is_none() && expected.is_none(),
+        };
+        assert!(found.iter().zip(expected).all(near), "{interval_ms} {found:?}");
+    };
+    check(15_000, 300_000, [Some(120.0); 5]);
+    check(60_000, 300_000, [Some(120.0); 5]);
+    // Gone after two minutes: nothing was counted then, by whatever interval.
+    check(15_000, 120_000, [Some(120.0), Some(120.0), None, None, None]);
+    check(60_000, 120_000, [Some(120.0), Some(120.0), None, None, None]);
+}

@@ -8,7 +8,7 @@ use strata_serve::ReportParams;
 use strata_view::{PageError, PageErrorCode};
 use strata_world::bill::Period;
 
-use super::{LedgerService, opencost};
+use super::{LedgerService, STEP_MS, opencost};
 
 /// What can be grouped by, with the words for it.
 pub(crate) const DIMENSIONS: [(&str, Dimension); 11] = [
@@ -68,8 +68,13 @@ impl Asked {
                 }
                 "end" => {
                     let end = strata_cost::time::instant_ms(value);
-                    asked.end_ms =
+                    let end =
                         end.ok_or_else(|| bad(format!("end: {value:?}"), "end=2026-04-01"))?;
+                    if end > now_ms + STEP_MS {
+                        let told = format!("end: {value:?} is to come");
+                        return Err(bad(told, "a time that is over: the rest is not measured yet"));
+                    }
+                    asked.end_ms = end;
                 }
                 "by" | "aggregate" => {
                     for word in value.split(',').filter(|word| !word.is_empty()) {

@@ -212,11 +212,17 @@ impl LedgerReports {
             })
         });
         let checked = ledger.reconciliation();
-        let notes = [notes, ledger.remarks()].concat();
+        let mut notes = [notes, ledger.remarks()].concat();
+        let mut total = line(&[], &ledger.total());
+        if ledger.gpus.is_empty() {
+            // Nobody watched: that is not a time that cost nothing.
+            total["amount"] = Json::Null;
+            notes.push("nothing was seen in this period".to_owned());
+        }
         Ok(json(&json!({
             "period": period(&ledger),
             "currency": ledger.options.currency,
-            "total": line(&[], &ledger.total()),
+            "total": total,
             "reconciles": checked.holds(),
             "unattributed_share": checked.unattributed,
             "unknown_share": checked.unknown,

@@ -97,6 +97,12 @@ impl Shelf {
     /// A statement whose text is what was closed.
     pub(super) fn get(&self, customer: &Customer, number: u64) -> Result<Closed> {
         let path = body_of(&self.folder(customer)?, number);
+        // Where the data lies is nobody's business who asks for what is not there.
+        if !path.exists() {
+            let of = format!("of {} {}", customer.of, customer.name);
+            anyhow::ensure!(number > 0, "no statement {of} is closed");
+            anyhow::bail!("there is no statement {number} {of}");
+        }
         let body = read(&path).with_context(|| {
             format!("there is no statement {number} of {} {}", customer.of, customer.name)
         })?;

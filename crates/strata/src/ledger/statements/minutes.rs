@@ -129,8 +129,12 @@ impl Tally {
         if tally.sights.first().is_none() && tally.used.is_empty() {
             // A bill of nothing would be closed for good, over a month that nobody watched.
             return Err(bad(
-                "nothing was seen in this period".to_owned(),
-                "see that it is the right one",
+                format!(
+                    "nothing was seen from {} until {}",
+                    rfc3339(span.from_ms),
+                    rfc3339(span.until_ms)
+                ),
+                "another period: --from and --until",
             ));
         }
         if let Some(whole) = whole {
