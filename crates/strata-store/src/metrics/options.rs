@@ -48,7 +48,7 @@ pub struct StoreOptions {
     pub fsync: Fsync,
     /// Most series one query may read.
     pub select_series_limit: usize,
-    /// Most samples one query may read.
+    /// Most samples one query may hold of what it reads.
     pub select_samples_limit: usize,
 }
 

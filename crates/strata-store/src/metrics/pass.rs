@@ -168,6 +168,7 @@ impl Pass<'_> {
         let index = shared.index.read().unwrap_or_else(PoisonError::into_inner);
         let labels: Vec<Labels> = ids.iter().map(|&id| index.labels(id)).collect();
         drop(index);
+        let mut held = 0;
         for ((gather, in_head), labels) in gathers.into_iter().zip(in_head).zip(labels) {
             let before = gather.samples();
             let points = match &in_head.slice {
@@ -178,9 +179,13 @@ impl Pass<'_> {
             if !bounds.take(samples.saturating_sub(before)) {
                 return Err(shared.too_many_samples());
             }
+            held += before.max(samples);
             if samples > 0 && !take(Series { labels, points }) {
                 return Ok(false);
             }
+        }
+        if self.streams {
+            bounds.release(held);
         }
         Ok(true)
     }

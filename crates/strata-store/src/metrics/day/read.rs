@@ -254,7 +254,7 @@ pub(crate) type Member = (u32, usize);
 /// What bounds and watches a read, shared by the threads that take part in it.
 pub(crate) struct ReadBounds<'a> {
     damage: &'a Damage,
-    /// Samples in the whole answer.
+    /// Samples in the whole answer, or held at one time where they are handed over as they are read.
     limit: usize,
     taken: AtomicUsize,
     /// Of a tier file the column to read.
@@ -282,6 +282,11 @@ impl<'a> ReadBounds<'a> {
     /// Count samples as part of the answer; false once there are too many.
     pub(crate) fn take(&self, samples: usize) -> bool {
         self.taken.fetch_add(samples, Ordering::Relaxed).saturating_add(samples) <= self.limit
+    }
+
+    /// Samples were handed over and are held no more.
+    pub(crate) fn release(&self, samples: usize) {
+        self.taken.fetch_sub(samples, Ordering::Relaxed);
     }
 
     /// Whether more samples were found than may be answered.

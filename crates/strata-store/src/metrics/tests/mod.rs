@@ -6,12 +6,13 @@ mod model;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use strata_model::clock::FixedClock;
 use strata_model::meter::Meter;
 use strata_model::{
     Batch, HistogramSample, Labels, Matcher, NativeHistogram, Receipt, Sample, SelectHints,
-    Selection, SeriesSource, Span,
+    Selection, SeriesSource, Span, TakeSeries,
 };
 
 use super::{MetricStore, StoreError, StoreOptions};
@@ -225,6 +226,16 @@ fn many_series_are_read_whole_and_within_the_limit() {
     };
     let error = store.select(&selection).unwrap_err();
     assert!(error.to_string().contains("select_samples_limit"), "{error}");
+    // Handed over as they are read, they are not held together.
+    let seen = AtomicUsize::new(0);
+    let takers = |_: usize| -> TakeSeries<'_> {
+        Box::new(|series| {
+            seen.fetch_add(series.points.times.len(), Ordering::Relaxed);
+            true
+        })
+    };
+    store.visit(&selection, &takers, &mut Vec::new()).unwrap();
+    assert_eq!(seen.into_inner(), 4 * SERIES as usize);
 }
 
 #[test]
