@@ -16,7 +16,7 @@ const TOGETHER_BYTES: usize = 1 << 20;
 const WAIT_FIRST: Duration = Duration::from_secs(1);
 const WAIT_LONGEST: Duration = Duration::from_secs(30);
 /// A receiver may ask for a longer wait, up to this.
-const WAIT_ASKED_MAX: Duration = Duration::from_secs(300);
+const WAIT_ASKED_MAX: Duration = Duration::from_mins(5);
 
 /// Send what comes until told to stop; then what is left, once.
 pub(crate) async fn run(
