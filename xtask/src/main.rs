@@ -47,6 +47,9 @@ enum Chore {
         /// The program rotel-agent, for the spans; else the one on PATH.
         #[arg(long)]
         rotel: Option<std::path::PathBuf>,
+        /// Requests in the six hours that are asked for; a fiftieth of it is on each of 29 days before.
+        #[arg(long, default_value_t = 1_000_000)]
+        requests: usize,
         /// Scratch folder, made and removed.
         #[arg(long, default_value = "target/bench")]
         scratch: std::path::PathBuf,
@@ -102,8 +105,9 @@ fn main() -> Result<()> {
     drop(rustls::crypto::ring::default_provider().install_default());
     match arguments.chore {
         Chore::Check { tests_only } => check::check(tests_only),
-        Chore::Bench { figures, hours, hold, trace, rotel, scratch } => {
-            let given = bench::Given { trace: trace.as_deref(), rotel: rotel.as_deref() };
+        Chore::Bench { figures, hours, hold, trace, rotel, requests, scratch } => {
+            let (trace, rotel) = (trace.as_deref(), rotel.as_deref());
+            let given = bench::Given { trace, rotel, requests };
             bench::run(&figures, bench::History { hours, hold }, &scratch, given)
         }
         Chore::Browser { debug, shots, scratch } => browser::run(debug, shots.as_deref(), &scratch),

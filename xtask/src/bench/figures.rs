@@ -44,7 +44,7 @@ pub(crate) async fn measure(
         Figure::PagesLarge => super::pages::measure(scratch, 10_000, history).await,
         Figure::Proxy => super::proxy::measure(scratch).await,
         Figure::Spans => super::spans::measure(scratch, given.rotel).await,
-        Figure::Records => super::records::measure(scratch).await,
+        Figure::Records => super::records::measure(scratch, given.requests).await,
         Figure::Saturation => {
             anyhow::bail!("saturation needs no server: it is measured by itself, with --trace")
         }

@@ -59,13 +59,15 @@ pub(crate) struct History {
     pub(crate) hold: bool,
 }
 
-/// Files that were named.
+/// What was named on the command line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Given<'a> {
     /// A trace of requests.
     pub(crate) trace: Option<&'a Path>,
     /// The program rotel.
     pub(crate) rotel: Option<&'a Path>,
+    /// Requests in the six hours that are asked for.
+    pub(crate) requests: usize,
 }
 
 /// One row of the table.

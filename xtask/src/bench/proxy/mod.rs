@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use super::figures::{STRATA_QUIET, now_ms};
 use super::process::{Kind, Server};
 use super::{Row, process};
+use crate::out;
 use load::{Load, Open, Seen};
 
 /// Turns of each way; they alternate, so that what else the machine does falls on both.
@@ -41,12 +42,12 @@ impl Stage {
         Ok(Self { server, direct: direct.to_owned(), proxied })
     }
 
-    /// Calls that have a record since a time.
-    async fn recorded(&self, since_ms: i64) -> Result<u64> {
+    /// Calls that have a record. Sums are of whole hours, so from well before the first.
+    async fn recorded(&self) -> Result<u64> {
         let url = format!(
             "{}/api/v1/requests/sums?by=model&start={}&end={}",
             self.server.url,
-            since_ms / 1_000 - 1,
+            now_ms() / 1_000 - 7_200,
             now_ms() / 1_000 + 60
         );
         let answer = reqwest::get(url).await?.bytes().await?;
@@ -67,20 +68,19 @@ pub(crate) async fn measure(scratch: &Path) -> Result<Vec<Row>> {
     let direct = script::serve().await?;
     let memory = memory(&scratch.join("memory"), &direct).await?;
     let stage = Stage::start(&scratch.join("time"), &direct).await?;
-    let since_ms = now_ms();
     let documents = compare(&stage, DOCUMENTS).await?;
     let all = compare(&stage, ALL).await?;
     let expected = documents.proxied.calls + all.proxied.calls;
     let mut recorded = 0;
     for _ in 0..100 {
-        recorded = stage.recorded(since_ms).await?;
+        recorded = stage.recorded().await?;
         if recorded >= expected {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     ensure!(recorded == expected, "{recorded} of {expected} calls have a record");
-    let told = |ways: &Ways, direct: &[u64], proxied: &[u64]| {
+    let words = |ways: &Ways, direct: &[u64], proxied: &[u64]| {
         format!(
             "p50 / p99 {} ms, without it {} ms; {} of each; {:.0} us of CPU for a call of either kind, \
              events included; all {recorded} calls recorded",
@@ -96,7 +96,7 @@ pub(crate) async fn measure(scratch: &Path) -> Result<Vec<Row>> {
         Row { what, values, verdict, must: "0.3 / 2 ms", aim: "0.1 / 0.5 ms" }
     };
     let of = |ways: &Ways, what, (direct, proxied): (&[u64], &[u64])| {
-        row(what, told(ways, direct, proxied), (direct, proxied))
+        row(what, words(ways, direct, proxied), (direct, proxied))
     };
     Ok(vec![
         of(
@@ -134,6 +134,8 @@ async fn compare(stage: &Stage, load: Load) -> Result<Ways> {
         proxied.add(load::run(&stage.proxied, load).await?);
     }
     let cpu_us = (stage.server.cpu_seconds()? - before) * 1e6 / proxied.calls as f64;
+    out::line(format!("{load:?}: direct {}", told(&direct)));
+    out::line(format!("{load:?}: proxied {}", told(&proxied)));
     Ok(Ways { direct, proxied, cpu_us })
 }
 
@@ -150,6 +152,7 @@ async fn memory(scratch: &Path, direct: &str) -> Result<Row> {
         open.grow(&stage.proxied, count).await?;
         each.push((stage.server.rss_bytes(false)? - idle) / count as f64 / 1e3);
     }
+    out::line(format!("kB for an open stream: {each:.1?}"));
     let [few, many] = each[..] else { bail!("there are two counts of streams") };
     Ok(Row {
         what: "proxy: memory of an open stream",
@@ -164,6 +167,13 @@ async fn memory(scratch: &Path, direct: &str) -> Result<Row> {
         must: "64 kB",
         aim: "24 kB",
     })
+}
+
+fn told(seen: &Seen) -> String {
+    let kinds = [(&seen.documents, "an answer in one piece"), (&seen.events, "an event")];
+    let there = kinds.iter().filter(|(times, _)| !times.is_empty());
+    let words = there.map(|(times, what)| format!("{} ms for {what}", both(quantiles(times))));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// The 50th and 99th percentile, milliseconds.

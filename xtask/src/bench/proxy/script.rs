@@ -2,6 +2,7 @@
 //! in every event.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -34,11 +35,18 @@ pub(super) async fn serve() -> Result<String> {
     Ok(address)
 }
 
+/// The id of the next answer: records of equal ids would be joined into one.
+fn next_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("chatcmpl-{:016x}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// The answer in one piece, of a usual length.
 fn document() -> Vec<u8> {
+    let id = next_id();
     let text = "All happy families are alike. ".repeat(16);
     let body = format!(
-        "{{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"model\":\"scripted\",\"choices\":[{{\
+        "{{\"id\":\"{id}\",\"object\":\"chat.completion\",\"model\":\"scripted\",\"choices\":[{{\
          \"index\":0,\"message\":{{\"role\":\"assistant\",\"content\":\"{text}\"}},\"finish_reason\":\
          \"stop\"}}],\"usage\":{{\"prompt_tokens\":200,\"completion_tokens\":112,\"total_tokens\":312}}}}"
     );
@@ -53,12 +61,11 @@ fn document() -> Vec<u8> {
 async fn talk(mut stream: TcpStream) {
     // Failing would only be slower.
     drop(stream.set_nodelay(true));
-    let document = document();
     let mut buffer = Vec::with_capacity(4096);
     loop {
         let Some(request) = request(&mut stream, &mut buffer).await else { return };
         let done = match request {
-            Request::Document => stream.write_all(&document).await,
+            Request::Document => stream.write_all(&document()).await,
             Request::Stream { events, gap } => send_events(&mut stream, events, gap).await,
         };
         if done.is_err() {
@@ -101,22 +108,23 @@ async fn send_events(stream: &mut TcpStream, events: u64, gap: Duration) -> std:
     let head =
         b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head).await?;
+    let id = next_id();
     let mut ticks = tokio::time::interval(gap);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for _ in 0..events {
         ticks.tick().await;
         let delta = format!("\"content\":\"t{:016}\"", now_ns());
-        stream.write_all(&event(&delta, "null")).await?;
+        stream.write_all(&event(&id, &delta, "null")).await?;
     }
-    let mut last = event("", "\"stop\"");
+    let mut last = event(&id, "", "\"stop\"");
     last.extend_from_slice(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
     stream.write_all(&last).await
 }
 
 /// One event as one chunk.
-fn event(delta: &str, reason: &str) -> Vec<u8> {
+fn event(id: &str, delta: &str, reason: &str) -> Vec<u8> {
     let data = format!(
-        "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1795694400,\
+        "data: {{\"id\":\"{id}\",\"object\":\"chat.completion.chunk\",\"created\":1795694400,\
          \"model\":\"scripted\",\"choices\":[{{\"index\":0,\"delta\":{{{delta}}},\"logprobs\":null,\
          \"finish_reason\":{reason}}}]}}\n\n"
     );
