@@ -45,11 +45,14 @@ pub(crate) struct RunningProxy {
     recording: Option<JoinHandle<()>>,
 }
 
+/// Where calls are told, as far as there is somebody: records, and collectors.
+type Told = (Option<Arc<dyn RecordSink>>, Option<Arc<dyn Onward>>);
+
 impl RunningProxy {
     /// Take the port and answer; records go to `records` where there are any.
     pub(crate) async fn start(
         settings: ProxySettings,
-        (records, onward): (Option<Arc<dyn RecordSink>>, Option<Arc<dyn Onward>>),
+        (records, onward): Told,
         clock: Arc<dyn Clock>,
         (node, meter): (&str, &Meter),
     ) -> Result<(Self, ProxyCollector)> {

@@ -84,8 +84,9 @@ fn engines(server: &Server) {
         |key: &str, value: f64| json!({ "key": key, "value": { "doubleValue": value } });
     let text = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
     let span = |n: u64| {
-        let prompt = if n % 5 == 0 { 10_000 } else { 1_000 };
-        let (prefill, decode) = (prompt as f64 / 10_000.0, 1.18);
+        let prompt: i32 = if n.is_multiple_of(5) { 10_000 } else { 1_000 };
+        let prompt = f64::from(prompt);
+        let (prefill, decode) = (prompt / 10_000.0, 1.18);
         let start = now - 310_000 + n * 500;
         let took = ((prefill + decode) * 1e3) as u64;
         json!({
@@ -96,7 +97,7 @@ fn engines(server: &Server) {
             "attributes": [
                 text("gen_ai.response.model", "llama"),
                 text("gen_ai.request.id", &format!("cmpl-{n}")),
-                attribute("gen_ai.usage.prompt_tokens", prompt as f64),
+                attribute("gen_ai.usage.prompt_tokens", prompt),
                 attribute("gen_ai.usage.completion_tokens", 60.0),
                 attribute("gen_ai.latency.time_in_queue", 0.0),
                 attribute("gen_ai.latency.time_to_first_token", prefill),
