@@ -37,18 +37,17 @@ pub(super) fn window(text: &str, now_ms: i64) -> Result<(i64, i64), PageError> {
         "lastweek" => (week - 7 * DAY_MS, week),
         "month" => (month, now_ms),
         "lastmonth" => (month_ms(month - 1).map_or(month, |(first, _)| first), month),
-        _ => match text.split_once(',') {
-            Some((start, end)) => {
+        _ => {
+            if let Some((start, end)) = text.split_once(',') {
                 let wrong = || bad(format!("window: {text:?}"), WINDOWS);
                 (instant(start).ok_or_else(wrong)?, instant(end).ok_or_else(wrong)?)
-            }
-            None => {
+            } else {
                 let length = parse_duration(text);
                 let length = length.map_err(|error| bad(format!("window: {error}"), WINDOWS))?;
                 let length_ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
                 (now_ms.saturating_sub(length_ms), now_ms)
             }
-        },
+        }
     };
     let end = end.min(now_ms);
     if start >= end {
