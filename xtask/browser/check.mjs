@@ -154,8 +154,34 @@ async function addresses() {
     ok(wanted.test(told), `${address} gets a clear message`, told.slice(0, 120));
     await broken.context().close();
   }
+  const halved = await tab();
+  await halved.goto(`${base}/hosts?start=1795825000000`);
+  await halved.locator("[role=alert]").first().waitFor({ timeout: 8000 });
+  await halved.getByTitle("live (l)").click();
+  const live = await shown(halved).then(() => true, () => false);
+  ok(live && halved.url().includes("since=1h"), "going live from an address without an end shows the page", halved.url());
+  await halved.context().close();
   await page.context().close();
   await again.context().close();
+}
+
+/** Numbers stay within their cells and the tabs within two rows, from a small window to a large one. */
+async function widths() {
+  const page = await tab();
+  for (const name of ["overview", "gpus", "cost"]) {
+    await page.goto(`${base}/${name}`);
+    await shown(page);
+    for (const width of [800, 1100, 1200, 1280, 1366, 1500]) {
+      await page.setViewportSize({ width, height: 900 });
+      const wide = await page.evaluate(() => [...document.querySelectorAll(".num b")]
+        .filter((number) => number.clientWidth && number.scrollWidth > number.clientWidth + 1)
+        .map((number) => number.textContent));
+      ok(wide.length === 0, `${name} at ${width} pixels: every number is within its cell`, wide.slice(0, 5).join(", "));
+      const tabs = await page.locator(".bar nav").boundingBox();
+      ok(tabs && tabs.height < 70, `${name} at ${width} pixels: the tabs are rows`, `${tabs?.height} pixels tall`);
+    }
+  }
+  await page.context().close();
 }
 
 async function goneAndBack() {
@@ -191,6 +217,7 @@ async function goneAndBack() {
 await overview();
 await everyPage("dark");
 await everyPage("light");
+await widths();
 await keyboard();
 await addresses();
 await goneAndBack();

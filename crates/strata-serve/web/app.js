@@ -28,7 +28,12 @@ function Range({ page }) {
   const since = params.get("since") ?? "1h";
   const span = page && page.request.span;
   const hold = () => {
-    if (fixed) { change({ start: null, end: null, since: `${Math.round((params.get("end") - params.get("start")) / 1000)}s` }); return; }
+    if (fixed) {
+      // An address may lack its end, or hold one before its start: then there is no span to keep.
+      const seconds = Math.round((params.get("end") - params.get("start")) / 1000);
+      change({ start: null, end: null, since: seconds > 0 ? `${seconds}s` : "1h" });
+      return;
+    }
     const end = page ? page.made_at_ms : Date.now();
     change({ since: null, start: end - (span && span.seconds ? span.seconds : 3600) * 1000, end });
   };
