@@ -165,6 +165,44 @@ async function addresses() {
   await again.context().close();
 }
 
+/** What the plumb line says is what the server told for that minute, not the last value. */
+async function minutes() {
+  const end = Math.floor(Date.now() / 60000) * 60000 - 60000;
+  const held = `start=${end - 1800000}&end=${end}`;
+  const page = await tab();
+  await page.goto(`${base}/overview?${held}`);
+  await shown(page);
+  const told = await (await page.request.get(`${base}/api/v1/pages/overview?${held}`)).json();
+  const { strata } = told.sections.flatMap((part) => part.blocks).find((block) => block.strata);
+  const box = await page.locator("canvas.strip").first().boundingBox();
+  await page.mouse.move(box.x + box.width / 4, box.y + box.height / 2);
+  await page.waitForSelector(".plumb");
+  const texts = await page.locator(".layer .cap b").allTextContents();
+  const { count } = strata[0].strip.axis;
+  const at = Math.round((count - 1) / 4);
+  const written = (value, scale) => (value === null ? "unknown" : `${(value / scale.divisor).toFixed(scale.digits)} ${scale.symbol}`.trim());
+  strata.forEach(({ code, strip }, i) => {
+    // The pointer may stand on the edge of a minute.
+    const wanted = [at - 1, at, at + 1].filter((n) => n >= 0 && n < count).map((n) => written(strip.values[n], strip.scale));
+    const silent = strip.missing && strip.values.every((value) => value === null);
+    ok(silent || wanted.includes(texts[i]), `${code} prints the hovered minute`, `${texts[i]}, not ${wanted.join(" or ")}`);
+  });
+  await page.mouse.move(5, 5);
+  await page.locator(".strata").focus();
+  await page.keyboard.press("ArrowLeft");
+  const said = await page.locator(".strata [aria-live=polite]").textContent();
+  ok(/^(\d\d-\d\d )?\d\d:\d\d: L8 .*L1 /.test(said), "the arrow keys say the minute and its values", said);
+  await page.goto(`${base}/gpus?${held}`);
+  await shown(page);
+  const plot = await page.locator(".u-over").first().boundingBox();
+  await page.mouse.move(plot.x + plot.width / 2, plot.y + plot.height / 2);
+  await page.waitForTimeout(300);
+  const when = await page.locator(".legend .when").allTextContents();
+  ok(when.length > 1 && when.every((text) => text === when[0] && /\d\d:\d\d$/.test(text)), "hovering a chart moves every legend to that minute", when.join(", "));
+  ok(page.wrong.length === 0, "hovering stays silent", page.wrong.join(" | "));
+  await page.context().close();
+}
+
 /** Numbers stay within their cells and the tabs within two rows, from a small window to a large one. */
 async function widths() {
   const page = await tab();
@@ -217,6 +255,7 @@ async function goneAndBack() {
 await overview();
 await everyPage("dark");
 await everyPage("light");
+await minutes();
 await widths();
 await keyboard();
 await addresses();
