@@ -203,6 +203,35 @@ async function minutes() {
   await page.context().close();
 }
 
+/** Paper is light and has the commands, though the screen is dark. */
+async function paper() {
+  const page = await tab({ colorScheme: "dark" });
+  await page.goto(`${base}/doctor`);
+  await shown(page);
+  const names = ["--panel", "--dim", "--line", "--ok", "--watch", "--broken", "--blind", "--gold", "--curve", "--hatch", ...Array.from({ length: 8 }, (_, i) => `--s${i}`)];
+  const colors = () => page.evaluate((all) => all.map((name) => `${name} ${getComputedStyle(document.documentElement).getPropertyValue(name).trim()}`), names);
+  const light = (on) => page.evaluate((to) => { document.documentElement.classList.toggle("light", to); }, on);
+  const dark = await colors();
+  await light(true);
+  const wanted = await colors();
+  await light(false);
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  const printed = await colors();
+  const wrong = printed.filter((color, i) => color !== wanted[i]);
+  ok(wrong.length === 0 && dark.every((color, i) => color !== wanted[i]), "a dark screen prints in light colors", wrong.join(", "));
+  const commands = page.locator(".copy");
+  ok(await commands.count() > 0 && await commands.first().isVisible(), "commands are printed");
+  await page.emulateMedia({ media: "screen", colorScheme: "dark" });
+  await page.evaluate(() => {
+    globalThis.painted = [];
+    addEventListener("strata-theme", () => globalThis.painted.push(document.documentElement.classList.contains("light")));
+  });
+  await page.pdf();
+  const painted = await page.evaluate(() => globalThis.painted);
+  ok(painted.join() === "true,false", "canvases are painted light for paper, then dark again", painted.join());
+  await page.context().close();
+}
+
 /** Numbers stay within their cells and the tabs within two rows, from a small window to a large one. */
 async function widths() {
   const page = await tab();
@@ -256,6 +285,7 @@ await overview();
 await everyPage("dark");
 await everyPage("light");
 await minutes();
+await paper();
 await widths();
 await keyboard();
 await addresses();

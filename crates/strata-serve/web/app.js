@@ -22,6 +22,15 @@ function light(choice) {
   return wanted;
 }
 
+/** Canvases are painted with the colors of the screen: for paper they are painted light, then back. */
+function printable() {
+  const { classList } = document.documentElement;
+  let dark = false;
+  const paint = (on) => { classList.toggle("light", on); dispatchEvent(new Event("strata-theme")); };
+  addEventListener("beforeprint", () => { dark = !classList.contains("light"); if (dark) paint(true); });
+  addEventListener("afterprint", () => { if (dark) paint(false); dark = false; });
+}
+
 function Range({ page }) {
   const { params } = here();
   const fixed = params.has("start");
@@ -120,4 +129,5 @@ function App() {
 
 const root = document.getElementById("app");
 root.textContent = "";
+printable();
 render(html`<${App} />`, root);
