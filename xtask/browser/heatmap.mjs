@@ -61,5 +61,16 @@ export async function checkHeatmap(tab, base, ok, patient) {
   const median = gaps[Math.floor(gaps.length / 2)];
   ok(median <= (patient ? PATIENT_FRAME_MS : FRAME_MS), `${CELLS} heatmap cells at ${(1000 / median).toFixed(0)} frames a second`, `${median.toFixed(1)} ms`);
   ok(await page.locator(".tip").count() === 1, "a hovered cell says what it is");
+  await page.locator(".cells").focus();
+  const said = () => page.locator(".cells [aria-live=polite]").textContent();
+  const press = async (keys) => { for (const key of keys) await page.keyboard.press(key); await page.waitForTimeout(100); };
+  await press(["Home", "ArrowRight"]);
+  const second = await said();
+  await press(["ArrowDown"]);
+  const below = await said();
+  await press(["ArrowUp"]);
+  ok(/^GPU 1 /.test(second) && !/^GPU 1 /.test(below) && await said() === second, "arrow keys go over the cells and say them", `${second}, ${below}`);
+  await press(["End", "Enter"]);
+  ok(page.url().includes("GPU-9999"), "Enter opens the cell", page.url());
   await page.context().close();
 }

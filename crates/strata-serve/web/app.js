@@ -22,13 +22,27 @@ function light(choice) {
   return wanted;
 }
 
+/** Canvases are painted with the colors of the screen: for paper they are painted light, then back. */
+function printable() {
+  const { classList } = document.documentElement;
+  let dark = false;
+  const paint = (on) => { classList.toggle("light", on); dispatchEvent(new Event("strata-theme")); };
+  addEventListener("beforeprint", () => { dark = !classList.contains("light"); if (dark) paint(true); });
+  addEventListener("afterprint", () => { if (dark) paint(false); dark = false; });
+}
+
 function Range({ page }) {
   const { params } = here();
   const fixed = params.has("start");
   const since = params.get("since") ?? "1h";
   const span = page && page.request.span;
   const hold = () => {
-    if (fixed) { change({ start: null, end: null, since: `${Math.round((params.get("end") - params.get("start")) / 1000)}s` }); return; }
+    if (fixed) {
+      // An address may lack its end, or hold one before its start: then there is no span to keep.
+      const seconds = Math.round((params.get("end") - params.get("start")) / 1000);
+      change({ start: null, end: null, since: seconds > 0 ? `${seconds}s` : "1h" });
+      return;
+    }
     const end = page ? page.made_at_ms : Date.now();
     change({ since: null, start: end - (span && span.seconds ? span.seconds : 3600) * 1000, end });
   };
@@ -115,4 +129,5 @@ function App() {
 
 const root = document.getElementById("app");
 root.textContent = "";
+printable();
 render(html`<${App} />`, root);

@@ -6,6 +6,12 @@ export function written(value, scale) {
   return `${(value / scale.divisor).toFixed(scale.digits)} ${scale.symbol}`.trim();
 }
 
+/** The value of a line at a moment; unknown outside its axis. */
+export const valueAt = (axis, values, ms) => values[Math.round((ms - axis.start_ms) / axis.step_ms)];
+
+/** The last known value of a line. */
+export const lastOf = (values) => [...values].reverse().find((v) => v !== null);
+
 /** A moment as hours and minutes, with the day when the range is longer than one. */
 export function moment(ms, long) {
   const date = new Date(ms);

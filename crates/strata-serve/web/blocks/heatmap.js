@@ -9,6 +9,11 @@ const GAP = 2;
 const HEAD = 20;
 /** Room for the names of rows. */
 const SIDE = 90;
+/** Marks lie on the colors of cells, which are the same in both themes. */
+const DARK = "#000000";
+const LIGHT = "#ffffff";
+const BROKEN = "#ff5a3c";
+const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
 
 /** Where each cell stands for a width: groups below one another, cells in rows. */
 function layout(map, width) {
@@ -36,6 +41,44 @@ function layout(map, width) {
   return { per, cells, heads, height: Math.max(y, CELL) };
 }
 
+/** A ring of a dark and a light line: one of them is seen on any color. */
+function ring(context, left, top, width, height, ratio) {
+  for (const [color, inset] of [[DARK, 1], [LIGHT, 3]]) {
+    context.lineWidth = 2 * ratio;
+    context.strokeStyle = color;
+    context.strokeRect(left + inset * ratio, top + inset * ratio, width - 2 * inset * ratio, height - 2 * inset * ratio);
+  }
+}
+
+/** The shape of a status in the upper right corner: a triangle for WATCH, a square for BROKEN. */
+function mark(context, status, right, top, ratio) {
+  const [x, y, side] = [right - 9 * ratio, top + ratio, 8 * ratio];
+  context.beginPath();
+  if (status === "watch") {
+    context.moveTo(x + side / 2, y); context.lineTo(x + side, y + side); context.lineTo(x, y + side); context.closePath();
+  } else context.rect(x, y, side, side);
+  context.lineWidth = 2 * ratio;
+  context.strokeStyle = DARK;
+  context.stroke();
+  context.fillStyle = status === "watch" ? LIGHT : BROKEN;
+  context.fill();
+}
+
+/** The cell an arrow key leads to; across rows the one nearest in line. */
+function beside(cells, at, key) {
+  if (key === "Home" || key === "End") return key === "Home" ? 0 : cells.length - 1;
+  if (key === "ArrowLeft" || key === "ArrowRight") return Math.min(Math.max(at + (key === "ArrowLeft" ? -1 : 1), 0), cells.length - 1);
+  const down = key === "ArrowDown";
+  const from = cells[at];
+  let best = at;
+  cells.forEach((cell, i) => {
+    if (down ? cell.y <= from.y : cell.y >= from.y) return;
+    const far = (one) => Math.abs(one.y - from.y) * 10000 + Math.abs(one.x - from.x);
+    if (best === at || far(cell) < far(cells[best])) best = i;
+  });
+  return best;
+}
+
 function paint(canvas, map, plan, ratio) {
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
@@ -56,15 +99,8 @@ function paint(canvas, map, plan, ratio) {
       context.fillStyle = heat(map.max > map.min ? (value - map.min) / (map.max - map.min) : 0.5);
       context.fillRect(left, top, width, size);
     }
-    if (group.outliers[i] || group.statuses[i] === "broken" || group.statuses[i] === "watch") {
-      context.lineWidth = 2 * ratio;
-      context.strokeStyle = theme(group.statuses[i] === "broken" ? "--broken" : "--gold");
-      context.strokeRect(left + ratio, top + ratio, size - 2 * ratio, size - 2 * ratio);
-    }
-    if (group.statuses[i] === "broken") {
-      context.fillStyle = theme("--broken");
-      context.fillRect(left + size - 6 * ratio, top, 6 * ratio, 6 * ratio);
-    }
+    if (group.outliers[i]) ring(context, left, top, width, size, ratio);
+    if (["broken", "watch"].includes(group.statuses[i])) mark(context, group.statuses[i], left + width, top, ratio);
   });
 }
 
@@ -77,6 +113,7 @@ const Choices = ({ name, choices, page }) => (choices.length ? html`<div class="
 export function Heatmap({ map, page }) {
   const canvas = useRef();
   const [over, setOver] = useState(null);
+  const [at, setAt] = useState(null);
   const plan = useRef(null);
   useEffect(() => {
     const draw = () => {
@@ -100,21 +137,35 @@ export function Heatmap({ map, page }) {
   };
   const move = (event) => {
     const cell = find(event);
+    setAt(null);
     setOver(cell ? { ...cell, px: event.clientX, py: event.clientY } : null);
   };
-  const click = (event) => {
-    const cell = find(event);
+  const enter = (cell) => {
     const id = cell && map.groups[cell.g].ids[cell.i];
     if (id) go(address({ page: map.cell_page, params: [["entity", id]] }));
   };
+  const cells = plan.current ? plan.current.cells : [];
+  const key = (event) => {
+    if (event.key === "Enter" && at !== null) { event.preventDefault(); enter(cells[at]); }
+    if (!KEYS.includes(event.key) || !cells.length) return;
+    event.preventDefault();
+    const to = at === null || !cells[at] ? 0 : beside(cells, at, event.key);
+    const edge = canvas.current.getBoundingClientRect();
+    setAt(to);
+    setOver({ ...cells[to], px: edge.left + cells[to].x + CELL, py: edge.top + cells[to].y + CELL });
+  };
+  const leave = () => { setAt(null); setOver(null); };
   const count = map.groups.reduce((sum, group) => sum + group.ids.length, 0);
   const hover = over && map.groups[over.g];
   return html`<div class="panel"><h3>${map.title}</h3>
     <${Choices} name="group" choices=${map.group_choices} page=${page} />
     <${Choices} name="color" choices=${map.color_choices} page=${page} />
     <div class="chips dim"><span>${written(map.min, map.scale)}</span>${[0, 0.2, 0.4, 0.6, 0.8, 1].map((s) => html`<span class="key" ref=${(el) => el && (el.style.setProperty("background", heat(s)), el.style.setProperty("height", "10px"))}></span>`)}<span>${written(map.max, map.scale)}</span>
-      <span>hatched: unknown; ring: apart from its peers or not well</span></div>
-    ${count ? html`<div class="cells"><canvas ref=${canvas} role="img" aria-label=${`${count} cells; the table below lists them`} onPointerMove=${move} onPointerLeave=${() => setOver(null)} onClick=${click}></canvas></div>` : html`<p class="dim">nothing to show</p>`}
+      <span>hatched: unknown; ring: apart from its peers; ${SHAPES.watch} WATCH; ${SHAPES.broken} BROKEN</span></div>
+    ${count ? html`<div class="cells" tabindex="0" role="group" aria-label=${`${count} cells; arrow keys go over them, Enter opens one`} onKeyDown=${key} onBlur=${leave}>
+      <canvas ref=${canvas} role="img" aria-label=${`${count} cells; the table below lists them`} onPointerMove=${move} onPointerLeave=${() => setOver(null)} onClick=${(event) => enter(find(event))}></canvas>
+      ${at !== null && cells[at] ? html`<div class="cellfocus" ref=${(el) => el && Object.entries({ left: cells[at].x, top: cells[at].y, width: cells[at].wide ?? CELL, height: CELL }).forEach(([name, px]) => el.style.setProperty(name, `${px}px`))}></div>` : null}
+      <div class="unseen" role="status" aria-live="polite">${at !== null && hover ? `${hover.names[over.i]} ${written(hover.values[over.i], map.scale)} ${hover.statuses[over.i]}${hover.outliers[over.i] ? ", apart from its peers" : ""}` : ""}</div></div>` : html`<p class="dim">nothing to show</p>`}
     ${hover ? html`<div class="tip" ref=${(el) => el && (el.style.setProperty("left", `${over.px + 12}px`), el.style.setProperty("top", `${over.py + 12}px`))}>
       <b>${hover.names[over.i]}</b> ${written(hover.values[over.i], map.scale)} ${SHAPES[hover.statuses[over.i]]} ${hover.statuses[over.i]}</div>` : null}
   </div>`;

@@ -3,7 +3,6 @@
 import { html, useState } from "../vendor/preact-htm.js";
 import { address } from "../route.js";
 import { Copy, Num, Status } from "../parts.js";
-import { theme } from "../format.js";
 
 function Spark({ values }) {
   const known = values.filter((v) => v !== null);
@@ -11,7 +10,7 @@ function Spark({ values }) {
   const y = (v) => (high > low ? 18 - ((v - low) / (high - low)) * 16 : 10);
   let path = "";
   values.forEach((v, i) => { if (v !== null) path += `${path && values[i - 1] !== null ? "L" : "M"}${(i / Math.max(values.length - 1, 1)) * 100},${y(v)} `; });
-  return html`<svg width="100" height="20" viewBox="0 0 100 20" aria-hidden="true"><path d=${path || "M0,10"} fill="none" stroke=${theme("--curve")} stroke-width="1.2" /></svg>`;
+  return html`<svg class="spark" width="100" height="20" viewBox="0 0 100 20" aria-hidden="true"><path d=${path || "M0,10"} /></svg>`;
 }
 
 function Cell({ cell }) {
