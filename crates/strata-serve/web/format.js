@@ -53,7 +53,9 @@ export function hatch(context, x, y, width, height, ratio) {
   context.strokeStyle = theme("--hatch");
   context.lineWidth = ratio;
   context.beginPath();
-  for (let at = x - height; at < x + width; at += 6 * ratio) {
+  const apart = 6 * ratio;
+  // Counted from the left of the canvas, so that neighbors go on in one another.
+  for (let at = Math.floor((x - height) / apart) * apart; at < x + width; at += apart) {
     context.moveTo(at, y + height);
     context.lineTo(at + height, y);
   }

@@ -12,9 +12,11 @@ export const Status = ({ status, text }) =>
 export function Num({ number }) {
   const unknown = number.value === undefined || number.value === null;
   const kind = unknown ? "unknown" : number.status || "";
+  const shape = number.status && !unknown && number.status !== "ok" ? `${SHAPES[number.status]} ` : "";
+  const [, figure, unit] = number.text.match(/^(\D{0,3}[\d.]+)( .+)$/) ?? [null, number.text, ""];
   return html`<button class="num ${kind}" onClick=${(e) => open(e.currentTarget, number.label, number.text, number.explain, number.link)}
     aria-haspopup="dialog" title="how computed">
-    <b>${number.status && !unknown && number.status !== "ok" ? `${SHAPES[number.status]} ` : ""}${number.text}</b>
+    <b>${shape}${figure}${unit ? html`<small>${unit}</small>` : null}</b>
     <span>${number.label}</span>${number.note ? html`<i>${number.note}</i>` : null}</button>`;
 }
 

@@ -28,6 +28,7 @@ function drawStrip(canvas, strip) {
   const x = (i) => (i / count) * width;
   const y = (v) => height - 5 * ratio - (span > 0 ? ((v - low) / span) * (height - 9 * ratio) : 0);
   const cell = width / count;
+  if (strip.missing && !strip.values.length) hatch(context, 0, 0, width, height, ratio);
   strip.values.forEach((value, i) => {
     if (value === null) hatch(context, x(i) - cell / 2, 0, cell, height, ratio);
     const status = strip.statuses[i];
