@@ -103,6 +103,10 @@ fn a_layer_is_judged_by_its_worst_rule() {
     check(&bandwidth(steady(0.93)), l2, Standing::Ok, "collectives run");
     // Nothing to compare with is no finding.
     check(&bandwidth([None; 3]), l2, Standing::Ok, "collectives run");
+    let quota =
+        |share| [("l3.cpu_utilization", steady(0.3)), ("l3.cpu_quota_throttled", steady(share))];
+    check(&quota(0.58), Layer::L3Host, Standing::Watch, "processor quota");
+    check(&quota(0.02), Layer::L3Host, Standing::Ok, "keep up");
     check(&[("l1.temperature_margin", steady(2.0))], Layer::L1Gpu, Standing::Watch, "near");
 }
 
