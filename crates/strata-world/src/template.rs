@@ -4,6 +4,7 @@
 //! `<inference.ttft:bucket>` one of the series of a histogram. `rate<..>` is its rate over the
 //! rate window, `increase<..>` its increase over the event window, `window<..>` its increase over
 //! the whole window of the question, `peak<..>` its greatest value in the event window and `floor<..>` its least,
+//! `best<..>` its greatest value in the hour before,
 //! `mean<..>` its mean over the rate window, `total<..>` the sum and `samples<..>` the number of its samples
 //! there, `<!hw.power>` the metric whatever the scope. A comparison is
 //! written with a blank after the sign. `(%` opens the labels that tell things of the signal's kind
@@ -26,10 +27,14 @@ const RATE_WINDOW_MS: i64 = 120_000;
 /// short enough to be over when the cause is.
 const EVENT_WINDOW_MS: i64 = 600_000;
 
+/// What a thing is compared with when it is compared with its own past: long enough to hold what was
+/// usual, short enough that another job's past is not taken for it.
+const PAST_WINDOW_MS: i64 = 3_600_000;
+
 /// A metric in a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Atom<'t> {
-    /// `rate`, `increase`, `window`, `peak`, `floor`, `mean`, `total`, `samples`, or empty.
+    /// `rate`, `increase`, `window`, `peak`, `best`, `floor`, `mean`, `total`, `samples`, or empty.
     function: &'t str,
     /// Whatever the scope.
     everywhere: bool,
@@ -40,6 +45,10 @@ struct Atom<'t> {
     /// As in a selector, without braces.
     matchers: &'t str,
 }
+
+/// What may stand before a metric.
+const FUNCTIONS: [&str; 9] =
+    ["rate", "increase", "window", "peak", "best", "floor", "mean", "total", "samples"];
 
 /// A piece of a template.
 enum Piece<'t> {
@@ -52,10 +61,8 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let mut rest = template;
     while let Some((before, inside, after)) = next_atom(rest) {
-        let function = ["rate", "increase", "window", "peak", "floor", "mean", "total", "samples"]
-            .into_iter()
-            .find(|function| before.ends_with(function))
-            .unwrap_or("");
+        let function = FUNCTIONS.into_iter().find(|function| before.ends_with(function));
+        let function = function.unwrap_or("");
         found.push(Piece::Text(before.strip_suffix(function).unwrap_or(before)));
         found.push(Piece::Atom(atom(function, inside)));
         rest = after;
@@ -201,6 +208,7 @@ fn write_selector(query: &mut String, atom: &Atom<'_>, scope: &str, filling: Fil
         "rate" => ("rate", step_range_ms(window)),
         "increase" => ("increase", EVENT_WINDOW_MS.max(window.step_ms)),
         "peak" => ("max_over_time", EVENT_WINDOW_MS),
+        "best" => ("max_over_time", PAST_WINDOW_MS),
         "floor" => ("min_over_time", EVENT_WINDOW_MS),
         "mean" => ("avg_over_time", RATE_WINDOW_MS),
         "total" => ("sum_over_time", RATE_WINDOW_MS),

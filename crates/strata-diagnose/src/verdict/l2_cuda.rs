@@ -2,7 +2,7 @@
 
 use strata_model::Layer;
 
-use super::Limit::Above;
+use super::Limit::{Above, Below};
 use super::{Bench, broken, watch};
 
 /// A collective in flight this long is a hang: the watchdog of `PyTorch` gives up after 600 s, and no
@@ -12,6 +12,9 @@ const HANG_SECONDS: f64 = 60.0;
 const COMMUNICATION: f64 = 0.5;
 /// Half a second between the first and the last rank is more than a usual step.
 const SKEW_SECONDS: f64 = 0.5;
+/// Half of what the same communicator reached within the hour: messages of other sizes and the noise
+/// of a shared network move it by less.
+const BANDWIDTH_VS_PAST: f64 = 0.5;
 
 pub(super) static BENCH: Bench = Bench {
     layer: Layer::L2Cuda,
@@ -21,6 +24,10 @@ pub(super) static BENCH: Bench = Bench {
         broken(&[("l2.peers_dead", Above(0.0))], "a peer is gone"),
         broken(&[("l2.inflight_age", Above(HANG_SECONDS))], "a collective hangs"),
         watch(&[("l2.skew_p95", Above(SKEW_SECONDS))], "ranks wait for a straggler"),
+        watch(
+            &[("l2.bus_bandwidth_vs_past", Below(BANDWIDTH_VS_PAST))],
+            "a communicator runs at less than half of its bandwidth of the last hour",
+        ),
         watch(
             &[("l2.communication_share", Above(COMMUNICATION))],
             "more than half of the time is communication",

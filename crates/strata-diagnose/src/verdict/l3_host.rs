@@ -19,6 +19,9 @@ const RETRANSMITS: f64 = 0.01;
 /// 50 ms is ten times what an SSD takes, and the seek of an overloaded disk.
 const DISK_SECONDS: f64 = 0.05;
 const FULL: f64 = 0.95;
+/// A quarter of each second: a front end that stands still so long answers late, whatever the host has
+/// left.
+const QUOTA_STOPPED: f64 = 0.25;
 
 pub(super) static BENCH: Bench = Bench {
     layer: Layer::L3Host,
@@ -31,6 +34,10 @@ pub(super) static BENCH: Bench = Bench {
         watch(&[("l3.psi_memory", Above(STALLED))], "tasks wait for memory"),
         watch(&[("l3.psi_io", Above(STALLED))], "tasks wait for storage"),
         watch(&[("l3.psi_cpu", Above(0.4))], "tasks wait for a processor"),
+        watch(
+            &[("l3.cpu_quota_throttled", Above(QUOTA_STOPPED))],
+            "a pod stands still at its processor quota",
+        ),
         watch(&[("l3.iowait", Above(IO_WAIT))], "processors idle while storage works"),
         watch(&[("l3.cpu_utilization", Above(CPU))], "processors are busy"),
         watch(&[("l3.memory_utilization", Above(FULL))], "memory is nearly used up"),

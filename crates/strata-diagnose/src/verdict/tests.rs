@@ -96,6 +96,17 @@ fn a_layer_is_judged_by_its_worst_rule() {
         Standing::Broken,
         "killed",
     );
+    let bandwidth =
+        |share| [("l2.bus_bandwidth", steady(2e10)), ("l2.bus_bandwidth_vs_past", share)];
+    let l2 = Layer::L2Cuda;
+    check(&bandwidth(steady(0.11)), l2, Standing::Watch, "of the last hour");
+    check(&bandwidth(steady(0.93)), l2, Standing::Ok, "collectives run");
+    // Nothing to compare with is no finding.
+    check(&bandwidth([None; 3]), l2, Standing::Ok, "collectives run");
+    let quota =
+        |share| [("l3.cpu_utilization", steady(0.3)), ("l3.cpu_quota_throttled", steady(share))];
+    check(&quota(0.58), Layer::L3Host, Standing::Watch, "processor quota");
+    check(&quota(0.02), Layer::L3Host, Standing::Ok, "keep up");
     check(&[("l1.temperature_margin", steady(2.0))], Layer::L1Gpu, Standing::Watch, "near");
 }
 

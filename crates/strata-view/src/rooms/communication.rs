@@ -7,8 +7,9 @@ use super::pieces::{Show, chart, numbers, section, table};
 use super::{each, overview, tracks};
 use crate::page::block::{Block, Section};
 
-const WHOLE: [(&str, &str); 8] = [
+const WHOLE: [(&str, &str); 9] = [
     ("bus bandwidth, mean", "l2.bus_bandwidth"),
+    ("bus vs its last hour", "l2.bus_bandwidth_vs_past"),
     ("algorithm bandwidth", "l2.algorithm_bandwidth"),
     ("collective, mean", "l2.collective_mean"),
     ("collective p95", "l2.collective_p95"),
@@ -29,6 +30,7 @@ pub(super) fn wants() -> Vec<Want> {
     wants.extend(strata_diagnose::verdict_wants_of(Layer::L2Cuda));
     wants.extend(each(&[
         "l2.bus_bandwidth",
+        "l2.bus_bandwidth_vs_past",
         "l2.collective_p95",
         "l2.skew_p95",
         "l2.inflight_age",
@@ -39,6 +41,7 @@ pub(super) fn wants() -> Vec<Want> {
 pub(super) fn sections(world: &World) -> Vec<Section> {
     let columns = [
         ("bus bandwidth", 0, Show::Signal("l2.bus_bandwidth")),
+        ("vs its last hour", 1, Show::Signal("l2.bus_bandwidth_vs_past")),
         ("collective p95", 0, Show::Signal("l2.collective_p95")),
         ("skew p95", 0, Show::Signal("l2.skew_p95")),
         ("in flight", 1, Show::Signal("l2.inflight_age")),

@@ -12,6 +12,7 @@ use crate::page::number::Explanation;
 use crate::page::status::Status;
 use crate::page::table::{Cell, Column, Row, Table};
 use crate::request::{PageId, PageRequest};
+use crate::source::{PageError, PageErrorCode};
 use crate::words;
 
 /// What cells can be colored by: (signal, title).
@@ -80,6 +81,26 @@ pub(super) const CHARTS: [(&str, &[(&str, &str)]); 7] = [
         ],
     ),
 ];
+
+/// Refuse what the page does not offer, before it would show something else in its place.
+///
+/// # Errors
+/// With the list of choices.
+pub(super) fn check(request: &PageRequest) -> Result<(), PageError> {
+    let colors = COLORS.map(|(id, _)| id);
+    for (name, given, choices) in
+        [("group", &request.group, &GROUPS[..]), ("color", &request.color, &colors[..])]
+    {
+        if let Some(given) = given.as_deref().filter(|given| !choices.contains(given)) {
+            return Err(PageError {
+                code: PageErrorCode::BadRequest,
+                message: format!("parameter {name}={given:?} is no choice of this page"),
+                hint: format!("{name} is one of {}", choices.join(", ")),
+            });
+        }
+    }
+    Ok(())
+}
 
 fn color(request: &PageRequest) -> (&'static str, &'static str) {
     let chosen = COLORS.iter().find(|(id, _)| request.color.as_deref() == Some(id));

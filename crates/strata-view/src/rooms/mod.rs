@@ -96,7 +96,7 @@ pub fn window(span: Span, now_ms: i64) -> Window {
 /// What a page wants, of engines that may be used to the usual [`Targets`].
 ///
 /// # Errors
-/// When the entity does not parse or is not of a kind that the page shows.
+/// When the entity does not parse, or a parameter is no choice of the page.
 pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
     let scope = match &request.entity {
         // What stands in records need not be in metrics.
@@ -104,6 +104,9 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
         None => Scope::Fleet,
         Some(text) => Scope::Entity(entity_of(text)?),
     };
+    if request.page == PageId::Gpus {
+        gpus::check(request)?;
+    }
     let mut wants = frame::wants();
     let whole = scope == Scope::Fleet;
     wants.extend(match request.page {

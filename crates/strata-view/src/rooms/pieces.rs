@@ -17,8 +17,6 @@ use crate::words;
 
 /// Rows of a table at most; the rest is counted.
 pub(super) const ROWS_MAX: usize = 200;
-/// Lines of a chart at most: more cannot be told apart.
-const LINES_MAX: usize = 12;
 
 /// Drawn form of a standing.
 pub(super) fn status(standing: Standing) -> Status {
@@ -166,23 +164,6 @@ pub(super) fn chart(
     let lines: Vec<Line> = lines.collect();
     let first = wanted.first().map_or("", |(_, id)| *id);
     drawn(world, title, first, lines, signals.first().and_then(|(_, signal)| *signal))
-}
-
-/// A chart of one signal with a line for each thing.
-pub(super) fn chart_of_each(world: &World, title: &str, id: &str) -> Chart {
-    let mut signals: Vec<&Signal> =
-        world.each(id).filter(|signal| signal.track.iter().any(Option::is_some)).collect();
-    // The things that stand out most are worth a line when there are too many.
-    signals.sort_by(|a, b| {
-        let size = |signal: &Signal| signal.now.known().unwrap_or(f64::NEG_INFINITY);
-        b.outlier.cmp(&a.outlier).then(size(b).total_cmp(&size(a)))
-    });
-    let lines = signals.iter().take(LINES_MAX).map(|signal| Line {
-        name: signal.entity.as_ref().map_or_else(String::new, |id| name(world, id)),
-        values: padded(world, Some(&signal.track)),
-        faint: false,
-    });
-    drawn(world, title, id, lines.collect(), signals.first().copied())
 }
 
 fn drawn(world: &World, title: &str, id: &str, lines: Vec<Line>, signal: Option<&Signal>) -> Chart {

@@ -33,7 +33,31 @@ pub(super) fn wants() -> Vec<Want> {
 
 pub(super) fn sections(world: &World) -> Vec<Section> {
     let brief = "Models are served by replicas, which run in pods, on GPUs, in nodes.";
-    vec![section("graph", "", brief, vec![Block::Graph(graph(world))])]
+    let mut blocks = vec![Block::Graph(graph(world))];
+    // A picture without lines between GPUs must not look as if there were none.
+    if world.edges.iter().all(|edge| edge.relation != Relation::LinkedTo) {
+        blocks.push(Block::Text { text: UNTOLD_LINKS.to_owned() });
+    }
+    vec![section("graph", "", brief, blocks)]
+}
+
+/// A device counts its own links and does not say where they end.
+const UNTOLD_LINKS: &str = "Links between GPUs and ports between nodes are not drawn: no source tells \
+                            what is at their other end. The page of a GPU lists its own links, with \
+                            rates and errors, where its node tells of them.";
+
+/// What stands in the box of a thing: short, because what it belongs to is drawn.
+fn label(thing: &Entity) -> &str {
+    match thing.id.kind {
+        // `node-3 GPU 5`
+        EntityKind::Gpu => {
+            let number = thing.name.rfind("GPU ").and_then(|at| thing.name.get(at..));
+            number.unwrap_or(&thing.name)
+        }
+        // Its model has a box of its own.
+        EntityKind::Replica => &thing.id.key,
+        _ => &thing.name,
+    }
 }
 
 /// The page that shows things of a kind.
@@ -114,7 +138,7 @@ fn graph(world: &World) -> Graph {
             nodes.push(GraphNode {
                 id: thing.id.to_string(),
                 kind: kind.name().to_owned(),
-                name: thing.name.clone(),
+                name: label(thing).to_owned(),
                 status: status(world, &thing.id),
                 x,
                 y: top,
@@ -193,14 +217,14 @@ fn outline(world: &World) -> Vec<OutlineLine> {
                 owners.map(|edge| super::pieces::name(world, &edge.from)).collect();
             let owned =
                 if owners.is_empty() { "no pod known".to_owned() } else { owners.join(", ") };
-            lines.push(line(1, gpu, format!("{}: {owned}", gpu.name)));
+            lines.push(line(1, gpu, format!("{}: {owned}", label(gpu))));
         }
     }
     for model in world.of_kind(EntityKind::Model) {
         lines.push(line(0, model, format!("model {}", model.name)));
         for edge in world.origins(&model.id, Relation::Serves) {
             if let Some(replica) = world.entity(&edge.from) {
-                lines.push(line(1, replica, replica.name.clone()));
+                lines.push(line(1, replica, label(replica).to_owned()));
             }
         }
     }

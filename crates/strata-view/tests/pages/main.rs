@@ -273,6 +273,23 @@ fn a_page_of_nothing_says_so() {
     assert!(error.message.contains("never-seen"), "{error}");
 }
 
+#[test]
+fn what_a_page_cannot_group_or_color_by_is_refused_with_the_choices() {
+    let check = |group: Option<&str>, color: Option<&str>, message: &str, choice: &str| {
+        let mut request = PageRequest::new(PageId::Gpus);
+        (request.group, request.color) = (group.map(str::to_owned), color.map(str::to_owned));
+        let error = rooms::ask(&request, NOW_MS).unwrap_err();
+        assert_eq!(error.code, PageErrorCode::BadRequest);
+        assert!(error.message.contains(message), "{error}");
+        assert!(error.hint.contains(choice), "{}", error.hint);
+    };
+    check(Some("zzz"), None, "group=\"zzz\"", "node, pod, model");
+    check(Some("pod"), Some("zzz"), "color=\"zzz\"", "l1.power");
+    let mut request = PageRequest::new(PageId::Gpus);
+    (request.group, request.color) = (Some("pod".to_owned()), Some("l1.power".to_owned()));
+    assert!(rooms::ask(&request, NOW_MS).is_ok());
+}
+
 /// Every number of a page.
 fn numbers(page: &Page) -> Vec<&Number> {
     let mut all: Vec<&Number> = page.north_star.iter().collect();

@@ -68,7 +68,10 @@ fn every_simulated_page_is_read_without_a_fault_and_known_for_what_it_is() {
 
 fn demo(more: &[&str]) -> Server {
     let mut command = Command::new(STRATA);
-    command.args(["demo", "--json", "--listen", "127.0.0.1:0", "--history", "5m"]).args(more);
+    command.args(["demo", "--json", "--listen", "127.0.0.1:0"]).args(more);
+    if !more.contains(&"--history") {
+        command.args(["--history", "5m"]);
+    }
     Server::spawn(&mut command)
 }
 
@@ -148,6 +151,52 @@ fn the_demo_shows_all_layers_and_says_that_it_is_simulated() {
     assert!(status.success(), "{log}");
 }
 
+/// The built-in scenarios, each with the layers one of which must not be well. A burst of a calm day
+/// may be worth watching; whether a rush is too much depends on the hour at which the test runs: both
+/// have none.
+const SEEN: [(&str, &[&str]); 12] = [
+    ("calm-day", &[]),
+    ("kv-pressure", &["L6"]),
+    ("rush", &[]),
+    ("slow-gpu", &["L1"]),
+    ("hot-aisle", &["L1"]),
+    ("memory-errors", &["L1"]),
+    ("slow-disk", &["L3"]),
+    ("slow-link", &["L2"]),
+    ("cpu-quota", &["L3"]),
+    ("lossy-network", &["L3"]),
+    ("straggler", &["L2", "L5"]),
+    ("eval-flood", &["L4"]),
+];
+
+#[test]
+fn every_scenario_is_seen_in_the_layer_where_it_happens() {
+    let named = strata_sim::BUILTIN.iter().map(|(name, _)| *name);
+    assert_eq!(named.collect::<Vec<_>>(), SEEN.map(|(name, _)| name));
+    let dir = tempfile::tempdir().unwrap();
+    for ((name, text), (_, layers)) in strata_sim::BUILTIN.iter().zip(SEEN) {
+        if layers.is_empty() {
+            continue;
+        }
+        // The same changes, sooner: an hour of each would take minutes.
+        let sooner = text.lines().map(|line| match line.split(" = ").next() {
+            Some("at") => "at = \"4m\"\n".to_owned(),
+            Some("over") => "over = \"2m\"\n".to_owned(),
+            _ => format!("{line}\n"),
+        });
+        let file = dir.path().join(format!("{name}.toml"));
+        std::fs::write(&file, sooner.collect::<String>()).unwrap();
+        let server = demo(&["--scenario", file.to_str().unwrap(), "--history", "14m"]);
+        let page = server.get("/api/v1/pages/overview", &[]).json();
+        let all = verdicts(&page);
+        let seen = all.iter().any(|(code, verdict)| {
+            layers.contains(&code.as_str()) && ["watch", "broken"].contains(&verdict.as_str())
+        });
+        assert!(seen, "{name} in {layers:?}: {all:?}");
+        server.stop();
+    }
+}
+
 #[test]
 fn real_data_is_never_mixed_with_simulated() {
     let dir = tempfile::tempdir().unwrap();
@@ -163,10 +212,22 @@ fn real_data_is_never_mixed_with_simulated() {
 fn a_demo_goes_on_in_the_directory_of_an_earlier_one() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    for _ in 0..2 {
-        let server = demo(&["--data", data.to_str().unwrap()]);
-        assert!(server.stop().0.success());
-    }
+    let data = data.to_str().unwrap();
+    assert!(demo(&["--data", data]).stop().0.success());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    // A cluster that had lived for twenty minutes would go on from one that lived for five.
+    let server = demo(&["--data", data, "--history", "20m"]);
+    let energy = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION";
+    let newest = format!("min(timestamp({energy}))");
+    eventually(&newest, || match server.value(&newest, None) {
+        Some(at) if at > now.as_secs_f64() => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    // Millijoules per second: no GPU of the demo draws a kilowatt, nor did it between the two.
+    let watts = format!("max_over_time(max(rate({energy}[1m]))[3m:5s]) / 1000");
+    let watts = server.value(&watts, None).unwrap();
+    assert!((10.0..1000.0).contains(&watts), "{watts} W");
+    assert!(server.stop().0.success());
 }
 
 #[test]

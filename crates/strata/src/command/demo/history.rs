@@ -42,10 +42,6 @@ pub(super) async fn write(
 ) -> Result<()> {
     let mut readings = readings(exporters, jobs)?;
     let mut at_ms = stage.at(i64::MIN, strata_sim::Sim::now_ms);
-    // What an earlier demo left in this directory stays as it is.
-    if let Some(newest) = store.stats().newest_ms {
-        at_ms = at_ms.max(newest);
-    }
     let mut receipt = Receipt::default();
     let mut writing: JoinSet<Result<Receipt, SinkError>> = JoinSet::new();
     loop {

@@ -48,27 +48,32 @@ pub(crate) async fn run(arguments: DemoArgs, out: Out) -> Result<()> {
     }
     let (dir, _temporary) = data_dir(arguments.data.as_deref())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let start_ms = clock.now_ms() - history.as_millis() as i64;
+    let now_ms = clock.now_ms();
+    let start_ms = now_ms - history.as_millis() as i64;
     let about = scenario.about().to_owned();
-    let options = SimOptions { size, seed: arguments.seed, start_ms, scenario };
-    let mut sim = Sim::new(&options)?;
-    if let Some(file) = &arguments.trace {
-        sim.replay(stage::trace(file)?);
-    }
-    let exporters = exporters::bind(&sim).await?;
+    let mut options = SimOptions { size, seed: arguments.seed, start_ms, scenario };
+    let trace = arguments.trace.as_deref().map(stage::trace).transpose()?;
+    let exporters = exporters::bind(&Sim::new(&options)?).await?;
     let fast = size.nodes * size.gpus_per_node <= SMALL_GPUS;
     let interval = if fast { "5s" } else { "15s" };
     let mut settings = settings(&dir, &arguments)?;
     settings.scrape = exporters.jobs(&dir.join("targets"), interval)?;
     let bound = Bound::bind(settings.server.clone(), None).await?;
     let house = House::open(&settings, Arc::clone(&clock), Some(words(size, &about)))?;
+    // What an earlier demo told of this directory's past stays as it is, and this cluster begins
+    // where that one ended: its counters fall to 0 there. One that had lived longer would have
+    // counted an hour between two samples.
+    let newest_ms = house.store.stats().newest_ms;
+    options.start_ms = newest_ms.map_or(start_ms, |newest| newest.clamp(start_ms, now_ms));
+    let mut sim = Sim::new(&options)?;
+    if let Some(trace) = trace {
+        sim.replay(trace);
+    }
     let stage = Arc::new(Stage::new(sim, clock));
-    // What an earlier demo told of this directory's past stays as it is.
-    let told_ms = house.store.stats().newest_ms.map_or(start_ms, |newest| newest.max(start_ms));
     let (past, coming) = telling::shares(size, history);
-    stage.change(i64::MIN, |sim| sim.tell_requests(past, told_ms));
+    stage.change(i64::MIN, |sim| sim.tell_requests(past, options.start_ms));
     history::write(&stage, &exporters, &settings.scrape, &house.store).await?;
-    stage.change(i64::MIN, |sim| sim.tell_requests(coming, told_ms));
+    stage.change(i64::MIN, |sim| sim.tell_requests(coming, options.start_ms));
     exporters.serve(&stage);
     let telling = telling::start(&stage, bound.addresses().main)?;
     let lived = live(house, bound, &settings, None, out).await;
