@@ -6,4 +6,6 @@
 pub mod compare;
 pub mod verdict;
 
-pub use verdict::{Standing, Verdict, verdict, verdict_wants, verdict_wants_of, verdicts};
+pub use verdict::{
+    Diagnosis, Standing, Verdict, diagnoses, verdict, verdict_wants, verdict_wants_of, verdicts,
+};

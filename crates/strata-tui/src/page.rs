@@ -32,30 +32,35 @@ pub(crate) fn header(page: &Page, columns: usize, look: Look) -> Flow {
     row.space(2);
     row.put(fit(&page.subtitle, columns.saturating_sub(row.width())), look.dim());
     flow.push(row);
-    let per_row = (columns / 16).clamp(1, page.north_star.len().max(1));
-    let mut row = Row::default();
-    let cell = columns / per_row;
-    for (index, number) in page.north_star.iter().take(per_row).enumerate() {
-        row.to(index * cell);
-        let style = match (index, number.value) {
-            (_, None) => look.dim(),
-            (0, Some(_)) => look.gold(),
-            _ => Look::strong(),
-        };
-        let text = fit(&number.text, cell.saturating_sub(1));
-        row.target(text, style, Action::of(number));
-    }
-    if !page.north_star.is_empty() {
-        flow.push(row);
-        let mut row = Row::default();
-        for (index, number) in page.north_star.iter().take(per_row).enumerate() {
-            row.to(index * cell);
-            row.put(fit(&number.label, cell.saturating_sub(1)), look.dim());
-        }
-        flow.push(row);
-    }
+    north_star(&mut flow, page, columns, look);
     flow.text(look.rule().to_string().repeat(columns), look.dim());
     flow
+}
+
+/// The north star in as many rows as it takes: none of its numbers is left out.
+fn north_star(flow: &mut Flow, page: &Page, columns: usize, look: Look) {
+    let most = (columns / 16).max(1);
+    let rows = page.north_star.len().div_ceil(most).max(1);
+    // Rows as even as they can be: six numbers in two rows are three and three.
+    let per_row = page.north_star.len().div_ceil(rows).max(1);
+    let cell = columns / per_row;
+    for (line, numbers) in page.north_star.chunks(per_row).enumerate() {
+        let (mut values, mut labels) = (Row::default(), Row::default());
+        for (index, number) in numbers.iter().enumerate() {
+            let style = match (line + index, number.value) {
+                (_, None) => look.dim(),
+                (0, Some(_)) => look.gold(),
+                _ => Look::strong(),
+            };
+            let text = fit(&number.text, cell.saturating_sub(1));
+            values.to(index * cell);
+            values.target(text, style, Action::of(number));
+            labels.to(index * cell);
+            labels.put(fit(&number.label, cell.saturating_sub(1)), look.dim());
+        }
+        flow.push(values);
+        flow.push(labels);
+    }
 }
 
 /// Columns from which on sections stand in two columns.

@@ -1,7 +1,7 @@
 //! What is seen and what is not, metric by metric: the ground of the Doctor page.
 
-use strata_model::SourceStatus;
 use strata_model::catalog::Quality;
+use strata_model::{Layer, SourceStatus};
 
 /// How a canonical metric stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,11 +33,36 @@ pub struct MetricCoverage {
     pub enables: Vec<&'static str>,
 }
 
+/// The one thing to do that makes most signals of a layer possible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextStep {
+    /// The command or setting.
+    pub mend: String,
+    /// Ids of signals that are not possible now and are with it.
+    pub opens: Vec<&'static str>,
+}
+
+/// What the coverage of a layer comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerCoverage {
+    pub layer: Layer,
+    /// Signals at least one of whose inputs is collected now.
+    pub fed: usize,
+    /// Signals there are.
+    pub signals: usize,
+    /// Ids of signals that have all inputs of one way to them, in order.
+    pub possible: Vec<&'static str>,
+    /// None where nothing known would add a signal.
+    pub step: Option<NextStep>,
+}
+
 /// Everything that is and is not seen.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     /// In the order of the catalog.
     pub metrics: Vec<MetricCoverage>,
+    /// Lowest first; empty when it is not known which metrics are there.
+    pub layers: Vec<LayerCoverage>,
     /// What this program reads from, as `strata sources` lists it; empty over a remote engine.
     pub sources: Vec<SourceStatus>,
 }

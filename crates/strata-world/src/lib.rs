@@ -35,7 +35,7 @@ pub mod world;
 pub use ask::{Answers, Ask, Grain, Plan, Planned, Scope, Want};
 pub use assemble::{assemble, assemble_on};
 pub use bill::mig_share;
-pub use coverage::{Coverage, CoverageState, MetricCoverage};
+pub use coverage::{Coverage, CoverageState, LayerCoverage, MetricCoverage, NextStep};
 pub use edge::{Edge, Method, Relation};
 pub use entity::{Entity, EntityId, EntityKind};
 pub use fault::Fault;

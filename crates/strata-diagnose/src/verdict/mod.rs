@@ -105,6 +105,36 @@ pub struct Verdict {
     pub steps: Vec<Standing>,
 }
 
+/// Something that a layer can be found to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Diagnosis {
+    pub layer: Layer,
+    /// `WATCH` or `BROKEN`.
+    pub standing: Standing,
+    /// In a few words, as [`Verdict::says`].
+    pub says: &'static str,
+    when: &'static [(&'static str, Limit)],
+}
+
+impl Diagnosis {
+    /// Signals all of which it needs.
+    pub fn signals(&self) -> impl Iterator<Item = &'static str> {
+        self.when.iter().map(|(signal, _)| *signal)
+    }
+}
+
+/// All that layers can be found to be, lowest layer first, in the order of what is worth saying.
+pub fn diagnoses() -> impl Iterator<Item = Diagnosis> {
+    BENCHES.iter().flat_map(|bench| {
+        bench.rules.iter().map(|rule| Diagnosis {
+            layer: bench.layer,
+            standing: rule.standing,
+            says: rule.says,
+            when: rule.when,
+        })
+    })
+}
+
 /// What must be asked for so that every layer can be judged.
 pub fn verdict_wants() -> Vec<Want> {
     wants(BENCHES.iter())

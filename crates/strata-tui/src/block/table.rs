@@ -1,11 +1,11 @@
 //! Rows and columns; columns of higher rank give way where there is little room.
 
 use ratatui::style::Style;
-use strata_view::page::table::{Cell, Column, Table};
+use strata_view::page::table::{self as data, Cell, Column, Table};
 
 use super::title;
 use crate::braille::column_value;
-use crate::flow::{Action, Flow, Row, fit, width};
+use crate::flow::{Action, Flow, Row, fit, width, wrap};
 use crate::look::Look;
 
 /// Columns between two columns.
@@ -23,7 +23,11 @@ pub(super) fn draw(table: &Table, columns: usize, look: Look) -> Flow {
         flow.text(fit(&table.empty, columns), look.dim());
         return flow;
     }
-    let shown = layout(table, columns, look);
+    let spelled = spelled(table, columns, look);
+    let shown =
+        layout(table, columns, look, |index| !spelled || natural(table, index, look) <= SHORT_MAX);
+    let is_below = |index: &usize| spelled && shown.iter().all(|(shown, _)| shown != index);
+    let below: Vec<usize> = (0..table.columns.len()).filter(is_below).collect();
     let mut header = Row::default();
     for (index, columns) in &shown {
         let column = &table.columns[*index];
@@ -47,6 +51,7 @@ pub(super) fn draw(table: &Table, columns: usize, look: Look) -> Flow {
             put(&mut line, Shown { column, columns: *columns, text, style, action });
         }
         flow.push(line);
+        spell(&mut flow, table, row, &below, columns, look);
     }
     if let Some(total) = table.total_rows.filter(|total| *total > table.rows.len()) {
         flow.text(format!("{} of {total} rows", table.rows.len()), look.dim());
@@ -111,20 +116,62 @@ fn spark(values: &[Option<f64>], look: Look) -> String {
     (0..SPARK).map(character).collect()
 }
 
+/// Columns a column takes that shows all of it.
+fn natural(table: &Table, index: usize, look: Look) -> usize {
+    let cells = table.rows.iter().filter_map(|row| row.cells.get(index));
+    let widest = cells.map(|cell| width(&drawn(cell, look).0)).max().unwrap_or(0);
+    widest.max(table.columns.get(index).map_or(0, |column| width(&column.title)))
+}
+
+/// Widest a column is that stands in the line where others stand below it.
+const SHORT_MAX: usize = 24;
+
+/// Whether long cells stand on lines of their own: a command that is cut is of no use, nor is one
+/// that is not shown.
+fn spelled(table: &Table, columns: usize, look: Look) -> bool {
+    let mut cells = table.rows.iter().flat_map(|row| &row.cells);
+    let all = (0..table.columns.len()).map(|index| natural(table, index, look) + GAP);
+    cells.any(|cell| matches!(cell, Cell::Command { .. })) && all.sum::<usize>() > columns + GAP
+}
+
+/// Cells of a row on lines of their own, in full, with the titles of their columns.
+fn spell(
+    flow: &mut Flow,
+    table: &Table,
+    row: &data::Row,
+    below: &[usize],
+    columns: usize,
+    look: Look,
+) {
+    const INDENT: usize = 4;
+    for index in below {
+        let (Some(cell), Some(column)) = (row.cells.get(*index), table.columns.get(*index)) else {
+            continue;
+        };
+        let (text, style, _) = drawn(cell, look);
+        if text.is_empty() {
+            continue;
+        }
+        let text = format!("{}: {text}", column.title);
+        for line in wrap(&text, columns.saturating_sub(INDENT)) {
+            flow.text(format!("{}{line}", " ".repeat(INDENT)), style);
+        }
+    }
+}
+
 /// The columns that are shown, with their widths: those of the lowest ranks that fit.
-fn layout(table: &Table, columns: usize, look: Look) -> Vec<(usize, usize)> {
-    let natural = |index: usize| {
-        let cells = table.rows.iter().filter_map(|row| row.cells.get(index));
-        let widest = cells.map(|cell| width(&drawn(cell, look).0)).max().unwrap_or(0);
-        let title = width(&table.columns[index].title);
-        widest.max(title)
-    };
-    let mut order: Vec<usize> = (0..table.columns.len()).collect();
+fn layout(
+    table: &Table,
+    columns: usize,
+    look: Look,
+    may_show: impl Fn(usize) -> bool,
+) -> Vec<(usize, usize)> {
+    let mut order: Vec<usize> = (0..table.columns.len()).filter(|i| may_show(*i)).collect();
     order.sort_by_key(|index| table.columns[*index].rank);
     let mut shown: Vec<(usize, usize)> = Vec::new();
     let mut used = 0;
     for index in order {
-        let wanted = natural(index);
+        let wanted = natural(table, index, look);
         let room = columns.saturating_sub(used + if shown.is_empty() { 0 } else { GAP });
         let least = wanted.min(if table.columns[index].numeric { 10 } else { 14 });
         let given = if wanted <= room { wanted } else { room.min(TEXT_MAX) };

@@ -217,6 +217,51 @@ fn the_eight_layers_fit_24_lines() {
 }
 
 #[test]
+fn six_numbers_of_the_north_star_are_all_seen_beside_the_eight_layers() {
+    let mut overview = page(vec![Section {
+        id: "strata".to_owned(),
+        title: String::new(),
+        brief: String::new(),
+        blocks: vec![Block::Strata { strata: strata() }],
+    }]);
+    let names = ["useful token", "spend", "goodput", "SLO budget", "per joule", "waste"];
+    overview.north_star = names.map(|name| number(name, "1.5", Some(1.5))).into();
+    let text = drawn(&mut screen(overview, FANCY), 80, 24);
+    for name in names.into_iter().chain(["L8", "L1"]) {
+        assert!(text.contains(name), "{name} is not seen in\n{text}");
+    }
+}
+
+#[test]
+fn a_command_is_told_in_full_however_few_columns_there_are() {
+    let column = |title: &str, rank: u8| Column { title: title.to_owned(), numeric: false, rank };
+    let why = "NVIDIA dcgm-exporter is here and does not write it";
+    let mend = "add the line \"DCGM_FI_PROF_SM_UTIL_RATIO, gauge, Share of cycles\" to the \
+                counters file of dcgm-exporter (option -f) and restart it";
+    let table = Table {
+        title: String::new(),
+        columns: vec![column("state", 0), column("why", 1), column("what mends it", 2)],
+        rows: vec![Row {
+            cells: vec![
+                Cell::Status { status: Status::Blind, text: "absent".to_owned() },
+                Cell::Text { text: why.to_owned() },
+                Cell::Command { text: mend.to_owned() },
+            ],
+            link: None,
+        }],
+        total_rows: None,
+        empty: String::new(),
+    };
+    for columns in [60, 80, 300] {
+        let text =
+            crate::once(&page(vec![section("table", vec![Block::Table(table.clone())])]), columns);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(why) && words.contains(mend), "{columns}:\n{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= columns), "{columns}:\n{text}");
+    }
+}
+
+#[test]
 fn lines_over_time_keep_their_gap() {
     let blocks = vec![
         Block::Chart(chart()),

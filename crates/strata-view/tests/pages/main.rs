@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod cluster;
+mod doctor;
 mod text;
 
 use strata_diagnose::compare::{Side, Terms, compare};

@@ -2,8 +2,8 @@
 
 use strata_model::catalog::Catalog;
 
-use super::mend;
 use super::provenance::Provenance;
+use super::{mend, steps};
 use crate::ask::Answers;
 use crate::coverage::{Coverage, CoverageState, MetricCoverage};
 use crate::recipe::signals;
@@ -27,6 +27,11 @@ pub(crate) fn coverage(provenance: &Provenance, answers: &Answers) -> Coverage {
             enables: enables.map(|def| def.id).collect(),
         }
     });
-    let metrics = if provenance.knows() { metrics.collect() } else { Vec::new() };
-    Coverage { metrics, sources: answers.sources.clone() }
+    let sources = answers.sources.clone();
+    if !provenance.knows() {
+        return Coverage { sources, ..Coverage::default() };
+    }
+    let metrics: Vec<MetricCoverage> = metrics.collect();
+    let layers = steps::layers(provenance, &metrics);
+    Coverage { metrics, layers, sources }
 }

@@ -1,8 +1,9 @@
 //! How one canonical metric stands, why, and what would mend it.
 
 use strata_model::catalog::{Catalog, Mapping, MetricDef, Reading, SourceDef};
-use strata_model::{MetricKind, SourceState, SourceStatus};
+use strata_model::{Layer, MetricKind, SourceState, SourceStatus};
 
+use super::own_parts;
 use super::provenance::Provenance;
 use crate::coverage::CoverageState;
 
@@ -64,7 +65,7 @@ pub(crate) fn standing(name: &str, provenance: &Provenance, sources: &[SourceSta
             let reason = format!("{} is here and does not write it", source.title);
             absent(reason, Some(switch_on(metric, source, mapping)))
         }
-        None => absent("no source of it is here".to_owned(), add_source(metric)),
+        None => nowhere(metric, provenance),
     }
 }
 
@@ -97,11 +98,10 @@ fn switch_on(metric: &MetricDef, source: &SourceDef, mapping: &Mapping) -> Strin
     let family = first_family(mapping);
     match source.name.as_str() {
         "dcgm" => {
-            let kind = if metric.kind == MetricKind::Counter { "counter" } else { "gauge" };
+            let line = counters_line(metric, mapping);
             format!(
-                "add the line \"{family}, {kind}, {}\" to the counters file of dcgm-exporter \
-                 (option -f) and restart it",
-                metric.brief.trim_end_matches('.')
+                "add the line \"{line}\" to the counters file of dcgm-exporter (option -f) and \
+                 restart it"
             )
         }
         "node_exporter" => {
@@ -129,6 +129,12 @@ fn switch_on(metric: &MetricDef, source: &SourceDef, mapping: &Mapping) -> Strin
     }
 }
 
+/// What dcgm-exporter's counters file says of a metric.
+pub(super) fn counters_line(metric: &MetricDef, mapping: &Mapping) -> String {
+    let kind = if metric.kind == MetricKind::Counter { "counter" } else { "gauge" };
+    format!("{}, {kind}, {}", first_family(mapping), metric.brief.trim_end_matches('.'))
+}
+
 /// The collector of `node_exporter` that has a metric.
 fn node_exporter_flag(metric: &str) -> &'static str {
     let flags = [
@@ -153,16 +159,57 @@ fn node_exporter_flag(metric: &str) -> &'static str {
 }
 
 /// What to run where nothing that gives the metric is here.
-fn add_source(metric: &MetricDef) -> Option<String> {
-    let own = HOST_SOURCES.iter().any(|(start, _)| metric.name.starts_with(start))
-        || metric.name.starts_with("process.");
-    if own {
-        return Some(
-            "run strata agent or strata run on the host ([host] enabled = true in strata.toml), \
-             or node_exporter"
-                .to_owned(),
-        );
+fn nowhere(metric: &MetricDef, provenance: &Provenance) -> Standing {
+    if let Some(reason) = not_of_this_engine(metric, provenance) {
+        return absent(reason, None);
     }
+    match add_source(metric) {
+        Some(mend) => absent("no source of it is here".to_owned(), Some(mend)),
+        None => {
+            absent("no source of it is here, and nothing known to strata gives it".to_owned(), None)
+        }
+    }
+}
+
+/// Sources of the engines' layer that stand before engines, so that they add to one.
+const ROUTERS: [&str; 5] = ["dynamo", "kserve", "llm_d_epp", "ray_serve", "vllm_router"];
+
+fn is_engine(source: &SourceDef) -> bool {
+    source.layers.contains(&Layer::L6Inference) && !ROUTERS.contains(&source.name.as_str())
+}
+
+/// Where an engine runs, it is no advice to run another one for a number: the reason why there is
+/// none.
+fn not_of_this_engine(metric: &MetricDef, provenance: &Provenance) -> Option<String> {
+    let mut givers: Vec<&str> = Vec::new();
+    for (source, _) in Catalog::builtin().mappings_of(&metric.name) {
+        if !is_engine(source) {
+            return None;
+        }
+        if !givers.contains(&source.title.as_str()) {
+            givers.push(&source.title);
+        }
+    }
+    let engines = Catalog::builtin().sources().iter();
+    let engines = engines.filter(|source| is_engine(source) && provenance.is_here(&source.name));
+    let here: Vec<&str> = engines.map(|source| source.title.as_str()).collect();
+    if givers.is_empty() || here.is_empty() {
+        return None;
+    }
+    let (verb, not) = if here.len() == 1 { ("is", "does not") } else { ("are", "do not") };
+    let (here, givers) = (here.join(", "), givers.join(", "));
+    Some(format!("{here} {verb} here and {not} tell it; of known engines only {givers} would"))
+}
+
+/// What gives metrics whose names are OpenTelemetry's own.
+const OTEL: &str = "let a program that follows the conventions of OpenTelemetry send its metrics \
+                    over OTLP ([otlp] in strata.toml)";
+
+fn add_source(metric: &MetricDef) -> Option<String> {
+    if HOST_SOURCES.iter().any(|(start, _)| metric.name.starts_with(start)) {
+        return Some(host(metric));
+    }
+    let own = own_parts::of(&metric.name);
     let mut titles: Vec<&str> = Vec::new();
     let mut first: Option<&SourceDef> = None;
     for (source, _) in Catalog::builtin().mappings_of(&metric.name) {
@@ -175,17 +222,43 @@ fn add_source(metric: &MetricDef) -> Option<String> {
             first = Some(source);
         }
     }
-    let source = first?;
-    let scrape = source.ports.first().map(|port| {
-        let path = source.paths.first().filter(|path| *path != "/metrics");
-        let path = path.map(|path| format!("\npath = \"{path}\"")).unwrap_or_default();
-        format!(
-            "; what is not found by itself is named in strata.toml:\n[[scrape]]\njob = \
-             \"{}\"\ntargets = [\"HOST:{port}\"]{path}",
-            source.name
-        )
+    let run = first.map(|source| {
+        let one_of = if titles.len() > 1 { "one of " } else { "" };
+        format!("run {one_of}{}{}", titles.join(", "), scrape(source))
     });
-    Some(format!("run one of {}{}", titles.join(", "), scrape.unwrap_or_default()))
+    match (own, run) {
+        (Some(own_parts::HOST), _) => Some(host(metric)),
+        (Some(own), Some(run)) => Some(format!("{own}, or {run}")),
+        (None, None) if metric.otel.is_some() => Some(OTEL.to_owned()),
+        (own, run) => run.or(own.map(str::to_owned)),
+    }
+}
+
+/// How what is of a host is read.
+fn host(metric: &MetricDef) -> String {
+    let mut sources = Catalog::builtin().mappings_of(&metric.name).map(|(source, _)| source);
+    let or = if sources.any(|source| source.name == "node_exporter") {
+        ", or node_exporter"
+    } else {
+        ""
+    };
+    format!("{}{or}", own_parts::HOST)
+}
+
+/// How to run a source that is not here.
+pub(super) fn run(source: &SourceDef) -> String {
+    format!("run {}{}", source.title, scrape(source))
+}
+
+fn scrape(source: &SourceDef) -> String {
+    let Some(port) = source.ports.first() else { return String::new() };
+    let path = source.paths.first().filter(|path| *path != "/metrics");
+    let path = path.map(|path| format!("\npath = \"{path}\"")).unwrap_or_default();
+    format!(
+        "; what is not found by itself is named in strata.toml:\n[[scrape]]\njob = \
+         \"{}\"\ntargets = [\"HOST:{port}\"]{path}",
+        source.name
+    )
 }
 
 fn first_family(mapping: &Mapping) -> &str {

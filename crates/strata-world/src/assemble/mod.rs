@@ -6,10 +6,12 @@ mod inventory;
 mod lanes;
 mod mend;
 mod outliers;
+mod own_parts;
 mod provenance;
 pub(crate) mod rows;
 mod signals;
 mod spreads;
+mod steps;
 mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,7 +75,7 @@ pub fn assemble_on(lanes: usize, plan: &Plan, answers: &Answers) -> World {
     let coverage = if ask.coverage {
         covered::coverage(&provenance, answers)
     } else {
-        Coverage { metrics: Vec::new(), sources: answers.sources.clone() }
+        Coverage { sources: answers.sources.clone(), ..Coverage::default() }
     };
     notes.sort();
     notes.dedup();

@@ -130,7 +130,7 @@ fn pages_open_by_key_and_the_screen_is_given_back() {
     terminal.press("\u{1b}");
     terminal.shows("memory, fullest");
     terminal.press("d");
-    terminal.shows("no source of it is here");
+    terminal.shows("At a glance");
     terminal.press("q");
     let (status, written) = terminal.end();
     assert!(status.success(), "{status}");
