@@ -10,7 +10,7 @@ use strata_model::catalog::Catalog;
 use strata_sim::{Sim, SimOptions};
 
 use crate::http::eventually;
-use crate::program::{STRATA, Server, stderr, stdout};
+use crate::program::{STRATA, Server, now_ms, stderr, stdout};
 
 /// A cluster that has lived for five minutes.
 fn cluster() -> Sim {
@@ -214,13 +214,13 @@ fn a_demo_goes_on_in_the_directory_of_an_earlier_one() {
     let data = dir.path().join("data");
     let data = data.to_str().unwrap();
     assert!(demo(&["--data", data]).stop().0.success());
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = now_ms() as f64 / 1e3;
     // A cluster that had lived for twenty minutes would go on from one that lived for five.
     let server = demo(&["--data", data, "--history", "20m"]);
     let energy = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION";
     let newest = format!("min(timestamp({energy}))");
     eventually(&newest, || match server.value(&newest, None) {
-        Some(at) if at > now.as_secs_f64() => Ok(()),
+        Some(at) if at > now => Ok(()),
         other => Err(format!("{other:?}")),
     });
     // Millijoules per second: no GPU of the demo draws a kilowatt, nor did it between the two.
