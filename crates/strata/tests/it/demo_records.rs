@@ -129,8 +129,9 @@ fn the_demo_tells_of_its_requests_as_much_as_its_engines_count() {
     let page_seconds = server.value(newest, Some(&(now - 20.0).to_string())).unwrap();
     eventually("records", || compare(&server, page_seconds));
     let judged = "SELECT count(*), count(request), avg(value) FROM feedback";
+    // How many there are follows the hour of the day: at night a few in three minutes.
     eventually("feedback", || match row(&server, judged)[..] {
-        [given, joined, mean] if given > 20.0 && given == joined && mean > 0.5 => Ok(()),
+        [given, joined, mean] if given > 4.0 && given == joined && mean > 0.5 => Ok(()),
         ref other => Err(format!("{other:?}")),
     });
     let ends = "SELECT count(*), sum(outcome = 'ok'), sum(outcome = 'client_cancel'), \
