@@ -10,6 +10,7 @@ use reqwest::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use reqwest::{Certificate, Client, Response};
+use strata_model::told::{beginning, causes};
 
 use crate::options::{ForwardSettings, Secret};
 
@@ -95,7 +96,7 @@ impl Sending {
                 Tried::Again { after: None, words }
             }
             Err(error) => {
-                let words = format!("cannot reach {url}: {}", chain(&error.without_url()));
+                let words = format!("cannot reach {url}: {}", causes(&error.without_url()));
                 Tried::Again { after: None, words }
             }
         }
@@ -146,7 +147,7 @@ impl Sending {
             let partial = Done::decode(body.as_slice()).unwrap_or_default().partial_success;
             let Partial { rejected, error_message } = partial.unwrap_or_default();
             let rejected = u64::try_from(rejected).unwrap_or(0);
-            return Tried::Taken { rejected, words: shown(error_message.as_bytes()) };
+            return Tried::Taken { rejected, words: beginning(error_message.as_bytes(), SHOWN) };
         }
         let hint = match status.as_u16() {
             300..=399 => " (it sends us elsewhere: give that address under [forward])",
@@ -155,7 +156,7 @@ impl Sending {
             413 => " (it takes no bodies of that size)",
             _ => "",
         };
-        let said = shown(&body);
+        let said = beginning(&body, SHOWN);
         let said = if said.is_empty() { said } else { format!(": {said}") };
         let words = format!("{url} answered {status}{hint}{said}");
         // The four statuses after which the protocol asks for another try.
@@ -226,24 +227,6 @@ fn packed(body: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(body)?;
     packer.finish()
-}
-
-/// The beginning of a foreign text, on one line.
-fn shown(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().filter(|c| !c.is_control()).take(SHOWN).collect()
-}
-
-/// An error with all of its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn client(settings: &ForwardSettings) -> Result<Client, ForwardError> {

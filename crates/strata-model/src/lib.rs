@@ -21,6 +21,7 @@ pub mod shape;
 pub mod sink;
 pub mod source;
 pub mod text;
+pub mod told;
 pub mod xid;
 
 pub use batch::{Batch, HistogramSample, Metadata, MetricKind, Sample};

@@ -11,6 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
+use strata_model::told::causes;
 
 use crate::body::Outgoing;
 use crate::settings::{ProxySettings, UpstreamSettings};
@@ -186,7 +187,7 @@ pub(crate) async fn ask(client: &HttpClient, uri: Uri) -> Result<StatusCode, Str
     let mut request = Request::new(body);
     *request.uri_mut() = uri;
     let asked = tokio::time::timeout(HEALTH_TIMEOUT, async {
-        let answer = client.request(request).await.map_err(|error| chain(&error))?;
+        let answer = client.request(request).await.map_err(|error| causes(&error))?;
         let status = answer.status();
         // One frame is enough; a health page without end is not waited for.
         drop(answer.into_body().frame().await);
@@ -194,17 +195,6 @@ pub(crate) async fn ask(client: &HttpClient, uri: Uri) -> Result<StatusCode, Str
     });
     let late = |_elapsed| format!("no answer within {} s", HEALTH_TIMEOUT.as_secs());
     asked.await.map_err(late)?
-}
-
-/// An error with all that it came from.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut told = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(error) = source {
-        told.push(error.to_string());
-        source = error.source();
-    }
-    told.join(": ")
 }
 
 #[cfg(test)]

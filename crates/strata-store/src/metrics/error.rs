@@ -57,13 +57,6 @@ impl StoreError {
 
     /// The message with all its causes in one line.
     pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        strata_model::told::causes(self)
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use strata_model::told::causes;
 use strata_model::{FaultCode, SourceState};
 
 use crate::collector::CollectError;
@@ -50,11 +51,11 @@ impl Entrance {
     async fn config(&self) -> Result<Config, String> {
         let mut config = match self {
             Self::File { path, context } => {
-                let file = Kubeconfig::read_from(path).map_err(|error| chain(&error))?;
+                let file = Kubeconfig::read_from(path).map_err(|error| causes(&error))?;
                 let options =
                     KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
                 let config = Config::from_custom_kubeconfig(file, &options).await;
-                config.map_err(|error| chain(&error))?
+                config.map_err(|error| causes(&error))?
             }
             Self::InCluster { url, folder } => {
                 let url = url.parse().map_err(|error| format!("{url}: {error}"))?;
@@ -91,7 +92,7 @@ impl Access {
             return Ok(client);
         }
         let client = match self.entrance.config().await {
-            Ok(config) => Client::try_from(config).map_err(|error| chain(&error)),
+            Ok(config) => Client::try_from(config).map_err(|error| causes(&error)),
             Err(message) => Err(message),
         };
         let client = client.map_err(|message| {
@@ -114,27 +115,13 @@ impl Access {
     }
 }
 
-/// An error with its causes, each once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// What went wrong with a question, in as many words as are of use.
 pub(super) fn words(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => {
             format!("{} {}: {}", status.code, status.reason, status.message)
         }
-        other => chain(other),
+        other => causes(other),
     }
 }
 

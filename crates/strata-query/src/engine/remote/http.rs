@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use strata_model::Clock;
 use strata_model::meter::Meter;
+use strata_model::told::{beginning, causes};
 use tokio::sync::Semaphore;
 
 use super::options::{Login, RemoteSettings, SecretPlace};
@@ -250,7 +251,7 @@ impl Http {
             return Tried { refusal: Refusal::Trouble(error), again: false };
         }
         // The address in the error would repeat the whole query.
-        let message = format!("cannot reach {address}: {}", chain(&error.without_url()));
+        let message = format!("cannot reach {address}: {}", causes(&error.without_url()));
         Tried { refusal: Refusal::Trouble(internal(message)), again: true }
     }
 
@@ -356,21 +357,8 @@ fn kind(error_type: &str, status: StatusCode) -> QueryErrorKind {
 
 /// The beginning of a foreign text, on one line.
 fn shown(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let text: String = words.join(" ").chars().filter(|c| !c.is_control()).take(SHOWN).collect();
+    let text = beginning(body, SHOWN);
     if text.is_empty() { String::new() } else { format!(": {text}") }
-}
-
-/// An error with all of its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 pub(super) fn internal(message: String) -> QueryError {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,6 +80,13 @@ fn a_damaged_day_is_set_aside_and_the_rest_opens() {
     assert!(aside[0].0.to_string_lossy().ends_with(".damaged"), "{aside:?}");
 }
 
+/// Damage every block of the day of `NOW`.
+fn damage_blocks(dir: &Path) {
+    let path = day::path(dir, NOW.div_euclid(DAY));
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute("UPDATE block SET data = zeroblob(30)", []).unwrap();
+}
+
 #[test]
 fn a_flipped_bit_in_a_block_is_named_and_skipped() {
     let dir = tempfile::tempdir().unwrap();
@@ -86,10 +94,7 @@ fn a_flipped_bit_in_a_block_is_named_and_skipped() {
     store.append_blocking(batch(&[(1, NOW, 1.0)])).unwrap();
     store.close().unwrap();
     drop(store);
-    let path = day::path(dir.path(), NOW.div_euclid(DAY));
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.execute("UPDATE block SET data = zeroblob(30)", []).unwrap();
-    drop(connection);
+    damage_blocks(dir.path());
     let damage = MetricStore::verify(dir.path()).unwrap().damage;
     assert!(damage[0].1.starts_with("block"), "{damage:?}");
     let store = open(dir.path());
@@ -105,10 +110,7 @@ fn days_before_a_damaged_one_are_still_read() {
     store.append_blocking(batch(&[(1, NOW, 2.0)])).unwrap();
     store.close().unwrap();
     drop(store);
-    let path = day::path(dir.path(), NOW.div_euclid(DAY));
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.execute("UPDATE block SET data = zeroblob(30)", []).unwrap();
-    drop(connection);
+    damage_blocks(dir.path());
     let store = open(dir.path());
     // Older than what the day says of its samples: the disk is asked how far the series goes.
     store.append_blocking(batch(&[(1, NOW - 1_000, 3.0)])).unwrap();
