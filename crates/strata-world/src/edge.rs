@@ -13,8 +13,6 @@ pub enum Relation {
     Owns,
     /// A replica that serves a model.
     Serves,
-    /// A physical link between GPUs or nodes.
-    LinkedTo,
     /// A workload that waits or runs in a queue.
     InQueue,
 }

@@ -31,3 +31,18 @@ macro_rules! waiting_pods {
     };
 }
 pub(crate) use waiting_pods;
+
+/// Events of each object that asks for GPUs and cannot start: pods that are pending and do not wait for
+/// a node, and what is not even made.
+macro_rules! waiting_events {
+    () => {
+        "max by (namespace, object, reason, why, resource) (<k8s.events|pod!=\"\"> \
+         and on (namespace, pod, pod_uid) <gpu.requested> \
+         and on (namespace, pod) (<k8s.pod.phase|phase=\"Pending\"> > 0) \
+         unless on (namespace, pod) <k8s.pod.pending>) \
+         or max by (namespace, object, reason, why, resource) \
+         (<k8s.events|reason=~\"FailedCreate|UnexpectedAdmissionError\",\
+         why=~\"quota|insufficient_gpu\",resource=~\".*gpu.*|.*mig.*\">)"
+    };
+}
+pub(crate) use waiting_events;

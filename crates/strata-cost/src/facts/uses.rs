@@ -46,7 +46,9 @@ pub(super) fn uses(
         for replica in serving {
             let all = part(replica.prompt + replica.generated, prompts + answers);
             let (of_prompts, of_answers) = if are_pools {
-                (part(replica.prompt, prompts), part(replica.generated, answers))
+                // Of a pool that nobody counted the work is taken to lie where the other's does.
+                let own = |own: f64, sum: f64| if sum > 0.0 { own / sum } else { all };
+                (own(replica.prompt, prompts), own(replica.generated, answers))
             } else {
                 (all, all)
             };

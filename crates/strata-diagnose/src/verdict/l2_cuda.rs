@@ -12,8 +12,7 @@ const HANG_SECONDS: f64 = 60.0;
 const COMMUNICATION: f64 = 0.5;
 /// Half a second between the first and the last rank is more than a usual step.
 const SKEW_SECONDS: f64 = 0.5;
-/// Half of what the same communicator reached within the hour: messages of other sizes and the noise
-/// of a shared network move it by less.
+/// Half of what the same collectives of the same sizes reached within the hour.
 const BANDWIDTH_VS_PAST: f64 = 0.5;
 
 pub(super) static BENCH: Bench = Bench {

@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Door, Quality, Question, ValueRule};
+use super::{Door, Quality, Question, Role, ValueRule};
 use crate::batch::MetricKind;
 use crate::layer::Layer;
 
@@ -39,6 +39,7 @@ pub(super) struct MetricText {
 pub(super) struct SourceHead {
     pub(super) title: String,
     pub(super) layers: Vec<Layer>,
+    pub(super) role: Option<Role>,
     /// What to know before believing its numbers; appears in the reference.
     #[serde(default)]
     pub(super) notes: Vec<String>,

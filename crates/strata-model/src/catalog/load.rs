@@ -218,6 +218,7 @@ impl Builder {
             name: stem.to_owned(),
             title: head.title,
             layers: head.layers,
+            role: head.role,
             notes: head.notes,
             ports: head.ports,
             paths: if head.paths.is_empty() { vec!["/metrics".to_owned()] } else { head.paths },

@@ -197,6 +197,7 @@ pub struct SourceDef {
     /// As its makers write it: `vLLM`.
     pub title: String,
     pub layers: Vec<Layer>,
+    pub role: Option<Role>,
     /// What to know before believing its numbers.
     pub notes: Vec<String>,
     /// Ports it usually listens on. A hint where to look, never an identification.
@@ -214,6 +215,18 @@ pub struct SourceDef {
     pub maps: Vec<Mapping>,
     /// Read counters with and without `_total`.
     pub bare_counters: bool,
+}
+
+/// What a source is for. One that only measures has no role: it can be added for a number's sake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Serves models.
+    Engine,
+    /// Stands before engines.
+    Router,
+    Trainer,
+    Scheduler,
 }
 
 /// Name of the source of series that are stored under their canonical name.

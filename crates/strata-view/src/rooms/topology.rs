@@ -35,7 +35,7 @@ pub(super) fn sections(world: &World) -> Vec<Section> {
     let brief = "Models are served by replicas, which run in pods, on GPUs, in nodes.";
     let mut blocks = vec![Block::Graph(graph(world))];
     // A picture without lines between GPUs must not look as if there were none.
-    if world.edges.iter().all(|edge| edge.relation != Relation::LinkedTo) {
+    if world.of_kind(EntityKind::Gpu).nth(1).is_some() {
         blocks.push(Block::Text { text: UNTOLD_LINKS.to_owned() });
     }
     vec![section("graph", "", brief, blocks)]
@@ -79,7 +79,6 @@ pub(super) fn relation(relation: Relation) -> &'static str {
         Relation::PartOf => "part of",
         Relation::Owns => "owns",
         Relation::Serves => "serves",
-        Relation::LinkedTo => "linked to",
         Relation::InQueue => "in queue",
     }
 }

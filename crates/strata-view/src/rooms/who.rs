@@ -57,8 +57,8 @@ pub(super) fn section_of(world: &World) -> Section {
     section(
         "who",
         "Who",
-        "Which pod uses which GPU, and who holds most, by identity. Use is judged by processes where a \
-         node tells of them, else by the greatest load of the last ten minutes.",
+        "Which pod uses which GPU, and who holds most, by identity. Who uses one is told by processes; \
+         whether it is idle by its greatest load of ten minutes, and by processes where nobody tells that.",
         vec![
             counts(world),
             Block::Table(gpus(world)),
@@ -85,7 +85,8 @@ pub(super) fn counts(world: &World) -> Block {
 /// A number of the ledger of holders: GPUs in a state, or of somebody.
 fn plain(label: &str, value: Option<f64>, unit: &str) -> Number {
     let definition = "Who was given each GPU (the kubelet, DRA, annotations, Slurm, exporters) put \
-                      together with who uses it (processes, else the greatest load of ten minutes).";
+                      together with who uses it (processes) and whether it is idle (its greatest load of ten \
+                      minutes, else processes).";
     let formula = "sum over GPUs; one that several hold counts in equal parts";
     let who = "the agent on the nodes, an exporter with pod labels, or Slurm would";
     told(label, (value, unit), (definition, formula, who))

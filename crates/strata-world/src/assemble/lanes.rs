@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::available_parallelism;
+use std::thread::{Builder, available_parallelism};
 
 /// Threads at most, the caller's included; while devices are judged beside it, one more.
 const LANES_MAX: usize = 4;
@@ -35,7 +35,9 @@ pub(crate) fn map<T: Sync, R: Send>(
         }
     };
     let mut made = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..lanes.min(items.len())).map(|_| scope.spawn(lane)).collect();
+        // A thread that the system refuses is done without.
+        let spawn = |_| Builder::new().spawn_scoped(scope, lane).ok();
+        let others: Vec<_> = (1..lanes.min(items.len())).filter_map(spawn).collect();
         let mut made = lane();
         for other in others {
             made.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
@@ -49,16 +51,15 @@ pub(crate) fn map<T: Sync, R: Send>(
 /// Both, side by side where there is more than one lane.
 pub(crate) fn both<A: Send, B>(
     lanes: usize,
-    one: impl FnOnce() -> A + Send,
+    one: impl Fn() -> A + Sync,
     other: impl FnOnce() -> B,
 ) -> (A, B) {
-    if lanes < 2 {
-        return (one(), other());
-    }
     std::thread::scope(|scope| {
-        let one = scope.spawn(one);
+        let spawned = (lanes > 1).then(|| Builder::new().spawn_scoped(scope, &one).ok()).flatten();
         let other = other();
-        (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
+        let one =
+            spawned.map_or_else(&one, |one| one.join().unwrap_or_else(|why| resume_unwind(why)));
+        (one, other)
     })
 }
 

@@ -1,7 +1,7 @@
 //! How one canonical metric stands, why, and what would mend it.
 
-use strata_model::catalog::{Catalog, Mapping, MetricDef, Reading, SourceDef};
-use strata_model::{Layer, MetricKind, SourceState, SourceStatus};
+use strata_model::catalog::{Catalog, Mapping, MetricDef, Reading, Role, SourceDef};
+use strata_model::{MetricKind, SourceState, SourceStatus};
 
 use super::own_parts;
 use super::provenance::Provenance;
@@ -171,11 +171,8 @@ fn nowhere(metric: &MetricDef, provenance: &Provenance) -> Standing {
     }
 }
 
-/// Sources of the engines' layer that stand before engines, so that they add to one.
-const ROUTERS: [&str; 5] = ["dynamo", "kserve", "llm_d_epp", "ray_serve", "vllm_router"];
-
 fn is_engine(source: &SourceDef) -> bool {
-    source.layers.contains(&Layer::L6Inference) && !ROUTERS.contains(&source.name.as_str())
+    source.role == Some(Role::Engine)
 }
 
 /// Where an engine runs, it is no advice to run another one for a number: the reason why there is

@@ -85,14 +85,14 @@ fn best(
     Some(NextStep { mend: said(act, gives, provenance), opens })
 }
 
-/// Sources that would give a metric: those that are not here, or the one of those here that is told
-/// line by line what to write.
+/// Sources that would give a metric: those that are not here and only measure (nobody changes his engine,
+/// trainer or scheduler for a number), or the one of those here that is told line by line what to write.
 fn sources_to_add(one: &MetricCoverage, provenance: &Provenance) -> Vec<&'static SourceDef> {
     let all = Catalog::builtin().mappings_of(one.metric).map(|(source, _)| source);
     let (here, away): (Vec<&SourceDef>, Vec<&SourceDef>) =
         all.partition(|source| provenance.is_here(&source.name));
     if here.is_empty() {
-        return away;
+        return away.into_iter().filter(|source| source.role.is_none()).collect();
     }
     here.into_iter().filter(|source| source.name == DCGM).collect()
 }

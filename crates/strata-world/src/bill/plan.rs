@@ -80,17 +80,19 @@ fn spans(period: &Period) -> (String, String) {
 /// A reading of what is read once a minute is at most so old, milliseconds.
 const READING_MS: i64 = 90_000;
 
-/// What counters rose by within a step, added up by labels. An increase needs two readings in its range:
-/// of what is read once a minute a step of a minute has one, so there the last readings at the two ends of
-/// the step are compared. Where the counter went back between them nothing is told.
+/// What counters rose by within a step, added up by labels. An increase needs two readings in its range,
+/// and reaches beyond them by a guess: of what is read once a minute a step of a minute has one. So in
+/// short steps the last readings at the two ends are compared, series by series, which adds up to what was
+/// counted however often it is read; where there is none before, or the counter went back, the increase
+/// tells.
 pub(super) fn rises(step_ms: i64, how: &str, by: &str, series: &str) -> String {
-    let within = format!("{how} by ({by}) (increase({series}[{step_ms}ms]))");
+    let within = format!("increase({series}[{step_ms}ms])");
     if step_ms >= 2 * 60_000 {
-        return within;
+        return format!("{how} by ({by}) ({within})");
     }
     let reading = format!("last_over_time({series}[{READING_MS}ms]");
     let between = format!("({reading}) - {reading} offset {step_ms}ms)) >= 0");
-    format!("{within} or {how} by ({by}) ({between})")
+    format!("{how} by ({by}) ({between} or {within})")
 }
 
 /// Those of them that a statement needs, which sells GPU time and tokens and asks for many short periods:

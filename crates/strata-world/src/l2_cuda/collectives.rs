@@ -21,15 +21,15 @@ pub(crate) const ALL: &[Recipe] = &[
     communicator(
         "l2.bus_bandwidth_vs_past",
         "1",
-        "avg by (%) (mean<nccl.bus.bandwidth>) / avg by (%) (best<nccl.bus.bandwidth>)",
+        "avg by (%) (mean<nccl.bus.bandwidth> / best<nccl.bus.bandwidth>)",
     )
     .whole(Whole::Min)
     .unlike()
     .means(
         "Bus bandwidth against the best of the hour before, whatever its usual speed is: one slow \
          link, port or late rank slows a whole ring.",
-        "mean of two minutes / greatest of an hour, each a mean over the ranks; the worst \
-         communicator",
+        "mean of two minutes / greatest of an hour of each series (rank, collective, size); their \
+         mean; the worst communicator",
     ),
     communicator("l2.algorithm_bandwidth", "By/s", "avg by (%) (<nccl.algorithm.bandwidth>)")
         .whole(Whole::Mean)

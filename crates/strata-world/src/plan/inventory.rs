@@ -4,7 +4,7 @@ use crate::ask::{Ask, Planned, Scope};
 use crate::entity::EntityKind;
 use crate::plan::scope::{self, Narrowing};
 use crate::template::{self, Filling};
-use crate::waiting::waiting_pods;
+use crate::waiting::{waiting_events, waiting_pods};
 
 /// A question about what there is.
 pub(crate) struct Inventory {
@@ -289,15 +289,11 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "waiting/events",
         EntityKind::Pod,
-        "topk(200, max by (namespace, object, reason, why, resource) (<k8s.events|pod!=\"\"> \
-         and on (namespace, pod, pod_uid) <gpu.requested> \
-         and on (namespace, pod) (<k8s.pod.phase|phase=\"Pending\"> > 0) \
-         unless on (namespace, pod) <k8s.pod.pending>) \
-         or max by (namespace, object, reason, why, resource) \
-         (<k8s.events|reason=~\"FailedCreate|UnexpectedAdmissionError\",\
-         why=~\"quota|insufficient_gpu\",resource=~\".*gpu.*|.*mig.*\">))",
+        concat!("count by (namespace, reason, why, resource) (", waiting_events!(), ")"),
     )
     .of(AskedOf::Waiting),
+    still("waiting/events_named", EntityKind::Pod, concat!("topk(50, ", waiting_events!(), ")"))
+        .of(AskedOf::Waiting),
     still(
         "waiting/workloads",
         EntityKind::Queue,

@@ -89,7 +89,8 @@ pub struct Gpu {
     pub node: String,
     pub gpu_model: String,
     pub state: State,
-    /// What the state was read from: `processes`, `utilization` or `none`.
+    /// What told who uses it: `processes`, `utilization` or `none`. Whether it is idle its load tells, where
+    /// that is known.
     pub evidence: &'static str,
     pub memory_bytes: Option<u64>,
     /// Highest utilization of the last ten minutes, 0 to 1.

@@ -97,7 +97,7 @@ impl Asked {
             }
             None => asked.start_ms = asked.end_ms.saturating_sub(since_ms),
         }
-        if !SINCE_MS.contains(&(asked.end_ms - asked.start_ms)) {
+        if !SINCE_MS.contains(&asked.end_ms.saturating_sub(asked.start_ms)) {
             return Err(bad("the period is out of range".to_owned(), "from a minute to a year"));
         }
         Ok(asked)

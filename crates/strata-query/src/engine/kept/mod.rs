@@ -193,8 +193,12 @@ fn key_of(query: &RangeQuery) -> Option<Key> {
     // Keywords may be written in capitals. `smoothed` reads beyond its step.
     let lower = text.to_ascii_lowercase();
     let mut words = lower.split(|c: char| !(c.is_ascii_alphanumeric() || "_:".contains(c)));
-    let moving = ["offset", "range", "step", "start", "end", "smoothed"];
-    let moves = lower.contains('@') || words.any(|word| moving.contains(&word));
+    let moving = ["range", "step", "start", "end", "smoothed"];
+    // An offset by a plain duration looks back, where nothing is to come.
+    let ahead = |rest: &str| !rest.trim_start().starts_with(|c: char| c.is_ascii_digit());
+    let moves = lower.contains('@')
+        || words.any(|word| moving.contains(&word))
+        || lower.split("offset").skip(1).any(ahead);
     (!moves && query.step_ms > 0 && query.start_ms <= query.end_ms).then(|| Key {
         text: text.clone(),
         step_ms: query.step_ms,

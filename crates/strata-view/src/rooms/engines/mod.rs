@@ -175,9 +175,23 @@ fn multiples(world: &World) -> Section {
     replicas.sort_by(|a, b| pinned(b).total_cmp(&pinned(a)).then(a.id.cmp(&b.id)));
     let all = replicas.len();
     replicas.truncate(MULTIPLES_MAX);
+    let drawn = |id: &str, replica: &Entity| {
+        let signal = world.signal(id, Some(&replica.id));
+        signal.is_some_and(|signal| signal.track.iter().any(Option::is_some))
+    };
+    let any = |replica: &&Entity| {
+        ["l6.kv_pinned", "l6.generation_throughput"].iter().any(|id| drawn(id, replica))
+    };
+    if !replicas.is_empty() && !replicas.iter().any(any) {
+        // Of each of hundreds no course is asked.
+        let text = "No course over time of single replicas is known here, or there are too many of \
+                    them: choose a model or a replica.";
+        let blocks = vec![Block::Text { text: text.to_owned() }];
+        return section("multiples", "Replica by replica", "", blocks);
+    }
     let order = "On one scale, the fullest cache first";
     let brief = if all > MULTIPLES_MAX {
-        format!("{order}: {MULTIPLES_MAX} of {all} replicas, the table above has the others.")
+        format!("{order}: {MULTIPLES_MAX} of {all} replicas; the table above has more.")
     } else {
         format!("{order}.")
     };

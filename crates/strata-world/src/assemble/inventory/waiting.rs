@@ -58,24 +58,27 @@ pub(super) fn list(found: &Found<'_>) -> Vec<Waiting> {
 
 /// What does not run though it has a node or waits for none, by the reason that events give.
 fn by_events(found: &Found<'_>) -> Vec<Waiting> {
-    let mut groups: BTreeMap<[String; 3], BTreeSet<String>> = BTreeMap::new();
-    for row in found.rows("waiting/events") {
-        let label = |name: &str| row.labels.get(name).unwrap_or_default().to_owned();
-        let reason = match label("why") {
-            why if why.is_empty() => label("reason"),
+    let label = |row: &Row<'_>, name: &str| row.labels.get(name).unwrap_or_default().to_owned();
+    let key = |row: &Row<'_>| {
+        let reason = match label(row, "why") {
+            why if why.is_empty() => label(row, "reason"),
             why => why,
         };
-        let key = [label("namespace"), reason, label("resource")];
-        groups.entry(key).or_default().insert(label("object"));
+        [label(row, "namespace"), reason, label(row, "resource")]
+    };
+    let mut groups: BTreeMap<[String; 3], (f64, BTreeSet<String>)> = BTreeMap::new();
+    for row in found.rows("waiting/events") {
+        let count = row.points.last().map_or(0.0, |(_, count)| *count);
+        groups.entry(key(&row)).or_default().0 += count;
     }
-    let waiting = |([of, reason, resource], objects): ([String; 3], BTreeSet<String>)| Waiting {
-        said_by: EVENTS.to_owned(),
-        of,
-        reason,
-        resource,
-        count: objects.len() as f64,
-        names: objects.into_iter().take(NAMES_MAX).collect(),
-        longest: None,
+    for row in found.rows("waiting/events_named") {
+        if let Some((_, names)) = groups.get_mut(&key(&row)) {
+            names.insert(label(&row, "object"));
+        }
+    }
+    let waiting = |([of, reason, resource], (count, names)): ([String; 3], (f64, BTreeSet<_>))| {
+        let names = names.into_iter().take(NAMES_MAX).collect();
+        Waiting { said_by: EVENTS.to_owned(), of, reason, resource, count, names, longest: None }
     };
     groups.into_iter().map(waiting).collect()
 }
