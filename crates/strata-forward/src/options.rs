@@ -208,13 +208,15 @@ impl ForwardOptions {
 /// The address, where it is one.
 fn check_url(field: &str, text: &str, problems: &mut Vec<Problem>) -> Option<String> {
     let problem = match Url::parse(text) {
+        // What may hold a secret is not repeated.
+        Err(error) if text.contains('@') => format!("this is no address: {error}"),
         Err(error) => format!("{text:?} is no address: {error}"),
-        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
-            format!("{text:?} is not an http or https address")
-        }
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             // The text is not repeated: it holds a secret.
             "credentials belong into headers_env, not into the address".to_owned()
+        }
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+            format!("{text:?} is not an http or https address")
         }
         Ok(url) if url.query().is_some() || url.fragment().is_some() => {
             "the address ends with its path; leave out what follows \"?\" or \"#\"".to_owned()
@@ -280,6 +282,8 @@ mod tests {
 
     #[test]
     fn a_secret_in_the_address_is_not_repeated() {
-        assert!(!format!("{:?}", at("http://u:hunter2@h").validate()).contains("hunter2"));
+        for url in ["http://u:hunter2@h", "http://u:hunter2@h:99999", "ftp://u:hunter2@h"] {
+            assert!(!format!("{:?}", at(url).validate()).contains("hunter2"), "{url}");
+        }
     }
 }

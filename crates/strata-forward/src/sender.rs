@@ -32,16 +32,15 @@ pub(crate) async fn run(
             () = ended(&mut stopped) => break,
             parcels = lane.queue.take(TOGETHER_BYTES) => parcels,
         };
-        deliver(lane, client, clock, give_up_after, &mut stopped, parcels).await;
+        let mut way = Way { lane, client, clock, give_up_after, stopped: &mut stopped };
+        way.deliver(parcels).await;
     }
     loop {
         let parcels = lane.queue.take_now(TOGETHER_BYTES);
         if parcels.is_empty() {
             return;
         }
-        let items = parcels.iter().map(|one| one.items).sum();
-        if !once(lane, client, parcels).await {
-            lane.dropped("stopped", items);
+        if !last(lane, client, parcels).await {
             // Whoever does not answer now will not for the rest either.
             let rest = lane.queue.take_now(usize::MAX);
             return lane.dropped("stopped", rest.iter().map(|one| one.items).sum());
@@ -54,55 +53,87 @@ async fn ended(stopped: &mut watch::Receiver<bool>) {
     drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
-/// Send until it is taken, refused, too old, or the end has come.
-async fn deliver(
-    lane: &Lane,
-    client: &Sending,
-    clock: &dyn Clock,
+/// What a delivery goes by.
+struct Way<'a> {
+    lane: &'a Lane,
+    client: &'a Sending,
+    clock: &'a dyn Clock,
     give_up_after: Duration,
-    stopped: &mut watch::Receiver<bool>,
-    parcels: Vec<Parcel>,
-) {
-    let items = parcels.iter().map(|one| one.items).sum();
-    let since = parcels.first().map_or(Duration::ZERO, |one| one.since);
-    let mut wait = WAIT_FIRST;
-    loop {
-        let Tried::Again { after, words } = attempt(lane, client, &parcels).await else { return };
-        lane.tried("failed", Some(words));
-        if clock.monotonic().saturating_sub(since) >= give_up_after {
-            return lane.dropped("gave_up", items);
+    stopped: &'a mut watch::Receiver<bool>,
+}
+
+impl Way<'_> {
+    /// Send until it is taken, refused, too old, or the end has come. What is refused together is sent
+    /// one by one, since one that is bad must not take others with it.
+    async fn deliver(&mut self, parcels: Vec<Parcel>) {
+        let refused = self.until_settled(parcels).await;
+        for one in refused {
+            // Alone it is settled for good.
+            self.until_settled(vec![one]).await;
         }
-        let pause = match after {
-            Some(asked) => asked.min(WAIT_ASKED_MAX),
-            None => wait / 2 + wait.mul_f64(fastrand::f64() / 2.0),
-        };
-        wait = (wait * 2).min(WAIT_LONGEST);
-        tokio::select! {
-            biased;
-            () = ended(stopped) => {
-                if !once(lane, client, parcels).await {
-                    lane.dropped("stopped", items);
+    }
+
+    /// Gives back what was refused together.
+    async fn until_settled(&mut self, parcels: Vec<Parcel>) -> Vec<Parcel> {
+        let items = parcels.iter().map(|one| one.items).sum();
+        let since = parcels.first().map_or(Duration::ZERO, |one| one.since);
+        let mut wait = WAIT_FIRST;
+        loop {
+            let after = match attempt(self.lane, self.client, &parcels).await {
+                Tried::Again { after, words } => {
+                    self.lane.tried("failed", Some(words));
+                    after
                 }
-                return;
+                Tried::Refused { .. } if parcels.len() > 1 => return parcels,
+                Tried::Taken { .. } | Tried::Refused { .. } => return Vec::new(),
+            };
+            if self.clock.monotonic().saturating_sub(since) >= self.give_up_after {
+                self.lane.dropped("gave_up", items);
+                return Vec::new();
             }
-            () = tokio::time::sleep(pause) => {}
+            let pause = match after {
+                // Who is busy and asks for no wait at all is not asked again at once.
+                Some(asked) => asked.clamp(wait / 2, WAIT_ASKED_MAX),
+                None => wait / 2 + wait.mul_f64(fastrand::f64() / 2.0),
+            };
+            wait = (wait * 2).min(WAIT_LONGEST);
+            tokio::select! {
+                biased;
+                () = ended(self.stopped) => {
+                    last(self.lane, self.client, parcels).await;
+                    return Vec::new();
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
         }
     }
 }
 
-/// The last try: whether it settled what became of the parcels.
-async fn once(lane: &Lane, client: &Sending, parcels: Vec<Parcel>) -> bool {
+/// The last try, of each alone where they are refused together: what is not settled by it is lost. False
+/// where the receiver did not answer.
+async fn last(lane: &Lane, client: &Sending, parcels: Vec<Parcel>) -> bool {
+    let lost = |parcels: &[Parcel], words: String| {
+        lane.tried("failed", Some(words));
+        lane.dropped("stopped", parcels.iter().map(|one| one.items).sum());
+    };
     match attempt(lane, client, &parcels).await {
         Tried::Again { words, .. } => {
-            lane.tried("failed", Some(words));
-            false
+            lost(&parcels, words);
+            return false;
         }
-        Tried::Taken { .. } | Tried::Refused { .. } => true,
+        Tried::Refused { .. } if parcels.len() > 1 => {}
+        Tried::Taken { .. } | Tried::Refused { .. } => return true,
     }
+    for one in &parcels {
+        let one = std::slice::from_ref(one);
+        if let Tried::Again { words, .. } = attempt(lane, client, one).await {
+            lost(one, words);
+        }
+    }
+    true
 }
 
-/// One try with all of them; where they are refused together each alone, since one that is bad must
-/// not take others with it. What is settled is counted.
+/// One try with all of them. What is settled is counted; several that are refused together are not.
 async fn attempt(lane: &Lane, client: &Sending, parcels: &[Parcel]) -> Tried {
     // Messages of protobuf put one behind the other are one message with the lists of all.
     let body: Vec<u8> = parcels.iter().flat_map(|one| one.body.iter().copied()).collect();
@@ -117,26 +148,12 @@ async fn attempt(lane: &Lane, client: &Sending, parcels: &[Parcel]) -> Tried {
             let words = format!("{} rejected {rejected} of {items}: {words}", lane.url);
             lane.tried("ok", (rejected > 0).then_some(words));
         }
-        Tried::Refused { words } if parcels.len() < 2 => {
-            lane.dropped("refused", items);
-            lane.tried("refused", Some(words.clone()));
-        }
         Tried::Refused { words } => {
-            lane.tried("refused", Some(words.clone()));
-            for one in parcels {
-                alone(lane, client, one).await;
+            if parcels.len() < 2 {
+                lane.dropped("refused", items);
             }
+            lane.tried("refused", Some(words.clone()));
         }
     }
     tried
-}
-
-/// One of several that were refused together.
-async fn alone(lane: &Lane, client: &Sending, parcel: &Parcel) {
-    let one = std::slice::from_ref(parcel);
-    if let Tried::Again { words, .. } = Box::pin(attempt(lane, client, one)).await {
-        // Back to the end of the queue: the others do not wait for it.
-        lane.tried("failed", Some(words));
-        lane.dropped("queue_full", lane.queue.put(parcel.clone()));
-    }
 }

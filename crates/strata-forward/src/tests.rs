@@ -167,6 +167,18 @@ async fn one_that_is_refused_takes_no_other_with_it() {
 }
 
 #[tokio::test]
+async fn one_of_several_that_is_not_taken_alone_is_tried_again_with_pauses_and_given_up() {
+    let (url, got) = receiver(&[BUSY, BAD, BUSY, BUSY, BUSY, BUSY, BUSY, BUSY]).await;
+    let forwarder = forwarder(&ForwardOptions { give_up_after: "2s".to_owned(), ..to(&url) });
+    (0..2).for_each(|_| forwarder.requests(&requests(1)));
+    let state = settled(&forwarder, 2).await;
+    assert_eq!(state.sent + state.dropped, 2, "each is settled once");
+    assert!(state.dropped >= 1, "the first is given up: {state:?}");
+    let got = got.lock().unwrap().len();
+    assert!((4..=8).contains(&got), "{got} requests");
+}
+
+#[tokio::test]
 async fn what_the_receiver_rejects_is_counted() {
     // partial_success { rejected: 2, error_message: "no" }
     let (url, _got) = receiver(&[("200 OK", &[10, 6, 8, 2, 18, 2, b'n', b'o'])]).await;

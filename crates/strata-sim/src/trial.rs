@@ -43,10 +43,11 @@ pub struct TrialTold {
     pub requests: u64,
     /// Requests that had their whole answer ten minutes after the last one came.
     pub ended: u64,
-    /// p50 and p99 of the time to the first token, in the engine; of requests that had one.
+    /// p50 and p99 of the time to the first token, in the engine: of requests that ended, or of those
+    /// whose prompt left its pool.
     pub ttft: [f64; 2],
-    /// The same of the gaps between tokens.
-    pub itl: [f64; 2],
+    /// The same of the gaps between tokens; none where every answer has one token.
+    pub itl: Option<[f64; 2]>,
 }
 
 /// What comes out of one engine.
@@ -85,7 +86,7 @@ pub fn trial(layout: TrialLayout, speed: TrialSpeed, rows: &[TraceRow]) -> Optio
         requests,
         ended,
         ttft: [ttft50?, ttft99?],
-        itl: [itl50.unwrap_or(0.0), itl99.unwrap_or(0.0)],
+        itl: itl50.zip(itl99).map(|(p50, p99)| [p50, p99]),
     })
 }
 
@@ -212,7 +213,7 @@ mod tests {
         let found = trial(layout, SPEED, &alone).unwrap();
         // 2000 tokens at 10,000 a second, and the host's work.
         assert!((0.19..0.22).contains(&found.ttft[0]), "{found:?}");
-        assert!((0.017..0.021).contains(&found.itl[0]), "{found:?}");
+        assert!((0.017..0.021).contains(&found.itl.unwrap()[0]), "{found:?}");
         assert_eq!((found.requests, found.ended), (1, 1));
         assert_eq!(trial(layout, SPEED, &[]), None);
     }
@@ -222,7 +223,7 @@ mod tests {
         let large = told(TrialLayout::Together { replicas: 1, batch_tokens: 8_192 });
         let small = told(TrialLayout::Together { replicas: 1, batch_tokens: 512 });
         assert_eq!((large.ended, small.ended), (200, 200));
-        assert!(small.itl[1] < large.itl[1] / 3.0, "{small:?} {large:?}");
+        assert!(small.itl.unwrap()[1] < large.itl.unwrap()[1] / 3.0, "{small:?} {large:?}");
     }
 
     #[test]
@@ -231,7 +232,10 @@ mod tests {
         let apart = TrialLayout::Apart { prefill: 1, decode: 1, transfer_s: 0.01 };
         let apart = told(apart);
         assert_eq!(apart.ended, 200);
-        assert!(apart.itl[1] < 0.04 && together.itl[1] > 0.09, "{apart:?} {together:?}");
+        assert!(
+            apart.itl.unwrap()[1] < 0.04 && together.itl.unwrap()[1] > 0.09,
+            "{apart:?} {together:?}"
+        );
         // One replica computes all prompts: they wait for each other more than for decodes.
         assert!(apart.ttft[1] > 0.9, "{apart:?}");
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result, ensure};
 
 use super::mix::Mix;
-use super::process::{Kind, Server};
+use super::process::{Kind, Server, client};
 use super::{Figure, Given, History, Row, load};
 
 const STEP_MS: i64 = 15_000;
@@ -111,7 +111,7 @@ async fn query(scratch: &Path) -> Result<Vec<Row>> {
         let end = now_ms() - STEP_MS;
         load::ship(&server, &mut mix, rounds, STEP_MS, end).await?;
         load::flush(&server).await?;
-        let http = reqwest::Client::builder().no_proxy().build()?;
+        let http = client()?;
         let mut best = f64::INFINITY;
         for _ in 0..20 {
             let started = tick();

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value as Json;
 
 use super::mix::Mix;
-use super::process::{Kind, Server};
+use super::process::{Kind, Server, client};
 use super::wire::Encoder;
 
 /// Bodies under way at once, as the shards of a Prometheus sender.
@@ -25,7 +25,7 @@ pub(crate) async fn ship(
     end_ms: i64,
 ) -> Result<u64> {
     let encoder = Encoder::new(mix);
-    let http = reqwest::Client::builder().no_proxy().build()?;
+    let http = client()?;
     let url = format!("{}/api/v1/write", server.url);
     for round in 0..rounds {
         let at_ms = end_ms - (rounds - round) * step_ms;

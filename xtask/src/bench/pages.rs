@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::figures::{STRATA_QUIET, now_ms, tick};
 use super::load;
 use super::mix::Mix;
-use super::process::{Kind, Server};
+use super::process::{Kind, Server, client};
 use super::{History, Row};
 use crate::out;
 
@@ -31,7 +31,7 @@ pub(crate) async fn measure(scratch: &Path, gpus: usize, history: History) -> Re
     let server = Server::start(Kind::Strata, scratch, STRATA_QUIET).await?;
     let rounds = i64::from(history.hours) * HOUR_MS / step_ms;
     load::ship(&server, &mut mix, rounds, step_ms, now_ms()).await?;
-    let http = reqwest::Client::builder().no_proxy().build()?;
+    let http = client()?;
     let mut values = Vec::new();
     let mut worst = 0.0_f64;
     for range in ["1h", "24h"] {

@@ -15,6 +15,11 @@ const READY_PAUSE: Duration = Duration::from_millis(100);
 /// Stands for a server's own address in its configuration.
 pub(crate) const OWN_ADDRESS: &str = "OWN_ADDRESS";
 
+/// Asks servers on loopback, whatever proxy the environment names.
+pub(crate) fn client() -> Result<reqwest::Client> {
+    Ok(reqwest::Client::builder().no_proxy().build()?)
+}
+
 /// Which program is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {

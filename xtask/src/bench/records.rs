@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::Row;
 use super::figures::{STRATA_QUIET, now_ms, tick};
-use super::process::{Kind, Server};
+use super::process::{Kind, Server, client};
 use super::spans::ship;
 use super::spans::wire::{SPANS_PER_BODY, Shape, Traces};
 use crate::out;
@@ -117,7 +117,7 @@ async fn ask(
     question: &str,
     right: impl Fn(&Json) -> Result<()>,
 ) -> Result<Vec<f64>> {
-    let http = reqwest::Client::builder().no_proxy().build()?;
+    let http = client()?;
     let url = format!("{}/api/v1/{question}", server.url);
     let mut times = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {

@@ -30,6 +30,8 @@ pub(super) fn verify(dir: &Path) -> Result<RecordsReport, RecordStoreError> {
         report.files += 1;
         match open_reader(&path).and_then(|connection| check(&connection, &mut report)) {
             Ok(found) => report.damage.extend(found.into_iter().map(|what| (path.clone(), what))),
+            // Its time was over while the others were checked.
+            Err(_) if !path.exists() => report.files -= 1,
             Err(error) => report.damage.push((path, error.to_string())),
         }
     }
@@ -39,6 +41,9 @@ pub(super) fn verify(dir: &Path) -> Result<RecordsReport, RecordStoreError> {
 /// What is wrong with one file. The pages first: what is read of a file whose pages are damaged is
 /// worth nothing.
 fn check(connection: &Connection, report: &mut RecordsReport) -> rusqlite::Result<Vec<String>> {
+    // All of it is seen at one moment: the program may be writing.
+    let snapshot = connection.unchecked_transaction()?;
+    let connection: &Connection = &snapshot;
     let format: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if format > FORMAT {
         let words =

@@ -205,7 +205,7 @@ fn lengths() -> RequestsTold {
         setting: setting.to_owned(),
         ended: 66,
         ttft_s: [0.2, 0.9],
-        itl_s: [0.011, tail],
+        itl_s: Some([0.011, tail]),
     };
     let lines = vec![line("2 together, 8192 (now)", 0.5), line("2 together, 256", 0.05)];
     advised.replay =

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use strata_model::Layer;
 use strata_model::catalog::{Catalog, SourceDef};
 
-use super::mend;
 use super::provenance::Provenance;
+use super::{mend, own_parts};
 use crate::coverage::{CoverageState, LayerCoverage, MetricCoverage, NextStep};
 use crate::recipe::{recipe, signals};
 use crate::signal::SignalDef;
@@ -62,7 +62,9 @@ fn best(
         one.state != CoverageState::Ok && cannot.iter().any(|def| def.inputs.contains(&one.metric))
     };
     for one in metrics.iter().filter(wanted) {
-        let Some(mend) = one.mend.as_deref() else { continue };
+        let Some(mend) = one.mend.as_deref().filter(|_| !asks_for_another(one, provenance)) else {
+            continue;
+        };
         acts.entry(Act::Mend(mend)).or_default().insert(one.metric);
         for source in sources_to_add(one, provenance) {
             acts.entry(Act::Source(&source.name)).or_default().insert(one.metric);
@@ -83,6 +85,15 @@ fn best(
             (opens.len(), is_own, std::cmp::Reverse(gives.len()))
         })?;
     Some(NextStep { mend: said(act, gives, provenance), opens })
+}
+
+/// Whether only another engine, trainer or scheduler than those that are here would give a metric.
+fn asks_for_another(one: &MetricCoverage, provenance: &Provenance) -> bool {
+    let mut givers =
+        Catalog::builtin().mappings_of(one.metric).map(|(source, _)| source).peekable();
+    givers.peek().is_some()
+        && own_parts::of(one.metric).is_none()
+        && givers.all(|source| source.role.is_some() && !provenance.is_here(&source.name))
 }
 
 /// Sources that would give a metric: those that are not here and only measure (nobody changes his engine,

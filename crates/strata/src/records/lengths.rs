@@ -176,8 +176,8 @@ fn simulated(replay: &Replayed) -> Json {
             "ended": line.ended,
             "ttft_p50_seconds": line.ttft_s[0],
             "ttft_p99_seconds": line.ttft_s[1],
-            "itl_p50_seconds": line.itl_s[0],
-            "itl_p99_seconds": line.itl_s[1],
+            "itl_p50_seconds": line.itl_s.map(|itl| itl[0]),
+            "itl_p99_seconds": line.itl_s.map(|itl| itl[1]),
         })
     };
     json!({

@@ -52,6 +52,9 @@ pub(super) fn replay(
     if replicas.is_empty() {
         return why("no request tells which replica served it");
     }
+    if replicas.len() as u64 > ENGINES_MAX {
+        return why("more than 64 replicas served them, which are not simulated");
+    }
     let told = trace(&rows, range_us.start);
     if told.len() * 10 < rows.len() * 9 {
         return why("of more than one request in ten the lengths are not told");
@@ -73,8 +76,12 @@ pub(super) fn replay(
         let found = trial(layout, speed, &told)?;
         Some(ReplayLine { setting, ended: found.ended, ttft_s: found.ttft, itl_s: found.itl })
     });
+    let lines: Vec<ReplayLine> = lines.collect();
+    if lines.is_empty() {
+        return why("no request got its first token in the simulation");
+    }
     let (from_us, requests) = (range_us.start, told.len() as u64);
-    Ok(Replayed { from_us, seconds, requests, lines: lines.collect(), why: String::new() })
+    Ok(Replayed { from_us, seconds, requests, lines, why: String::new() })
 }
 
 /// All requests of the busiest stretch, each with its replica.
@@ -94,12 +101,12 @@ fn stretch(
         source.samples(&SampleQuery { range_us, filters, by: Some(Field::Replica), most })
     };
     let mut found = ask(&range_us, REQUESTS_MAX)?;
-    if found.one_in > 1 {
-        // A part of the requests would be a part of the load: all of a shorter stretch.
-        let whole = (range_us.end - range_us.start) as f64;
-        let shorter = (whole * REQUESTS_MAX as f64 / found.matching as f64) as i64;
-        range_us.end = range_us.start.saturating_add(shorter.max(1));
-        found = ask(&range_us, usize::MAX)?;
+    // A part of the requests would be a part of the load: all of a shorter stretch.
+    while found.one_in > 1 && range_us.end - range_us.start > 1 {
+        let whole = range_us.end - range_us.start;
+        let fits = (whole as f64 * REQUESTS_MAX as f64 / found.matching as f64) as i64;
+        range_us.end = range_us.start + fits.clamp(1, whole / 2);
+        found = ask(&range_us, REQUESTS_MAX)?;
     }
     found.rows.sort_by_key(|one| one.start_us);
     Ok((range_us, found.rows))
@@ -132,9 +139,6 @@ fn layouts(
         let setting = format!("{replicas} together, --max-num-batched-tokens {batch_tokens}{word}");
         (setting, TrialLayout::Together { replicas, batch_tokens })
     };
-    if replicas as u64 > ENGINES_MAX {
-        return Vec::new();
-    }
     let now = setup.batched_tokens.unwrap_or(BATCHED_TOKENS);
     let assumed = if setup.batched_tokens.is_none() { ", assumed" } else { "" };
     let mut layouts = vec![together(now, &format!(" (now{assumed})"))];

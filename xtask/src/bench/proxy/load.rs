@@ -1,5 +1,6 @@
-//! The load: clients that ask at their times, whatever came of the question before, and take the time
-//! of every answer and every event.
+//! The load: clients that each ask at their times, but not before the answer to their last question has
+//! come, and take the time of every answer and every event. How long a question waited for the one before
+//! is not in it.
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value as Json;
 
 use super::figures::{STRATA_QUIET, now_ms};
-use super::process::{Kind, Server};
+use super::process::{Kind, Server, client};
 use super::{Row, process};
 use crate::out;
 use load::{Load, Open, Seen};
@@ -50,7 +50,7 @@ impl Stage {
             now_ms() / 1_000 - 7_200,
             now_ms() / 1_000 + 60
         );
-        let answer = reqwest::get(url).await?.bytes().await?;
+        let answer = client()?.get(url).send().await?.bytes().await?;
         let answer: Json = serde_json::from_slice(&answer)?;
         let sums = answer["sums"].as_array().context("there are no sums of records")?;
         Ok(sums.iter().filter_map(|one| one["requests"].as_u64()).sum())

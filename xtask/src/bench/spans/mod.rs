@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value as Json;
 
 use super::figures::{STRATA_QUIET, now_ms};
-use super::process::{Kind, Server, cpu_seconds};
+use super::process::{Kind, Server, client, cpu_seconds};
 use super::{Row, figures::tick};
 use crate::out;
 use sink::Sink;
@@ -62,7 +62,7 @@ fn program(named: Option<&Path>) -> Option<PathBuf> {
 
 /// Send `bodies` to a server that speaks OTLP over HTTP; how many spans that were.
 pub(crate) async fn ship(url: &str, bodies: impl Iterator<Item = Vec<u8>>) -> Result<usize> {
-    let http = reqwest::Client::builder().no_proxy().build()?;
+    let http = client()?;
     let mut open = tokio::task::JoinSet::new();
     let mut spans = 0;
     for body in bodies {
@@ -111,7 +111,8 @@ async fn ours(scratch: &Path) -> Result<f64> {
     out::line(format!("strata: {spans} spans in {:.1} s", begun.elapsed().as_secs_f64()));
     let url = format!("{}/api/v1/requests/sums?by=model", server.url);
     let range = format!("&start={}&end={}", now_ms() / 1_000 - 7_200, now_ms() / 1_000 + 60);
-    let answer: Json = serde_json::from_slice(&reqwest::get(url + &range).await?.bytes().await?)?;
+    let answer: Json =
+        serde_json::from_slice(&client()?.get(url + &range).send().await?.bytes().await?)?;
     let sums = answer["sums"].as_array().context("there are no sums of records")?;
     let calls: u64 = sums.iter().filter_map(|one| one["requests"].as_u64()).sum();
     ensure!(calls as usize == spans / 3, "{calls} of {} calls are on record", spans / 3);
@@ -122,7 +123,7 @@ async fn theirs(scratch: &Path, program: &Path) -> Result<f64> {
     let sink = Sink::start().await?;
     let rotel = Rotel::start(scratch, program, &sink.address)?;
     for _ in 0..WAIT_TRIES {
-        if reqwest::Client::new().post(&rotel.url).send().await.is_ok() {
+        if client()?.post(&rotel.url).send().await.is_ok() {
             break;
         }
         tokio::time::sleep(WAIT_PAUSE).await;

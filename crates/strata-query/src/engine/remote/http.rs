@@ -40,7 +40,7 @@ pub enum RemoteError {
     #[error("cannot read the authorities in {path}")]
     ReadAuthorities { path: String, source: std::io::Error },
     #[error("{path} holds no certificates")]
-    NoCertificates { path: String, source: reqwest::Error },
+    NoCertificates { path: String },
     #[error("cannot set up the HTTP client")]
     Build { source: reqwest::Error },
 }
@@ -378,8 +378,11 @@ fn client(settings: &RemoteSettings) -> Result<Client, RemoteError> {
         let name = path.display().to_string();
         let pem = small_file(path)
             .map_err(|source| RemoteError::ReadAuthorities { path: name.clone(), source })?;
-        let authorities = Certificate::from_pem_bundle(&pem)
-            .map_err(|source| RemoteError::NoCertificates { path: name, source })?;
+        // A text without a certificate in it is read as a bundle of none.
+        let authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+        if authorities.is_empty() {
+            return Err(RemoteError::NoCertificates { path: name });
+        }
         builder = builder.tls_certs_only(authorities);
     } else if settings.url.starts_with("http:") {
         // Loading the system's certificates takes milliseconds and a megabyte; HTTP needs none.

@@ -196,13 +196,15 @@ impl RemoteOptions {
 /// The address without the slash at its end.
 fn check_url(text: &str, problems: &mut Vec<Problem>) -> Option<String> {
     let problem = match Url::parse(text) {
+        // What may hold a secret is not repeated.
+        Err(error) if text.contains('@') => format!("this is no address: {error}"),
         Err(error) => format!("{text:?} is no address: {error}"),
-        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
-            format!("{text:?} is not an http or https address")
-        }
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             // The text is not repeated: it holds a secret.
             "credentials belong into basic_auth, not into the address".to_owned()
+        }
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+            format!("{text:?} is not an http or https address")
         }
         Ok(url) if url.query().is_some() || url.fragment().is_some() => {
             "the address ends with its path; leave out what follows \"?\" or \"#\"".to_owned()

@@ -49,7 +49,7 @@ fn simulated(model: &str, replay: &Replayed) -> Block {
         return Block::Text { text: format!("{model}: nothing is simulated: {}.", replay.why) };
     }
     let row = |line: &ReplayLine| {
-        let time = |label, [p50, p99]: [f64; 2]| {
+        let time = |label, times: Option<[f64; 2]>| {
             let says = Says {
                 label,
                 unit: "s",
@@ -58,10 +58,10 @@ fn simulated(model: &str, replay: &Replayed) -> Block {
                           median pace; the cache is taken for large enough",
                 unknown: NOT_TOLD,
             };
-            [p50, p99].map(|seconds| cell(number(Some(seconds), says)))
+            [0, 1].map(|at| cell(number(times.map(|times| times[at]), says)))
         };
         let mut cells = vec![text(line.setting.clone())];
-        cells.extend(time("TTFT", line.ttft_s));
+        cells.extend(time("TTFT", Some(line.ttft_s)));
         cells.extend(time("ITL", line.itl_s));
         cells.push(text(words::text(Some(line.ended as f64), "{request}")));
         Row { cells, link: None }

@@ -81,7 +81,8 @@ pub struct ReplayLine {
     pub ended: u64,
     /// p50 and p99, seconds: to the first token inside the engine, and between tokens.
     pub ttft_s: [f64; 2],
-    pub itl_s: [f64; 2],
+    /// None where every answer has one token.
+    pub itl_s: Option<[f64; 2]>,
 }
 
 impl Advised {

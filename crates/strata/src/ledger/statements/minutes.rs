@@ -85,6 +85,21 @@ impl Sights {
     }
 }
 
+/// Stretches of which nothing is stored, where the first is one: a month that nobody watched would be asked
+/// about minute by minute otherwise. None where that is not certain.
+async fn blanks(service: &LedgerService, span: Span) -> Vec<bool> {
+    let step_ms = STEP_MS * STRETCH_STEPS as i64;
+    let steps =
+        usize::try_from((span.until_ms - span.from_ms).div_euclid(step_ms)).unwrap_or(0) + 1;
+    let period = Period { start_ms: span.from_ms, step_ms, steps };
+    let world = service.asked(&period, statement_plan(&period)).await;
+    if !world.notes.is_empty() || world.counting.is_some() {
+        return Vec::new();
+    }
+    let seen = |step: usize| world.gpus.iter().any(|gpu| gpu.seen.get(step) == Some(&true));
+    (0..steps).map(|step| !seen(step)).collect()
+}
+
 impl Tally {
     /// The minutes of a period, of the customer of that name.
     ///
@@ -99,13 +114,25 @@ impl Tally {
         let mut tally = Self::new(by, name);
         let sells_tokens = service.tariff.is_some() && by == Dimension::Tenant;
         let whole = if sells_tokens { Some(Whole::ask(service, name, span).await?) } else { None };
+        let mut blank: Vec<bool> = Vec::new();
         let mut start_ms = span.from_ms;
-        while start_ms < span.until_ms {
+        for number in 0.. {
+            if start_ms >= span.until_ms {
+                break;
+            }
             let left = usize::try_from((span.until_ms - start_ms) / STEP_MS).unwrap_or(0);
             let period = Period { start_ms, step_ms: STEP_MS, steps: left.min(STRETCH_STEPS) };
-            let world = service.asked(&period, statement_plan(&period)).await;
             let first = tally.sights.steps;
+            if blank.get(number) == Some(&true) {
+                tally.sights.steps = first + period.steps;
+                start_ms = period.end_ms();
+                continue;
+            }
+            let world = service.asked(&period, statement_plan(&period)).await;
             tally.sights.add(&world, first, period.steps);
+            if number == 0 && world.gpus.is_empty() && world.counting.is_none() {
+                blank = blanks(service, span).await;
+            }
             if by == Dimension::Tenant {
                 tally.counters.see(&world, name, period.steps);
             }

@@ -165,6 +165,17 @@ async fn a_period_that_nobody_watched_is_not_closed_at_nothing() {
 }
 
 #[tokio::test]
+async fn a_month_of_which_only_the_end_was_watched_is_looked_through_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let reports = reports(held(3, |_| Some("research")), 3, dir.path());
+    let month = 28 * 24 * 60;
+    let asked = asked("research", DAY - month * MINUTE, DAY + 30 * MINUTE, &[]);
+    let refused = reports.report("/cost/statement/draft", asked).await.unwrap_err();
+    let begin = rfc3339(DAY);
+    assert!(refused.message.contains(&format!("nothing was seen before {begin}")), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_period_has_a_bound_and_whole_minutes() {
     let dir = tempfile::tempdir().unwrap();
     let reports = reports(MemorySource::new(), 1, dir.path());

@@ -99,8 +99,8 @@ fn simulated() -> Json {
         ("ended", said(count(), "Requests that got their whole answer.")),
         ("ttft_p50_seconds", said(number(), "Inside the engine.")),
         ("ttft_p99_seconds", number()),
-        ("itl_p50_seconds", number()),
-        ("itl_p99_seconds", number()),
+        ("itl_p50_seconds", maybe(number())),
+        ("itl_p99_seconds", maybe(number())),
     ]);
     object([
         ("from_us", microseconds("First moment of the requests")),
