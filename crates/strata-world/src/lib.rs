@@ -46,4 +46,4 @@ pub use recipe::{signal_def, signals};
 pub use signal::{InputUsed, Reading, Shape, Signal, SignalDef, Spread, Unknown, UnknownReason};
 pub use waiting::Waiting;
 pub use window::Window;
-pub use world::World;
+pub use world::{Signals, World};

@@ -103,13 +103,33 @@ impl World {
 
     /// The signal of every thing that has it, in order of entity.
     pub fn each(&self, id: &str) -> impl Iterator<Item = &Signal> {
+        self.column(id).0.iter().filter(|signal| signal.entity.is_some())
+    }
+
+    /// The signal of every thing that has it, to be asked for one after the other in order of entity.
+    pub fn column(&self, id: &str) -> Signals<'_> {
         let first = self.signals.partition_point(|signal| signal.def.id < id);
-        let same = self.signals.iter().skip(first).take_while(move |signal| signal.def.id == id);
-        same.filter(|signal| signal.entity.is_some())
+        let rest = self.signals.get(first..).unwrap_or_default();
+        let end = rest.partition_point(|signal| signal.def.id == id);
+        Signals(rest.get(..end).unwrap_or_default())
     }
 
     /// The spread of one thing, or with `None` of all in scope together.
     pub fn spread(&self, id: &str, entity: Option<&EntityId>) -> Option<&Spread> {
         self.spreads.iter().find(|spread| spread.def.id == id && spread.entity.as_ref() == entity)
+    }
+}
+
+/// One signal of many things, in order of entity: a page of a fleet goes through several at once.
+#[derive(Debug, Clone)]
+pub struct Signals<'a>(&'a [Signal]);
+
+impl<'a> Signals<'a> {
+    /// The signal of a thing that comes after all that were asked for before.
+    pub fn next_of(&mut self, entity: &EntityId) -> Option<&'a Signal> {
+        let before = |signal: &&Signal| signal.entity.as_ref().is_none_or(|known| known < entity);
+        let first = self.0.iter().take_while(before).count();
+        self.0 = self.0.get(first..).unwrap_or_default();
+        self.0.first().filter(|signal| signal.entity.as_ref() == Some(entity))
     }
 }

@@ -13,7 +13,7 @@ use strata_model::{
 use strata_query::engine::Value;
 use strata_query::{Answer, MetricsEngine, QueryError, QueryValue};
 use strata_world::Window;
-use strata_world::who::{self, Answers, Division, Gpu, Row};
+use strata_world::who::{self, Answers, Division, Gpu, Row, ShareAnswers};
 
 use crate::ask::{Asking, ask_all};
 
@@ -45,7 +45,7 @@ impl ShareCollector {
             moment_ms: at_ms,
             now_ms: at_ms,
         };
-        let questions = who::questions();
+        let questions = [who::questions(), who::share_questions()].concat();
         let found = ask_all(&self.engine, &questions, window, ASKING, &self.clock).await;
         let failed =
             questions.iter().find(|question| !matches!(found.get(&question.key), Some(Ok(_))));
@@ -54,7 +54,8 @@ impl ShareCollector {
             let message = format!("{} was not answered", question.key);
             return Err(failure(FaultCode::Io, message, SourceState::Failing, ""));
         }
-        let gpus = who::read(&Answers::gather(|key| rows(&found, key)));
+        let answers = Answers::gather(|key| rows(&found, key));
+        let gpus = who::read_shares(&answers, &ShareAnswers::gather(|key| rows(&found, key)));
         if gpus.is_empty() {
             let hint = "shares come with GPU telemetry: see layer L1";
             let message = "no GPU is seen".to_owned();

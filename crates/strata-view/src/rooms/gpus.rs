@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use strata_world::{Entity, EntityId, EntityKind, Relation, Scope, Want, World, signal_def};
+use strata_world::{
+    Entity, EntityId, EntityKind, Relation, Scope, Signals, Want, World, signal_def,
+};
 
 use super::pieces::{Show, chart, fact_of, link_to, name, numbers, section, table};
 use super::{each, gpu, tracks, who};
@@ -185,22 +187,32 @@ fn list(world: &World) -> Table {
     list
 }
 
-/// How a GPU is, from its own signals.
-fn state(world: &World, id: &EntityId) -> (Status, &'static str) {
-    let value = |signal: &str| world.signal(signal, Some(id)).and_then(|s| s.now.known());
-    let above = |signal: &str, limit: f64| value(signal).is_some_and(|value| value > limit);
-    if ["l1.fault_events", "l1.ecc_uncorrected", "l1.row_remap_failed"]
-        .iter()
-        .any(|s| above(s, 0.0))
-    {
-        (Status::Broken, "faulty")
-    } else if above("l1.throttle_thermal", 0.05) {
-        (Status::Watch, "throttled")
-    } else {
-        match value("l1.utilization") {
-            None => (Status::Blind, "not seen"),
-            Some(busy) if busy > 0.05 => (Status::Ok, "busy"),
-            Some(_) => (Status::Ok, "idle"),
+/// How each GPU is, from its own signals.
+struct States<'a> {
+    /// In the order of [`STATE`].
+    columns: [Signals<'a>; STATE.len()],
+}
+
+impl<'a> States<'a> {
+    fn new(world: &'a World) -> Self {
+        Self { columns: STATE.map(|signal| world.column(signal)) }
+    }
+
+    /// The state of a GPU that comes after all that were asked for before.
+    fn next_of(&mut self, id: &EntityId) -> (Status, &'static str) {
+        let mut value = |column: &mut Signals<'_>| column.next_of(id).and_then(|s| s.now.known());
+        let [utilization, faults, ecc, thermal, remap] = self.columns.each_mut().map(&mut value);
+        let above = |value: Option<f64>, limit: f64| value.is_some_and(|value| value > limit);
+        if [faults, ecc, remap].into_iter().any(|value| above(value, 0.0)) {
+            (Status::Broken, "faulty")
+        } else if above(thermal, 0.05) {
+            (Status::Watch, "throttled")
+        } else {
+            match utilization {
+                None => (Status::Blind, "not seen"),
+                Some(busy) if busy > 0.05 => (Status::Ok, "busy"),
+                Some(_) => (Status::Ok, "idle"),
+            }
         }
     }
 }
@@ -211,13 +223,14 @@ fn heatmap(request: &PageRequest, world: &World) -> Heatmap {
     let mut groups: BTreeMap<String, CellGroup> = BTreeMap::new();
     let holdings = who::by_gpu(world);
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    let (mut colors, mut states) = (world.column(signal), States::new(world));
     for gpu in world.of_kind(EntityKind::Gpu) {
-        let found = world.signal(signal, Some(&gpu.id));
+        let found = colors.next_of(&gpu.id);
         let value = found.and_then(|found| found.now.known());
         if let Some(value) = value {
             (low, high) = (low.min(value), high.max(value));
         }
-        let (health, word) = state(world, &gpu.id);
+        let (health, word) = states.next_of(&gpu.id);
         let held = holdings.get(&gpu.id).copied();
         let used = held.map_or("not told", |held| held.state.word());
         // What is asked for decides what is marked.

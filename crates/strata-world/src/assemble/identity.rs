@@ -1,67 +1,66 @@
 //! From the labels of a series to the thing it is about. What carries no identity is about nothing.
 
+use std::borrow::Cow;
+
 use strata_model::Labels;
 
 use crate::entity::{EntityId, EntityKind};
 
 /// The thing of a kind that a series is about.
 pub(crate) fn identity(kind: EntityKind, labels: &Labels) -> Option<EntityId> {
+    Some(EntityId::new(kind, key(kind, labels)?))
+}
+
+/// The key of the thing of a kind that a series is about.
+pub(crate) fn key(kind: EntityKind, labels: &Labels) -> Option<Cow<'_, str>> {
     let label = |name: &str| labels.get(name).filter(|value| !value.is_empty());
     let pair = |first: &str, second: &str| Some(format!("{}/{}", label(first)?, label(second)?));
-    match kind {
-        EntityKind::Node => node(labels),
-        EntityKind::Gpu => gpu(labels),
-        EntityKind::Slice => {
-            let gpu = gpu(labels)?;
-            Some(EntityId::new(kind, format!("{}/{}", gpu.key, label("mig_instance")?)))
+    let key = match kind {
+        EntityKind::Node => node(labels)?.into(),
+        EntityKind::Gpu => gpu(labels)?,
+        EntityKind::Slice => format!("{}/{}", gpu(labels)?, label("mig_instance")?).into(),
+        EntityKind::Process => format!("{}/{}", node(labels)?, label("pid")?).into(),
+        EntityKind::Container => {
+            format!("{}/{}", pair("namespace", "pod")?, label("container")?).into()
         }
-        EntityKind::Process => {
-            let node = node(labels)?;
-            Some(EntityId::new(kind, format!("{}/{}", node.key, label("pid")?)))
-        }
-        EntityKind::Container => Some(EntityId::new(
-            kind,
-            format!("{}/{}", pair("namespace", "pod")?, label("container")?),
-        )),
-        EntityKind::Pod => Some(EntityId::new(kind, pair("namespace", "pod")?)),
-        EntityKind::Workload => pair("namespace", "workload")
-            .map(|key| EntityId::new(kind, key))
-            .or_else(|| slurm_job(labels)),
-        EntityKind::Namespace => Some(EntityId::new(kind, label("namespace")?)),
-        EntityKind::Team => Some(EntityId::new(kind, label("team")?)),
-        EntityKind::Queue => Some(EntityId::new(kind, label("queue")?)),
-        EntityKind::Replica => Some(EntityId::new(kind, label("instance")?)),
-        EntityKind::Model => {
-            Some(EntityId::new(kind, label("model").or_else(|| label("gen_ai_request_model"))?))
-        }
-        EntityKind::Run => Some(EntityId::new(kind, label("run")?)),
-        EntityKind::Rank => Some(EntityId::new(kind, pair("run", "rank")?)),
-        EntityKind::Communicator => Some(EntityId::new(kind, label("comm")?)),
-        EntityKind::Tenant => Some(EntityId::new(kind, label("tenant")?)),
-    }
+        EntityKind::Pod => pair("namespace", "pod")?.into(),
+        EntityKind::Workload => pair("namespace", "workload").or_else(|| slurm_key(labels))?.into(),
+        EntityKind::Namespace => label("namespace")?.into(),
+        EntityKind::Team => label("team")?.into(),
+        EntityKind::Queue => label("queue")?.into(),
+        EntityKind::Replica => label("instance")?.into(),
+        EntityKind::Model => label("model").or_else(|| label("gen_ai_request_model"))?.into(),
+        EntityKind::Run => label("run")?.into(),
+        EntityKind::Rank => pair("run", "rank")?.into(),
+        EntityKind::Communicator => label("comm")?.into(),
+        EntityKind::Tenant => label("tenant")?.into(),
+    };
+    Some(key)
 }
 
 /// A job of Slurm, which has no namespace.
 pub(crate) fn slurm_job(labels: &Labels) -> Option<EntityId> {
+    Some(EntityId::new(EntityKind::Workload, slurm_key(labels)?))
+}
+
+fn slurm_key(labels: &Labels) -> Option<String> {
     let number = labels.get("slurm_job_id").filter(|value| !value.is_empty())?;
-    Some(EntityId::new(EntityKind::Workload, format!("slurm/{number}")))
+    Some(format!("slurm/{number}"))
 }
 
 /// The node by its own label; without one the host of the address it is scraped at.
-fn node(labels: &Labels) -> Option<EntityId> {
+fn node(labels: &Labels) -> Option<&str> {
     let label = |name: &str| labels.get(name).filter(|value| !value.is_empty());
-    let key = label("node").or_else(|| host_of(label("instance")?))?;
-    Some(EntityId::new(EntityKind::Node, key))
+    label("node").or_else(|| host_of(label("instance")?))
 }
 
 /// The device by its UUID; without one by node and index.
-fn gpu(labels: &Labels) -> Option<EntityId> {
+fn gpu(labels: &Labels) -> Option<Cow<'_, str>> {
     let label = |name: &str| labels.get(name).filter(|value| !value.is_empty());
-    let key = match label("gpu_uuid") {
-        Some(uuid) => uuid.to_owned(),
-        None => format!("{}/{}", label("node")?, label("gpu")?),
-    };
-    Some(EntityId::new(EntityKind::Gpu, key))
+    match label("gpu_uuid") {
+        Some(uuid) => Some(uuid.into()),
+        None => Some(format!("{}/{}", label("node")?, label("gpu")?).into()),
+    }
 }
 
 /// The host of `host:port`; the whole text when it ends in no port.

@@ -12,6 +12,7 @@ pub(crate) mod rows;
 mod signals;
 mod spreads;
 mod steps;
+mod things;
 mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strata_model::catalog::Catalog;
 use strata_query::promql::syntax::parse_number;
 
-use crate::ask::{Answers, Ask, Grain, Plan, Scope, Want};
+use crate::ask::{Answers, Ask, Grain, Plan, Planned, Scope, Want};
 use crate::coverage::Coverage;
 use crate::plan;
 use crate::recipe::recipe;
@@ -29,6 +30,7 @@ use crate::world::World;
 use provenance::Provenance;
 use rows::{Book, Outcome};
 use signals::Maker;
+use things::Things;
 use unknown::Reasons;
 
 /// Join the answers of a plan into a World. What failed or is missing becomes an Unknown with its
@@ -63,7 +65,7 @@ pub fn assemble_on(lanes: usize, plan: &Plan, answers: &Answers) -> World {
             ask,
             book: &book,
             reasons: &reasons,
-            entities: &entities,
+            things: &Things::new(&entities),
             floors: &floors(plan, &book),
             newest: &newest,
             inputs: &inputs(ask, &provenance),
@@ -111,8 +113,11 @@ fn holdings(plan: &Plan, book: &Book<'_>) -> Vec<who::Gpu> {
     };
     // With a part missing, what somebody holds would look free: then nothing is told, and why is
     // among the notes.
-    let failed = |key: &str| matches!(outcome(key), Outcome::Failed(_));
-    if questions.iter().any(|question| failed(&question.key)) {
+    let failed = |question: &Planned| match book.key(&question.text, false) {
+        Some(key) => book.why_failed(key).is_some(),
+        None => true,
+    };
+    if questions.iter().any(failed) {
         return Vec::new();
     }
     let rows = |key: &str| match outcome(key) {
@@ -130,9 +135,9 @@ fn holdings(plan: &Plan, book: &Book<'_>) -> Vec<who::Gpu> {
 
 /// What must be said of queries without an answer.
 fn failures(plan: &Plan, book: &Book<'_>) -> Vec<String> {
-    let failed = plan.queries.iter().filter_map(|query| match book.by_key(&query.key) {
-        Outcome::Failed(why) => Some(format!("{}: {why}", query.key)),
-        Outcome::Rows(_) | Outcome::NotAsked => None,
+    let failed = plan.queries.iter().filter_map(|query| {
+        let why = book.why_failed(&query.key)?;
+        Some(format!("{}: {why}", query.key))
     });
     failed.collect()
 }
@@ -229,7 +234,7 @@ fn made(maker: &Maker<'_>, want: Want) -> Made {
         Shape::Number => {
             made.signals = maker.numbers(def, recipe, want, &mut made.notes);
             if recipe.peers && want.grain == Grain::Each {
-                outliers::mark(&mut made.signals, maker.entities);
+                outliers::mark(&mut made.signals, maker.things.all);
             }
         }
         Shape::Spread => made.spreads = maker.spreads(def, recipe, want),

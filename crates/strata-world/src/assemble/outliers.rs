@@ -17,12 +17,15 @@ const FEWEST: usize = 5;
 /// A spread below this share of the median is the rounding of sensors, not a difference.
 const LEAST_SPREAD: f64 = 0.01;
 
-/// Mark the outliers among signals of one definition, each of another thing.
+/// Mark the outliers among signals of one definition, each of another thing. Both are in order of id.
 pub(crate) fn mark(signals: &mut [Signal], entities: &[Entity]) {
     let mut cohorts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut rest = entities;
     for (index, signal) in signals.iter().enumerate() {
         if let (Some(id), Some(_)) = (&signal.entity, signal.now.known()) {
-            cohorts.entry(cohort(id, entities)).or_default().push(index);
+            rest = from(rest, id);
+            let cohort = rest.first().filter(|entity| entity.id == *id).map_or("", cohort);
+            cohorts.entry(cohort).or_default().push(index);
         }
     }
     let mut apart = Vec::new();
@@ -44,17 +47,25 @@ pub(crate) fn mark(signals: &mut [Signal], entities: &[Entity]) {
     }
 }
 
+/// What is left of things in order of id from a thing on. The next one is near, so that a fleet is gone
+/// through once.
+fn from<'e>(entities: &'e [Entity], id: &EntityId) -> &'e [Entity] {
+    const NEAR: usize = 8;
+    let first = match entities.iter().take(NEAR).position(|entity| entity.id >= *id) {
+        Some(near) => near,
+        None => entities.partition_point(|entity| entity.id < *id),
+    };
+    entities.get(first..).unwrap_or_default()
+}
+
 /// Things of one cohort are expected to be alike: GPUs of a model, replicas of a served model.
-fn cohort<'e>(id: &EntityId, entities: &'e [Entity]) -> &'e str {
-    let fact = match id.kind {
+fn cohort(entity: &Entity) -> &str {
+    let fact = match entity.id.kind {
         EntityKind::Gpu | EntityKind::Slice => "gpu_model",
         EntityKind::Replica => "model",
         _ => return "",
     };
-    let index = entities.binary_search_by(|entity| entity.id.cmp(id)).ok();
-    let entity = index.and_then(|index| entities.get(index));
-    let facts = entity.map_or(&[][..], |entity| &entity.facts);
-    facts.iter().find(|(name, _)| name == fact).map_or("", |(_, value)| value.as_str())
+    entity.facts.iter().find(|(name, _)| name == fact).map_or("", |(_, value)| value.as_str())
 }
 
 /// The median; 0 of nothing.

@@ -45,8 +45,13 @@ impl<'a> Book<'a> {
         self.keys.contains_key(&(text, range))
     }
 
+    /// The key by which a text was asked.
+    pub(crate) fn key(&self, text: &str, range: bool) -> Option<&'a str> {
+        self.keys.get(&(text, range)).copied()
+    }
+
     pub(crate) fn outcome(&self, text: &str, range: bool) -> Outcome<'a> {
-        match self.keys.get(&(text, range)) {
+        match self.key(text, range) {
             Some(key) => self.by_key(key),
             None => Outcome::NotAsked,
         }
@@ -54,15 +59,23 @@ impl<'a> Book<'a> {
 
     pub(crate) fn by_key(&self, key: &str) -> Outcome<'a> {
         match self.answers.queries.get(key) {
-            None => Outcome::Failed("the query was not answered".to_owned()),
-            Some(Err(error)) => Outcome::Failed(failure(error)),
             Some(Ok(answer)) => Outcome::Rows(answer_rows(answer)),
+            other => Outcome::Failed(failure(other)),
         }
+    }
+
+    /// Why a question has no answer; none where it has one. Reads no rows.
+    pub(crate) fn why_failed(&self, key: &str) -> Option<String> {
+        let answer = self.answers.queries.get(key);
+        (!matches!(answer, Some(Ok(_)))).then(|| failure(answer))
     }
 }
 
-fn failure(error: &QueryError) -> String {
-    format!("the query failed: {error}")
+fn failure(answer: Option<&Result<Answer, QueryError>>) -> String {
+    match answer {
+        Some(Err(error)) => format!("the query failed: {error}"),
+        _ => "the query was not answered".to_owned(),
+    }
 }
 
 /// The series of an answer, in order of labels.

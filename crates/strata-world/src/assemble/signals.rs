@@ -3,12 +3,13 @@
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
-use super::identity::identity;
+use super::identity::key;
 use super::not_askable;
 use super::rows::{Book, Outcome, Row, at_end, on_grid};
+use super::things::Things;
 use super::unknown::Reasons;
 use crate::ask::{Ask, Grain, Want};
-use crate::entity::{Entity, EntityId};
+use crate::entity::EntityId;
 use crate::plan::{self, MAX_TRACK_CELLS};
 use crate::recipe::Recipe;
 use crate::signal::{InputUsed, Reading, Signal, SignalDef, Unknown, UnknownReason};
@@ -19,8 +20,7 @@ pub(crate) struct Maker<'a> {
     pub(crate) ask: &'a Ask,
     pub(crate) book: &'a Book<'a>,
     pub(crate) reasons: &'a Reasons<'a>,
-    /// In order of id.
-    pub(crate) entities: &'a [Entity],
+    pub(crate) things: &'a Things<'a>,
     /// Lowest finite edge of each histogram, by dotted name.
     pub(crate) floors: &'a BTreeMap<String, f64>,
     /// Time of the newest sample by metric, in milliseconds.
@@ -122,13 +122,22 @@ impl Maker<'_> {
         notes: &mut Vec<String>,
     ) -> Vec<Signal> {
         let kind = blank.def.entity;
-        let mut things: BTreeMap<EntityId, Measured> = BTreeMap::new();
+        let (first, known) = self.things.of_kind(kind);
+        let mut measured: Vec<Measured> = known.iter().map(|_| Measured::default()).collect();
+        // What the inventory does not know, though a series tells of it.
+        let mut others: BTreeMap<EntityId, Measured> = BTreeMap::new();
         let mut nameless = 0_usize;
         for row in rows {
-            match identity(kind, row.labels) {
-                None => nameless += 1,
-                Some(id) => merge(things.entry(id).or_default(), self.measure(row, range)),
-            }
+            let Some(key) = key(kind, row.labels) else {
+                nameless += 1;
+                continue;
+            };
+            let place = self.things.place(kind, &key).and_then(|place| place.checked_sub(first));
+            let into = match place.and_then(|place| measured.get_mut(place)) {
+                Some(known) => known,
+                None => others.entry(EntityId::new(kind, key)).or_default(),
+            };
+            merge(into, self.measure(row, range));
         }
         if nameless > 0 {
             notes.push(format!(
@@ -137,14 +146,14 @@ impl Maker<'_> {
                 kind.name()
             ));
         }
+        let known = known.iter().map(|thing| thing.id.clone()).zip(measured);
+        let mut things: Vec<(EntityId, Measured)> = known.chain(others).collect();
+        things.sort_by(|(one, _), (other, _)| one.cmp(other));
         if range && things.len().saturating_mul(self.ask.window.len()) > MAX_TRACK_CELLS {
             notes.push(too_many(blank.def));
-            for measured in things.values_mut() {
+            for (_, measured) in &mut things {
                 measured.track = Vec::new();
             }
-        }
-        for entity in self.entities.iter().filter(|entity| entity.id.kind == kind) {
-            things.entry(entity.id.clone()).or_default();
         }
         let floor = self.floor(recipe);
         let empty = LazyCell::new(|| self.reasons.empty(recipe));
@@ -165,9 +174,8 @@ impl Maker<'_> {
         match grain {
             Grain::Whole => vec![with(None)],
             Grain::Each => {
-                let kind = blank.def.entity;
-                let things = self.entities.iter().filter(|entity| entity.id.kind == kind);
-                things.map(|entity| with(Some(entity.id.clone()))).collect()
+                let (_, things) = self.things.of_kind(blank.def.entity);
+                things.iter().map(|thing| with(Some(thing.id.clone()))).collect()
             }
         }
     }

@@ -1,32 +1,84 @@
 //! From answers to devices. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::people::People;
-use super::questions::{Answers, Row};
+use super::questions::{Answers, Row, ShareAnswers};
 use super::shares::shares;
 use super::{Gpu, Holder, Shares, State};
 use crate::idle::is_idle;
 
 /// A device's identity: its UUID, else node and number.
-pub(super) type Id = (String, String, String);
+pub(super) type Id<'a> = (&'a str, &'a str, &'a str);
 
-pub(super) fn id(row: &Row) -> Id {
+pub(super) fn id(row: &Row) -> Id<'_> {
     match row.get("gpu_uuid") {
-        "" => (String::new(), row.get("node").to_owned(), row.get("gpu").to_owned()),
-        uuid => (uuid.to_owned(), String::new(), String::new()),
+        "" => ("", row.get("node"), row.get("gpu")),
+        uuid => (uuid, "", ""),
+    }
+}
+
+/// Devices, found by identity. A fleet has ten thousand of them and every answer names each.
+#[derive(Default)]
+struct Devices<'a> {
+    list: Vec<Gpu>,
+    places: HashMap<Id<'a>, usize>,
+}
+
+impl<'a> Devices<'a> {
+    fn get_mut(&mut self, id: Id<'_>) -> Option<&mut Gpu> {
+        self.list.get_mut(*self.places.get(&id)?)
+    }
+
+    /// The device of a row, entered if it was not known.
+    fn enter(&mut self, row: &'a Row) -> Option<&mut Gpu> {
+        let place = *self.places.entry(id(row)).or_insert_with(|| {
+            self.list.push(new(row));
+            self.list.len() - 1
+        });
+        self.list.get_mut(place)
+    }
+
+    /// Places in the list by node and number.
+    fn by_number(&self) -> HashMap<(String, String), usize> {
+        let all = self.list.iter().enumerate();
+        all.map(|(place, gpu)| ((gpu.node.clone(), gpu.gpu.clone()), place)).collect()
     }
 }
 
 /// Every device anything is known of, by node and number.
 pub fn read(answers: &Answers) -> Vec<Gpu> {
     let who = People::new(answers);
-    let mut gpus: BTreeMap<Id, Gpu> = BTreeMap::new();
+    let mut gpus = devices(answers, &who);
+    sort(&mut gpus.list);
+    gpus.list
+}
+
+/// [`read`], and how each device is divided between those who use it.
+pub fn read_shares(answers: &Answers, of_shares: &ShareAnswers) -> Vec<Gpu> {
+    let who = People::new(answers);
+    let mut gpus = devices(answers, &who);
+    let Devices { list, places } = &mut gpus;
+    let found = places.iter().filter_map(|(id, place)| Some((*id, *place)));
+    shares(list, found, answers, of_shares, &who);
+    sort(&mut gpus.list);
+    gpus.list
+}
+
+fn sort(gpus: &mut [Gpu]) {
+    fn key(gpu: &Gpu) -> (&str, u32, &str, &str) {
+        (&gpu.node, gpu.gpu.parse().unwrap_or(u32::MAX), &gpu.gpu, &gpu.gpu_uuid)
+    }
+    gpus.sort_by(|a, b| key(a).cmp(&key(b)));
+}
+
+fn devices<'a>(answers: &'a Answers, who: &People<'_>) -> Devices<'a> {
+    let mut gpus = Devices::default();
     for row in answers.memory.iter().chain(&answers.peak).chain(&answers.allocations) {
         if row.get("gpu_uuid").is_empty() && row.get("gpu").is_empty() {
             continue;
         }
-        let gpu = gpus.entry(id(row)).or_insert_with(|| new(row));
+        let Some(gpu) = gpus.enter(row) else { continue };
         // A page without the number must not hide it.
         for (known, label) in
             [(&mut gpu.node, "node"), (&mut gpu.gpu, "gpu"), (&mut gpu.gpu_model, "gpu_model")]
@@ -37,39 +89,32 @@ pub fn read(answers: &Answers) -> Vec<Gpu> {
         }
     }
     // A node without an agent is known by Slurm alone, and so is a device that is only shared there.
-    let numbered = by_number(&gpus);
-    for row in &answers.slurm_devices {
-        let place = (row.get("node").to_owned(), row.get("gpu").to_owned());
-        if !place.1.is_empty() && !numbered.contains_key(&place) {
-            let mut gpu = new(row);
-            (gpu.node, gpu.gpu) = place;
-            gpus.insert(id(row), gpu);
+    if !answers.slurm_devices.is_empty() {
+        let numbered = gpus.by_number();
+        for row in &answers.slurm_devices {
+            let place = (row.get("node").to_owned(), row.get("gpu").to_owned());
+            if !place.1.is_empty()
+                && !numbered.contains_key(&place)
+                && let Some(gpu) = gpus.enter(row)
+            {
+                (gpu.node, gpu.gpu) = place;
+            }
         }
     }
     for row in &answers.memory {
-        if let Some(gpu) = gpus.get_mut(&id(row)) {
+        if let Some(gpu) = gpus.get_mut(id(row)) {
             gpu.memory_bytes = gpu.memory_bytes.max(Some(row.value as u64));
         }
     }
     for row in &answers.peak {
-        if let Some(gpu) = gpus.get_mut(&id(row)) {
+        if let Some(gpu) = gpus.get_mut(id(row)) {
             let peak = gpu.peak_utilization.unwrap_or(0.0);
             gpu.peak_utilization = Some(peak.max(row.value));
         }
     }
-    give(&mut gpus, answers, &who);
-    use_of(&mut gpus, answers, &who);
-    shares(&mut gpus, answers, &who);
-    let mut gpus: Vec<Gpu> = gpus.into_values().collect();
-    let number = |gpu: &Gpu| gpu.gpu.parse::<u32>().unwrap_or(u32::MAX);
-    gpus.sort_by_key(|gpu| (gpu.node.clone(), number(gpu), gpu.gpu_uuid.clone()));
+    give(&mut gpus, answers, who);
+    use_of(&mut gpus, answers, who);
     gpus
-}
-
-/// UUIDs by node and number.
-fn by_number(gpus: &BTreeMap<Id, Gpu>) -> BTreeMap<(String, String), String> {
-    let all = gpus.values();
-    all.map(|gpu| ((gpu.node.clone(), gpu.gpu.clone()), gpu.gpu_uuid.clone())).collect()
 }
 
 fn new(row: &Row) -> Gpu {
@@ -89,10 +134,9 @@ fn new(row: &Row) -> Gpu {
 }
 
 /// Enter who was given each device: by those who gave it, else as exporters write it.
-fn give(gpus: &mut BTreeMap<Id, Gpu>, answers: &Answers, who: &People<'_>) {
-    let numbered = by_number(gpus);
+fn give(gpus: &mut Devices<'_>, answers: &Answers, who: &People<'_>) {
     let mut push = |row: &Row, method: &str, confidence: &str| {
-        let Some(gpu) = gpus.get_mut(&id(row)) else { return };
+        let Some(gpu) = gpus.get_mut(id(row)) else { return };
         let mut holder = who.holder(row);
         method.clone_into(&mut holder.method);
         confidence.clone_into(&mut holder.confidence);
@@ -119,14 +163,14 @@ fn give(gpus: &mut BTreeMap<Id, Gpu>, answers: &Answers, who: &People<'_>) {
     }
     // Of a shared device the agent is not told which it is; Slurm is.
     let shared = |row: &&Row| matches!(row.get("sharing"), "shard" | "mps");
-    for row in answers.slurm_devices.iter().filter(|row| untold(row) || shared(row)) {
-        // Devices with a UUID are known by it; Slurm has only the number.
-        let place = (row.get("node").to_owned(), row.get("gpu").to_owned());
-        let mut labels = row.labels.to_builder();
-        labels.set("gpu_uuid", numbered.get(&place).map_or("", String::as_str));
-        let row = Row { labels: labels.build(), value: row.value };
-        if let Some(gpu) = gpus.get_mut(&id(&row)) {
-            let mut holder = who.holder(&row);
+    let mut of_slurm =
+        answers.slurm_devices.iter().filter(|row| untold(row) || shared(row)).peekable();
+    // Devices with a UUID are known by it; Slurm has only the number.
+    let numbered = of_slurm.peek().map(|_| gpus.by_number()).unwrap_or_default();
+    for row in of_slurm {
+        let place = numbered.get(&(row.get("node").to_owned(), row.get("gpu").to_owned()));
+        if let Some(gpu) = place.and_then(|place| gpus.list.get_mut(*place)) {
+            let mut holder = who.holder(row);
             "slurm".clone_into(&mut holder.method);
             "medium".clone_into(&mut holder.confidence);
             gpu.holders.push(holder);
@@ -146,17 +190,19 @@ pub(super) fn is_same(one: &Holder, other: &Holder) -> bool {
 }
 
 /// Enter who uses each device, and judge.
-fn use_of(gpus: &mut BTreeMap<Id, Gpu>, answers: &Answers, who: &People<'_>) {
-    let mut used: BTreeMap<Id, Vec<(Holder, u64)>> = BTreeMap::new();
+fn use_of(gpus: &mut Devices<'_>, answers: &Answers, who: &People<'_>) {
+    let mut used: HashMap<usize, Vec<(Holder, u64)>> = HashMap::new();
     let mut told = BTreeSet::new();
     for row in &answers.processes {
         told.insert(row.get("node"));
-        used.entry(id(row)).or_default().push((who.user(row), row.value as u64));
+        if let Some(place) = gpus.places.get(&id(row)) {
+            used.entry(*place).or_default().push((who.user(row), row.value as u64));
+        }
     }
-    let allocated: BTreeSet<String> =
-        gpus.values().filter(|gpu| !gpu.holders.is_empty()).map(|gpu| gpu.node.clone()).collect();
-    for (id, gpu) in gpus.iter_mut() {
-        let users = used.remove(id).unwrap_or_default();
+    let held = gpus.list.iter().filter(|gpu| !gpu.holders.is_empty());
+    let allocated: BTreeSet<String> = held.map(|gpu| gpu.node.clone()).collect();
+    for (place, gpu) in gpus.list.iter_mut().enumerate() {
+        let users = used.remove(&place).unwrap_or_default();
         if users.is_empty() && !told.contains(&*gpu.node) {
             by_utilization(gpu, !allocated.is_empty());
             continue;

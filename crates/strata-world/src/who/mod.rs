@@ -16,8 +16,8 @@ mod tests;
 use serde::Serialize;
 
 pub use groups::{By, Group, group};
-pub use ledger::read;
-pub use questions::{Answers, Row, questions, waiting};
+pub use ledger::{read, read_shares};
+pub use questions::{Answers, Row, ShareAnswers, questions, share_questions, waiting};
 pub use shares::{Division, Owner, Part, Shares};
 
 /// An enum of states with all of them in order, and their words: each is written once.
@@ -98,6 +98,6 @@ pub struct Gpu {
     pub holders: Vec<Holder>,
     /// Users that hold nothing of it.
     pub strangers: Vec<Holder>,
-    /// How its time, memory and energy are divided.
+    /// How its time, memory and energy are divided; of [`read_shares`] only.
     pub shares: Shares,
 }

@@ -23,13 +23,9 @@ impl Row {
     }
 }
 
-/// Every answer.
+/// How devices are divided, besides who holds and uses them.
 #[derive(Debug, Default)]
-pub struct Answers {
-    /// Device memory in use, with the device's name.
-    pub memory: Vec<Row>,
-    /// Highest utilization of the last ten minutes: a pause for a checkpoint is not idle.
-    pub peak: Vec<Row>,
+pub struct ShareAnswers {
     /// Mean utilization of the last minutes.
     pub busy: Vec<Row>,
     /// Device memory there is.
@@ -43,6 +39,15 @@ pub struct Answers {
     /// Mean power of the last minutes, and the least of the last ten, in watts.
     pub power: Vec<Row>,
     pub power_floor: Vec<Row>,
+}
+
+/// Who holds and uses devices.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Device memory in use, with the device's name.
+    pub memory: Vec<Row>,
+    /// Highest utilization of the last ten minutes: a pause for a checkpoint is not idle.
+    pub peak: Vec<Row>,
     /// Who was given what, by those who gave it.
     pub allocations: Vec<Row>,
     /// Pods that exporters wrote on the series of devices.
@@ -88,20 +93,10 @@ macro_rules! over_the_interval {
 }
 
 /// Key and template of each question; `GPU` and `POD` stand for the labels of those.
-const QUESTIONS: [(&str, &str); 19] = [
+const QUESTIONS: [(&str, &str); 12] = [
     ("memory", "max by (GPU, gpu_model) (<hw.gpu.memory.usage>)"),
     // A pause for a checkpoint is not idle.
     ("peak", "max by (GPU) (peak<hw.gpu.utilization|task=~\"|general\">)"),
-    ("busy", "max by (GPU) (mean<hw.gpu.utilization|task=~\"|general\">)"),
-    ("limit", "max by (GPU) (<hw.gpu.memory.limit>)"),
-    (
-        "process_busy",
-        over_the_interval!("GPU, pid, process, container_id, POD", "gpu.process.utilization"),
-    ),
-    ("vgpu_busy", over_the_interval!("GPU, POD, container", "gpu.vgpu.utilization")),
-    ("slice_busy", "max by (GPU, mig_uuid, mig_profile) (mean<gpu.mig.sm.active>)"),
-    ("power", "max by (GPU) (mean<hw.power>)"),
-    ("power_floor", "max by (GPU) (floor<hw.power>)"),
     (
         "allocations",
         "max by (GPU, mig_uuid, POD, container, slurm_job_id, method, confidence, sharing) \
@@ -129,18 +124,41 @@ const QUESTIONS: [(&str, &str); 19] = [
     ),
 ];
 
+/// The same of [`ShareAnswers`].
+const SHARE_QUESTIONS: [(&str, &str); 7] = [
+    ("busy", "max by (GPU) (mean<hw.gpu.utilization|task=~\"|general\">)"),
+    ("limit", "max by (GPU) (<hw.gpu.memory.limit>)"),
+    (
+        "process_busy",
+        over_the_interval!("GPU, pid, process, container_id, POD", "gpu.process.utilization"),
+    ),
+    ("vgpu_busy", over_the_interval!("GPU, POD, container", "gpu.vgpu.utilization")),
+    ("slice_busy", "max by (GPU, mig_uuid, mig_profile) (mean<gpu.mig.sm.active>)"),
+    ("power", "max by (GPU) (mean<hw.power>)"),
+    ("power_floor", "max by (GPU) (floor<hw.power>)"),
+];
+
 /// Prefix of the keys within a plan.
 const PREFIX: &str = "who/";
 
-/// Everything that has to be asked, each at one moment. What a cluster does not have is an empty
-/// answer.
+/// Everything that has to be asked of who holds and uses devices, each at one moment. What a cluster
+/// does not have is an empty answer.
 pub fn questions() -> Vec<Planned> {
+    planned(&QUESTIONS)
+}
+
+/// What has to be asked besides to divide devices between those who use them. No page does.
+pub fn share_questions() -> Vec<Planned> {
+    planned(&SHARE_QUESTIONS)
+}
+
+fn planned(questions: &[(&str, &str)]) -> Vec<Planned> {
     let narrowing = Narrowing::default();
     // None of the templates depends on a window.
     let window = Window { start_ms: 0, end_ms: 0, step_ms: 1, moment_ms: 0, now_ms: 0 };
     let filling =
         Filling { entity: EntityKind::Gpu, narrowing: &narrowing, window, per_step: false };
-    let questions = QUESTIONS.iter().map(|(key, template)| {
+    let questions = questions.iter().map(|(key, template)| {
         // In the order of the recipes: what they ask too is asked once.
         let template = template.replace("GPU", "gpu_uuid, node, gpu");
         let template = template.replace("POD", "namespace, pod, pod_uid");
@@ -171,13 +189,6 @@ impl Answers {
         Self {
             memory: answer("memory"),
             peak: answer("peak"),
-            busy: answer("busy"),
-            limit: answer("limit"),
-            process_busy: answer("process_busy"),
-            vgpu_busy: answer("vgpu_busy"),
-            slice_busy: answer("slice_busy"),
-            power: answer("power"),
-            power_floor: answer("power_floor"),
             allocations: answer("allocations"),
             exported: answer("exported"),
             slurm_devices: answer("slurm_devices"),
@@ -188,6 +199,22 @@ impl Answers {
             owners: answer("owners"),
             jobs: answer("jobs"),
             models: answer("models"),
+        }
+    }
+}
+
+impl ShareAnswers {
+    /// Take the rows of each question by its key.
+    pub fn gather(mut rows: impl FnMut(&str) -> Vec<Row>) -> Self {
+        let mut answer = |key: &str| rows(&format!("{PREFIX}{key}"));
+        Self {
+            busy: answer("busy"),
+            limit: answer("limit"),
+            process_busy: answer("process_busy"),
+            vgpu_busy: answer("vgpu_busy"),
+            slice_busy: answer("slice_busy"),
+            power: answer("power"),
+            power_floor: answer("power_floor"),
         }
     }
 }

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use strata_model::Labels;
 
-use super::ledger::read;
-use super::{Answers, Division, Row};
+use super::ledger::read_shares;
+use super::{Answers, Division, Row, ShareAnswers};
 
 const PROFILES: [&str; 4] = ["1g.10gb", "2g.20gb", "3g.40gb", "unheard of"];
 
@@ -60,18 +60,20 @@ proptest! {
         let is_split = !slices.is_empty();
         let answers = Answers {
             memory: vec![row(&[], used)],
+            allocations: rows(&holders, is_split),
+            processes: rows(&memory, false),
+            ..Answers::default()
+        };
+        let told = ShareAnswers {
             limit: vec![row(&[], 80.0)],
             busy: busy.map(|busy| row(&[], busy)).into_iter().collect(),
             power: vec![row(&[], 300.0)],
             power_floor: vec![row(&[], 100.0)],
-            allocations: rows(&holders, is_split),
             process_busy: rows(&processes, false),
             vgpu_busy: rows(&vgpus, false),
             slice_busy: rows(&slices, true),
-            processes: rows(&memory, false),
-            ..Answers::default()
         };
-        let gpus = read(&answers);
+        let gpus = read_shares(&answers, &told);
         prop_assert_eq!(gpus.len(), 1);
         let shares = &gpus[0].shares;
         let evidence = shares.sm_time.as_ref().map(|time| time.evidence);

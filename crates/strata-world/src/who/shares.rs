@@ -2,13 +2,13 @@
 //!
 //! Of each quantity the owners' shares, what is idle and what nobody is known for add up to 1.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
 use super::ledger::{Id, id};
 use super::people::People;
-use super::questions::{Answers, Row};
+use super::questions::{Answers, Row, ShareAnswers};
 use super::{Gpu, Holder};
 use crate::bill::mig_share;
 
@@ -111,8 +111,8 @@ fn is_named(owner: &Owner) -> bool {
 }
 
 /// Values of a question by device.
-fn by_device(rows: &[Row]) -> BTreeMap<Id, f64> {
-    let mut found = BTreeMap::new();
+fn by_device(rows: &[Row]) -> HashMap<Id<'_>, f64> {
+    let mut found = HashMap::new();
     for row in rows {
         let value: &mut f64 = found.entry(id(row)).or_insert(row.value);
         *value = value.max(row.value);
@@ -122,15 +122,15 @@ fn by_device(rows: &[Row]) -> BTreeMap<Id, f64> {
 
 /// What each question says of uses, by device.
 struct Evidence<'a> {
-    processes: BTreeMap<Id, Vec<&'a Row>>,
-    vgpus: BTreeMap<Id, Vec<&'a Row>>,
-    slices: BTreeMap<Id, Vec<&'a Row>>,
+    processes: HashMap<Id<'a>, Vec<&'a Row>>,
+    vgpus: HashMap<Id<'a>, Vec<&'a Row>>,
+    slices: HashMap<Id<'a>, Vec<&'a Row>>,
     /// Holder by UUID of a MIG instance.
-    tenants: BTreeMap<&'a str, &'a Row>,
+    tenants: HashMap<&'a str, &'a Row>,
 }
 
-fn rows_by_device(rows: &[Row]) -> BTreeMap<Id, Vec<&Row>> {
-    let mut found: BTreeMap<Id, Vec<&Row>> = BTreeMap::new();
+fn rows_by_device(rows: &[Row]) -> HashMap<Id<'_>, Vec<&Row>> {
+    let mut found: HashMap<Id<'_>, Vec<&Row>> = HashMap::new();
     for row in rows {
         found.entry(id(row)).or_default().push(row);
     }
@@ -138,19 +138,19 @@ fn rows_by_device(rows: &[Row]) -> BTreeMap<Id, Vec<&Row>> {
 }
 
 impl<'a> Evidence<'a> {
-    fn new(answers: &'a Answers) -> Self {
+    fn new(answers: &'a Answers, told: &'a ShareAnswers) -> Self {
         let tenants = answers.allocations.iter().map(|row| (row.get("mig_uuid"), row));
         Self {
-            processes: rows_by_device(&answers.process_busy),
-            vgpus: rows_by_device(&answers.vgpu_busy),
-            slices: rows_by_device(&answers.slice_busy),
+            processes: rows_by_device(&told.process_busy),
+            vgpus: rows_by_device(&told.vgpu_busy),
+            slices: rows_by_device(&told.slice_busy),
             tenants: tenants.filter(|(uuid, _)| !uuid.is_empty()).collect(),
         }
     }
 
     /// Time of the SMs by owner, and the device's whole where its parts tell it.
     /// `None` where they tell a part of it only.
-    fn time(&self, key: &Id, gpu: &Gpu, who: &People<'_>) -> Option<(Uses, Option<f64>)> {
+    fn time(&self, key: &Id<'_>, gpu: &Gpu, who: &People<'_>) -> Option<(Uses, Option<f64>)> {
         let of = |row: &&Row| (owner(&who.user(row)), row.value);
         if let Some(slices) = self.slices.get(key) {
             let part = |row: &&&Row| {
@@ -181,11 +181,18 @@ impl<'a> Evidence<'a> {
 
 /// Divide every device: SM time after MIG instances, processes or virtual GPUs, else to the one who
 /// holds it alone; memory after processes; energy after time and power.
-pub(super) fn shares(gpus: &mut BTreeMap<Id, Gpu>, answers: &Answers, who: &People<'_>) {
-    let evidence = Evidence::new(answers);
-    let (busy, limit) = (by_device(&answers.busy), by_device(&answers.limit));
-    let (power, floor) = (by_device(&answers.power), by_device(&answers.power_floor));
-    for (key, gpu) in gpus.iter_mut() {
+pub(super) fn shares<'a>(
+    gpus: &mut [Gpu],
+    places: impl Iterator<Item = (Id<'a>, usize)>,
+    answers: &Answers,
+    told: &ShareAnswers,
+    who: &People<'_>,
+) {
+    let evidence = Evidence::new(answers, told);
+    let (busy, limit) = (by_device(&told.busy), by_device(&told.limit));
+    let (power, floor) = (by_device(&told.power), by_device(&told.power_floor));
+    for (key, place) in places {
+        let (key, Some(gpu)) = (&key, gpus.get_mut(place)) else { continue };
         let sm_time = evidence.time(key, gpu, who).and_then(|(uses, whole)| {
             let used = whole.or_else(|| busy.get(key).copied())?;
             Some(divide(uses, used))

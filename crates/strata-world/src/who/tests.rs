@@ -2,7 +2,7 @@
 
 use strata_model::Labels;
 
-use super::ledger::read;
+use super::ledger::{read, read_shares};
 use super::*;
 
 fn row(labels: &[(&str, &str)], value: f64) -> Row {
@@ -161,19 +161,19 @@ fn a_device_that_slurm_cut_into_shards_has_all_their_jobs() {
 #[test]
 fn a_device_is_divided_by_what_tells_most_of_it() {
     let device = |value: f64| row(&[("gpu_uuid", "g"), ("node", "n"), ("gpu", "0")], value);
-    let base = || Answers {
+    let base = || ShareAnswers {
         busy: vec![device(0.6)],
         limit: vec![device(200.0)],
         power: vec![device(400.0)],
         power_floor: vec![device(100.0)],
-        peak: vec![device(0.9)],
-        ..given()
+        ..ShareAnswers::default()
     };
-    let time = |answers: Answers| read(&answers)[0].shares.sm_time.clone().unwrap();
+    let given = || Answers { peak: vec![device(0.9)], ..given() };
+    let time = |told: ShareAnswers| read_shares(&given(), &told)[0].shares.sm_time.clone().unwrap();
     let alone = time(base());
     assert_eq!((alone.evidence, alone.owners.len()), ("sole_holder", 1));
     assert!((alone.owners[0].share - 0.6).abs() < 1e-9 && (alone.idle - 0.4).abs() < 1e-9);
-    let shared = time(Answers {
+    let shared = time(ShareAnswers {
         process_busy: vec![process("a", 0.2), process("b", 0.1), process("", 0.2)],
         ..base()
     });
@@ -187,22 +187,23 @@ fn a_device_is_divided_by_what_tells_most_of_it() {
     let slice = |uuid: &str, profile: &str, value: f64| {
         row(&[("gpu_uuid", "g"), ("mig_uuid", uuid), ("mig_profile", profile)], value)
     };
-    let mut split = Answers {
+    let split = ShareAnswers {
         slice_busy: vec![slice("m1", "1g.10gb", 0.7), slice("m2", "2g.20gb", 0.35)],
         busy: Vec::new(),
         ..base()
     };
-    split.allocations[0] = with_label(&split.allocations[0], "mig_uuid", "m1");
-    let split = time(split);
+    let mut held = given();
+    held.allocations[0] = with_label(&held.allocations[0], "mig_uuid", "m1");
+    let split = read_shares(&held, &split)[0].shares.sm_time.clone().unwrap();
     assert!((split.owners[0].share - 0.1).abs() < 1e-9, "{split:?}");
     assert!(
         (split.unattributed - 0.1).abs() < 1e-9 && (split.idle - 0.8).abs() < 1e-9,
         "{split:?}"
     );
     // Without the whole of a device there is no share of it.
-    let unknown = read(&Answers { busy: Vec::new(), limit: Vec::new(), ..base() });
-    assert_eq!(unknown[0].shares, Shares::default());
-    let known = &read(&base())[0].shares;
+    let unwhole = ShareAnswers { busy: Vec::new(), limit: Vec::new(), ..base() };
+    assert_eq!(read_shares(&given(), &unwhole)[0].shares, Shares::default());
+    let known = &read_shares(&given(), &base())[0].shares;
     assert!((known.memory.as_ref().unwrap().idle - 0.5).abs() < 1e-9, "{known:?}");
     assert!((known.energy.as_ref().unwrap().idle - 0.1).abs() < 1e-9, "{known:?}");
 }

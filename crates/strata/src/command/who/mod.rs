@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use serde_json::{Value as Json, json};
 use strata_model::Labels;
-use strata_world::who::{self, Answers, Gpu, Group, Holder, Row};
+use strata_world::who::{self, Answers, Gpu, Group, Holder, Row, ShareAnswers};
 
 use crate::cli::WhoArgs;
 use crate::client::Client;
@@ -42,12 +42,14 @@ impl From<By> for who::By {
 }
 
 /// Ask everything. What a cluster does not have is an empty answer.
-async fn ask(client: &Client) -> Result<Answers> {
+async fn ask(client: &Client) -> Result<Vec<Gpu>> {
     let mut rows = BTreeMap::new();
-    for question in who::questions() {
+    for question in who::questions().into_iter().chain(who::share_questions()) {
         rows.insert(question.key, select(client, &question.text).await?);
     }
-    Ok(Answers::gather(|key| rows.remove(key).unwrap_or_default()))
+    let mut of = |key: &str| rows.remove(key).unwrap_or_default();
+    let answers = Answers::gather(&mut of);
+    Ok(who::read_shares(&answers, &ShareAnswers::gather(of)))
 }
 
 async fn select(client: &Client, query: &str) -> Result<Vec<Row>> {
@@ -73,9 +75,8 @@ pub(crate) async fn run(arguments: WhoArgs, out: Out) -> Result<()> {
     if arguments.all {
         return all::run(&client, out).await;
     }
-    let answers = ask(&client).await?;
     let whole = arguments.gpu.is_none() && arguments.node.is_none();
-    let mut gpus = who::read(&answers);
+    let mut gpus = ask(&client).await?;
     if let Some(wanted) = &arguments.gpu {
         gpus.retain(|gpu| gpu.gpu_uuid.contains(wanted.as_str()));
     }
