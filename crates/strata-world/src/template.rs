@@ -4,7 +4,7 @@
 //! `<inference.ttft:bucket>` one of the series of a histogram. `rate<..>` is its rate over the
 //! rate window, `increase<..>` its increase over the event window, `window<..>` its increase over
 //! the whole window of the question, `peak<..>` its greatest value in the event window and `floor<..>` its least,
-//! `best<..>` its greatest value in the hour before,
+//! `best<..>` its greatest value in the hour before, `period<..>` its increase over thirty days,
 //! `mean<..>` its mean over the rate window, `total<..>` the sum and `samples<..>` the number of its samples
 //! there, `<!hw.power>` the metric whatever the scope. A comparison is
 //! written with a blank after the sign. `(%` opens the labels that tell things of the signal's kind
@@ -31,10 +31,13 @@ const EVENT_WINDOW_MS: i64 = 600_000;
 /// usual, short enough that another job's past is not taken for it.
 const PAST_WINDOW_MS: i64 = 3_600_000;
 
+/// What an error budget is counted over, as the SRE workbook proposes (four weeks, or a month).
+const PERIOD_WINDOW_MS: i64 = 30 * 86_400_000;
+
 /// A metric in a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Atom<'t> {
-    /// `rate`, `increase`, `window`, `peak`, `best`, `floor`, `mean`, `total`, `samples`, or empty.
+    /// `rate`, `increase`, `window`, `period`, `peak`, `best`, `floor`, `mean`, `total`, `samples`, or empty.
     function: &'t str,
     /// Whatever the scope.
     everywhere: bool,
@@ -47,8 +50,8 @@ struct Atom<'t> {
 }
 
 /// What may stand before a metric.
-const FUNCTIONS: [&str; 9] =
-    ["rate", "increase", "window", "peak", "best", "floor", "mean", "total", "samples"];
+const FUNCTIONS: [&str; 10] =
+    ["rate", "increase", "window", "period", "peak", "best", "floor", "mean", "total", "samples"];
 
 /// A piece of a template.
 enum Piece<'t> {
@@ -207,6 +210,7 @@ fn write_selector(query: &mut String, atom: &Atom<'_>, scope: &str, filling: Fil
     let (function, range_ms) = match atom.function {
         "rate" => ("rate", step_range_ms(window)),
         "increase" => ("increase", EVENT_WINDOW_MS.max(window.step_ms)),
+        "period" => ("increase", PERIOD_WINDOW_MS),
         "peak" => ("max_over_time", EVENT_WINDOW_MS),
         "best" => ("max_over_time", PAST_WINDOW_MS),
         "floor" => ("min_over_time", EVENT_WINDOW_MS),

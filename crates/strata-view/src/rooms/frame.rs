@@ -17,7 +17,7 @@ const NORTH: [(&str, &str); 6] = [
     ("per useful token", "l8.cost_per_useful_token"),
     ("spend", "l8.cost_rate"),
     ("goodput", "l8.goodput"),
-    ("SLO budget used", "l8.budget_used"),
+    ("SLO budget used", "l8.slo_budget_used"),
     ("tokens per joule", "l8.tokens_per_joule"),
     ("waste", "l8.waste_rate"),
 ];

@@ -61,6 +61,25 @@ pub(crate) const ALL: &[Recipe] = &[
              generated tokens that reach the level.",
             "useful GPU seconds / paid GPU seconds",
         ),
+    cost(
+        "l8.slo_budget_used",
+        "1",
+        "(1 - sum by (%) (period<cost.useful_tokens|level=\"U2\">) / \
+         (sum by (%) (period<cost.useful_tokens|level=\"U1\">) > 0)) / \
+         on () group_left () (1 - max(<cost.slo.target>))",
+    )
+    .whole(Whole::Text(
+        "(1 - sum(period<cost.useful_tokens|level=\"U2\">) / \
+         (sum(period<cost.useful_tokens|level=\"U1\"> and on (model) \
+         <cost.useful_tokens|level=\"U2\">) > 0)) / (1 - max(<cost.slo.target>))",
+    ))
+    .absent("the ledger counts tokens within the objective once engines tell times to first token")
+    .means(
+        "Share of the error budget of thirty days that is used: delivered tokens of requests that \
+         were outside `ttft_objective`, over the share of `slo_target` that may be. Above 1 it is \
+         exhausted.",
+        "(1 - tokens within objective / delivered tokens) / (1 - slo_target), over 30 days",
+    ),
     cost("l8.budget_used", "1", "max by (%) (<cost.budget.used>)")
         .absent("no budget is set")
         .means("Share of the budget of the period that is spent.", "spent / budget; the fullest"),

@@ -34,6 +34,9 @@ pub(crate) struct CostOptions {
     pub(crate) useful: String,
     /// How long a first token may take for its request to be within its objective, for example "1s".
     pub(crate) ttft_objective: String,
+    /// Share of delivered tokens whose request shall be within its objective; what is left of 1 is the
+    /// error budget of thirty days.
+    pub(crate) slo_target: f64,
     /// Energy of a whole node over that of its GPUs, for example 1.3.
     pub(crate) node_over_gpus: Option<f64>,
     /// Energy of the building over that of its nodes (PUE), for example 1.2.
@@ -108,6 +111,7 @@ impl Default for CostOptions {
             term: None,
             useful: "delivered".to_owned(),
             ttft_objective: "1s".to_owned(),
+            slo_target: 0.99,
             node_over_gpus: None,
             pue: None,
             grams_per_kwh: None,
@@ -129,6 +133,8 @@ pub(crate) struct CostSettings {
     pub(crate) terms: Terms,
     pub(crate) ledger: ledger::Options,
     pub(crate) ttft_objective: Duration,
+    /// Above 0, below 1.
+    pub(crate) slo_target: f64,
     pub(crate) energy: Energy,
     pub(crate) per_kwh: Option<f64>,
     pub(crate) api_prices: Option<PathBuf>,
@@ -181,6 +187,9 @@ impl CostOptions {
                 Duration::ZERO
             }
         };
+        if !(self.slo_target > 0.0 && self.slo_target < 1.0) {
+            problems.push(Problem::new("slo_target", "must be above 0 and below 1, as 0.99"));
+        }
         let factors = [("node_over_gpus", self.node_over_gpus), ("pue", self.pue)];
         for (field, value) in factors {
             if value.is_some_and(|value| !(1.0..=10.0).contains(&value)) {
@@ -199,6 +208,7 @@ impl CostOptions {
             terms: Terms { provider: self.provider.clone(), region: self.region.clone(), term },
             ledger: ledger::Options { currency: self.currency.clone(), level },
             ttft_objective,
+            slo_target: self.slo_target,
             energy: Energy {
                 node_over_gpus: self.node_over_gpus,
                 pue: self.pue,

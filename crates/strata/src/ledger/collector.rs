@@ -73,6 +73,11 @@ impl LedgerCollector {
                 batch.push(&labels, at_ms, point.value);
             }
         }
+        let target = self.service.settings.slo_target;
+        let target = Point { metric: "cost.slo.target", attributes: Vec::new(), value: target };
+        if let Some(labels) = labels(&target) {
+            batch.push(&labels, at_ms, target.value);
+        }
         let faults = hour.notes.iter().take(3);
         let mut faults: Vec<Fault> =
             faults.map(|note| Fault::new(FaultCode::Malformed, note.clone())).collect();
