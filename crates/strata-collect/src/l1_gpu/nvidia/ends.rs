@@ -79,7 +79,7 @@ impl Bus<'_> {
         found.map(|(_, uuid)| uuid.as_str())
     }
 
-    /// What the bus says of a place, for drivers that tell places only: an NVSwitch is a bridge of no
+    /// What the bus says of a place, for drivers that tell places only: an `NVSwitch` is a bridge of no
     /// kind that PCI knows (class 0680), a GPU a display controller (03).
     fn kind_at(&mut self, address: &str) -> Kind {
         if self.gpu_at(address).is_some() {

@@ -18,8 +18,16 @@ fn world() -> World {
         now_ms: 600_000,
     };
     let (scope, targets) = (Scope::Entity(id()), Targets::default());
-    let ask =
-        Ask { window, scope, wants: wants(), entities: true, who: false, coverage: false, targets };
+    let ask = Ask {
+        window,
+        scope,
+        wants: wants(),
+        entities: true,
+        who: false,
+        wires: false,
+        coverage: false,
+        targets,
+    };
     assemble(&plan(&ask), &Answers::default())
 }
 
