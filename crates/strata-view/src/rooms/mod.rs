@@ -119,7 +119,7 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
         PageId::Engines => engines::wants(whole),
         PageId::Requests => requests::wants(request),
         PageId::Cost => cost::wants(),
-        PageId::Topology => topology::wants(),
+        PageId::Topology => topology::wants(whole),
         PageId::Doctor | PageId::Explore => Vec::new(),
     });
     if matches!(request.page, PageId::Overview) {

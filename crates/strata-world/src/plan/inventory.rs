@@ -323,7 +323,7 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "wires/nodes_p2p",
         EntityKind::Gpu,
-        "count by (node, type) (max by (gpu_uuid, node, gpu, type) \
+        "count by (node, type) (min by (gpu_uuid, node, gpu, type) \
          (<gpu.interconnect.p2p.status>) == 0)",
     )
     .of(AskedOf::Fabrics),
