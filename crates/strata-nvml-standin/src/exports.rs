@@ -153,22 +153,26 @@ pub(crate) extern "C" fn nvmlDeviceGetHandleByIndex_v2(index: u32, out: *mut Han
     put(out, state.handle(&uuid))
 }
 
+/// A place on the bus; NVML gives no function.
+fn place(bus: u32) -> raw::nvmlPciInfo_t {
+    raw::nvmlPciInfo_t {
+        busIdLegacy: [0; 16],
+        domain: 0,
+        bus,
+        device: 0,
+        pciDeviceId: 0x2330_10de,
+        pciSubSystemId: 0,
+        busId: [0; 32],
+    }
+}
+
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn nvmlDeviceGetPciInfo_v3(
     device: Handle,
     out: *mut raw::nvmlPciInfo_t,
 ) -> u32 {
     answer("nvmlDeviceGetPciInfo_v3", device, out, |device, _| {
-        let bus = device.value("bus", 0x3b) as u32;
-        Ok(raw::nvmlPciInfo_t {
-            busIdLegacy: [0; 16],
-            domain: 0,
-            bus,
-            device: 0,
-            pciDeviceId: 0x2330_10de,
-            pciSubSystemId: 0,
-            busId: [0; 32],
-        })
+        Ok(place(device.value("bus", 0x3b) as u32))
     })
 }
 
@@ -303,6 +307,35 @@ pub(crate) extern "C" fn nvmlDeviceGetNvLinkState(device: Handle, link: u32, out
             return Err(INVALID_ARGUMENT);
         }
         Ok(device.value(&format!("link{link}"), 1) as u32)
+    })
+}
+
+/// As an H100 of a machine with four switches, whose places begin at bus 5.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn nvmlDeviceGetNvLinkRemoteDeviceType(
+    device: Handle,
+    link: u32,
+    out: *mut u32,
+) -> u32 {
+    answer("nvmlDeviceGetNvLinkRemoteDeviceType", device, out, |device, _| {
+        if u64::from(link) >= device.value("links", 18) {
+            return Err(INVALID_ARGUMENT);
+        }
+        Ok(device.value(&format!("endtype{link}"), 2) as u32)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn nvmlDeviceGetNvLinkRemotePciInfo_v2(
+    device: Handle,
+    link: u32,
+    out: *mut raw::nvmlPciInfo_t,
+) -> u32 {
+    answer("nvmlDeviceGetNvLinkRemotePciInfo_v2", device, out, |device, _| {
+        if u64::from(link) >= device.value("links", 18) {
+            return Err(INVALID_ARGUMENT);
+        }
+        Ok(place(device.value(&format!("end{link}"), 5 + u64::from(link % 4)) as u32))
     })
 }
 

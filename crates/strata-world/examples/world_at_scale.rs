@@ -129,7 +129,7 @@ fn pages(end_ms: i64, sizes: &Sizes) -> Vec<(&'static str, Plan)> {
     let (scope, targets) = (Scope::Fleet, Targets::default());
     let ask = |wants, entities, coverage| {
         let scope = scope.clone();
-        Ask { window, scope, wants, entities, who: false, coverage, targets }
+        Ask { window, scope, wants, entities, who: false, wires: false, coverage, targets }
     };
     let overview = signals().iter().map(|def| want(def.id, Grain::Whole, true)).collect();
     let mut fleet: Vec<Want> = FLEET.map(|id| want(id, Grain::Each, true)).to_vec();

@@ -40,6 +40,7 @@ pub struct Want {
 
 /// What a page wants.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one part that a page wants or not")]
 pub struct Ask {
     pub window: Window,
     pub scope: Scope,
@@ -48,6 +49,8 @@ pub struct Ask {
     pub entities: bool,
     /// Who holds and uses each GPU ([`crate::World::holdings`]) and what waits; of the fleet only.
     pub who: bool,
+    /// How devices are wired ([`crate::World::wiring`]).
+    pub wires: bool,
     /// The coverage of every canonical metric.
     pub coverage: bool,
     /// What engines may be used to.

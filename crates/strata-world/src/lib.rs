@@ -30,6 +30,7 @@ mod template;
 mod waiting;
 pub mod who;
 pub mod window;
+pub mod wire;
 pub mod world;
 
 pub use ask::{Answers, Ask, Grain, Plan, Planned, Scope, Want};
@@ -46,4 +47,5 @@ pub use recipe::{signal_def, signals};
 pub use signal::{InputUsed, Reading, Shape, Signal, SignalDef, Spread, Unknown, UnknownReason};
 pub use waiting::Waiting;
 pub use window::Window;
+pub use wire::{Down, End, Fabric, Wire, Wiring};
 pub use world::{Signals, World};

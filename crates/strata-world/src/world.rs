@@ -10,6 +10,7 @@ use crate::link::Link;
 use crate::plan::Sizes;
 use crate::signal::{Signal, Spread};
 use crate::window::Window;
+use crate::wire::Wiring;
 
 /// Everything a page or a rule may look at.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct World {
     pub faults: Vec<Fault>,
     /// Links of a GPU, in order of kind and number; of one GPU only.
     pub links: Vec<Link>,
+    /// How devices are wired; where the page asked for it.
+    pub wiring: Wiring,
     /// Who holds and uses each GPU, by node and number; where the page asked for it.
     pub holdings: Vec<crate::who::Gpu>,
     /// What waits, and why; where the page asked for it.

@@ -50,10 +50,12 @@ pub fn collectors(
                 let nvidia = nvidia::Nvidia::new(&root, &node, options, events.clone());
                 let shared = nvidia::Shared::new(nvidia);
                 parts.push(Box::new(nvidia::Activity(shared.clone())));
-                parts.push(Box::new(nvidia::Health(shared)));
+                parts.push(Box::new(nvidia::Health(shared.clone())));
+                parts.push(Box::new(nvidia::Ends(shared)));
             }
             GpuVendor::Amd => {
                 parts.push(Box::new(amd::Amd::new(&root, &node, settings.processes)));
+                parts.push(Box::new(amd::Ends::new(&root, &node)));
             }
         }
     }

@@ -44,6 +44,7 @@ crate::table::names! {
     LINK_THROUGHPUT = "gpu.interconnect.throughput";
     LINK_ERRORS = "gpu.interconnect.errors";
     LINK_UP = "gpu.interconnect.up";
+    LINK_PEER = "gpu.interconnect.peer";
 
     ERRORS = "hw.errors";
     ROWS_REMAPPED = "gpu.rows.remapped";

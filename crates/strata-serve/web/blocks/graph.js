@@ -11,10 +11,12 @@ export function Graph({ graph }) {
   const line = (edge) => {
     const [a, b] = [at.get(edge.from), at.get(edge.to)];
     if (!a || !b) return null;
+    const words = html`<title>${a.name} ${edge.relation} ${b.name} (${edge.method}, ${Math.round(edge.confidence * 100)} %)</title>`;
+    if (edge.line) return html`<polyline class=${edge.status} points=${edge.line.map((point) => point.join(",")).join(" ")}>${words}</polyline>`;
     const forward = a.x < b.x;
     const [x1, y1] = middle(a, forward);
     const [x2, y2] = middle(b, !forward);
-    return html`<line x1=${x1} y1=${y1} x2=${x2} y2=${y2}><title>${a.name} ${edge.relation} ${b.name} (${edge.method}, ${Math.round(edge.confidence * 100)} %)</title></line>`;
+    return html`<line x1=${x1} y1=${y1} x2=${x2} y2=${y2}>${words}</line>`;
   };
   const box = (node) => {
     const inner = html`<rect x=${node.x} y=${node.y} width=${node.width} height=${node.height} rx="4" />
@@ -23,6 +25,6 @@ export function Graph({ graph }) {
     return node.link ? html`<a class=${node.status} href=${address(node.link)}>${inner}</a>` : html`<g class=${node.status}>${inner}</g>`;
   };
   if (!graph.nodes.length) return html`<div class="panel"><p class="dim">nothing is known to stand anywhere yet</p></div>`;
-  return html`<div class="panel"><svg class="graph" viewBox=${`-4 -4 ${graph.width + 8} ${graph.height + 8}`} role="group" aria-label="Topology">${graph.edges.map(line)}${graph.nodes.map(box)}</svg>
+  return html`<div class="panel">${graph.title && html`<h3>${graph.title}</h3>`}<svg class="graph" viewBox=${`-4 -4 ${graph.width + 8} ${graph.height + 8}`} role="group" aria-label=${graph.title || "Topology"}>${graph.edges.map(line)}${graph.nodes.map(box)}</svg>
     <details><summary class="dim">in words</summary><ul>${graph.outline.map((one) => html`<li>${"\u00a0".repeat(one.depth * 4)}${SHAPES[one.status]} ${one.link ? html`<a href=${address(one.link)}>${one.text}</a>` : one.text}</li>`)}</ul></details></div>`;
 }

@@ -165,6 +165,24 @@ struct Identity {
     owner: [String; 3],
 }
 
+impl Identity {
+    fn labels<'a>(&'a self, host: &'a str) -> [(&'static str, &'a str); 9] {
+        let [gpu, uuid, bus, device] = &self.texts;
+        let [container, namespace, pod] = &self.owner;
+        [
+            ("gpu", gpu),
+            ("UUID", uuid),
+            ("pci_bus_id", bus),
+            ("device", device),
+            ("modelName", self.model),
+            ("Hostname", host),
+            ("container", container),
+            ("namespace", namespace),
+            ("pod", pod),
+        ]
+    }
+}
+
 pub(super) fn page(sim: &Sim, node: usize) -> String {
     let Some(host) = sim.layout.nodes.get(node) else { return String::new() };
     let per_node = sim.layout.size.gpus_per_node;
@@ -190,21 +208,30 @@ pub(super) fn page(sim: &Sim, node: usize) -> String {
     for (name, kind, help, value) in FIELDS {
         writer.family(name, kind, help);
         for (device, identity) in &gpus {
-            let [gpu, uuid, bus, device_name] = &identity.texts;
-            let [container, namespace, pod] = &identity.owner;
-            let labels = [
-                ("gpu", gpu.as_str()),
-                ("UUID", uuid),
-                ("pci_bus_id", bus),
-                ("device", device_name),
-                ("modelName", identity.model),
-                ("Hostname", host),
-                ("container", container),
-                ("namespace", namespace),
-                ("pod", pod),
-            ];
-            writer.sample(name, &labels, value(device));
+            writer.sample(name, &identity.labels(host), value(device));
         }
     }
+    if sim.layout.gpu_count() <= PAIRS_GPUS_MAX {
+        pairs(&mut writer, host, &gpus);
+    }
     writer.finish()
+}
+
+/// Largest cluster whose exporters tell of pairs of GPUs: 56 more series of each node that never change
+/// are off by default, and operators of large clusters leave them so.
+const PAIRS_GPUS_MAX: usize = 512;
+
+/// Whether GPUs reach each other over `NVLink`: on an HGX board each reaches all, through its switches.
+/// One GPU alone has no other.
+fn pairs(writer: &mut Writer, host: &str, gpus: &[(&Device, Identity)]) {
+    let name = "DCGM_EXP_P2P_STATUS";
+    writer.family(name, "gauge", "Current NVLink P2P status per peer link.");
+    for (at, (_, identity)) in gpus.iter().enumerate() {
+        for peer in (0..gpus.len()).filter(|peer| *peer != at) {
+            let peer = peer.to_string();
+            let pair = [("peer_gpu", peer.as_str()), ("link_status", "OK")];
+            let labels: Vec<_> = identity.labels(host).into_iter().chain(pair).collect();
+            writer.sample(name, &labels, 0.0);
+        }
+    }
 }

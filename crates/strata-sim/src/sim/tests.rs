@@ -367,3 +367,23 @@ fn the_manual_lists_every_parameter_and_scenario() {
         assert!(manual.contains(&format!("`{name}`")), "{name}");
     }
 }
+
+#[test]
+fn every_gpu_reaches_the_others_of_its_node_over_links() {
+    let sim = default("calm-day");
+    let pages = sim.endpoints().into_iter().filter(|endpoint| endpoint.job == "dcgm-exporter");
+    for endpoint in pages {
+        let page = sim.page(&endpoint);
+        let pairs = page.lines().filter(|line| line.starts_with("DCGM_EXP_P2P_STATUS{"));
+        let after = |line: &str, begin: &str| {
+            let (_, rest) = line.split_once(begin).unwrap();
+            rest.split('"').next().unwrap().to_owned()
+        };
+        let pairs: std::collections::BTreeSet<_> = pairs
+            .inspect(|line| assert!(line.contains("link_status=\"OK\"") && line.ends_with(" 0")))
+            .map(|line| (after(line, "{gpu=\""), after(line, ",peer_gpu=\"")))
+            .collect();
+        assert_eq!(pairs.len(), 8 * 7, "{pairs:?}");
+        assert!(pairs.iter().all(|(gpu, peer)| gpu != peer));
+    }
+}

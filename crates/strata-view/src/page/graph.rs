@@ -22,7 +22,7 @@ pub struct Graph {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GraphNode {
     pub id: String,
-    /// What it is: `node`, `gpu`, `replica`, `model`.
+    /// What it is: `node`, `gpu`, `replica`, `model`, `switch`.
     pub kind: String,
     pub name: String,
     pub status: Status,
@@ -46,6 +46,9 @@ pub struct GraphEdge {
     /// 0..1
     pub confidence: f64,
     pub status: Status,
+    /// The points it runs through, in the graph's units; without any it runs from side to side.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub line: Vec<[f64; 2]>,
 }
 
 /// One line of the outline.

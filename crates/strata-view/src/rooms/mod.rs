@@ -119,7 +119,7 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
         PageId::Engines => engines::wants(whole),
         PageId::Requests => requests::wants(request),
         PageId::Cost => cost::wants(),
-        PageId::Topology => topology::wants(),
+        PageId::Topology => topology::wants(whole),
         PageId::Doctor | PageId::Explore => Vec::new(),
     });
     if matches!(request.page, PageId::Overview) {
@@ -128,8 +128,9 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
     let entities = !matches!(request.page, PageId::Overview | PageId::Doctor | PageId::Explore)
         && !request.is_about_records();
     let who = matches!(request.page, PageId::Gpus | PageId::Scheduling);
+    let wires = request.page == PageId::Topology;
     let (window, targets) = (window(request.span, now_ms), Targets::default());
-    Ok(Ask { window, scope, wants, entities, who, coverage: true, targets })
+    Ok(Ask { window, scope, wants, entities, who, wires, coverage: true, targets })
 }
 
 /// A page of a World that was assembled for its [`ask`].

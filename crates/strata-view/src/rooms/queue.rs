@@ -206,6 +206,7 @@ mod tests {
             wants: Vec::new(),
             entities: false,
             who: false,
+            wires: false,
             coverage: false,
             targets: Targets::default(),
         };

@@ -58,6 +58,13 @@ fn a_page_of_one_thing_is_about_that_thing() {
 }
 
 #[test]
+fn the_topology_draws_links_where_they_are_told() {
+    let cluster = Cluster::of(&["links"]);
+    let page = made(&cluster, &PageRequest::new(PageId::Topology), &Context::default());
+    insta::assert_snapshot!("topology-links", text::of(&page));
+}
+
+#[test]
 fn a_gpu_shows_its_instances_links_and_the_faults_of_its_switches() {
     let mut request = PageRequest::new(PageId::Gpus);
     request.entity = Some("gpu:GPU-8".to_owned());

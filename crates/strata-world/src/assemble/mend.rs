@@ -37,6 +37,11 @@ const HOST_SOURCES: [(&str, &str); 19] = [
     ("host.info", "host/info"),
 ];
 
+/// Sources that tell where links lead, each beside the one that tells whether their GPUs are there at
+/// all.
+const LINK_SOURCES: [(&str, &str); 2] =
+    [("gpu/nvidia_links", "gpu/nvidia"), ("gpu/amd_links", "gpu/amd")];
+
 /// How a metric stands.
 pub(crate) fn standing(name: &str, provenance: &Provenance, sources: &[SourceStatus]) -> Standing {
     let Some(metric) = Catalog::builtin().metric(name) else {
@@ -75,8 +80,19 @@ fn absent(reason: String, mend: Option<String>) -> Standing {
 
 /// What the source of this program that would read the metric says of itself.
 fn own_source(name: &str, sources: &[SourceStatus]) -> Option<Standing> {
+    let find = |id: &str| sources.iter().find(|source| source.id == id);
+    if name == "gpu.interconnect.peer" {
+        let is_here = |id: &str| find(id).is_some_and(|one| one.state != SourceState::Absent);
+        let here = LINK_SOURCES.iter().filter(|(_, gpus)| is_here(gpus));
+        return here.filter_map(|(links, _)| said(find(links)?)).min_by_key(|one| one.state);
+    }
     let (_, id) = HOST_SOURCES.iter().find(|(start, _)| name.starts_with(start))?;
-    let source = sources.iter().find(|source| source.id == *id)?;
+    said(find(id)?)
+}
+
+/// What a source that does not bring a metric home says of why.
+fn said(source: &SourceStatus) -> Option<Standing> {
+    let id = &source.id;
     let state = match source.state {
         SourceState::Denied => CoverageState::Denied,
         SourceState::Unsupported => CoverageState::Unsupported,

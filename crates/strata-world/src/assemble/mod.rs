@@ -26,6 +26,7 @@ use crate::plan;
 use crate::recipe::recipe;
 use crate::signal::{InputUsed, Shape, Signal, Spread};
 use crate::who;
+use crate::wire::Wiring;
 use crate::world::World;
 use provenance::Provenance;
 use rows::{Book, Outcome};
@@ -58,6 +59,7 @@ pub fn assemble_on(lanes: usize, plan: &Plan, answers: &Answers) -> World {
             if ask.entities { inventory::build(ask, &book) } else { (Vec::new(), Vec::new()) };
         let faults = if ask.entities { inventory::faults(ask, &book) } else { Vec::new() };
         let links = if ask.entities { inventory::links(ask, &book) } else { Vec::new() };
+        let wiring = if ask.wires { inventory::wiring(ask, &book) } else { Wiring::default() };
         let newest = newest(plan, &book, answers, &provenance);
         let reasons =
             Reasons { provenance: &provenance, sources: &answers.sources, scope: &ask.scope };
@@ -71,9 +73,9 @@ pub fn assemble_on(lanes: usize, plan: &Plan, answers: &Answers) -> World {
             inputs: &inputs(ask, &provenance),
         };
         let (signals, spreads) = all_signals(&maker, lanes, &mut notes);
-        (entities, edges, faults, links, signals, spreads)
+        (entities, edges, faults, (links, wiring), signals, spreads)
     });
-    let (entities, edges, faults, links, signals, spreads) = things;
+    let (entities, edges, faults, (links, wiring), signals, spreads) = things;
     let coverage = if ask.coverage {
         covered::coverage(&provenance, answers)
     } else {
@@ -88,6 +90,7 @@ pub fn assemble_on(lanes: usize, plan: &Plan, answers: &Answers) -> World {
         edges,
         faults,
         links,
+        wiring,
         holdings,
         waiting,
         capacity: crate::capacity::card(ask, &book).map(Box::new),

@@ -10,7 +10,7 @@ const LEDGER: &str = "let strata run price the GPUs ([cost] in strata.toml: prov
                       term, or prices, a file of your own)";
 
 /// Beginnings of canonical names that a part of this program writes, and how it is switched on.
-const PARTS: [(&str, &str); 24] = [
+const PARTS: [(&str, &str); 25] = [
     ("gpu.throttle.", GPUS),
     ("gpu.profiling.", GPUS),
     ("gpu.pcie.errors", GPUS),
@@ -18,6 +18,7 @@ const PARTS: [(&str, &str); 24] = [
     ("gpu.fault.culprit", GPUS),
     ("gpu.switch.fault.", GPUS),
     ("gpu.mig.dram.", GPUS),
+    ("gpu.interconnect.peer", GPUS),
     ("gpu.allocation", CLUSTER),
     ("gpu.owner", CLUSTER),
     ("gpu.share", CLUSTER),

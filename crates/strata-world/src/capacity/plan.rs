@@ -118,6 +118,7 @@ mod tests {
             wants: Vec::new(),
             entities: true,
             who: false,
+            wires: false,
             coverage: false,
             targets,
         })

@@ -2,6 +2,7 @@
 
 use crate::ask::{Ask, Planned, Scope};
 use crate::entity::EntityKind;
+use crate::plan::Sizes;
 use crate::plan::scope::{self, Narrowing};
 use crate::template::{self, Filling};
 use crate::waiting::{waiting_events, waiting_pods};
@@ -26,6 +27,11 @@ enum AskedOf {
     Fleet,
     /// Of the fleet, where the page asks who holds and what waits.
     Waiting,
+    /// Where the page asks how devices are wired, link by link; of a fleet as large as
+    /// [`WIRED_GPUS_MAX`] at most.
+    Wires,
+    /// The same counted by node, of larger fleets.
+    Fabrics,
     /// Of one GPU only: of a node it is a hundred rows that nobody shows.
     Gpu,
     /// Of one thing only: of a fleet the answer is too long (every process of every host), or it is
@@ -37,12 +43,16 @@ impl AskedOf {
     fn is_asked(self, ask: &Ask) -> bool {
         match (self, &ask.scope) {
             (Self::Waiting, scope) => ask.who && *scope == Scope::Fleet,
+            (Self::Wires | Self::Fabrics, _) => ask.wires,
             (Self::Any, _) | (Self::Fleet, Scope::Fleet) | (Self::Entity, Scope::Entity(_)) => true,
             (Self::Gpu, Scope::Entity(id)) => id.kind == EntityKind::Gpu,
             (Self::Gpu | Self::Entity, Scope::Fleet) | (Self::Fleet, Scope::Entity(_)) => false,
         }
     }
 }
+
+/// GPUs whose links are asked for one by one: no page draws those of more.
+const WIRED_GPUS_MAX: usize = 300;
 
 impl Inventory {
     const fn of(self, asked_of: AskedOf) -> Self {
@@ -271,6 +281,53 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     )
     .of(AskedOf::Gpu),
     still(
+        "state/link_end",
+        EntityKind::Gpu,
+        "count by (gpu_uuid, node, gpu, type, link, peer_type, peer_gpu_uuid, peer_pci_address) \
+         (<gpu.interconnect.peer>)",
+    )
+    .of(AskedOf::Gpu),
+    still(
+        "wires/ends",
+        EntityKind::Gpu,
+        "count by (gpu_uuid, node, gpu, type, peer_type, peer_gpu_uuid, peer_pci_address) \
+         (<gpu.interconnect.peer>)",
+    )
+    .of(AskedOf::Wires),
+    still(
+        "wires/p2p",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, type, peer_gpu) (<gpu.interconnect.p2p.status>)",
+    )
+    .of(AskedOf::Wires),
+    still(
+        "wires/down",
+        EntityKind::Gpu,
+        "count by (gpu_uuid, node, gpu, type) (max by (gpu_uuid, node, gpu, type, link) \
+         (<gpu.interconnect.up|link!=\"\",type!=\"c2c\">) == 0)",
+    )
+    .of(AskedOf::Wires),
+    still(
+        "wires/nodes",
+        EntityKind::Gpu,
+        "count by (node, type, peer_type) (<gpu.interconnect.peer>)",
+    )
+    .of(AskedOf::Fabrics),
+    still(
+        "wires/nodes_gpus",
+        EntityKind::Gpu,
+        "count by (node, type, peer_type) \
+         (count by (gpu_uuid, node, gpu, type, peer_type) (<gpu.interconnect.peer>))",
+    )
+    .of(AskedOf::Fabrics),
+    still(
+        "wires/nodes_p2p",
+        EntityKind::Gpu,
+        "count by (node, type) (min by (gpu_uuid, node, gpu, type) \
+         (<gpu.interconnect.p2p.status>) == 0)",
+    )
+    .of(AskedOf::Fabrics),
+    still(
         "waiting/pods",
         EntityKind::Pod,
         concat!("count by (namespace, reason, resource) (", waiting_pods!(), ")"),
@@ -314,6 +371,17 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     .of(AskedOf::Waiting),
     still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),
 ];
+
+/// Whether a question suits what is known of how many things there are.
+pub(crate) fn suits(key: &str, sizes: &Sizes) -> bool {
+    let asked_of = INVENTORY.iter().find(|one| one.key == key).map(|one| one.asked_of);
+    let gpus = sizes.0.get(&EntityKind::Gpu).copied().unwrap_or(0);
+    match asked_of {
+        Some(AskedOf::Wires) => gpus <= WIRED_GPUS_MAX,
+        Some(AskedOf::Fabrics) => gpus > WIRED_GPUS_MAX,
+        _ => true,
+    }
+}
 
 /// The questions that make sense in the ask's scope.
 pub(crate) fn queries(ask: &Ask) -> Vec<Planned> {

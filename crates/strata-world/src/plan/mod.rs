@@ -70,7 +70,9 @@ pub fn plan_sized(ask: &Ask, sizes: &Sizes) -> Plan {
     }
     if ask.entities {
         for query in inventory::queries(ask) {
-            list.push(query);
+            if inventory::suits(&query.key, sizes) {
+                list.push(query);
+            }
         }
         for query in crate::capacity::plan::queries(ask) {
             list.push(query);

@@ -17,6 +17,7 @@ fn ask(scope: Scope, wants: Vec<Want>) -> Ask {
         wants,
         entities: true,
         who: false,
+        wires: true,
         coverage: true,
         targets: Targets::default(),
     }
@@ -85,6 +86,29 @@ fn tracks_of_too_many_things_are_left_out() {
     check(0, 1);
     check(196, 1);
     check(197, 0);
+}
+
+#[test]
+fn links_of_a_large_fleet_are_counted_by_node() {
+    let check = |gpus: usize, link_by_link: bool| {
+        let sizes = Sizes(BTreeMap::from([(EntityKind::Gpu, gpus)]));
+        let plan = plan_sized(&ask(Scope::Fleet, Vec::new()), &sizes);
+        let asked = |key: &str| {
+            plan.queries.iter().find(|query| query.key == key).map(|query| &*query.text)
+        };
+        for key in ["wires/ends", "wires/p2p", "wires/down"] {
+            assert_eq!(asked(key).is_some(), link_by_link, "{key} of {gpus}");
+        }
+        for key in ["wires/nodes", "wires/nodes_gpus", "wires/nodes_p2p"] {
+            assert_eq!(asked(key).is_none(), link_by_link, "{key} of {gpus}");
+            assert!(asked(key).is_none_or(|text| syntax::parse(text).is_ok()), "{key}");
+        }
+    };
+    check(0, true);
+    check(300, true);
+    check(10_000, false);
+    let plan = plan(&Ask { wires: false, ..ask(Scope::Fleet, Vec::new()) });
+    assert!(plan.queries.iter().all(|query| !query.key.starts_with("wires/")));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a scenario expects of a World.
 
-use crate::card;
+use crate::{card, wiring};
 use strata_query::promql::syntax::{parse_duration_ms, parse_number};
 use strata_world::{EntityId, Reading, Signal, World};
 
@@ -29,6 +29,10 @@ pub(crate) fn check(world: &World, text: &str) -> Result<(), String> {
         "holding" => holding(world, rest),
         "link" => link(world, rest),
         "links" => links(world, rest),
+        "wire" => wiring::wire(world, rest),
+        "wires" => wiring::count(world, rest),
+        "fabric" => wiring::fabric(world, rest),
+        "down" => wiring::down(world, rest),
         "note" => note(world, rest),
         _ => Err(format!("unknown expectation {word:?}")),
     }
@@ -46,11 +50,11 @@ fn find<'w>(world: &'w World, text: &str) -> Result<&'w Signal, String> {
     })
 }
 
-fn identity(text: &str) -> Result<EntityId, String> {
+pub(crate) fn identity(text: &str) -> Result<EntityId, String> {
     EntityId::parse(text).ok_or_else(|| format!("{text:?} is no identity"))
 }
 
-fn two<'t>(text: &'t str, by: &str) -> Result<(&'t str, &'t str), String> {
+pub(crate) fn two<'t>(text: &'t str, by: &str) -> Result<(&'t str, &'t str), String> {
     text.split_once(by).ok_or_else(|| format!("{by:?} is missing"))
 }
 
@@ -251,7 +255,7 @@ fn faults(world: &World, text: &str) -> Result<(), String> {
     if found == text { Ok(()) } else { Err(format!("there are {:?}", world.faults)) }
 }
 
-/// `KIND NUMBER up|down [ERROR=COUNT ...]`
+/// `KIND NUMBER up|down [to END] [ERROR=COUNT ...]`
 fn link(world: &World, text: &str) -> Result<(), String> {
     let words: Vec<&str> = text.split(' ').collect();
     let [kind, number, state, errors @ ..] = &words[..] else {
@@ -259,6 +263,13 @@ fn link(world: &World, text: &str) -> Result<(), String> {
     };
     let found = world.links.iter().find(|link| link.kind == *kind && link.number == *number);
     let found = found.ok_or_else(|| format!("there are {:?}", world.links))?;
+    let (errors, end) = match errors {
+        ["to", end, errors @ ..] => (errors, Some(*end)),
+        errors => (errors, None),
+    };
+    if found.end.as_ref().map(wiring::written).as_deref() != end {
+        return Err(format!("{found:?}"));
+    }
     let expected: Option<Vec<(String, f64)>> = errors
         .iter()
         .map(|error| {

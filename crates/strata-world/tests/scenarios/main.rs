@@ -33,6 +33,7 @@
 mod card;
 mod expect;
 mod scenario;
+mod wiring;
 
 use std::path::{Path, PathBuf};
 

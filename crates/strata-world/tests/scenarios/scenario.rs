@@ -10,7 +10,10 @@ use strata_query::promql::syntax::parse_duration_ms;
 use strata_query::promql::{EvalOptions, Query, evaluate};
 use strata_query::promqltest::{MemorySource, load_all};
 use strata_world::capacity::Targets;
-use strata_world::{Answers, Ask, EntityId, Grain, Plan, Scope, Want, Window, plan, signals};
+use strata_world::{
+    Answers, Ask, EntityId, EntityKind, Grain, Plan, Scope, Sizes, Want, Window, plan_sized,
+    signals,
+};
 
 pub(crate) struct Scenario {
     source: Arc<MemorySource>,
@@ -24,6 +27,7 @@ impl Scenario {
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let (mut end_ms, mut length_ms, mut step_ms) = (600_000, 300_000, 30_000);
         let mut scope = Scope::Fleet;
+        let mut sizes = Sizes::default();
         let (mut sources, mut expectations) = (Vec::new(), Vec::new());
         let mut load = String::new();
         for (at, line) in text.lines().enumerate() {
@@ -34,6 +38,10 @@ impl Scenario {
                 "window" => length_ms = time()?,
                 "step" => step_ms = time()?,
                 "scope" => scope = Scope::Entity(EntityId::parse(rest).ok_or("bad scope")?),
+                "gpus" => {
+                    let count = rest.parse().map_err(|why| format!("line {}: {why}", at + 1))?;
+                    sizes.0.insert(EntityKind::Gpu, count);
+                }
                 "source" => sources.push(status(rest)?),
                 "expect" => expectations.push((at + 1, rest.to_owned())),
                 _ => load.push_str(line),
@@ -50,8 +58,17 @@ impl Scenario {
             now_ms: end_ms,
         };
         let (wants, targets) = (everything(), Targets::default());
-        let ask = Ask { window, scope, wants, entities: true, who: true, coverage: true, targets };
-        Ok(Self { source: Arc::new(source), plan: plan(&ask), sources, expectations })
+        let ask = Ask {
+            window,
+            scope,
+            wants,
+            entities: true,
+            who: true,
+            wires: true,
+            coverage: true,
+            targets,
+        };
+        Ok(Self { source: Arc::new(source), plan: plan_sized(&ask, &sizes), sources, expectations })
     }
 
     /// The answers of the real engine.

@@ -37,7 +37,16 @@ pub(super) async fn of(
         now_ms: now_ms.max(end_ms),
     };
     let (scope, wants, targets) = (Scope::Fleet, Vec::new(), Targets::default());
-    let ask = Ask { window, scope, wants, entities: true, who: false, coverage: false, targets };
+    let ask = Ask {
+        window,
+        scope,
+        wants,
+        entities: true,
+        who: false,
+        wires: false,
+        coverage: false,
+        targets,
+    };
     let plan = plan(&ask);
     let queries = ask_all(engine, &plan.queries, window, ASKING, clock).await;
     let answers =

@@ -102,15 +102,8 @@ impl Card {
         node: &str,
         reader: &mut FileReader,
     ) -> Self {
+        let (uuid, model) = named((&address, &folder), reader);
         let mut word = |file: &str| reader.word(&folder.join(file)).unwrap_or_default();
-        let unique = word("unique_id");
-        // Older and consumer chips have no number of their own: then it is who sits in this place.
-        let uuid =
-            if unique.is_empty() { format!("PCI-{address}") } else { format!("GPU-{unique}") };
-        let mut model = word("product_name");
-        if model.is_empty() {
-            model = format!("AMD {}", word("device"));
-        }
         let serial = word("serial_number");
         // -1 where the firmware does not say.
         let numa_node = word("numa_node");
@@ -244,6 +237,19 @@ impl Card {
             round.emit_known(self.totals.get(at), total.map(|count: u64| count as f64));
         }
     }
+}
+
+/// The identity and the model of the card in a place.
+pub(super) fn named((address, folder): (&str, &Path), reader: &mut FileReader) -> (String, String) {
+    let mut word = |file: &str| reader.word(&folder.join(file)).unwrap_or_default();
+    let unique = word("unique_id");
+    // Older and consumer chips have no number of their own: then it is who sits in this place.
+    let uuid = if unique.is_empty() { format!("PCI-{address}") } else { format!("GPU-{unique}") };
+    let mut model = word("product_name");
+    if model.is_empty() {
+        model = format!("AMD {}", word("device"));
+    }
+    (uuid, model)
 }
 
 /// A file that is not there is no fault; one that is refused is.

@@ -1,6 +1,7 @@
 //! AMD GPUs from the files of the kernel's driver (`amdgpu`): no vendor library.
 
 mod card;
+mod ends;
 mod process;
 pub(super) mod table;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use strata_model::{Layer, SourceState};
 
 use self::card::Card;
+pub(super) use self::ends::Ends;
 use self::process::Processes;
 use crate::collector::CollectError;
 use crate::l3_host::listing;
@@ -29,6 +31,47 @@ const VENDOR: &str = "0x1002";
 /// Read the bytes as the table of metrics of one card.
 pub(super) fn read_table(bytes: &[u8], round: &mut Round) {
     table::Table::new("", &[]).tell(bytes, round);
+}
+
+/// The PCI functions of AMD that are displays or accelerators, in order of address.
+fn functions(root: &HostRoot, reader: &mut FileReader) -> Vec<(String, PathBuf)> {
+    let folder = root.path("sys/bus/pci/devices");
+    let mut found = Vec::new();
+    for address in listing::sorted(&folder, ENTRIES_MAX) {
+        let function = folder.join(&address);
+        let is_amd = reader.word(&function.join("vendor")).as_deref() == Some(VENDOR);
+        let class = reader.word(&function.join("class")).unwrap_or_default();
+        if is_amd && (class.starts_with("0x03") || class.starts_with("0x12")) {
+            found.push((address, function));
+        }
+    }
+    found
+}
+
+/// Those that the kernel's driver runs.
+fn driven(
+    root: &HostRoot,
+    reader: &mut FileReader,
+) -> Result<Vec<(String, PathBuf)>, CollectError> {
+    let functions = functions(root, reader);
+    let count = functions.len();
+    // `amdgpu` says how much memory a device has; a device without it has no such driver.
+    let has_driver =
+        |(_, function): &(String, PathBuf)| function.join("mem_info_vram_total").exists();
+    let driven: Vec<_> = functions.into_iter().filter(has_driver).collect();
+    if !driven.is_empty() {
+        return Ok(driven);
+    }
+    Err(if count == 0 {
+        absent(SourceState::Absent, "no AMD GPU on the bus", "")
+    } else {
+        absent(
+            SourceState::Unsupported,
+            "there is an AMD GPU, but the kernel driver amdgpu does not run it",
+            "load it (modprobe amdgpu) and look at the kernel log; in a virtual machine \
+             the GPU may be another's",
+        )
+    })
 }
 
 /// All AMD GPUs of this host.
@@ -53,41 +96,14 @@ impl Amd {
         }
     }
 
-    /// The PCI functions of AMD that are displays or accelerators, in order of address.
-    fn functions(&mut self) -> Vec<(String, PathBuf)> {
-        let folder = self.root.path("sys/bus/pci/devices");
-        let mut found = Vec::new();
-        for address in listing::sorted(&folder, ENTRIES_MAX) {
-            let function = folder.join(&address);
-            let is_amd = self.reader.word(&function.join("vendor")).as_deref() == Some(VENDOR);
-            let class = self.reader.word(&function.join("class")).unwrap_or_default();
-            if is_amd && (class.starts_with("0x03") || class.starts_with("0x12")) {
-                found.push((address, function));
-            }
-        }
-        found
-    }
-
     fn list(&mut self, round: &mut Round) -> Result<(), CollectError> {
-        let functions = self.functions();
-        let count = functions.len();
-        // `amdgpu` says how much memory a device has; a device without it has no such driver.
-        let has_driver =
-            |(_, function): &(String, PathBuf)| function.join("mem_info_vram_total").exists();
-        let driven: Vec<_> = functions.into_iter().filter(has_driver).collect();
-        if driven.is_empty() {
-            self.cards.clear();
-            return Err(if count == 0 {
-                absent(SourceState::Absent, "no AMD GPU on the bus", "")
-            } else {
-                absent(
-                    SourceState::Unsupported,
-                    "there is an AMD GPU, but the kernel driver amdgpu does not run it",
-                    "load it (modprobe amdgpu) and look at the kernel log; in a virtual machine \
-                     the GPU may be another's",
-                )
-            });
-        }
+        let driven = match driven(&self.root, &mut self.reader) {
+            Ok(driven) => driven,
+            Err(error) => {
+                self.cards.clear();
+                return Err(error);
+            }
+        };
         round.over_limit("AMD GPUs", CARDS_MAX, driven.len().saturating_sub(CARDS_MAX) as u64);
         let mut known = std::mem::take(&mut self.cards);
         for (index, (address, folder)) in driven.into_iter().take(CARDS_MAX).enumerate() {

@@ -13,7 +13,7 @@ use crate::l3_host::series::{Seen, SeriesSet, plain};
 
 /// Processes of one host, times devices.
 const PROCESSES_MAX: usize = 1024;
-const NODES_MAX: usize = 256;
+pub(super) const NODES_MAX: usize = 256;
 
 /// Reads `/sys/class/kfd/kfd`.
 pub(super) struct Processes {
@@ -80,7 +80,7 @@ impl Processes {
 }
 
 /// From the lines `domain 0` and `location_id 12288`: bus and device as the bus packs them.
-fn address_of(properties: &[u8]) -> Option<String> {
+pub(super) fn address_of(properties: &[u8]) -> Option<String> {
     let mut location = None;
     let mut domain = 0;
     for line in lines(properties) {

@@ -9,7 +9,7 @@ use crate::l3_host::part::Round;
 use crate::l3_host::series::{SeriesSet, Shape, shape};
 
 /// Links of one device: 18 on Hopper and Blackwell, 36 in the newest header.
-const LINKS_MAX: u32 = 36;
+pub(super) const LINKS_MAX: u32 = 36;
 
 const UP: Shape = shape(names::LINK_UP, &[("type", "nvlink")]);
 const REPLAY: Shape = shape(names::LINK_ERRORS, &[("type", "nvlink"), ("kind", "replay")]);

@@ -58,6 +58,11 @@ impl Memo {
         self.refused.contains_key(&call)
     }
 
+    /// What the device answered when it was asked for it last, if it refused.
+    pub(super) fn refusal(&self, call: (Call, u32)) -> Option<Code> {
+        self.refused.get(&call).copied()
+    }
+
     /// What was refused may be there now: the device was reset, or split anew.
     pub(super) fn forget(&mut self) {
         *self = Self::default();

@@ -3,6 +3,7 @@
 mod c2c;
 mod dcgm;
 mod device;
+mod ends;
 mod facts;
 mod faults;
 mod fields;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use strata_model::{FaultCode, Layer};
 
 use self::device::{Around, Device};
+pub(super) use self::ends::Ends;
 use self::facts::Facts;
 use self::fields::Numbering;
 use self::library::{Code, EventSet, Nvml};
@@ -372,7 +374,7 @@ fn listen(session: &Session, device: &mut Device) {
     device.faults.listening = tells && session.nvml.listen(handle, XID_EVENT, set).is_ok();
 }
 
-/// What the two collectors of NVIDIA GPUs share; a call of one that hangs holds up the other too.
+/// What the collectors of NVIDIA GPUs share; a call of one that hangs holds up the others too.
 #[derive(Clone)]
 pub(super) struct Shared(Arc<Mutex<Nvidia>>);
 

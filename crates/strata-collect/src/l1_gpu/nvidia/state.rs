@@ -90,6 +90,51 @@ pub(super) fn refused(action: &str, code: Code, gpu: Option<&str>) -> CollectErr
     }
 }
 
+/// There is nothing whose other end could be asked for.
+pub(super) fn no_links() -> CollectError {
+    told(
+        SourceState::Absent,
+        FaultCode::Unsupported,
+        "no NVLink of this host is up: its GPUs have none, or none is wired".to_owned(),
+        "",
+    )
+}
+
+/// Links are up, and of none of them is told where it leads.
+pub(super) fn untold_ends(up: usize, refusal: Option<Code>, driver: &str) -> CollectError {
+    let why = refusal.map_or("no answer", Code::name);
+    let message = format!("driver {driver} does not tell where {up} NVLinks lead: {why}");
+    match refusal {
+        Some(Code::NO_PERMISSION) => told(
+            SourceState::Denied,
+            FaultCode::Denied,
+            message,
+            "let strata run as root or with the GPUs' devices given to it: the driver refuses the \
+             other end of links to this user",
+        ),
+        Some(Code::FUNCTION_NOT_FOUND) => told(
+            SourceState::Unsupported,
+            FaultCode::Unsupported,
+            message,
+            "update the NVIDIA driver: its library does not have the call",
+        ),
+        Some(_) => told(
+            SourceState::Unsupported,
+            FaultCode::Unsupported,
+            message,
+            "inside a virtual machine ask its host: nvidia-smi nvlink --remotelinkinfo says what the \
+             driver tells",
+        ),
+        None => told(
+            SourceState::Failing,
+            FaultCode::Io,
+            message,
+            "try nvidia-smi nvlink --remotelinkinfo on this host; if it fails as well, the driver is \
+             the cause",
+        ),
+    }
+}
+
 /// The library works and lists nothing.
 pub(super) fn no_devices(gpu: Option<&str>) -> CollectError {
     match gpu {

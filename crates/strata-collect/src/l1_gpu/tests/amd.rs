@@ -9,7 +9,7 @@ use super::super::amd::Amd;
 use super::standin::lines;
 use crate::l3_host::root::HostRoot;
 
-fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(super) fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (path, content) in files {
         let path = folder.path().join(path);

@@ -2,6 +2,7 @@
 
 mod amd;
 mod cost;
+mod ends;
 mod nvidia;
 mod standin;
 mod states;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock};
 
-use super::super::nvidia::{Activity, Health, Nvidia, Options, Shared};
+use super::super::nvidia::{Activity, Ends, Health, Nvidia, Options, Shared};
 use super::super::options::Profiling;
 use crate::collector::{CollectError, Harvest};
 use crate::l3_host::KernelEvents;
@@ -36,6 +36,7 @@ pub(super) struct Machine {
     folder: tempfile::TempDir,
     activity: Activity,
     health: Health,
+    ends: Ends,
     pub(super) kernel: KernelEvents,
     at_ms: i64,
 }
@@ -76,8 +77,9 @@ impl Machine {
         let root = HostRoot::new(folder.path());
         let nvidia = Nvidia::new(&root, &Arc::from("n1"), options, kernel.clone());
         let shared = Shared::new(nvidia);
-        let (activity, health) = (Activity(shared.clone()), Health(shared));
-        let machine = Self { folder, activity, health, kernel, at_ms: 1_000_000 };
+        let (activity, health) = (Activity(shared.clone()), Health(shared.clone()));
+        let ends = Ends(shared);
+        let machine = Self { folder, activity, health, ends, kernel, at_ms: 1_000_000 };
         machine.play(script);
         machine
     }
@@ -110,6 +112,12 @@ impl Machine {
     pub(super) fn health(&mut self) -> Vec<String> {
         self.at_ms += 1_000;
         lines(&super::sample(&mut self.health, self.at_ms).unwrap())
+    }
+
+    /// One round of where links lead, a second later.
+    pub(super) fn ends(&mut self) -> Result<Harvest, CollectError> {
+        self.at_ms += 1_000;
+        super::sample(&mut self.ends, self.at_ms)
     }
 
     /// One round of both as they run, unchecked: for measuring. Gives the number of samples.

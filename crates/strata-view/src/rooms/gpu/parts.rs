@@ -1,12 +1,13 @@
 //! What a GPU consists of: the instances it is split into, and its links.
 
-use strata_world::{Entity, EntityId, EntityKind, Link, Relation, World, mig_share};
+use strata_world::{End, Entity, EntityId, EntityKind, Link, Relation, World, mig_share};
 
 use super::super::pieces::{ROWS_MAX, fact_of, name, number};
 use super::{column, text};
 use crate::page::number::{Explanation, Number};
 use crate::page::status::Status;
 use crate::page::table::{Cell, Row, Table};
+use crate::rooms::topology::ring::end_name;
 use crate::words;
 
 /// Signals of each instance that the table shows.
@@ -99,6 +100,7 @@ pub(super) fn links(world: &World, id: &EntityId) -> Table {
                 text(link.kind.clone()),
                 text(link.number.clone()),
                 Cell::Status { status, text: state.to_owned() },
+                text(leads_to(world, link)),
                 text(errors(link)),
                 text(words::text(link.rate_both, "By/s")),
             ],
@@ -111,6 +113,7 @@ pub(super) fn links(world: &World, id: &EntityId) -> Table {
             column("kind", false, 0),
             column("link", true, 0),
             column("state", false, 0),
+            column("leads to", false, 1),
             column("errors", false, 0),
             column("moves, both ways", true, 1),
         ],
@@ -119,6 +122,15 @@ pub(super) fn links(world: &World, id: &EntityId) -> Table {
         empty:
             "nobody tells of its links one by one: the agent on its node would, where it has any"
                 .to_owned(),
+    }
+}
+
+/// What is at the other end of a link.
+fn leads_to(world: &World, link: &Link) -> String {
+    match &link.end {
+        None => words::UNKNOWN.to_owned(),
+        Some(End::Gpu(other)) => name(world, other),
+        Some(end) => end_name(end),
     }
 }
 

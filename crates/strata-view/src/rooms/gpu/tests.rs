@@ -18,8 +18,16 @@ fn world() -> World {
         now_ms: 600_000,
     };
     let (scope, targets) = (Scope::Entity(id()), Targets::default());
-    let ask =
-        Ask { window, scope, wants: wants(), entities: true, who: false, coverage: false, targets };
+    let ask = Ask {
+        window,
+        scope,
+        wants: wants(),
+        entities: true,
+        who: false,
+        wires: false,
+        coverage: false,
+        targets,
+    };
     assemble(&plan(&ask), &Answers::default())
 }
 
@@ -174,6 +182,7 @@ fn links_that_nobody_counts_errors_of_are_not_without_errors() {
         number: number.to_owned(),
         up,
         errors: errors.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
+        end: (number == "0").then_some(strata_world::End::Switch(Some("0000:05:00.0".to_owned()))),
         rate_both: None,
     };
     world.links = vec![
@@ -184,9 +193,9 @@ fn links_that_nobody_counts_errors_of_are_not_without_errors() {
     assert_eq!(
         words_of(&parts::links(&world, &id())),
         [
-            ["nvlink", "0", "up", "none", words::UNKNOWN],
-            ["nvlink", "1", "down", "3 replay", words::UNKNOWN],
-            ["nvlink", "2", words::UNKNOWN, words::UNKNOWN, words::UNKNOWN],
+            ["nvlink", "0", "up", "switch 0000:05:00.0", "none", words::UNKNOWN],
+            ["nvlink", "1", "down", words::UNKNOWN, "3 replay", words::UNKNOWN],
+            ["nvlink", "2", words::UNKNOWN, words::UNKNOWN, words::UNKNOWN, words::UNKNOWN],
         ]
     );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Found;
+use super::{Found, wires};
 use crate::assemble::identity::identity;
 use crate::assemble::rows::{Row, at_end};
 use crate::entity::{EntityId, EntityKind};
@@ -22,7 +22,7 @@ fn key(row: &Row<'_>) -> Option<Key> {
 /// All links that anything tells of, in order.
 pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Link> {
     let mut links: BTreeMap<Key, Link> = BTreeMap::new();
-    for question in ["state/link", "state/link_errors", "state/link_io_both"] {
+    for question in ["state/link", "state/link_errors", "state/link_io_both", "state/link_end"] {
         for row in found.rows(question) {
             let (Some(key), Some(value)) = (key(&row), at_end(window, &row.points)) else {
                 continue;
@@ -33,6 +33,7 @@ pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Link> {
                 number: number.clone(),
                 up: None,
                 errors: Vec::new(),
+                end: None,
                 rate_both: None,
             });
             match question {
@@ -40,6 +41,7 @@ pub(super) fn list(found: &Found<'_>, window: Window) -> Vec<Link> {
                 "state/link_io_both" => {
                     link.rate_both = Some(value).filter(|rate| rate.is_finite());
                 }
+                "state/link_end" => link.end = Some(wires::named_end(row.labels)),
                 _ if value.is_finite() => {
                     let kind = row.labels.get("kind").unwrap_or_default();
                     link.errors.push((kind.to_owned(), value));

@@ -13,6 +13,7 @@ mod replicas;
 mod runs;
 mod slurm;
 mod waiting;
+mod wires;
 
 use crate::ask::Ask;
 use crate::assemble::rows::{Book, Outcome, Row};
@@ -22,6 +23,7 @@ use crate::fault::Fault;
 use crate::link::Link;
 use crate::plan::inventory;
 use crate::waiting::Waiting;
+use crate::wire::Wiring;
 use registry::Registry;
 
 /// Rows of the inventory's answers.
@@ -70,4 +72,9 @@ pub(crate) fn waiting(ask: &Ask, book: &Book<'_>) -> Vec<Waiting> {
 pub(crate) fn links(ask: &Ask, book: &Book<'_>) -> Vec<Link> {
     let found = Found { book, queries: inventory::queries(ask) };
     links::list(&found, ask.window)
+}
+
+/// How the devices in scope are wired.
+pub(crate) fn wiring(ask: &Ask, book: &Book<'_>) -> Wiring {
+    wires::read(&Found { book, queries: inventory::queries(ask) }, ask.window)
 }

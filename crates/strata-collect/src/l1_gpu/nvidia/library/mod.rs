@@ -305,6 +305,7 @@ impl Nvml {
         pcie_width_max = nvmlDeviceGetMaxPcieLinkWidth() -> u32;
         link_state = nvmlDeviceGetNvLinkState(link: u32) -> u32;
         link_errors = nvmlDeviceGetNvLinkErrorCounter(link: u32, kind: u32) -> u64;
+        link_end_kind = nvmlDeviceGetNvLinkRemoteDeviceType(link: u32) -> u32;
         ecc_total = nvmlDeviceGetTotalEccErrors(kind: u32, scope: u32) -> u64;
         ecc_at = nvmlDeviceGetMemoryErrorCounter(kind: u32, scope: u32, place: u32) -> u64;
         pages_pending = nvmlDeviceGetRetiredPagesPendingStatus() -> u32;

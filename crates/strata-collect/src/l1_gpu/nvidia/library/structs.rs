@@ -18,23 +18,42 @@ fn version_of<T>(version: u32) -> c_uint {
     size_of::<T>() as u32 | (version << 24)
 }
 
+const NO_PLACE: raw::nvmlPciInfo_t = raw::nvmlPciInfo_t {
+    busIdLegacy: [0; 16],
+    domain: 0,
+    bus: 0,
+    device: 0,
+    pciDeviceId: 0,
+    pciSubSystemId: 0,
+    busId: [0; 32],
+};
+
+fn address(pci: &raw::nvmlPciInfo_t) -> String {
+    format!("{:04x}:{:02x}:{:02x}.0", pci.domain, pci.bus, pci.device)
+}
+
 /// Samples of processes that are read at most in one call.
 const SHARES_MAX: usize = 512;
 
 impl Nvml {
     /// Address on the bus as sysfs writes it: `0000:3b:00.0`. NVML gives no function; it is 0.
     pub(in super::super) fn pci_address(&self, device: Handle) -> Answer<String> {
-        let mut pci = raw::nvmlPciInfo_t {
-            busIdLegacy: [0; 16],
-            domain: 0,
-            bus: 0,
-            device: 0,
-            pciDeviceId: 0,
-            pciSubSystemId: 0,
-            busId: [0; 32],
-        };
+        let mut pci = NO_PLACE;
         ask!(self, nvmlDeviceGetPciInfo_v3(device.0, &raw mut pci))?;
-        Ok(format!("{:04x}:{:02x}:{:02x}.0", pci.domain, pci.bus, pci.device))
+        Ok(address(&pci))
+    }
+
+    /// The same of what is at the other end of a link; `None` where the driver says it has no place
+    /// on this host's bus, as the switches of a rack have none.
+    pub(in super::super) fn link_end_address(
+        &self,
+        device: Handle,
+        link: u32,
+    ) -> Answer<Option<String>> {
+        let mut pci = NO_PLACE;
+        ask!(self, nvmlDeviceGetNvLinkRemotePciInfo_v2(device.0, link, &raw mut pci))?;
+        let nowhere = (pci.domain, pci.bus, pci.device) == (0, 0, 0) || pci.domain == u32::MAX;
+        Ok((!nowhere).then(|| address(&pci)))
     }
 
     /// Version 2 tells reserved memory apart; the first counts it as used.

@@ -1,9 +1,14 @@
 //! What stands where: nodes with their GPUs, replicas, models, and what joins them. Laid out here
 //! in columns, so that a renderer only draws.
 
+mod links;
+pub(super) mod ring;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
-use strata_world::{Edge, Entity, EntityId, EntityKind, Method, Relation, Want, World};
+use strata_world::{Edge, Entity, EntityId, EntityKind, Grain, Method, Relation, Want, World};
 
 use super::each;
 use super::pieces::{link_to, section};
@@ -27,24 +32,23 @@ const GAP_X: f64 = 60.0;
 const BOX_HEIGHT: f64 = 24.0;
 const GAP_Y: f64 = 8.0;
 
-pub(super) fn wants() -> Vec<Want> {
-    each(&["l1.utilization", "l1.fault_events", "l6.kv_pinned", "l6.waiting"])
+/// What links move is asked of each GPU where few are in scope, of a fleet for all together.
+pub(super) fn wants(whole: bool) -> Vec<Want> {
+    let mut wants = each(&["l1.utilization", "l1.fault_events", "l6.kv_pinned", "l6.waiting"]);
+    let grain = |grain| Want { signal: "l1.interconnect", grain, track: false };
+    wants.push(grain(Grain::Whole));
+    if !whole {
+        wants.push(grain(Grain::Each));
+    }
+    wants
 }
 
 pub(super) fn sections(world: &World) -> Vec<Section> {
     let brief = "Models are served by replicas, which run in pods, on GPUs, in nodes.";
-    let mut blocks = vec![Block::Graph(graph(world))];
-    // A picture without lines between GPUs must not look as if there were none.
-    if world.of_kind(EntityKind::Gpu).nth(1).is_some() {
-        blocks.push(Block::Text { text: UNTOLD_LINKS.to_owned() });
-    }
-    vec![section("graph", "", brief, blocks)]
+    let mut sections = vec![section("graph", "", brief, vec![Block::Graph(graph(world))])];
+    sections.extend(links::section_of(world));
+    sections
 }
-
-/// A device counts its own links and does not say where they end.
-const UNTOLD_LINKS: &str = "Links between GPUs and ports between nodes are not drawn: no source tells \
-                            what is at their other end. The page of a GPU lists its own links, with \
-                            rates and errors, where its node tells of them.";
 
 /// What stands in the box of a thing: short, because what it belongs to is drawn.
 fn label(thing: &Entity) -> &str {
@@ -158,6 +162,7 @@ fn graph(world: &World) -> Graph {
         method: method(edge.method).to_owned(),
         confidence: edge.confidence,
         status: Status::Ok,
+        line: Vec::new(),
     });
     let edges = edges.collect();
     debug_assert!(x >= -1.0 || nodes.is_empty(), "columns stand within the box");
