@@ -22,7 +22,16 @@ pub(super) fn cases(start_ms: i64) -> Vec<Case> {
     });
     let wants: Vec<Want> = wants.collect();
     let (scope, targets) = (Scope::Fleet, Targets::default());
-    let ask = Ask { window, scope, wants, entities: true, who: true, coverage: true, targets };
+    let ask = Ask {
+        window,
+        scope,
+        wants,
+        entities: true,
+        who: true,
+        wires: true,
+        coverage: true,
+        targets,
+    };
     let queries = plan(&ask).queries.into_iter();
     let case = |text: String, range: bool| {
         let mixed = text.starts_with("histogram_quantile(") && text.contains("sum by (le) (");
