@@ -41,6 +41,7 @@ fn world(signals: &[(&str, [Option<f64>; 3])]) -> World {
         edges: Vec::new(),
         faults: Vec::new(),
         links: Vec::new(),
+        wiring: strata_world::Wiring::default(),
         holdings: Vec::new(),
         waiting: Vec::new(),
         capacity: None,

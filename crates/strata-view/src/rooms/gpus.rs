@@ -242,10 +242,8 @@ fn heatmap(request: &PageRequest, world: &World) -> Heatmap {
         };
         let key = match by {
             "use" => used.to_owned(),
-            "pod" => owner(world, gpu).unwrap_or_else(|| "no pod".to_owned()),
-            "model" => some(fact_of(gpu, "gpu_model"), "model unknown"),
             "state" => word.to_owned(),
-            _ => node_of(world, gpu),
+            _ => group_of(world, gpu, by),
         };
         let cells = groups.entry(key.clone()).or_insert_with(|| CellGroup {
             title: key,
@@ -290,6 +288,15 @@ fn heatmap(request: &PageRequest, world: &World) -> Heatmap {
             formula: def.map_or("", |def| def.formula).to_owned(),
             ..Explanation::default()
         },
+    }
+}
+
+/// The group of a GPU by what it is or where.
+fn group_of(world: &World, gpu: &Entity, by: &str) -> String {
+    match by {
+        "pod" => owner(world, gpu).unwrap_or_else(|| "no pod".to_owned()),
+        "model" => some(fact_of(gpu, "gpu_model"), "model unknown"),
+        _ => node_of(world, gpu),
     }
 }
 

@@ -59,7 +59,7 @@ pub fn read_shares(answers: &Answers, of_shares: &ShareAnswers) -> Vec<Gpu> {
     let who = People::new(answers);
     let mut gpus = devices(answers, &who);
     let Devices { list, places } = &mut gpus;
-    let found = places.iter().filter_map(|(id, place)| Some((*id, *place)));
+    let found = places.iter().map(|(id, place)| (*id, *place));
     shares(list, found, answers, of_shares, &who);
     sort(&mut gpus.list);
     gpus.list
