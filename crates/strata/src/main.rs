@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod command;
 mod config;
+mod content;
 mod forward;
 mod greeting;
 mod kept;
