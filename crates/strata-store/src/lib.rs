@@ -14,4 +14,6 @@ pub use content::{
 pub use metrics::{
     MetricStore, SourceRefusals, StoreError, StoreOptions, StoreSettings, StoreStats, VerifyReport,
 };
-pub use records::{RecordOptions, RecordSettings, RecordStore, RecordStoreError, RecordsReport};
+pub use records::{
+    RecordOptions, RecordReader, RecordSettings, RecordStore, RecordStoreError, RecordsReport,
+};
