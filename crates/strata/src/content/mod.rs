@@ -16,7 +16,7 @@ use strata_collect::book::Addendum;
 use strata_model::Clock;
 use strata_model::content::Redactor;
 use strata_model::meter::Meter;
-use strata_proxy::{CaptureSettings, Captured, ContentSink, LeftOut};
+use strata_proxy::{CaptureSettings, Captured, ContentSink, LeftOut, ProxySettings};
 use strata_store::{ContentStore, Gap, RoutePlan};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -72,7 +72,7 @@ impl Content {
         meter: &Meter,
     ) -> Result<Arc<Self>> {
         let mut plans = BTreeMap::new();
-        let captured = settings.proxy.iter().flat_map(|proxy| proxy.captured());
+        let captured = settings.proxy.iter().flat_map(ProxySettings::captured);
         for (route, capture) in captured {
             let redactor = capture.cleaner().map_err(|problems| {
                 anyhow!("cannot set up the redaction of route {route:?}: {problems:?}")

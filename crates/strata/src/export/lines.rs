@@ -12,7 +12,7 @@ use super::talk::{Prompt, Talk, Unfit};
 /// A format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Format {
-    /// OpenAI's fine-tuning files: messages; input, preferred and non-preferred output.
+    /// `OpenAI`'s fine-tuning files: messages; input, preferred and non-preferred output.
     #[default]
     Openai,
     /// Hugging Face's TRL: prompt and completion; prompt, chosen and rejected.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -73,7 +73,22 @@ fn house(engine: SocketAddr, capture: &str) -> House {
 fn ask(server: &Server, body: &Json) -> u16 {
     let proxy = server.greeting["proxy"].as_str().unwrap();
     let url = format!("http://{proxy}/v1/chat/completions");
-    http::post(&url, &JSON, body.to_string().as_bytes()).status.into()
+    http::post(&url, &JSON, body.to_string().as_bytes()).status
+}
+
+/// Ask, and take whatever comes until the connection ends.
+fn ask_and_be_left(server: &Server, body: &Json) {
+    let proxy = server.greeting["proxy"].as_str().unwrap();
+    let mut stream = TcpStream::connect(proxy).unwrap();
+    let body = body.to_string();
+    let head =
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: p\r\nContent-Type: application/json\r\n";
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut got = Vec::new();
+    // The end of it may be a reset.
+    #[expect(clippy::disallowed_methods, reason = "bounded by take")]
+    drop(stream.take(1 << 16).read_to_end(&mut got));
+    assert!(got.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&got));
 }
 
 fn prompt(text: &str) -> Json {
@@ -154,6 +169,25 @@ fn answers() -> Vec<Answer> {
     ]
 }
 
+/// Make the calls that [`answers`] are for; the tool that one of them names.
+fn call_all(server: &Server) -> Json {
+    ask_and_be_left(server, &prompt("this one breaks off"));
+    assert_eq!(ask(server, &prompt(&"long ".repeat(2000))), 200);
+    let mail = format!("Mail {SECRET} about TCK-12");
+    assert_eq!(ask(server, &prompt(&mail)), 200);
+    assert_eq!(ask(server, &prompt(&mail)), 200);
+    let tool = json!({ "type": "function", "function": { "name": "look", "parameters": {} } });
+    let mut with_tools = prompt("where?");
+    with_tools["tools"] = json!([tool]);
+    assert_eq!(ask(server, &with_tools), 200);
+    assert_eq!(
+        ask(server, &json!({ "model": "m", "messages": [{ "role": "user", "content": "q" }] })),
+        200
+    );
+    stored(server, 4.0);
+    tool
+}
+
 #[test]
 fn judged_calls_become_lines_to_train_on() {
     let capture = "capture = { call_bytes = \"4KiB\", retention = \"2d\", patterns = [\
@@ -162,20 +196,7 @@ fn judged_calls_become_lines_to_train_on() {
     let tried = house.run(&["check", "--config", house.config.to_str().unwrap(), "--offline"]);
     assert!(stdout(&tried).contains("CONTENT IS CAPTURED on route chat"), "{}", stdout(&tried));
     let server = house.start();
-    ask(&server, &prompt("this one breaks off"));
-    assert_eq!(ask(&server, &prompt(&"long ".repeat(2000))), 200);
-    let mail = format!("Mail {SECRET} about TCK-12");
-    assert_eq!(ask(&server, &prompt(&mail)), 200);
-    assert_eq!(ask(&server, &prompt(&mail)), 200);
-    let tool = json!({ "type": "function", "function": { "name": "look", "parameters": {} } });
-    let mut with_tools = prompt("where?");
-    with_tools["tools"] = json!([tool]);
-    assert_eq!(ask(&server, &with_tools), 200);
-    assert_eq!(
-        ask(&server, &json!({ "model": "m", "messages": [{ "role": "user", "content": "q" }] })),
-        200
-    );
-    stored(&server, 4.0);
+    let tool = call_all(&server);
     let (lines, said) = command(&house, &["export", "sft"]);
     assert!(lines.is_empty() && said.contains("4 that nobody judged"), "{said}");
     // Feedback comes later, and finds its call.
@@ -254,4 +275,47 @@ fn a_place_that_cannot_be_written_holds_up_nobody_and_is_told() {
     let told: Json = serde_json::from_str(&stdout(&house.run(&status))).unwrap();
     assert_eq!(told["routes"][0]["left_out"], json!({ "disk": 1 }), "{told}");
     assert_eq!(told["routes"][0]["calls"], 1);
+}
+
+#[test]
+fn a_program_of_ones_own_cleans_further_and_what_it_does_not_answer_for_is_not_kept() {
+    // Model, prompt, answer, reason of the end: the texts of one call.
+    let texts = |texts: Json| ("application/json", json!({ "texts": texts }).to_string());
+    let cleaned = texts(json!(["m", "I am [name]", "Hello [name]", "stop"]));
+    let redactor = engine(vec![cleaned, texts(json!(["too few"]))]);
+    let one = |id| streamed(id, &["Hello Ja", "ne"]);
+    let capture = format!("capture = {{ redactor = \"http://{redactor}/\" }}");
+    let house = house(engine(vec![one("a"), one("b")]), &capture);
+    let server = house.start();
+    assert_eq!(ask(&server, &prompt("I am Jane")), 200);
+    stored(&server, 1.0);
+    assert_eq!(ask(&server, &prompt("I am Jane")), 200);
+    eventually("the second is left out", || {
+        let lost = server.own("strata_content_left_out_total{reason=\"redactor\",route=\"chat\"}");
+        lost.filter(|lost| *lost >= 1.0).ok_or_else(|| "not yet".to_owned())
+    });
+    judge(&server, "a", "good");
+    let (lines, said) = command(&house, &["export", "sft"]);
+    let expected = json!({ "messages": [{ "role": "user", "content": "I am [name]" },
+        { "role": "assistant", "content": "Hello [name]" }] });
+    assert_eq!(lines, [expected], "{said}");
+}
+
+#[test]
+fn a_capture_that_cannot_be_is_refused_with_its_line() {
+    let house = house(
+        "127.0.0.1:9".parse().unwrap(),
+        "capture = { redact = [\"emial\"], redactor = \"http://example.com/\", retention = \"1m\" }\n\
+         [records]\nenabled = false",
+    );
+    let output = house.run(&["check", "--offline", "--config", house.config.to_str().unwrap()]);
+    let said = stderr(&output);
+    for told in [
+        "proxy.routes[0].capture.redact[0]",
+        "is no address on this host",
+        "is not between 1h and 10y",
+        "needs the records of requests",
+    ] {
+        assert!(said.contains(told), "{told} in {said}");
+    }
 }

@@ -15,7 +15,7 @@ fn what_is_known_by_its_shape_is_taken_out() {
         assert_eq!(redactor.clean(text).as_deref().unwrap_or(text), expected, "{text}");
     };
     check("write to jane.doe+x@mail.example.org now", "write to [email] now");
-    check("<müller@straße.example>", "<[email]>");
+    check("<m\u{fc}ller@stra\u{df}e.example>", "<[email]>");
     // Numbers that card systems publish for tests.
     check("4111 1111 1111 1111 until 12/29", "[card] until 12/29");
     check("card 378282246310005, 5555-5555-5555-4444 2026", "card [card], [card] 2026");

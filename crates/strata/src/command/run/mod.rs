@@ -98,13 +98,12 @@ pub(super) async fn live(
     let jobs = house.start_collectors(settings)?;
     let discovery = house.start_discovery(settings, addresses)?;
     let parts = house.parts(settings)?;
-    let proxy = match settings.proxy.clone() {
-        Some(proxy) => Some(house.start_proxy(proxy).await?),
+    let proxy = if let Some(proxy) = settings.proxy.clone() {
+        Some(house.start_proxy(proxy).await?)
+    } else {
         // What was captured before is still to be deleted in time.
-        None => {
-            house.content.start();
-            None
-        }
+        house.content.start();
+        None
     };
     if proxy.is_none() && house.simulated.is_none() {
         crate::proxy::absent(&house.book, house.clock.now_ms());
