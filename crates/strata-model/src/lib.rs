@@ -8,6 +8,7 @@
 pub mod batch;
 pub mod catalog;
 pub mod clock;
+pub mod content;
 pub mod histogram;
 pub mod labels;
 pub mod layer;

@@ -17,6 +17,7 @@ use crate::answer::Refusal;
 use crate::api::Api;
 use crate::body::{BodyError, Held, Outgoing, Parcel, Passing, Reading, Returning, Room};
 use crate::call::{Gaps, GenAiCall, Outcome, Timings, Tokens};
+use crate::capture::Copies;
 use crate::headers;
 use crate::observe::Observer;
 use crate::observe::request::RequestSeen;
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) turn: AtomicUsize,
     /// Requests that wait to be whole.
     pub(crate) held: Arc<Held>,
+    /// Room of the copies of content.
+    pub(crate) copied: Arc<Held>,
     /// Random part of the ids of this run.
     pub(crate) run: [u8; 8],
 }
@@ -76,10 +79,7 @@ pub(crate) async fn handle(
     let path = head.uri.path();
     let Some(route) = shared.settings.route(path) else { return Refusal::NoRoute.answer() };
     let api = Api::of(&head.method, path);
-    let seen = Arc::new(Mutex::new(RequestSeen {
-        unread: head.headers.contains_key(CONTENT_ENCODING),
-        ..RequestSeen::default()
-    }));
+    let seen = Arc::new(Mutex::new(request_seen(&shared, route, api, &head.headers, turn)));
     let mut progress = api.map(|api| {
         let call = new_call(&shared, route, api, &head.headers, turn);
         Progress::new(call, shared.told.clone(), started, Arc::clone(&seen))
@@ -116,6 +116,20 @@ pub(crate) async fn handle(
         }
         Err(refusal) => refuse(progress, refusal),
     }
+}
+
+/// What is to be read off a request; with a copy of it where its route says so.
+fn request_seen(
+    shared: &Shared,
+    route: &RouteSettings,
+    api: Option<Api>,
+    headers: &HeaderMap,
+    turn: usize,
+) -> RequestSeen {
+    let unread = headers.contains_key(CONTENT_ENCODING);
+    let capture = route.capture.as_ref().filter(|_| api.is_some_and(Api::generates));
+    let copies = capture.and_then(|how| Copies::begin(how, turn, &shared.copied, unread));
+    RequestSeen { unread, copies: copies.map(Box::new), ..RequestSeen::default() }
 }
 
 /// Answer for the upstream, and say so in the record.
@@ -290,7 +304,12 @@ fn pass_back(
     let is_events = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
     let strip = strip.filter(|_| is_events && matches!(encoding, None | Some("identity")));
     if let (Some(progress), Some(api)) = (&mut progress, api) {
-        let echo = seen.lock().unwrap_or_else(PoisonError::into_inner).echo;
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let echo = seen.echo;
+        if let Some(copies) = &mut seen.copies {
+            copies.head(kind, encoding);
+        }
+        drop(seen);
         progress.head(head.status.as_u16(), Observer::new(api, kind, encoding, echo));
     }
     headers::strip_hop(&mut head.headers);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use strata_model::Problem;
 use strata_model::text::parse_duration;
 
+use crate::capture::{CaptureOptions, CaptureSettings};
 use crate::settings::{ProxySettings, RouteSettings, UpstreamSettings, UsageMode};
 
 /// The listening address when only an upstream is named.
@@ -46,6 +47,8 @@ pub struct ProxyOptions {
     pub idle_timeout: String,
     /// A client that takes no byte of its answer for this long is cut off.
     pub client_stall: String,
+    /// Directory of captured content; left out, `content` in the data directory.
+    pub content_dir: Option<String>,
     /// Time between two looks at an upstream's health.
     pub health_interval: String,
     /// Longest time running requests are waited for when shutting down.
@@ -74,7 +77,7 @@ fn one() -> f64 {
 }
 
 /// One route.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteOptions {
     /// Name, the label `route` of its metrics.
@@ -88,6 +91,10 @@ pub struct RouteOptions {
     /// asks for it and takes it out of the answer again.
     #[serde(default)]
     pub usage: UsageOption,
+    /// Keep what is asked and answered on this route, to train on what was judged: `capture = {}`. Left
+    /// out, not a word of it is kept.
+    #[serde(default)]
+    pub capture: Option<CaptureOptions>,
 }
 
 /// Whether usage records are asked for.
@@ -115,6 +122,7 @@ impl Default for ProxyOptions {
             response_timeout: "10m".to_owned(),
             idle_timeout: "5m".to_owned(),
             client_stall: "1m".to_owned(),
+            content_dir: None,
             health_interval: "5s".to_owned(),
             shutdown_grace: "10s".to_owned(),
         }
@@ -174,6 +182,7 @@ impl ProxyOptions {
             response_timeout,
             idle_timeout,
             client_stall,
+            content_dir: self.content_dir.as_ref().map(PathBuf::from),
             health_interval,
             shutdown_grace,
         }))
@@ -221,7 +230,8 @@ impl ProxyOptions {
         let all: Vec<usize> = (0..upstreams.len()).collect();
         if self.routes.is_empty() {
             let (name, path) = (Arc::from("all"), "/".to_owned());
-            return vec![RouteSettings { name, path, upstreams: all, usage: UsageMode::Observe }];
+            let usage = UsageMode::Observe;
+            return vec![RouteSettings { name, path, upstreams: all, usage, capture: None }];
         }
         if self.routes.len() > NAMES_MAX {
             problems.push(Problem::new("routes", format!("are more than {NAMES_MAX}")));
@@ -244,6 +254,7 @@ impl ProxyOptions {
                     None => problem("upstreams", format!("names {name:?}, which is no upstream")),
                 }
             }
+            let capture = self.checked_capture(index, problems);
             checked.push(RouteSettings {
                 name: Arc::from(options.name.as_str()),
                 path: options.path.clone(),
@@ -253,9 +264,32 @@ impl ProxyOptions {
                     UsageOption::Inject => UsageMode::Inject,
                     UsageOption::InjectStrip => UsageMode::InjectStrip,
                 },
+                capture,
             });
         }
         checked
+    }
+
+    fn checked_capture(
+        &self,
+        index: usize,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Arc<CaptureSettings>> {
+        let route = self.routes.get(index)?;
+        let options = route.capture.as_ref()?;
+        let same = |other: &RouteOptions| other.capture.is_some() && other.name == route.name;
+        if self.routes.iter().take(index).any(same) {
+            let message = "is kept by another route of this name: give each its own";
+            problems.push(Problem::new(format!("routes[{index}].capture"), message));
+        }
+        match options.validate() {
+            Ok(settings) => Some(Arc::new(settings)),
+            Err(found) => {
+                let section = format!("routes[{index}].capture");
+                problems.extend(found.into_iter().map(|problem| problem.within(&section)));
+                None
+            }
+        }
     }
 }
 
@@ -287,6 +321,7 @@ mod tests {
             path: "v1".to_owned(),
             upstreams: vec!["nobody".to_owned()],
             usage: UsageOption::Observe,
+            capture: None,
         };
         let options = ProxyOptions {
             listen: Some("4809".to_owned()),

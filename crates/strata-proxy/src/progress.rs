@@ -6,6 +6,7 @@ use std::time::Duration;
 use strata_model::Clock;
 
 use crate::call::{CallSink, GenAiCall, Outcome};
+use crate::capture::{Captured, ContentSink};
 use crate::metrics::Registry;
 use crate::observe::Observer;
 use crate::observe::request::RequestSeen;
@@ -27,6 +28,7 @@ pub(crate) struct Told {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) calls: Arc<dyn CallSink>,
+    pub(crate) content: Arc<dyn ContentSink>,
 }
 
 /// A call that runs. Told when it is dropped, if not before: a client that leaves drops it.
@@ -38,6 +40,8 @@ pub(crate) struct Progress {
     started: Duration,
     seen: Arc<Mutex<RequestSeen>>,
     observer: Option<Box<Observer>>,
+    /// Whether the answer is copied.
+    captured: bool,
 }
 
 impl Progress {
@@ -47,8 +51,9 @@ impl Progress {
         started: Duration,
         seen: Arc<Mutex<RequestSeen>>,
     ) -> Self {
+        let captured = seen.lock().unwrap_or_else(PoisonError::into_inner).copies.is_some();
         let call = Some(Box::new(call));
-        Self { call, told, started, seen, observer: None }
+        Self { call, told, started, seen, observer: None, captured }
     }
 
     fn now(&self) -> Duration {
@@ -89,6 +94,12 @@ impl Progress {
         if let Some(observer) = &mut self.observer {
             observer.frame(bytes, at);
         }
+        if self.captured {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(copies) = &mut seen.copies {
+                copies.answer(bytes);
+            }
+        }
         let spent = self.now().saturating_sub(at);
         self.update(|call| {
             call.response_bytes += bytes.len() as u64;
@@ -112,6 +123,7 @@ impl Progress {
         call.streamed = seen.stream.unwrap_or_else(|| call.api.streams_by_default());
         seen.ended = true;
         let in_flight = seen.in_flight.take();
+        let copies = seen.copies.take();
         drop(seen);
         // Takes the registry's lock, so not while this one is held.
         drop(in_flight);
@@ -149,6 +161,9 @@ impl Progress {
         call.outcome = outcome;
         self.told.registry.count(&call);
         self.told.calls.take(&call);
+        if let Some(copies) = copies {
+            self.told.content.take(Captured::new(*call, *copies));
+        }
     }
 }
 

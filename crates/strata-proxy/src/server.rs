@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::call::CallSink;
+use crate::capture::ContentSink;
 use crate::files;
 use crate::handler::{Shared, handle};
 use crate::metrics::Registry;
@@ -57,6 +58,8 @@ pub struct ProxyParts {
     pub clock: Arc<dyn Clock>,
     pub registry: Arc<Registry>,
     pub calls: Arc<dyn CallSink>,
+    /// Where content of routes that are captured goes.
+    pub content: Arc<dyn ContentSink>,
 }
 
 /// The proxy with its port taken, before it answers.
@@ -85,7 +88,8 @@ impl BoundProxy {
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let address = listener.local_addr().unwrap_or(address);
         let tenants = Tenants { header: settings.tenant_header.clone(), keys, secret };
-        let told = Told { clock: parts.clock, registry: parts.registry, calls: parts.calls };
+        let ProxyParts { clock, registry, calls, content } = parts;
+        let told = Told { clock, registry, calls, content };
         let shared = Shared {
             client: upstream::client(&settings)?,
             upstreams: settings
@@ -99,6 +103,7 @@ impl BoundProxy {
             told,
             turn: AtomicUsize::new(0),
             held: Arc::default(),
+            copied: Arc::default(),
             run,
             settings,
         };

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use hyper::Uri;
 
+use crate::capture::CaptureSettings;
+
 /// Whether the proxy asks upstreams for the usage record of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum UsageMode {
@@ -40,6 +42,8 @@ pub struct RouteSettings {
     /// Indexes into the upstreams; at least one.
     pub upstreams: Vec<usize>,
     pub usage: UsageMode,
+    /// What of the words that pass is kept; `None`: nothing.
+    pub capture: Option<Arc<CaptureSettings>>,
 }
 
 /// The proxy's settings.
@@ -63,10 +67,17 @@ pub struct ProxySettings {
     /// A client that takes no byte for this long is gone.
     pub client_stall: Duration,
     pub health_interval: Duration,
+    /// Where captured content goes; `None`: beside the other data.
+    pub content_dir: Option<PathBuf>,
     pub shutdown_grace: Duration,
 }
 
 impl ProxySettings {
+    /// Routes of which content is kept, with how.
+    pub fn captured(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<CaptureSettings>)> {
+        self.routes.iter().filter_map(|route| Some((&route.name, route.capture.as_ref()?)))
+    }
+
     /// The route of a path.
     pub(crate) fn route(&self, path: &str) -> Option<&RouteSettings> {
         let fits = self.routes.iter().filter(|route| path.starts_with(&route.path));

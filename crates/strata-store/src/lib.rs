@@ -4,10 +4,16 @@
 //! back through the `SeriesSource` seam. It knows no metric names, no layers and no HTTP; the only
 //! thing it reads in a label set is where the metric name stands, because blocks group by it.
 
+pub mod content;
 pub mod metrics;
 pub mod records;
 
+pub use content::{
+    Appended, ContentError, ContentStore, Exchange, Found, Gap, Redacted, RouteContent, RoutePlan,
+};
 pub use metrics::{
     MetricStore, SourceRefusals, StoreError, StoreOptions, StoreSettings, StoreStats, VerifyReport,
 };
-pub use records::{RecordOptions, RecordSettings, RecordStore, RecordStoreError, RecordsReport};
+pub use records::{
+    RecordOptions, RecordReader, RecordSettings, RecordStore, RecordStoreError, RecordsReport,
+};

@@ -9,6 +9,8 @@ mod client;
 mod clock;
 mod command;
 mod config;
+mod content;
+mod export;
 mod forward;
 mod greeting;
 mod kept;
@@ -121,6 +123,8 @@ async fn dispatch(cli: Cli, out: Out) -> Result<()> {
         }
         Command::Store(StoreCommand::Verify(arguments)) => command::store::verify(&arguments, out),
         Command::Store(StoreCommand::Backup(arguments)) => command::store::backup(&arguments, out),
+        Command::Export(command) => command::export::run(command, out),
+        Command::Content(command) => command::content::run(command, out),
         Command::Docs(arguments) => command::docs::write(&arguments.dir, out),
     }
 }

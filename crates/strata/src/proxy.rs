@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 
 use crate::cli::ProxyArgs;
 use crate::config::Settings;
+use crate::content::Content;
 
 /// The row of the proxy among the sources.
 const SOURCE: &str = "strata/proxy";
@@ -43,6 +44,8 @@ pub(crate) struct RunningProxy {
     served: JoinHandle<()>,
     /// Ends when the last call is recorded.
     recording: Option<JoinHandle<()>>,
+    /// Ends when the last captured call is written.
+    writing: Option<JoinHandle<()>>,
 }
 
 /// Where calls are told, as far as there is somebody: records, and collectors.
@@ -53,6 +56,7 @@ impl RunningProxy {
     pub(crate) async fn start(
         settings: ProxySettings,
         (records, onward): Told,
+        content: &Arc<Content>,
         clock: Arc<dyn Clock>,
         (node, meter): (&str, &Meter),
     ) -> Result<(Self, ProxyCollector)> {
@@ -66,14 +70,16 @@ impl RunningProxy {
             }
             None => (Arc::new(proxy::NoCalls), None),
         };
-        let parts = ProxyParts { clock, registry: Arc::clone(&registry), calls };
+        let (content, writing) = content.start();
+        let content = content.unwrap_or_else(|| Arc::new(proxy::NoContent));
+        let parts = ProxyParts { clock, registry: Arc::clone(&registry), calls, content };
         let bound = BoundProxy::bind(settings, parts).await.context("cannot start the proxy")?;
         let (address, upstreams) = (bound.address(), bound.upstreams());
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(bound.serve(async move { drop(stopped.await) }));
         let (node, source) = (node.to_owned(), Arc::from(SOURCE));
         let collector = ProxyCollector { registry, upstreams, node, source, lost, told: 0 };
-        Ok((Self { address, stop, served, recording }, collector))
+        Ok((Self { address, stop, served, recording, writing }, collector))
     }
 
     /// Where calls are taken.
@@ -85,6 +91,11 @@ impl RunningProxy {
     pub(crate) async fn stop(self) -> Result<()> {
         drop(self.stop);
         self.served.await.context("the proxy ended badly")?;
+        if let Some(writing) = self.writing
+            && tokio::time::timeout(LAST_RECORDS, writing).await.is_err()
+        {
+            tracing::warn!("the last captured calls could not be written in time");
+        }
         let Some(recording) = self.recording else { return Ok(()) };
         let recorded = tokio::time::timeout(LAST_RECORDS, recording).await;
         recorded.context("the last calls could not be recorded in time")?.context("records")
@@ -168,7 +179,7 @@ async fn record(
 }
 
 /// The record of a call. Times begin when the request had come whole, as those of an engine.
-fn record_of(call: &GenAiCall) -> RequestRecord {
+pub(crate) fn record_of(call: &GenAiCall) -> RequestRecord {
     let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
     let received = call.timings.received.unwrap_or_default();
     let start_us = call.started_ms.saturating_mul(1000).saturating_add(micros(received));

@@ -70,10 +70,15 @@ pub(super) fn by_topic(judgements: &[Judgement]) -> (BTreeMap<Topic, Vec<f64>>, 
 
 /// The number of a judgement: its value, else 1 or 0 for a word that is known.
 fn score(one: &Judgement) -> Option<f64> {
-    if let Some(value) = one.value {
+    score_of(one.value, one.label.as_deref())
+}
+
+/// The number of a judgement that consists of these: its value, else 1 or 0 for a word that is known.
+pub fn score_of(value: Option<f64>, label: Option<&str>) -> Option<f64> {
+    if let Some(value) = value {
         return value.is_finite().then_some(value);
     }
-    let word = one.label.as_ref()?.to_ascii_lowercase().replace(['-', ' '], "_");
+    let word = label?.to_ascii_lowercase().replace(['-', ' '], "_");
     let says = |words: &[&str]| words.contains(&word.as_str());
     if says(&GOOD) {
         return Some(1.0);

@@ -65,6 +65,11 @@ impl Room {
         self.bytes += bytes;
         self.held.0.fetch_add(bytes, Ordering::Relaxed) + bytes
     }
+
+    /// Give all of it back.
+    pub(crate) fn empty(&mut self) {
+        self.held.0.fetch_sub(std::mem::take(&mut self.bytes), Ordering::Relaxed);
+    }
 }
 
 impl Drop for Room {

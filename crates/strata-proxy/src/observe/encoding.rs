@@ -11,7 +11,7 @@ const DECODED_MAX: u64 = 256 << 20;
 
 /// How an answer is encoded.
 #[derive(Debug)]
-pub(super) enum Decoder {
+pub(crate) enum Decoder {
     Identity,
     Gzip(GzDecoder<Vec<u8>>),
     Deflate(ZlibDecoder<Vec<u8>>),
@@ -21,7 +21,7 @@ pub(super) enum Decoder {
 
 impl Decoder {
     /// The decoder for this `Content-Encoding`.
-    pub(super) fn of(encoding: Option<&str>) -> Self {
+    pub(crate) fn of(encoding: Option<&str>) -> Self {
         match encoding.map(str::trim) {
             None | Some("" | "identity") => Self::Identity,
             Some("gzip" | "x-gzip") => Self::Gzip(GzDecoder::new(Vec::new())),
@@ -31,7 +31,7 @@ impl Decoder {
     }
 
     /// Decode on; `told` gets the plain bytes. `read` counts them over the whole answer.
-    pub(super) fn feed(&mut self, bytes: &[u8], read: &mut u64, told: &mut dyn FnMut(&[u8])) {
+    pub(crate) fn feed(&mut self, bytes: &[u8], read: &mut u64, told: &mut dyn FnMut(&[u8])) {
         if let Self::Identity = self {
             told(bytes);
             return;
@@ -55,7 +55,7 @@ impl Decoder {
         }
     }
 
-    pub(super) fn is_blind(&self) -> bool {
+    pub(crate) fn is_blind(&self) -> bool {
         matches!(self, Self::Blind)
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::api::Api;
 use crate::call::{Gaps, Tokens};
 use crate::json::Reader;
-use encoding::Decoder;
+pub(crate) use encoding::Decoder;
 use facts::{Facts, Learnt};
 use sse::{Piece, SseReader};
 

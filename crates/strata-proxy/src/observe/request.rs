@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use crate::capture::Copies;
 use crate::json::{Reader, Value};
 use crate::metrics::InFlight;
 
 /// What a request asked for.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct RequestSeen {
     pub(crate) reader: Reader,
     pub(crate) model: Option<String>,
@@ -31,12 +32,17 @@ pub(crate) struct RequestSeen {
     pub(crate) in_flight: Option<InFlight>,
     /// The answer has ended: what is received after it is in flight no more.
     pub(crate) ended: bool,
+    /// Copies what passes, on a route that is captured; the answer too.
+    pub(crate) copies: Option<Box<Copies>>,
 }
 
 impl RequestSeen {
     /// A part of the body.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
+        if let Some(copies) = &mut self.copies {
+            copies.request(bytes);
+        }
         if self.unread {
             return;
         }

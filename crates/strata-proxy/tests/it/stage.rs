@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use strata_model::Clock;
 use strata_proxy::metrics::Registry;
 use strata_proxy::{
-    BoundProxy, CallSink, GenAiCall, ProxyOptions, ProxyParts, ProxySettings, RouteOptions,
-    UpstreamOptions, UsageOption,
+    BoundProxy, CallSink, GenAiCall, NoContent, ProxyOptions, ProxyParts, ProxySettings,
+    RouteOptions, UpstreamOptions, UsageOption,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -171,8 +171,13 @@ pub(crate) fn options(upstreams: &[&str], usage: UsageOption) -> ProxyOptions {
         health: None,
         weight: 1.0,
     };
-    let route =
-        RouteOptions { name: "r".to_owned(), path: "/".to_owned(), upstreams: Vec::new(), usage };
+    let route = RouteOptions {
+        name: "r".to_owned(),
+        path: "/".to_owned(),
+        upstreams: Vec::new(),
+        usage,
+        capture: None,
+    };
     ProxyOptions {
         listen: Some("127.0.0.1:0".to_owned()),
         upstreams: upstreams.iter().map(upstream).collect(),
@@ -193,6 +198,7 @@ impl Proxy {
             clock: Arc::new(RealClock(Instant::now())),
             registry: Arc::clone(&registry),
             calls: Arc::clone(&calls) as Arc<dyn CallSink>,
+            content: Arc::new(NoContent),
         };
         let bound = BoundProxy::bind(settings, parts).await.unwrap();
         let address = bound.address().to_string();

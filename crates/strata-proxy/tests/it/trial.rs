@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use strata_proxy::metrics::Registry;
-use strata_proxy::{BoundProxy, NoCalls, ProxyOptions, ProxyParts, UsageOption};
+use strata_proxy::{BoundProxy, NoCalls, NoContent, ProxyOptions, ProxyParts, UsageOption};
 
 use crate::stage::{RealClock, Step, Upstream, options};
 
@@ -19,6 +19,7 @@ async fn bound(options: ProxyOptions) -> BoundProxy {
         clock: Arc::new(RealClock(Instant::now())),
         registry: Arc::<Registry>::default(),
         calls: Arc::new(NoCalls),
+        content: Arc::new(NoContent),
     };
     BoundProxy::bind(options.validate().unwrap().unwrap(), parts).await.unwrap()
 }

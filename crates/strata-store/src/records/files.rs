@@ -76,20 +76,33 @@ impl Files {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, RecordStoreError> {
         let dir = &settings.dir;
-        let fail = |action, source| RecordStoreError::File { action, path: dir.clone(), source };
-        std::fs::create_dir_all(dir).map_err(|error| fail("create", error))?;
+        let fail = |source| RecordStoreError::File { action: "create", path: dir.clone(), source };
+        std::fs::create_dir_all(dir).map_err(fail)?;
+        let files = Self::as_they_are(settings, clock)?;
+        files.remove_old();
+        Ok(files)
+    }
+
+    /// What is in the directory, which is left as it is; nothing where there is none.
+    pub(super) fn as_they_are(
+        settings: RecordSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RecordStoreError> {
+        let dir = &settings.dir;
+        let fail = |source| RecordStoreError::File { action: "list", path: dir.clone(), source };
         let mut days = BTreeMap::new();
-        for entry in std::fs::read_dir(dir).map_err(|error| fail("list", error))? {
-            let entry = entry.map_err(|error| fail("list", error))?;
+        let listed = match std::fs::read_dir(dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            listed => Some(listed.map_err(fail)?),
+        };
+        for entry in listed.into_iter().flatten() {
+            let entry = entry.map_err(fail)?;
             let name = entry.file_name();
             if let Some(day) = name.to_str().and_then(day_of_name) {
                 days.insert(day, entry.path());
             }
         }
-        let files =
-            Self { settings, clock, days: Mutex::new(days), readers: Mutex::new(Vec::new()) };
-        files.remove_old();
-        Ok(files)
+        Ok(Self { settings, clock, days: Mutex::new(days), readers: Mutex::new(Vec::new()) })
     }
 
     /// Whether there is a file of this day.

@@ -19,6 +19,7 @@ mod feedback;
 mod files;
 mod options;
 mod read;
+mod reader;
 mod rollup;
 mod row;
 mod sample;
@@ -41,6 +42,7 @@ use strata_model::sink::{BoxFuture, SinkError};
 
 pub use error::RecordStoreError;
 pub use options::{RecordOptions, RecordSettings};
+pub use reader::RecordReader;
 pub use verify::RecordsReport;
 
 use files::Files;

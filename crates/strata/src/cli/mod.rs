@@ -1,6 +1,7 @@
 //! What can be said on the command line. Flags are for what needs a restart; the rest is in the
 //! configuration file.
 
+mod content;
 mod cost;
 mod records;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use content::{ContentCommand, ContentPlace, ExportArgs, ExportCommand, ForgetArgs};
 pub(crate) use cost::{
     CostArgs, CostBreakeven, CostCommand, CostRange, CustomerArgs, StatementCommand,
 };
@@ -55,6 +57,12 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Ask the records of requests, spans and feedback in SQL.
     Sql(SqlArgs),
+    /// Write captured calls that were judged as JSONL to train on. Only routes with `capture` have any.
+    #[command(subcommand)]
+    Export(ExportCommand),
+    /// Look after captured content: what is kept, and forgetting it.
+    #[command(subcommand)]
+    Content(ContentCommand),
     /// List every source of data: its state, last success, samples, faults, and what to do.
     Sources(ServerArgs),
     /// Validate the configuration, then try every connection it names.

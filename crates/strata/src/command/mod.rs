@@ -2,9 +2,11 @@
 
 pub(crate) mod check;
 pub(crate) mod compare;
+pub(crate) mod content;
 pub(crate) mod cost;
 pub(crate) mod demo;
 pub(crate) mod docs;
+pub(crate) mod export;
 pub(crate) mod query;
 pub(crate) mod requests;
 pub(crate) mod run;

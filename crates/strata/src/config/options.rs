@@ -132,6 +132,7 @@ impl Options {
         let cost = keep(&mut problems, "cost", self.cost.validate());
         let engines = keep(&mut problems, "engines", self.engines.validate());
         let proxy = keep(&mut problems, "proxy", self.proxy.validate()).flatten();
+        self.validate_captures(&mut problems);
         let forward = keep(&mut problems, "forward", self.forward.validate()).flatten();
         let scrape = self.validate_scrape(&mut problems);
         let token = match (&self.server.token_file, &self.server.token_env) {
@@ -179,6 +180,16 @@ impl Options {
                 })
             }
             _ => Err(problems),
+        }
+    }
+
+    /// Content is kept to be trained on by what was thought of it, which only records know.
+    fn validate_captures(&self, problems: &mut Vec<Problem>) {
+        for (index, route) in self.proxy.routes.iter().enumerate() {
+            if route.capture.is_some() && !self.records.enabled {
+                let message = "needs the records of requests: enabled = true under [records]";
+                problems.push(Problem::new(format!("proxy.routes[{index}].capture"), message));
+            }
         }
     }
 

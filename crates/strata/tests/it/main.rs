@@ -10,6 +10,7 @@ mod calls;
 mod cli;
 mod compare;
 mod config;
+mod content;
 mod crash;
 mod demo;
 mod demo_records;

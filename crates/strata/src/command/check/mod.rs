@@ -92,6 +92,7 @@ pub(crate) async fn run(
     let mut report = Report { places: Places::of(config), trials: Vec::new() };
     let file = config.map_or("the defaults".to_owned(), |path| path.display().to_string());
     report.add("configuration", "", Ok(format!("{file}: valid")));
+    proxy::tell_captures(settings, &mut report);
     if !arguments.offline {
         server::try_all(settings, &mut report).await;
         owners::try_all(settings, &mut report, clock).await;

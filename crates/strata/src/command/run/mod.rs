@@ -26,6 +26,7 @@ use strata_store::{MetricStore, RecordStore};
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::config::{Settings, TokenSource};
+use crate::content::Content;
 use crate::forward::ForwardCollector;
 use crate::ledger::{LedgerCollector, LedgerReports, LedgerService, STATEMENTS_DIR};
 use crate::out::Out;
@@ -56,6 +57,8 @@ pub(super) struct House {
     records: Option<RecordStore>,
     /// `None` when nothing is told onward.
     forwarder: Option<Arc<Forwarder>>,
+    /// What routes of the proxy keep of what passes.
+    content: Arc<Content>,
     meter: Meter,
     book: SourceBook,
     scheduler: Scheduler,
@@ -95,9 +98,12 @@ pub(super) async fn live(
     let jobs = house.start_collectors(settings)?;
     let discovery = house.start_discovery(settings, addresses)?;
     let parts = house.parts(settings)?;
-    let proxy = match settings.proxy.clone() {
-        Some(proxy) => Some(house.start_proxy(proxy).await?),
-        None => None,
+    let proxy = if let Some(proxy) = settings.proxy.clone() {
+        Some(house.start_proxy(proxy).await?)
+    } else {
+        // What was captured before is still to be deleted in time.
+        house.content.start();
+        None
     };
     if proxy.is_none() && house.simulated.is_none() {
         crate::proxy::absent(&house.book, house.clock.now_ms());
@@ -232,12 +238,24 @@ impl House {
             forwarder.map(|forward| forward::start(forward, Arc::clone(&clock), &meter));
         let forwarder = forwarder.transpose()?;
         let book = SourceBook::default();
-        book.complete_with(refusals::addendum(&store, &settings.store.dir, &clock));
+        let content = Content::of(settings, &clock, &meter)?;
+        content.complete(&book, refusals::addendum(&store, &settings.store.dir, &clock));
         let sink: Arc<dyn Sink> = Arc::new(store.clone());
         let scheduler =
             Scheduler::new(Arc::clone(&sink), book.clone(), meter.clone(), Arc::clone(&clock));
         let node = node_name(settings);
-        Ok(Self { store, records, forwarder, meter, book, scheduler, clock, node, simulated })
+        Ok(Self {
+            store,
+            records,
+            forwarder,
+            content,
+            meter,
+            book,
+            scheduler,
+            clock,
+            node,
+            simulated,
+        })
     }
 
     /// Start the native collectors and the configured jobs.
@@ -277,9 +295,14 @@ impl House {
         let records = self.records.clone();
         let records = records.map(|store| -> Arc<dyn RecordSink> { Arc::new(store) });
         let clock = Arc::clone(&self.clock);
-        let (running, collector) =
-            RunningProxy::start(proxy, (records, self.onward()), clock, (&self.node, &self.meter))
-                .await?;
+        let (running, collector) = RunningProxy::start(
+            proxy,
+            (records, self.onward()),
+            &self.content,
+            clock,
+            (&self.node, &self.meter),
+        )
+        .await?;
         self.scheduler.add(Box::new(collector));
         Ok(running)
     }
