@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use cost::{
-    CostArgs, CostBreakeven, CostCommand, CostRange, CustomerArgs, StatementCommand,
+    CostArgs, CostBreakeven, CostCalls, CostCommand, CostRange, CustomerArgs, StatementCommand,
 };
 pub(crate) use records::{
     CompareArgs, RequestLengths, RequestList, RequestParts, RequestShow, RequestsArgs,
