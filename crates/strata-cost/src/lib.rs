@@ -13,6 +13,7 @@
 pub mod advice;
 pub mod breakeven;
 pub mod budget;
+pub mod calls;
 pub mod change;
 pub mod csv;
 pub mod facts;

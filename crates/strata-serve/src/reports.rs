@@ -46,8 +46,9 @@ pub trait ReportSource: Send + Sync {
 }
 
 /// Paths of documents below `/api/v1`.
-pub const REPORTS: [&str; 9] = [
+pub const REPORTS: [&str; 10] = [
     "/cost",
+    "/cost/calls",
     "/cost/why",
     "/cost/focus",
     "/cost/breakeven",

@@ -103,6 +103,30 @@ impl PriceMap {
         full.and_then(|name| self.models.get(&name)).or_else(|| self.models.get(model))
     }
 
+    /// Lengths of prompts, in tokens, from which on some model has other prices; rising.
+    pub fn thresholds(&self) -> Vec<f64> {
+        let all = self.models.values().flat_map(|price| &price.long);
+        let mut found: Vec<f64> = all.map(|(tokens, _)| *tokens).collect();
+        found.sort_by(f64::total_cmp);
+        found.dedup();
+        found
+    }
+
+    /// Money for many calls together, in USD, whose prompts are each longer than `longer_than` tokens
+    /// and no longer than the next of [`Self::thresholds`].
+    pub fn cost_of_length(
+        &self,
+        provider: Option<&str>,
+        model: &str,
+        buckets: &Buckets,
+        longer_than: f64,
+    ) -> Result<f64, Unpriced> {
+        let price = self.get(provider, model).ok_or_else(|| Unpriced::Model(model.to_owned()))?;
+        price
+            .cost_of_length(buckets, longer_than)
+            .map_err(|bucket| Unpriced::Bucket { model: model.to_owned(), bucket: bucket.name() })
+    }
+
     /// Money for one call, in USD.
     pub fn cost(
         &self,
@@ -163,10 +187,24 @@ impl ProviderPrice {
         let input: f64 =
             pairs.filter(|(bucket, _)| bucket.is_input()).map(|(_, tokens)| tokens).sum();
         let long = self.long.iter().rev().find(|(tokens, _)| input > *tokens);
+        self.cost_at(buckets, long.map(|(_, prices)| prices))
+    }
+
+    /// The same for many calls whose prompts are each longer than `longer_than` tokens.
+    fn cost_of_length(&self, buckets: &Buckets, longer_than: f64) -> Result<f64, Bucket> {
+        let long = self.long.iter().rev().find(|(tokens, _)| longer_than >= *tokens);
+        self.cost_at(buckets, long.map(|(_, prices)| prices))
+    }
+
+    fn cost_at(
+        &self,
+        buckets: &Buckets,
+        long: Option<&[Option<f64>; BUCKETS]>,
+    ) -> Result<f64, Bucket> {
         let of = |bucket: Bucket| {
             let at =
                 |prices: &[Option<f64>; BUCKETS]| prices.get(bucket.place()).copied().flatten();
-            long.and_then(|(_, prices)| at(prices)).or_else(|| at(&self.per_token))
+            long.and_then(at).or_else(|| at(&self.per_token))
         };
         let mut cost = 0.0;
         for (bucket, tokens) in Bucket::ALL.into_iter().zip(buckets) {

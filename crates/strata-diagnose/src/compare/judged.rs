@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strata_model::record::{FeedbackSource, Judgement};
 
-/// Labels that say "good" and "bad" without a number; compared without case, `-` and `_` alike.
-const GOOD: [&str; 12] = [
+/// Labels that say "good" without a number; compared without case, `-` and `_` alike.
+pub const GOOD: [&str; 12] = [
     "thumbs_up",
     "up",
     "like",
@@ -19,7 +19,8 @@ const GOOD: [&str; 12] = [
     "yes",
     "true",
 ];
-const BAD: [&str; 12] = [
+/// Labels that say "bad".
+pub const BAD: [&str; 12] = [
     "thumbs_down",
     "down",
     "dislike",

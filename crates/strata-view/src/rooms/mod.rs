@@ -23,7 +23,7 @@ mod topology;
 mod training;
 mod who;
 
-pub use books::{Books, BudgetLine, Comparison, StatementRow};
+pub use books::{Books, BudgetLine, CallBooks, CallModel, Comparison, StatementRow};
 pub use explore::RecordDoor;
 pub use requests::{LENGTHS_BY, LengthsTold, ModelLine, Place, RequestsTold, Slowest, Story, Told};
 use strata_diagnose::verdict_wants;

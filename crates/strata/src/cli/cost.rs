@@ -30,6 +30,8 @@ pub(crate) struct CostArgs {
 pub(crate) enum CostCommand {
     /// Why this period cost more or less than the one before it, as terms that add up.
     Why(CostRange),
+    /// What calls to models cost, by the records of requests: own GPUs and APIs.
+    Calls(CostCalls),
     /// The period as rows of FOCUS, the Open Cost and Usage Specification, in CSV.
     Export(CostExport),
     /// From which load on own GPUs are cheaper than an API.
@@ -40,6 +42,15 @@ pub(crate) enum CostCommand {
     Prices(ServerArgs),
     /// Statements: closed once for a period, hashed, never changed.
     Statement(CostStatement),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CostCalls {
+    /// One or two of model, tenant, team, app, provider, conversation, session.
+    #[arg(long, value_name = "DIMENSIONS", default_value = "model")]
+    pub(crate) by: String,
+    #[command(flatten)]
+    pub(crate) range: CostRange,
 }
 
 #[derive(Debug, Args)]

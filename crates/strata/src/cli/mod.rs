@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use content::{ContentCommand, ContentPlace, ExportArgs, ExportCommand, ForgetArgs};
 pub(crate) use cost::{
-    CostArgs, CostBreakeven, CostCommand, CostRange, CustomerArgs, StatementCommand,
+    CostArgs, CostBreakeven, CostCalls, CostCommand, CostRange, CustomerArgs, StatementCommand,
 };
 pub(crate) use records::{
     CompareArgs, RequestLengths, RequestList, RequestParts, RequestShow, RequestsArgs,

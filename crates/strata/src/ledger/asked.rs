@@ -25,8 +25,12 @@ pub(crate) const DIMENSIONS: [(&str, Dimension); 11] = [
     ("gpu", Dimension::Gpu),
 ];
 
+/// What calls are grouped by is no dimension of the ledger.
+pub(super) const CALLS: &str = "/cost/calls";
+
 /// Parameters that only some documents take.
-pub(crate) const MORE: [(&str, &[&str]); 7] = [
+pub(crate) const MORE: [(&str, &[&str]); 8] = [
+    (CALLS, &["by"]),
     ("/inferenceCost/total", &["costBasis"]),
     ("/inferenceCost/timeseries", &["costBasis", "accumulate"]),
     ("/cost/breakeven", &["model", "against", "prompt", "cached", "generated"]),
@@ -76,6 +80,7 @@ impl Asked {
                     }
                     asked.end_ms = end;
                 }
+                "by" if path == CALLS => asked.take(path, name, value)?,
                 "by" | "aggregate" => {
                     for word in value.split(',').filter(|word| !word.is_empty()) {
                         let word = if name == "by" { word } else { opencost::property(word) };

@@ -3,6 +3,7 @@
 
 mod asked;
 mod budgets;
+mod calls;
 mod collector;
 mod market;
 mod opencost;
@@ -38,6 +39,7 @@ use strata_world::Planned;
 use strata_world::bill::{BillWorld, Period, bill, bill_plan};
 
 pub(crate) use asked::{BY_MAX, DIMENSIONS, MORE};
+pub(crate) use calls::CALL_DIMENSIONS;
 pub(crate) use collector::LedgerCollector;
 pub(crate) use report::LedgerReports;
 pub(crate) use shelf::NAME_BYTES_MAX;
@@ -217,12 +219,14 @@ impl LedgerService {
         let comparisons = self.comparisons(&now.ledger, &units, None);
         let advice = self.advised(&now, &units).await;
         let statements = self.newest_statements().await;
+        let calls = self.call_books(&period, &units).await;
         let Account { ledger, mut notes, .. } = now;
         notes.extend(ledger.remarks());
         Books {
             ledger,
             advice,
             comparisons,
+            calls,
             statements,
             energy: self.settings.energy,
             change,

@@ -52,7 +52,7 @@ fn up(us: i64) -> i64 {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
-fn said(error: RecordError) -> String {
+pub(super) fn said(error: RecordError) -> String {
     error.to_string()
 }
 
@@ -174,14 +174,14 @@ impl Found {
 const PROMPT: [usize; 3] = [0, 1, 2];
 const ANSWER: [usize; 2] = [3, 4];
 
-fn text(value: &SqlValue) -> Option<&str> {
+pub(super) fn text(value: &SqlValue) -> Option<&str> {
     match value {
         SqlValue::Text(text) => Some(text),
         _ => None,
     }
 }
 
-fn whole(value: &SqlValue) -> i64 {
+pub(super) fn whole(value: &SqlValue) -> i64 {
     match value {
         SqlValue::Integer(number) => *number,
         _ => 0,

@@ -33,6 +33,7 @@ impl ReportSource for LedgerReports {
                 "/cost/why" => self.why(&asked).await,
                 "/cost/focus" => self.focus(&asked).await,
                 "/cost" => self.cost(&asked).await,
+                "/cost/calls" => self.call_costs(&asked).await,
                 "/cost/breakeven" => self.breakeven(&asked).await,
                 "/cost/advice" => self.advice(&asked).await,
                 "/cost/prices" => Ok(self.prices()),

@@ -1,10 +1,12 @@
 //! The ledger on the cost page: the bill by state and by holder, what tokens cost, what was wasted,
 //! which prices that rests on, and why it changed.
 
+mod calls;
 mod market;
 mod parties;
 mod training;
 
+pub use calls::{CallBooks, CallModel};
 pub use market::Comparison;
 pub use parties::StatementRow;
 use strata_cost::advice::Advised;
@@ -35,6 +37,8 @@ pub struct Books {
     pub advice: Advised,
     /// Models on own GPUs beside an API.
     pub comparisons: Vec<Comparison>,
+    /// Calls by the records of requests, or why they are not known.
+    pub calls: Result<CallBooks, String>,
     /// The newest closed statements.
     pub statements: Vec<StatementRow>,
     /// What must be said of how the ledger came about.
@@ -79,6 +83,12 @@ pub(super) fn sections(books: &Books) -> Vec<Section> {
             "What training costs",
             "Lost steps and waiting are paid by the steps that were kept.",
             vec![Block::Table(training::runs(books))],
+        ),
+        section(
+            "calls",
+            "What calls cost",
+            "By the records of requests: own GPUs at the costs above, APIs by the price map.",
+            calls::blocks(books),
         ),
         section("tenants", "Tenants", "", vec![Block::Table(parties::tenants(books))]),
         section("waste", "What bought nothing", "", vec![Block::Table(wasted(ledger))]),

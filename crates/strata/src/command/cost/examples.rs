@@ -7,6 +7,8 @@ Examples:
   strata cost --by team --since 24h
   strata cost --by tenant,model        # tenants of shared models, by their tokens
   strata cost --by run,team            # training runs; below, what a step and a token cost
+  strata cost calls --by team,model    # by request records: own GPUs and APIs, U0 to U4
+  strata cost calls --by conversation --since 24h
   strata cost why --since 30m          # against the half hour before, as terms that add up
   strata cost export focus --since 30d # FOCUS rows in CSV
   strata cost advice --since 7d        # what would save money, with evidence and the command

@@ -1,5 +1,6 @@
 //! `strata cost`: what was spent on whom, why it changed, and the export for finance.
 
+mod calls;
 mod examples;
 mod market;
 mod statement;
@@ -29,6 +30,7 @@ pub(crate) async fn run(arguments: CostArgs, out: Out) -> Result<()> {
             let answer = ask(&range, "/api/v1/cost/why", &[]).await?;
             if out.json { Ok(out.document(&answer)?) } else { why(&answer, out) }
         }
+        Some(CostCommand::Calls(arguments)) => calls::run(&arguments, out).await,
         Some(CostCommand::Breakeven(arguments)) => market::breakeven(arguments, out).await,
         Some(CostCommand::Advice(range)) => market::advice(&range, out).await,
         Some(CostCommand::Prices(server)) => market::prices(&server, out).await,

@@ -10,7 +10,7 @@ use crate::out::{Out, complain};
 const WASTE_MAX: usize = 12;
 
 /// A count with three digits that say something and the unit's prefix.
-fn count(value: &Json) -> String {
+pub(super) fn count(value: &Json) -> String {
     let Some(value) = value.as_f64() else { return "unknown".to_owned() };
     let prefixes = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
     let found = prefixes.into_iter().find(|(size, _)| value.abs() >= *size);

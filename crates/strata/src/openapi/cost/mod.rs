@@ -1,6 +1,7 @@
 //! Documents of the ledger: what is asked.
 
 mod account;
+mod calls;
 mod market;
 mod opencost;
 mod statements;
@@ -23,6 +24,7 @@ const END: &str = "First moment no longer in the period: 2026-04, 2026-04-01 or 
 
 pub(super) fn describe(document: &mut Document) {
     account::describe(document);
+    calls::describe(document);
     market::describe(document);
     statements::describe(document);
     opencost::describe(document);

@@ -54,6 +54,8 @@ const DEMO: &[(&str, Parameters<'_>, u16)] = &[
     ("/api/v1/cost", &[("end", "2200-01-01")], 400),
     ("/api/v1/cost", &[("by", "color")], 400),
     ("/api/v1/cost", &[("colour", "red")], 400),
+    ("/api/v1/cost/calls", &[("since", "5m"), ("by", "team,model")], 200),
+    ("/api/v1/cost/calls", &[("by", "gpu")], 400),
     ("/api/v1/cost/why", &[("since", "2m")], 200),
     ("/api/v1/cost/why", &[("since", "1h")], 422),
     ("/api/v1/cost/focus", &[("since", "5m")], 200),
