@@ -4,10 +4,42 @@
 //! <https://platform.openai.com/docs/guides/direct-preference-optimization>.
 //! `trl`: <https://huggingface.co/docs/trl/dataset_formats>.
 
+use std::collections::BTreeSet;
+
+use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::talk::{Prompt, Talk, Unfit};
+use super::{Tally, sum_of};
+
+/// Where lines are written, each once.
+pub(super) struct Lines<'w> {
+    seen: BTreeSet<u64>,
+    write: &'w mut dyn FnMut(&Value) -> Result<()>,
+}
+
+impl<'w> Lines<'w> {
+    pub(super) fn new(write: &'w mut dyn FnMut(&Value) -> Result<()>) -> Self {
+        Self { seen: BTreeSet::new(), write }
+    }
+
+    /// Write what could be made a line of and was not written before, and count what became of it.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub(super) fn put(&mut self, line: Result<Value, Unfit>, tally: &mut Tally) -> Result<()> {
+        match line {
+            Ok(line) if self.seen.insert(sum_of(&line.to_string())) => {
+                (self.write)(&line)?;
+                tally.written += 1;
+            }
+            Ok(_) => tally.repeated += 1,
+            Err(why) => *tally.unfit.entry(why).or_default() += 1,
+        }
+        Ok(())
+    }
+}
 
 /// A format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -11,7 +11,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::path::Path;
@@ -25,6 +25,7 @@ use strata_store::{ContentStore, Exchange, Found, Gap, RecordReader};
 pub(crate) use chosen::{Chosen, record_of};
 pub(crate) use judged::{Terms, Verdict};
 pub(crate) use lines::Format;
+use lines::Lines;
 use talk::{Talk, Unfit};
 
 /// What is exported.
@@ -147,7 +148,7 @@ impl Shelves {
         asked: &Asked,
         write: &mut dyn FnMut(&Value) -> Result<()>,
     ) -> Result<Tally> {
-        let (mut tally, mut seen) = (Tally::default(), BTreeSet::new());
+        let (mut tally, mut lines) = (Tally::default(), Lines::new(write));
         self.each(asked, &mut tally, &mut |tally, known| {
             match known.verdict {
                 Verdict::Good => {}
@@ -160,15 +161,7 @@ impl Shelves {
             }
             let told = Talk::of(&known.exchange, asked.reasoning)
                 .and_then(|talk| lines::example(&talk, asked.format));
-            match told {
-                Ok(line) if seen.insert(sum_of(&line.to_string())) => {
-                    tally.written += 1;
-                    write(&line)?;
-                }
-                Ok(_) => tally.repeated += 1,
-                Err(why) => *tally.unfit.entry(why).or_default() += 1,
-            }
-            Ok(())
+            lines.put(told, tally)
         })?;
         Ok(tally)
     }

@@ -11,6 +11,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::judged::Verdict;
+use super::lines::Lines;
 use super::talk::{Prompt, Talk};
 use super::{Asked, Shelves, Tally, lines, sum_of};
 
@@ -160,7 +161,7 @@ fn written(
         }
         Ok(())
     })?;
-    let mut seen = BTreeSet::new();
+    let mut out = Lines::new(write);
     for (_, good, bad) in &pairs {
         // What was forgotten or became too old between the two readings is in neither.
         let Some((good, bad)) = talks.get(good).zip(talks.get(bad)) else { continue };
@@ -168,14 +169,7 @@ fn written(
             tally.repeated += 1;
             continue;
         }
-        match lines::pair(good, bad, asked.format) {
-            Ok(line) if seen.insert(sum_of(&line.to_string())) => {
-                tally.written += 1;
-                write(&line)?;
-            }
-            Ok(_) => tally.repeated += 1,
-            Err(why) => *tally.unfit.entry(why).or_default() += 1,
-        }
+        out.put(lines::pair(good, bad, asked.format), tally)?;
     }
     Ok(())
 }

@@ -3,9 +3,10 @@
 use strata_cost::calls::{CallTotals, CallWaste, LevelCost};
 use strata_cost::useful::{LEVELS, Level};
 
-use super::{Books, Cell, table, text, told};
+use super::Books;
+use super::cells::{table, text, told};
 use crate::page::block::Block;
-use crate::page::table::Table;
+use crate::page::table::{Cell, Table};
 
 /// Calls of the page's window.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,9 +3,10 @@
 use strata_cost::advice::Evidence;
 use strata_cost::breakeven::BreakEven;
 
-use super::{Books, Cell, table, text, told};
+use super::Books;
+use super::cells::{table, text, told};
 use crate::page::status::Status;
-use crate::page::table::Table;
+use crate::page::table::{Cell, Table};
 use crate::words;
 
 /// A model on own GPUs beside an API.

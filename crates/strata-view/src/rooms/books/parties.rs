@@ -2,7 +2,8 @@
 
 use strata_cost::unit::by_tenant;
 
-use super::{Books, hours, money, table, text};
+use super::Books;
+use super::cells::{hours, money, table, text};
 use crate::page::table::Table;
 
 /// A closed statement.

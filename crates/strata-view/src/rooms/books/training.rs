@@ -2,7 +2,8 @@
 
 use strata_cost::unit::{RunUnits, training};
 
-use super::{Books, hours, money, table, text, told};
+use super::Books;
+use super::cells::{hours, money, table, text, told};
 use crate::page::table::{Cell, Table};
 
 pub(super) fn runs(books: &Books) -> Table {
