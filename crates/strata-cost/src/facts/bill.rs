@@ -1,6 +1,6 @@
 //! Facts from what the World knows of a period.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strata_world::bill::{BillGpu, BillReplica, BillWorld, Hold, HolderKind, Period};
 
@@ -19,6 +19,9 @@ pub struct Terms {
     pub region: Option<String>,
     /// How they are paid for.
     pub term: Option<Term>,
+    /// Labels of nodes that prices ask for ([`crate::price::PriceBook::labels`]): GPUs whose nodes
+    /// differ in them are priced apart.
+    pub labels: BTreeSet<String>,
 }
 
 impl Facts {
@@ -75,6 +78,7 @@ fn gpu(one: &BillGpu, period: &Period, terms: &Terms) -> Gpu {
             provider: terms.provider.clone(),
             region: one.region.clone().or_else(|| terms.region.clone()),
             term: terms.term,
+            labels: labels(one, terms),
             ..Wanted::default()
         },
         portion: 1.0,
@@ -84,6 +88,24 @@ fn gpu(one: &BillGpu, period: &Period, terms: &Terms) -> Gpu {
         claims: Vec::new(),
         energy_j: column(&one.energy_j),
     }
+}
+
+/// Labels of its node by the names that Kubernetes and NVIDIA's feature discovery give them, as far as
+/// prices ask for them.
+fn labels(one: &BillGpu, terms: &Terms) -> BTreeMap<String, String> {
+    let product = one.model.as_deref().map(|model| model.replace(' ', "-"));
+    let (node, region, kind) = (&one.node, &one.region, &one.instance_type);
+    let known = [
+        ("metadata.name", node),
+        ("kubernetes.io/hostname", node),
+        ("topology.kubernetes.io/region", region),
+        ("failure-domain.beta.kubernetes.io/region", region),
+        ("node.kubernetes.io/instance-type", kind),
+        ("beta.kubernetes.io/instance-type", kind),
+        ("nvidia.com/gpu.product", &product),
+    ];
+    let asked = known.into_iter().filter(|(name, _)| terms.labels.contains(*name));
+    asked.filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect()
 }
 
 /// Where holders are named at all, a GPU without one has none; where one is named, his claim tells.

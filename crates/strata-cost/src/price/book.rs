@@ -1,11 +1,11 @@
 //! The book: all rows, and how it is put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strata_model::Problem;
 
 use super::lookup::{self, Quote, Unpriced, Wanted};
-use super::{Origin, Price, embedded, parse, validate};
+use super::{Origin, Price, embedded, owned, parse, validate};
 
 /// All prices that are known. The operator's rows are asked first, then a cloud's file, then the
 /// published figures that are built in.
@@ -39,15 +39,17 @@ impl PriceBook {
         book
     }
 
-    /// Adds the operator's `[[price]]` rows, which are asked before all others. All problems are
+    /// Adds the operator's `[[price]]` and `[[owned]]` rows, which are asked before all others. All problems are
     /// told at once, and then nothing is added.
     pub fn add_toml(&mut self, text: &str) -> Result<(), PriceBookError> {
-        let (rows, mut problems) = parse::rows(text, Origin::User);
+        let (rows, mut problems, found) = parse::rows(text, Origin::User);
         problems.extend(validate::problems(&rows));
+        let (owned, more) = owned::rows(&found, Origin::User);
+        problems.extend(more);
         if !problems.is_empty() {
             return Err(PriceBookError { problems });
         }
-        self.extend(rows.into_iter().map(|(_, price)| price).collect());
+        self.extend(rows.into_iter().map(|(_, price)| price).chain(owned).collect());
         Ok(())
     }
 
@@ -67,6 +69,12 @@ impl PriceBook {
             places.push(at);
             self.rows.push(price);
         }
+    }
+
+    /// Labels of nodes that rows select by, without the path of the field.
+    pub fn labels(&self) -> BTreeSet<String> {
+        let selectors = self.rows.iter().filter_map(|price| price.selector.as_ref());
+        selectors.map(|(key, value)| lookup::label(key, value).0).collect()
     }
 
     /// All rows, in the order they came.

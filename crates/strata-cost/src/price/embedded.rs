@@ -21,7 +21,7 @@ mod tests {
     #[test]
     fn every_row_is_sound_and_tells_its_source() {
         for (file, text) in FILES {
-            let (rows, problems) = parse::rows(text, Origin::Embedded);
+            let (rows, problems, _) = parse::rows(text, Origin::Embedded);
             assert!(problems.is_empty(), "{file}: {problems:?}");
             assert_eq!(validate::problems(&rows), [], "{file}");
         }

@@ -8,6 +8,7 @@ mod embedded;
 mod import;
 mod lookup;
 mod node;
+mod owned;
 mod parse;
 mod sku;
 mod tco;

@@ -33,10 +33,19 @@ const KEYS: [&str; 18] = [
     "reference",
 ];
 
+/// What a book is made of.
+const TABLES: [&str; 2] = ["price", "owned"];
+
+/// One row by itself.
+pub(super) fn row(table: &Table, origin: Origin) -> Result<Price, Vec<Problem>> {
+    let mut row = Row { problems: Vec::new(), table: Some(table) };
+    row.price(origin).ok_or(row.problems)
+}
+
 /// Reads `[[price]]` rows. The rows that can be understood come back beside the problems of the
-/// others; `at` in the result is the row's place in the file.
-pub(super) fn rows(text: &str, origin: Origin) -> (Vec<(usize, Price)>, Vec<Problem>) {
-    let fail = |message: String| (Vec::new(), vec![Problem::new("", message)]);
+/// others; `at` in the result is the row's place in the file. The third value is the `[[owned]]` rows.
+pub(super) fn rows(text: &str, origin: Origin) -> (Vec<(usize, Price)>, Vec<Problem>, Vec<Value>) {
+    let fail = |message: String| (Vec::new(), vec![Problem::new("", message)], Vec::new());
     if text.len() > MAX_TEXT {
         return fail(format!("a price book has at most {MAX_TEXT} bytes"));
     }
@@ -46,14 +55,22 @@ pub(super) fn rows(text: &str, origin: Origin) -> (Vec<(usize, Price)>, Vec<Prob
     };
     let mut problems: Vec<_> = table
         .keys()
-        .filter(|key| *key != "price")
-        .map(|key| Problem::new(key, "unknown; a price book has `[[price]]` rows"))
+        .filter(|key| !TABLES.contains(&key.as_str()))
+        .map(|key| Problem::new(key, "unknown; a price book has `[[price]]` and `[[owned]]` rows"))
         .collect();
-    let Some(Value::Array(found)) = table.get("price") else {
-        problems.push(Problem::new("price", "missing: a price book has `[[price]]` rows"));
-        return (Vec::new(), problems);
-    };
-    if found.len() > MAX_ROWS {
+    let [found, owned] = TABLES.map(|name| match table.get(name)? {
+        Value::Array(rows) => Some(rows.clone()),
+        _ => {
+            problems.push(Problem::new(name, format!("is not a list of `[[{name}]]` rows")));
+            None
+        }
+    });
+    if found.is_none() && owned.is_none() {
+        let message = "missing: a price book has `[[price]]` or `[[owned]]` rows";
+        problems.push(Problem::new("price", message));
+    }
+    let (found, owned) = (found.unwrap_or_default(), owned.unwrap_or_default());
+    if found.len() > MAX_ROWS || owned.len() > MAX_ROWS {
         return fail(format!("a price book has at most {MAX_ROWS} rows"));
     }
     let mut rows = Vec::with_capacity(found.len());
@@ -63,7 +80,7 @@ pub(super) fn rows(text: &str, origin: Origin) -> (Vec<(usize, Price)>, Vec<Prob
         problems.extend(row.problems.into_iter().map(|one| one.within(&format!("price[{at}]"))));
         rows.extend(price.map(|price| (at, price)));
     }
-    (rows, problems)
+    (rows, problems, owned)
 }
 
 /// One row while it is read.

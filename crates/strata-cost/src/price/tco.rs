@@ -9,7 +9,7 @@ const HOURS_PER_MONTH: f64 = HOURS_PER_YEAR / 12.0;
 
 /// The inputs of the rate of owned hardware. Nothing has a default: each is an assumption that
 /// somebody must make, and be shown with the result.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Tco {
     /// GPUs that the money bought.
     pub gpus: f64,

@@ -211,3 +211,44 @@ fn a_cloud_price_file_is_read_as_it_is() {
     assert!(matches!(unknown_size, Err(Unpriced::NodeSize(_))));
     assert!(opencost_csv("a,b\n", "USD", "x", 0).problems[0].message.contains("InstanceID"));
 }
+
+/// A node of eight GPUs, with nothing that is not said.
+const OWNED: &str = "[[owned]]\ngpu = \"H100\"\nprovider = \"our-colo\"\ncurrency = \"USD\"\n\
+    source = \"invoice 17\"\ndate = 2026-01-01\ngpus = 8\nservers = 320000\nnetwork = 0\nstorage = 0\n\
+    spares = 0\nresidual = 0\nrate = 0\nyears = 4\navailability = 1\nmaintenance = 0\n\
+    kw_per_gpu = 1.73\npue = 1.2\nload_factor = 0.8\nper_kwh = \"0.08\"\ncolo_per_kw_month = 0\nstaff = 0\n";
+
+#[test]
+fn owned_hardware_has_the_rate_of_what_was_paid_and_says_what_it_is_made_of() {
+    let mut book = PriceBook::embedded();
+    book.add_toml(OWNED).unwrap();
+    let quote = book.quote(&h100(), "USD", at("2026-06")).unwrap();
+    let expected = 320_000.0 / (8.0 * 8760.0 * 4.0) + 1.73 * 1.2 * 0.8 * 0.08;
+    assert!((quote.per_gpu_hour - expected).abs() < 1e-9, "{quote:?}");
+    assert_eq!((quote.origin, quote.kind), (Origin::User, PriceKind::Effective));
+    assert_eq!(quote.source, "invoice 17: capital 1.142, energy 0.133");
+}
+
+#[test]
+fn every_problem_of_owned_hardware_is_told_with_its_place() {
+    let told = |text: &str| -> Vec<String> {
+        let error = PriceBook::default().add_toml(text).unwrap_err();
+        error.problems.iter().map(ToString::to_string).collect()
+    };
+    let check = |from: &str, to: &str, expected: &str| {
+        let found = told(&OWNED.replace(from, to)).join("; ");
+        assert!(found.contains("owned[0]") && found.contains(expected), "{found}");
+    };
+    check("years = 4\n", "", "years");
+    check("years = 4", "years = 0", "not above zero");
+    check("servers = 320000", "servers = -1", "negative");
+    check("pue = 1.2", "pue = \"low\"", "not a number");
+    check("staff = 0", "stuff = 0", "unknown");
+    check("date = 2026-01-01\n", "", "without a date");
+    check("currency = \"USD\"", "currency = \"dollar\"", "three capitals");
+    let twice = told(&(OWNED.to_owned() + OWNED)).join("; ");
+    assert!(twice.contains("owned[1]") && twice.contains("overlaps owned[0]"), "{twice}");
+    assert!(told("").join("; ").contains("[[owned]]"));
+    let scalar = told(&format!("price = 3\n{OWNED}")).join("; ");
+    assert!(scalar.contains("price: is not a list"), "{scalar}");
+}

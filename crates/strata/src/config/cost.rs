@@ -24,6 +24,9 @@ pub(crate) struct CostOptions {
     pub(crate) currency: String,
     /// A file of your own prices, `[[price]]` rows in TOML; they are asked before the published ones.
     pub(crate) prices: Option<PathBuf>,
+    /// Price files of clouds in the CSV that OpenCost reads, in the ledger's currency; they are asked after
+    /// your own prices and before the published ones.
+    pub(crate) price_files: Vec<PathBuf>,
     /// Who rents the GPUs out, as the price rows name it.
     pub(crate) provider: Option<String>,
     /// Region of nodes that do not say where they are.
@@ -106,6 +109,7 @@ impl Default for CostOptions {
             enabled: true,
             currency: "USD".to_owned(),
             prices: None,
+            price_files: Vec::new(),
             provider: None,
             region: None,
             term: None,
@@ -130,6 +134,7 @@ impl Default for CostOptions {
 pub(crate) struct CostSettings {
     pub(crate) enabled: bool,
     pub(crate) prices: Option<PathBuf>,
+    pub(crate) price_files: Vec<PathBuf>,
     pub(crate) terms: Terms,
     pub(crate) ledger: ledger::Options,
     pub(crate) ttft_objective: Duration,
@@ -205,7 +210,13 @@ impl CostOptions {
         Ok(CostSettings {
             enabled: self.enabled,
             prices: self.prices.clone(),
-            terms: Terms { provider: self.provider.clone(), region: self.region.clone(), term },
+            price_files: self.price_files.clone(),
+            terms: Terms {
+                provider: self.provider.clone(),
+                region: self.region.clone(),
+                term,
+                ..Terms::default()
+            },
             ledger: ledger::Options { currency: self.currency.clone(), level },
             ttft_objective,
             slo_target: self.slo_target,

@@ -27,7 +27,7 @@ use anyhow::{Context as _, Result};
 use strata_cost::change::explain;
 use strata_cost::facts::Facts;
 use strata_cost::ledger::Ledger;
-use strata_cost::price::PriceBook;
+use strata_cost::price::{Price, PriceBook, opencost_csv};
 use strata_cost::provider::PriceMap;
 use strata_cost::tariff::Tariff;
 use strata_cost::unit::models;
@@ -95,7 +95,7 @@ impl LedgerService {
     /// A service with the operator's prices.
     pub(crate) fn new(
         engine: Arc<dyn MetricsEngine>,
-        settings: CostSettings,
+        mut settings: CostSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let mut book = PriceBook::embedded();
@@ -106,6 +106,10 @@ impl LedgerService {
                 anyhow::anyhow!("{shown}: {}", problems.join("; "))
             })?;
         }
+        for path in &settings.price_files {
+            book.extend(imported(path, &settings.ledger.currency)?);
+        }
+        settings.terms.labels = book.labels();
         let engine = Arc::new(KeptEngine::new(engine, Arc::clone(&clock)));
         let map = settings.api_prices.as_deref().map(map).transpose()?;
         let tariff = settings.tariff.as_deref().map(tariff).transpose()?;
@@ -258,13 +262,31 @@ fn read(path: &Path, most: u64) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))
 }
 
-fn map(path: &Path) -> Result<PriceMap> {
-    let text = read(path, MAP_BYTES_MAX)?;
-    // The file does not say of when it is.
+/// When a file was written, ms since 1970: of files that do not say of when they are.
+fn written_ms(path: &Path) -> i64 {
     let changed = std::fs::metadata(path).and_then(|file| file.modified()).ok();
     let changed = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    let date_ms = changed.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0);
-    PriceMap::read(&text, date_ms).with_context(|| format!("cannot use {}", path.display()))
+    changed.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
+}
+
+/// The rows of a cloud's price file. A line that cannot be read stops the start as a row of the
+/// operator's own file does: left out, it would be a price that nobody misses.
+fn imported(path: &Path, currency: &str) -> Result<Vec<Price>> {
+    let text = read(path, MAP_BYTES_MAX)?;
+    let shown = path.display().to_string();
+    let name = path.file_name().map_or(shown.clone(), |name| name.to_string_lossy().into_owned());
+    let found = opencost_csv(&text, currency, &name, written_ms(path));
+    if found.problems.is_empty() {
+        return Ok(found.prices);
+    }
+    let problems: Vec<_> = found.problems.iter().take(10).map(ToString::to_string).collect();
+    anyhow::bail!("{shown}: {}", problems.join("; "))
+}
+
+fn map(path: &Path) -> Result<PriceMap> {
+    let text = read(path, MAP_BYTES_MAX)?;
+    PriceMap::read(&text, written_ms(path))
+        .with_context(|| format!("cannot use {}", path.display()))
 }
 
 fn tariff(path: &Path) -> Result<Tariff> {

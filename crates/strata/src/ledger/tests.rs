@@ -172,3 +172,34 @@ async fn records_tell_tenants_where_no_counter_does_and_never_beside_one() {
     assert_eq!((told, series), (vec!["counted".to_owned()], vec!["counted".to_owned()]));
     assert!(!notes.contains("request records"), "{notes}");
 }
+
+#[tokio::test]
+async fn a_price_file_of_a_cloud_prices_the_nodes_that_it_names() {
+    let mut source = MemorySource::new();
+    for (gpu, node) in [("GPU-1", "a"), ("GPU-2", "a"), ("GPU-3", "b")] {
+        let model = ("gpu_model", "NVIDIA H100 80GB HBM3");
+        let labels =
+            [("__name__", "hw_gpu_memory_usage_bytes"), ("gpu_uuid", gpu), ("node", node), model];
+        push(&mut source, &labels, 2, |_| 1e9);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nodes.csv");
+    let header = "EndTimestamp,InstanceID,Region,AssetClass,InstanceIDField,InstanceType,\
+        MarketPriceHourly,Version\n";
+    let write = |rows: &str| std::fs::write(&path, format!("{header}{rows}")).unwrap();
+    let options = || CostOptions { price_files: vec![path.clone()], ..CostOptions::default() };
+    write("2026-11-01T00:00:00Z,a,,node,metadata.name,,9,\n");
+    let service = service(source, &options(), DAY + 2 * HOUR);
+    let account = service.account(LedgerService::period(DAY + HOUR, DAY + 2 * HOUR)).await;
+    // Two GPUs have a node of 9 an hour, the third the published figure.
+    let amount = account.ledger.total().amount().unwrap();
+    assert!((amount - (9.0 + 2.95)).abs() < 1e-9, "{amount} {:?}", account.notes);
+    write("2026-11-01T00:00:00Z,a,,node,metadata.name,,-9,\n");
+    let clock = Arc::new(FixedClock::at(DAY));
+    let empty = CanonicalSource::new(Arc::new(MemorySource::new()), Catalog::builtin());
+    let engine =
+        EmbeddedEngine::new(Arc::new(empty), Arc::clone(&clock) as _, QuerySettings::default());
+    let made = LedgerService::new(Arc::new(engine), options().validate().unwrap(), clock);
+    let told = made.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(told.contains("line 2") && told.contains("`-9` is not a price"), "{told}");
+}
