@@ -87,8 +87,8 @@ impl CaptureOptions {
         }
         let redactor = self.redactor.as_ref().map(|url| url.parse::<Uri>().unwrap_or_default());
         if redactor.as_ref().is_some_and(|url| !is_here(url)) {
-            let message = "is no address on this host, like http://127.0.0.1:9000/redact: what is not \
-                           cleaned yet does not leave it";
+            let message = "is no address on this host, like http://127.0.0.1:9000/redact, without a \
+                           password and a query: what is not cleaned yet does not leave it";
             problems.push(Problem::new("redactor", message));
         }
         let mut bytes = |name: &str, text: &str, range: std::ops::RangeInclusive<u64>| {
@@ -134,7 +134,10 @@ impl CaptureOptions {
 fn is_here(url: &Uri) -> bool {
     let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    url.scheme_str() == Some("http") && (loopback || host == "localhost")
+    // The address is told to whoever asks what is captured: no word to come in by belongs into it.
+    let bare =
+        url.query().is_none() && url.authority().is_none_or(|one| !one.as_str().contains('@'));
+    url.scheme_str() == Some("http") && (loopback || host == "localhost") && bare
 }
 
 impl CaptureSettings {

@@ -1,13 +1,20 @@
 //! One call with what was said in it, and what is left of it to be written.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use strata_model::content::Redactor;
 
 /// What stands in the place of images, sound and files: in them nothing can be found.
 pub const MEDIA: &str = "[media]";
 /// Longest text without a space that may be a word and no file in base64.
 const WORD_MAX: usize = 512;
+/// Shortest line but the last of base64 in lines; MIME has 76, PEM 64.
+const LINE_MIN: usize = 48;
+/// What stands in the place of a value that is a secret by its name.
+const NAMED: &str = "[secret]";
 /// Nesting of documents in texts that is looked into: arguments of a call are one.
 const DEPTH_MAX: usize = 4;
 
@@ -36,6 +43,10 @@ pub struct Exchange {
     /// Images, sound or files were taken out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub media: bool,
+    /// Where something was taken out of the request: a sum of it as it was, its model aside, under a key
+    /// that only the process which wrote it had. Two that are alike now were alike if their sums are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cleaned: Option<u64>,
     /// The fields of the request that say what was asked.
     pub request: Value,
     /// The answer in one piece, in the shape of its API.
@@ -68,11 +79,12 @@ pub struct Redacted(Exchange);
 impl Redacted {
     /// Clean all texts of a call: its request, its answer, names of fields and numbers among them.
     pub fn of(mut exchange: Exchange, redactor: &Redactor) -> Self {
-        let mut media = exchange.media;
-        for document in [&mut exchange.request, &mut exchange.answer] {
-            clean(document, redactor, &mut media, 0);
-        }
-        exchange.media = media;
+        let mut cleaning = Cleaning { redactor, media: exchange.media, cleaned: false };
+        let sum = sum_of(&exchange.request);
+        cleaning.clean(&mut exchange.request, 0);
+        exchange.cleaned = cleaning.cleaned.then_some(sum);
+        cleaning.clean(&mut exchange.answer, 0);
+        exchange.media = cleaning.media;
         Self(exchange)
     }
 
@@ -91,8 +103,13 @@ impl Redacted {
             return None;
         }
         let mut texts = texts.into_iter();
+        let before = self.0.request.clone();
         for document in [&mut self.0.request, &mut self.0.answer] {
             put_back(document, &mut texts);
+        }
+        if self.0.request != before {
+            // Under what was taken out before lies what it was.
+            self.0.cleaned.get_or_insert_with(|| sum_of(&before));
         }
         Some(self)
     }
@@ -100,6 +117,14 @@ impl Redacted {
     pub(super) fn into_exchange(self) -> Exchange {
         self.0
     }
+}
+
+/// A sum of a request without its model, under a key of this process: nobody can try words against it.
+fn sum_of(request: &Value) -> u64 {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let fields = request.as_object().into_iter().flatten();
+    let said: Vec<(&String, &Value)> = fields.filter(|(field, _)| *field != "model").collect();
+    KEY.hash_one(format!("{said:?}"))
 }
 
 /// Whether the values of a field are words of the protocol, without which nobody could read the rest.
@@ -110,60 +135,124 @@ fn is_word(field: &str, value: &Value) -> bool {
     matches!(field, "role" | "type") && value.as_str().is_some_and(plain)
 }
 
-fn clean(value: &mut Value, redactor: &Redactor, media: &mut bool, depth: usize) {
-    match value {
-        Value::String(text) => {
-            if is_media(text) {
-                *media = true;
-                MEDIA.clone_into(text);
-            } else if let Some(cleaned) = clean_text(text, redactor, media, depth) {
-                *text = cleaned;
-            }
-        }
-        Value::Number(number) => {
-            if let Some(cleaned) = redactor.clean(&number.to_string()) {
-                *value = Value::String(cleaned);
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                clean(item, redactor, media, depth);
-            }
-        }
-        Value::Object(fields) => {
-            let whole = std::mem::take(fields);
-            for (field, mut value) in whole {
-                if !is_word(&field, &value) {
-                    clean(&mut value, redactor, media, depth);
+/// Cleaning of one call, and what it came upon.
+struct Cleaning<'r> {
+    redactor: &'r Redactor,
+    media: bool,
+    cleaned: bool,
+}
+
+impl Cleaning<'_> {
+    fn clean(&mut self, value: &mut Value, depth: usize) {
+        match value {
+            Value::String(text) => self.text(text, depth),
+            Value::Number(number) => {
+                if let Some(cleaned) = self.redactor.clean(&number.to_string()) {
+                    self.cleaned = true;
+                    *value = Value::String(cleaned);
                 }
-                fields.insert(redactor.clean(&field).unwrap_or(field), value);
             }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.clean(item, depth)),
+            Value::Object(fields) => self.fields(fields, depth),
+            Value::Null | Value::Bool(_) => {}
         }
-        Value::Null | Value::Bool(_) => {}
+    }
+
+    fn fields(&mut self, fields: &mut Map<String, Value>, depth: usize) {
+        let whole = std::mem::take(fields);
+        let files: Vec<String> =
+            whole.keys().filter(|field| is_file(field, &whole)).cloned().collect();
+        for (field, mut value) in whole {
+            if files.contains(&field) {
+                self.media = true;
+                value = Value::from(MEDIA);
+            } else if !is_word(&field, &value) {
+                self.clean(&mut value, depth);
+                if let Value::String(text) = &mut value {
+                    self.named(&field, text);
+                }
+            }
+            let cleaned = self.redactor.clean(&field);
+            self.cleaned |= cleaned.is_some();
+            fields.insert(cleaned.unwrap_or(field), value);
+        }
+    }
+
+    fn text(&mut self, text: &mut String, depth: usize) {
+        if is_media(text) {
+            self.media = true;
+            MEDIA.clone_into(text);
+        } else if let Some(cleaned) = self.clean_text(text, depth) {
+            self.cleaned = true;
+            *text = cleaned;
+        }
+    }
+
+    /// A value that is a secret by the name of its field, as `password` is.
+    fn named(&mut self, field: &str, text: &mut String) {
+        let begin = format!("{field}: ");
+        let said = self.redactor.clean(&format!("{begin}{text}"));
+        // A redactor that takes the name away as well has found the value by it.
+        if said.is_some_and(|said| !said.starts_with(&begin))
+            && self.redactor.clean(field).is_none()
+        {
+            self.cleaned = true;
+            NAMED.clone_into(text);
+        }
+    }
+
+    /// A text without what was found in it. One that is a document itself, such as the arguments of a
+    /// call, is looked into: escapes hide what is in it.
+    fn clean_text(&mut self, text: &str, depth: usize) -> Option<String> {
+        let begins = text.trim_start().starts_with(['{', '[']);
+        if begins
+            && depth < DEPTH_MAX
+            && let Ok(mut document) = serde_json::from_str::<Value>(text)
+        {
+            let before = document.clone();
+            self.clean(&mut document, depth + 1);
+            if document != before {
+                return Some(document.to_string());
+            }
+            // What a document does not keep, such as a field that stands twice, is in its text.
+        }
+        self.redactor.clean(text)
     }
 }
 
-/// A text without what was found in it. One that is a document itself, such as the arguments of a call,
-/// is looked into: escapes hide what is in it.
-fn clean_text(text: &str, redactor: &Redactor, media: &mut bool, depth: usize) -> Option<String> {
-    let begins = text.trim_start().starts_with(['{', '[']);
-    if begins
-        && depth < DEPTH_MAX
-        && let Ok(mut document) = serde_json::from_str::<Value>(text)
-    {
-        let before = document.clone();
-        clean(&mut document, redactor, media, depth + 1);
-        return if document == before { None } else { Some(document.to_string()) };
+/// Whether a field of an object holds a file: the list of Ollama's images, and data beside its kind.
+fn is_file(field: &str, beside: &Map<String, Value>) -> bool {
+    let kind = || ["media_type", "format"].iter().any(|kind| beside.contains_key(*kind));
+    let list = || {
+        let items = beside.get(field).and_then(Value::as_array);
+        items.is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_string))
+    };
+    match field {
+        "data" => kind() && beside.get(field).is_some_and(Value::is_string),
+        "images" => list(),
+        _ => false,
     }
-    redactor.clean(text)
 }
 
 /// Whether a text is a file and no words: a data URL (RFC 2397), or base64 longer than any word.
 fn is_media(text: &str) -> bool {
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_\r\n".contains(&byte);
-    let data = text.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case("data:"));
-    (data && text.contains(',') && text.contains('/'))
-        || (text.len() > WORD_MAX && text.bytes().all(base64))
+    let kind = |kind: &str| kind.contains('/') && !kind.contains(char::is_whitespace);
+    let data = text.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case("data:"))
+        && text.split_once(',').is_some_and(|(begin, _)| kind(begin));
+    data || (text.len() > WORD_MAX && is_base64(text))
+}
+
+/// Base64, in one line or in lines as long as encoders make them: a list of words has short ones.
+fn is_base64(text: &str) -> bool {
+    let sign = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
+    let mut lines = text.trim_end().lines().peekable();
+    while let Some(line) = lines.next() {
+        let short = line.len() < LINE_MIN && lines.peek().is_some();
+        if short || !line.bytes().all(sign) {
+            return false;
+        }
+    }
+    true
 }
 
 fn gather<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {

@@ -11,7 +11,7 @@ use super::segments::{Segments, of_dir, private};
 
 /// Lines of a frame that is written anew.
 const TOGETHER: usize = 64;
-/// Where a segment is written anew; one that a crash left is overwritten by the next.
+/// Where a segment is written anew.
 const DRAFT: &str = "draft";
 
 /// What was forgotten.
@@ -20,6 +20,8 @@ pub struct Forgotten {
     pub calls: u64,
     /// Segments that were written anew or deleted.
     pub segments: u64,
+    /// Segments with an end that cannot be read: nobody can say what is in it.
+    pub torn: u64,
 }
 
 /// Forget, with the lock held.
@@ -29,12 +31,14 @@ pub(super) fn forget(
 ) -> Result<Forgotten, ContentError> {
     let mut forgotten = Forgotten::default();
     for dir in segments.routes()? {
+        remove_draft(&dir)?;
         for (_, path) in of_dir(&dir)? {
             let (mut hit, mut rest) = (0_u64, 0_u64);
             let segment = frame::read(&path, &mut |line| match line {
                 Line::Exchange(one) if which(&one) => hit += 1,
                 _ => rest += 1,
             })?;
+            forgotten.torn += u64::from(segment.torn > 0);
             let Some(head) = segment.head.filter(|_| hit > 0) else { continue };
             if rest == 0 {
                 remove(&path)?;
@@ -47,6 +51,12 @@ pub(super) fn forget(
         }
     }
     Ok(forgotten)
+}
+
+/// Delete what a crash left of a segment that was being written anew: nothing else would ever find it.
+/// With the lock held.
+pub(super) fn remove_draft(dir: &Path) -> Result<(), ContentError> {
+    remove(&dir.join(DRAFT))
 }
 
 /// Write a segment beside itself, without what is forgotten, and put it in its place.

@@ -52,6 +52,9 @@ pub(super) fn of(lines: &[Line]) -> io::Result<Vec<u8>> {
 }
 
 fn pack(text: &[u8]) -> io::Result<Vec<u8>> {
+    if text.len() as u64 > FRAME_MAX {
+        return Err(io::Error::other("more than a frame holds"));
+    }
     let packed = zstd::bulk::compress(text, LEVEL)?;
     let length = u32::try_from(packed.len()).map_err(io::Error::other)?;
     let mut frame = Vec::with_capacity(HEAD_BYTES + packed.len());
@@ -74,21 +77,58 @@ pub(super) struct Segment {
 
 /// Read a segment; `take` gets every line that can be read.
 pub(super) fn read(path: &Path, take: &mut dyn FnMut(Line)) -> Result<Segment, ContentError> {
+    walk(path, &mut |packed| {
+        let text = unpack(packed)?;
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.filter_map(|line| serde_json::from_slice(line).ok()).for_each(&mut *take);
+        Ok(())
+    })
+}
+
+/// Where a segment ends, by the checksums of its frames: nothing behind the head is unpacked.
+pub(super) fn ends(path: &Path) -> Result<Segment, ContentError> {
+    walk(path, &mut |_| Ok(()))
+}
+
+/// What a segment says of itself; `None` where not even that is whole. Reads no more than that.
+pub(super) fn head(path: &Path) -> Result<Option<Head>, ContentError> {
+    let fail = |source| ContentError::file("read", path, source);
+    let file = std::fs::File::open(path).map_err(fail)?;
+    let size = file.metadata().map_err(fail)?.len();
+    match frame(&mut io::BufReader::new(file), size).map_err(fail)? {
+        Some((packed, _)) => known(path, &packed),
+        None => Ok(None),
+    }
+}
+
+/// The head that a first frame is; `None` where it is none.
+fn known(path: &Path, packed: &[u8]) -> Result<Option<Head>, ContentError> {
+    let text = unpack(packed).map_err(|source| ContentError::file("read", path, source))?;
+    match serde_json::from_slice::<Head>(&text) {
+        Ok(head) if head.format > FORMAT => Err(ContentError::TooNew { path: path.to_owned() }),
+        Ok(head) => Ok(Some(head)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Go through the frames behind the head, still packed.
+fn walk(
+    path: &Path,
+    take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> Result<Segment, ContentError> {
     let fail = |source| ContentError::file("read", path, source);
     let file = std::fs::File::open(path).map_err(fail)?;
     let size = file.metadata().map_err(fail)?.len();
     let mut reader = io::BufReader::new(file);
     let mut segment = Segment { head: None, whole: 0, torn: 0 };
-    while let Some((text, length)) = frame(&mut reader, size - segment.whole).map_err(fail)? {
-        if segment.head.is_none() {
-            let Ok(head) = serde_json::from_slice::<Head>(&text) else { break };
-            if head.format > FORMAT {
-                return Err(ContentError::TooNew { path: path.to_owned() });
-            }
-            segment.head = Some(head);
+    while let Some((packed, length)) = frame(&mut reader, size - segment.whole).map_err(fail)? {
+        if segment.head.is_some() {
+            take(&packed).map_err(fail)?;
         } else {
-            let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-            lines.filter_map(|line| serde_json::from_slice(line).ok()).for_each(&mut *take);
+            segment.head = known(path, &packed)?;
+            if segment.head.is_none() {
+                break;
+            }
         }
         segment.whole += length;
     }
@@ -96,7 +136,7 @@ pub(super) fn read(path: &Path, take: &mut dyn FnMut(Line)) -> Result<Segment, C
     Ok(segment)
 }
 
-/// The next frame, plain, and its length in the file; `None` where there is no whole one.
+/// The next frame, packed, and its length in the file; `None` where there is no whole one.
 fn frame(reader: &mut impl Read, left: u64) -> io::Result<Option<(Vec<u8>, u64)>> {
     let mut head = [0; HEAD_BYTES];
     if left < HEAD_BYTES as u64 {
@@ -114,12 +154,14 @@ fn frame(reader: &mut impl Read, left: u64) -> io::Result<Option<(Vec<u8>, u64)>
     let mut packed = Vec::new();
     #[expect(clippy::disallowed_methods, reason = "bounded by take")]
     reader.take(length).read_to_end(&mut packed)?;
-    if packed.len() as u64 != length || xxh3_64(&packed) != sum {
-        return Ok(None);
-    }
-    let decoder = zstd::stream::read::Decoder::new(packed.as_slice())?;
+    let whole = packed.len() as u64 == length && xxh3_64(&packed) == sum;
+    Ok(whole.then_some((packed, length + HEAD_BYTES as u64)))
+}
+
+fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
+    let decoder = zstd::stream::read::Decoder::new(packed)?;
     let mut text = Vec::new();
     #[expect(clippy::disallowed_methods, reason = "bounded by take")]
     decoder.take(FRAME_MAX).read_to_end(&mut text)?;
-    Ok(Some((text, length + HEAD_BYTES as u64)))
+    Ok(text)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::RoutePlan;
 use super::error::ContentError;
 use super::exchange::Line;
+use super::forget::remove_draft;
 use super::frame::{self, Head};
 use super::segments::{Segments, make_dir, name_of, of_dir, private};
 
@@ -57,7 +58,7 @@ pub(super) fn append(
 /// A segment that takes more, with its end; what a crash left behind that is overwritten. `None` where
 /// it is full or holds nothing that could be gone on with.
 fn go_on(path: &Path, most: u64) -> Result<Option<(File, u64)>, ContentError> {
-    let segment = frame::read(path, &mut |_| {})?;
+    let segment = frame::ends(path)?;
     if segment.head.is_none() || segment.whole >= most {
         return Ok(None);
     }
@@ -84,6 +85,8 @@ fn begin(dir: &Path, plan: &RoutePlan, start_ms: i64, lines: &[Line]) -> Result<
         return Err(error);
     }
     sync_dir(dir)?;
+    // The first segment of a route makes its directory too.
+    dir.parent().map_or(Ok(()), sync_dir)?;
     Ok(bytes.len() as u64)
 }
 
@@ -135,28 +138,50 @@ fn is_old(start_ms: i64, now_ms: i64, retention: Duration) -> bool {
     start_ms.saturating_add(millis(retention)) <= now_ms
 }
 
-/// Delete what is too old. The number of segments deleted.
+/// Delete what is too old. The number of segments deleted. One that cannot be deleted, or that nobody
+/// can say the age of, keeps no other.
+///
+/// # Errors
+/// The first of all, after everything else is done.
 pub(super) fn sweep(segments: &Segments, plans: &[RoutePlan]) -> Result<u64, ContentError> {
-    let mut gone = 0;
+    let (mut gone, mut failed) = (0, None);
     let now_ms = segments.clock.now_ms();
     for dir in segments.routes()? {
         let plan = plans.iter().find(|plan| segments.route_dir(&plan.route) == dir);
+        if let Err(error) = remove_draft(&dir) {
+            failed.get_or_insert(error);
+        }
         for (start_ms, path) in of_dir(&dir)? {
-            let retention = match plan {
-                Some(plan) => plan.retention,
-                None => match frame::read(&path, &mut |_| {})?.head {
-                    Some(head) => Duration::from_millis(head.keep_ms),
-                    // Nobody can read it.
-                    None => Duration::ZERO,
-                },
-            };
-            if is_old(start_ms, now_ms, retention) {
-                remove(&path)?;
-                gone += 1;
+            match remove_old(&path, start_ms, now_ms, plan) {
+                Ok(old) => gone += u64::from(old),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                }
             }
         }
     }
-    Ok(gone)
+    failed.map_or(Ok(gone), Err)
+}
+
+fn remove_old(
+    path: &Path,
+    start_ms: i64,
+    now_ms: i64,
+    plan: Option<&RoutePlan>,
+) -> Result<bool, ContentError> {
+    let retention = match plan {
+        Some(plan) => plan.retention,
+        None => match frame::head(path)? {
+            Some(head) => Duration::from_millis(head.keep_ms),
+            // Nobody can read it.
+            None => Duration::ZERO,
+        },
+    };
+    let old = is_old(start_ms, now_ms, retention);
+    if old {
+        remove(path)?;
+    }
+    Ok(old)
 }
 
 pub(super) fn remove(path: &Path) -> Result<(), ContentError> {

@@ -168,7 +168,7 @@ fn what_is_forgotten_is_on_disk_no_more() {
     let calls = ["alpha-word", "beta-word", "gamma-word"].map(|id| shelf.call("r", id)).to_vec();
     shelf.store.append(&plan("r"), calls, Vec::new()).unwrap();
     let forgotten = shelf.store.forget(&|one| one.id == "beta-word").unwrap();
-    assert_eq!(forgotten, Forgotten { calls: 1, segments: 1 });
+    assert_eq!(forgotten, Forgotten { calls: 1, segments: 1, torn: 0 });
     assert_eq!(shelf.ids(), ["alpha-word", "gamma-word"]);
     assert_eq!(mode(&shelf.segments()[0]), 0o600);
     shelf.store.append(&plan("r"), vec![shelf.call("r", "delta")], Vec::new()).unwrap();
@@ -246,4 +246,68 @@ proptest! {
         let bytes = std::fs::read(&shelf.segments()[0]).unwrap();
         prop_assert!(!bytes.windows(secret.len()).any(|part| part == secret.as_bytes()));
     }
+}
+
+/// What is left of a request.
+fn cleaned(request: Value) -> Exchange {
+    let names: Vec<String> = BUILTIN.iter().map(|name| (*name).to_owned()).collect();
+    let redactor = Redactor::new(&names, &[]).unwrap();
+    Redacted::of(Exchange { request, ..Exchange::default() }, &redactor).into_exchange()
+}
+
+#[test]
+fn a_secret_is_known_by_the_name_of_its_field_and_behind_a_field_that_stands_twice() {
+    let named = cleaned(json!({ "input": { "password": "hunter2! and more", "city": "Bern" } }));
+    assert_eq!(named.request, json!({ "input": { "password": "[secret]", "city": "Bern" } }));
+    assert!(named.cleaned.is_some());
+    let inside = cleaned(json!({ "arguments": "{\"api_key\":\"plainlooking\",\"n\":1}" }));
+    assert_eq!(inside.request["arguments"], "{\"api_key\":\"[secret]\",\"n\":1}");
+    let twice =
+        cleaned(json!({ "arguments": "{\"a\":\"sk-abcdefghijklmnopqrstuvwx\",\"a\":\"x\"}" }));
+    assert!(!twice.request.to_string().contains("abcdefghij"), "{}", twice.request);
+    let plain = cleaned(json!({ "content": "what is a password?" }));
+    assert!(
+        plain.cleaned.is_none() && plain.request == json!({ "content": "what is a password?" })
+    );
+}
+
+#[test]
+fn files_are_told_from_words() {
+    let check = |request: Value, media: bool| {
+        assert_eq!(cleaned(request.clone()).media, media, "{request}");
+    };
+    check(json!({ "content": "Data: revenue, cost and/or margin" }), false);
+    check(json!({ "content": "word\n".repeat(200) }), false);
+    check(json!({ "content": "data:image/png;base64,AAAA" }), true);
+    check(json!({ "content": "QUJD".repeat(200) }), true);
+    check(json!({ "content": format!("{}\n", "QUJD".repeat(19)).repeat(10) }), true);
+    check(json!({ "images": ["QUJD"] }), true);
+    check(
+        json!({ "source": { "type": "base64", "media_type": "image/png", "data": "QUJD" } }),
+        true,
+    );
+    check(json!({ "data": "words" }), false);
+}
+
+#[test]
+fn a_draft_that_a_crash_left_goes_and_one_bad_segment_keeps_no_other() {
+    let shelf = shelf();
+    shelf.store.append(&plan("chat"), vec![shelf.call("chat", "old")], Vec::new()).unwrap();
+    let dir = shelf.store.dir().join("chat");
+    for sweeps in [true, false] {
+        std::fs::write(dir.join("draft"), "said once").unwrap();
+        if sweeps {
+            shelf.store.sweep(&[]).unwrap();
+        } else {
+            shelf.store.forget(&|_| false).unwrap();
+        }
+        assert!(!dir.join("draft").exists(), "{sweeps}");
+    }
+    // A directory by the name of a segment cannot be read; what is behind it is looked at all the same.
+    std::fs::create_dir(shelf.store.dir().join("aside")).unwrap();
+    std::fs::create_dir(shelf.store.dir().join("aside").join("1.seg")).unwrap();
+    shelf.pass(49 * HOUR_MS);
+    assert!(shelf.store.sweep(&[]).is_err());
+    std::fs::remove_dir_all(shelf.store.dir().join("aside")).unwrap();
+    assert_eq!(shelf.ids(), Vec::<String>::new());
 }

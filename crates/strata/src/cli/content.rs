@@ -94,7 +94,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "LABEL", conflicts_with_all = ["min_value", "max_value"])]
     pub(crate) bad_label: Vec<String>,
     /// A score of which less is better, such as `hallucination`; may be repeated.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["min_value", "max_value"])]
     pub(crate) less_is_better: Vec<String>,
     /// Shape of the lines.
     #[arg(long, value_enum, default_value_t)]

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 use strata_store::{ContentStore, Exchange, RecordReader, RouteContent};
@@ -92,6 +92,10 @@ fn forget(arguments: &ForgetArgs, out: Out) -> Result<()> {
         route: arguments.route.clone(),
         ..Chosen::default()
     };
+    let dir = dir_of(place);
+    if !dir.is_dir() {
+        bail!("no content is kept in {}; --content-dir names another place", dir.display());
+    }
     let by_record = chosen.request.is_some() || chosen.conversation.is_some();
     let failed = RefCell::new(None);
     let record = |one: &Exchange| match record_of(&records, one) {
@@ -108,8 +112,15 @@ fn forget(arguments: &ForgetArgs, out: Out) -> Result<()> {
         return Err(error.context(done));
     }
     if out.json {
-        let document = json!({ "calls": forgotten.calls, "segments": forgotten.segments });
+        let document = json!({ "calls": forgotten.calls, "segments": forgotten.segments,
+            "torn_segments": forgotten.torn });
         return Ok(out.document(&document)?);
+    }
+    if forgotten.torn > 0 {
+        complain(format!(
+            "{} segments have an end that cannot be read: what is in it is not forgotten before it is too old",
+            forgotten.torn
+        ));
     }
     let plural = if forgotten.calls == 1 { "" } else { "s" };
     out.line(format!("{} call{plural} forgotten", forgotten.calls))?;

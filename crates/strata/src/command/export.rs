@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use strata_model::Clock;
 use strata_model::record::FeedbackSource;
@@ -45,13 +45,28 @@ fn to_file(
     path: &Path,
     export: impl FnOnce(&mut dyn FnMut(&Value) -> Result<()>) -> Result<Tally>,
 ) -> Result<Tally> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let file = file.with_context(|| format!("cannot make {}", path.display()))?;
-    let mut file = BufWriter::new(file);
     let fail = || format!("cannot write {}", path.display());
-    let tally = export(&mut |line| writeln!(file, "{line}").with_context(fail))?;
-    file.flush().with_context(fail)?;
-    Ok(tally)
+    if path.exists() {
+        bail!("{} is there already", path.display());
+    }
+    // A file that was cut off in the middle must not look whole.
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(partial);
+    let file = file.with_context(|| format!("cannot make {}", partial.display()))?;
+    let mut file = BufWriter::new(file);
+    let written = export(&mut |line| writeln!(file, "{line}").with_context(fail));
+    let written = written.and_then(|tally| {
+        file.flush().with_context(fail)?;
+        file.get_ref().sync_all().with_context(fail)?;
+        std::fs::rename(partial, path).with_context(fail)?;
+        Ok(tally)
+    });
+    if written.is_err() {
+        drop(std::fs::remove_file(partial));
+    }
+    written
 }
 
 fn asked(arguments: &ExportArgs, clock: &dyn Clock) -> Result<Asked> {
@@ -67,6 +82,11 @@ fn asked(arguments: &ExportArgs, clock: &dyn Clock) -> Result<Asked> {
         let known = FeedbackSource::from_name(name);
         known.ok_or_else(|| anyhow!("--source: {name:?} is not human, implicit or model"))
     });
+    if let (Some(least), Some(most)) = (arguments.min_value, arguments.max_value)
+        && most >= least
+    {
+        bail!("--max-value {most}: must be below --min-value {least}, or a score is good and bad");
+    }
     Ok(Asked {
         range_us: start_us..until_ms.saturating_mul(1_000),
         chosen: Chosen {

@@ -54,7 +54,10 @@ impl Hook {
             return Err(fail(format!("answers {}", answer.status())));
         }
         let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| fail(error.to_string()))? {
+        let broken = |error: reqwest::Error| {
+            fail(format!("broke off: {}", strata_model::told::causes(&error.without_url())))
+        };
+        while let Some(part) = answer.chunk().await.map_err(broken)? {
             if body.len() + part.len() > ANSWER_MAX {
                 return Err(fail("answers too much".to_owned()));
             }

@@ -7,6 +7,7 @@ mod writing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -53,13 +54,23 @@ struct Gaps {
     all: BTreeMap<(String, &'static str), u64>,
 }
 
+/// What may fail by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Work {
+    Write,
+    Redactor,
+    Sweep,
+}
+
 /// What is captured, and where it goes.
 pub(crate) struct Content {
     store: ContentStore,
     plans: BTreeMap<String, Plan>,
     gaps: Mutex<Gaps>,
-    /// Why the last write failed, until one succeeds.
-    trouble: Mutex<Option<String>>,
+    /// Why the last work of each kind failed, until one succeeds.
+    trouble: Mutex<BTreeMap<Work, String>>,
+    /// When something was last written, milliseconds since the Unix epoch; 0 before.
+    stored_ms: AtomicI64,
     meter: Meter,
     clock: Arc<dyn Clock>,
 }
@@ -89,7 +100,16 @@ impl Content {
         let store = ContentStore::at(&dir_of(settings), Arc::clone(clock));
         let (meter, clock) = (meter.clone(), Arc::clone(clock));
         let (gaps, trouble) = (Mutex::default(), Mutex::default());
-        Ok(Arc::new(Self { store, plans, gaps, trouble, meter, clock }))
+        let stored_ms = AtomicI64::new(0);
+        Ok(Arc::new(Self { store, plans, gaps, trouble, stored_ms, meter, clock }))
+    }
+
+    fn ill(&self, work: Work, why: String) {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).insert(work, why);
+    }
+
+    fn well(&self, work: Work) {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).remove(&work);
     }
 
     /// Whether any route is captured.

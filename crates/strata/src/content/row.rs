@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use strata_model::{Fault, FaultCode, Layer, SourceKind, SourceState, SourceStatus};
 use strata_proxy::CaptureSettings;
 
-use super::Content;
+use super::{Content, Work};
 
 /// The row of captured content.
 const SOURCE: &str = "strata/content";
@@ -45,21 +46,26 @@ impl Content {
         }
         drop(gaps);
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(why) = &trouble {
+        for (work, why) in &trouble {
             recent_faults.push(Fault::new(FaultCode::Io, why.clone()));
-            hints.insert(0, format!("nothing can be kept now: {why}"));
+            let what = match work {
+                Work::Write => "nothing can be kept now",
+                Work::Redactor => "calls are not kept for want of their redactor",
+                Work::Sweep => "what is too old cannot be deleted",
+            };
+            hints.insert(0, format!("{what}: {why}"));
         }
         hints.push("see `strata content status`, delete by `strata content forget`".to_owned());
         Some(SourceStatus {
             id: SOURCE.to_owned(),
             kind: SourceKind::Native,
             layer: Some(Layer::L7Genai),
-            state: match (trouble.is_some(), faults_total > 0) {
+            state: match (!trouble.is_empty(), faults_total > 0) {
                 (true, _) => SourceState::Failing,
                 (false, true) => SourceState::Partial,
                 (false, false) => SourceState::Ok,
             },
-            last_success_ms: Some(self.clock.now_ms()).filter(|_| trouble.is_none()),
+            last_success_ms: Some(self.stored_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0),
             last_duration_seconds: None,
             last_samples: None,
             samples_total: 0,

@@ -1,7 +1,8 @@
 //! From captured calls to segments: read, cleaned, cleaned further by a program, written.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use strata_model::record::RequestRecord;
 use strata_proxy::{Captured, LeftOut, Said};
@@ -9,7 +10,7 @@ use strata_store::{Appended, ContentError, Exchange, Gap, Redacted};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::{Content, SWEEP};
+use super::{Content, SWEEP, Work};
 use crate::proxy::record_of;
 
 /// Calls written together.
@@ -49,26 +50,29 @@ async fn sweep(content: &Arc<Content>) {
     match swept {
         Ok(Ok(segments)) => {
             content.meter.counter("strata.content.expired", &[]).add(segments);
+            content.well(Work::Sweep);
         }
-        Ok(Err(error)) => trouble(content, &error),
+        Ok(Err(error)) => trouble(content, Work::Sweep, &error),
         Err(error) => tracing::error!(%error, "old content could not be looked for"),
     }
 }
 
-fn trouble(content: &Content, error: &ContentError) {
+fn trouble(content: &Content, work: Work, error: &ContentError) {
     let words = strata_model::told::causes(error);
     tracing::warn!(error = %words, "captured content");
-    *content.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+    content.ill(work, words);
 }
 
 async fn batch(content: &Arc<Content>, calls: Vec<Captured>) {
     let own = Arc::clone(content);
+    let came: Vec<Arc<str>> = calls.iter().map(|call| Arc::from(&*call.call.route)).collect();
     let cleaned = spawn_blocking(move || {
         let cleaned = calls.into_iter().filter_map(|call| clean(&own, call));
         cleaned.collect::<Vec<(String, Redacted)>>()
     });
     let Ok(cleaned) = cleaned.await else {
         tracing::error!("captured calls could not be read");
+        came.iter().for_each(|route| content.leave_out(route, LeftOut::Unread));
         return;
     };
     let mut routes: BTreeMap<String, Vec<Redacted>> = BTreeMap::new();
@@ -76,13 +80,13 @@ async fn batch(content: &Arc<Content>, calls: Vec<Captured>) {
         let hook = content.plans.get(&route).and_then(|plan| plan.hook.as_ref());
         let call = match hook {
             None => Ok(call),
-            Some(hook) => hook.clean(call).await,
+            Some(hook) => hook.clean(call).await.inspect(|_| content.well(Work::Redactor)),
         };
         match call {
             Ok(call) => routes.entry(route).or_default().push(call),
             Err(why) => {
                 content.leave_out(&route, LeftOut::Redactor);
-                *content.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                content.ill(Work::Redactor, why);
             }
         }
     }
@@ -118,6 +122,7 @@ fn exchange(id: &str, api: &str, record: &RequestRecord, said: Said) -> Exchange
         request_id: record.request_id.clone(),
         trace_id: record.trace_id.clone(),
         media: false,
+        cleaned: None,
         request: said.request,
         answer: said.answer,
     }
@@ -137,7 +142,7 @@ async fn append(content: &Arc<Content>, mut routes: BTreeMap<String, Vec<Redacte
         match written {
             Ok(Ok(appended)) => stored(content, route, count, appended),
             Ok(Err(error)) => {
-                trouble(content, &error);
+                trouble(content, Work::Write, &error);
                 lost(content, route, count, kept);
             }
             Err(_) => lost(content, route, count, kept),
@@ -150,7 +155,8 @@ fn stored(content: &Content, route: &str, count: u64, appended: Appended) {
     content.meter.counter("strata.content.stored", &labels).add(count);
     content.meter.counter("strata.content.bytes", &labels).add(appended.bytes);
     content.meter.counter("strata.content.crowded_out", &labels).add(appended.crowded_out);
-    *content.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    content.well(Work::Write);
+    content.stored_ms.store(content.clock.now_ms(), Ordering::Relaxed);
 }
 
 fn lost(content: &Content, route: &str, count: u64, gaps: Vec<Gap>) {

@@ -106,6 +106,10 @@ impl Terms {
             };
         }
         let score = score_of(one.value, one.label.as_deref())?;
+        // Whatever scores are good: that somebody did not do it does not make an answer good.
+        if AGAINST.contains(&one.name.as_str()) {
+            return (score > 0.0).then_some(false);
+        }
         if self.min_value.is_some() || self.max_value.is_some() {
             let good = self.min_value.is_some_and(|least| score >= least);
             let bad = match (self.max_value, self.min_value) {
@@ -114,15 +118,14 @@ impl Terms {
             };
             return (good || bad).then_some(good);
         }
-        let less = self.less_is_better.contains(&one.name) || AGAINST.contains(&one.name.as_str());
+        let less = self.less_is_better.contains(&one.name);
         // Of other numbers nobody knows where good begins unless it is said.
         let yes = match score {
             1.0 => true,
             0.0 | -1.0 => false,
             _ => return None,
         };
-        // That somebody did not do something against an answer does not make it good.
-        if less && !yes && AGAINST.contains(&one.name.as_str()) { None } else { Some(yes != less) }
+        Some(yes != less)
     }
 }
 
@@ -172,6 +175,11 @@ mod tests {
         check(&stars, &[said(1, "stars", Some(5.0), None)], Verdict::Good);
         check(&stars, &[said(1, "stars", Some(3.0), None)], Verdict::Unjudged);
         check(&stars, &[said(1, "stars", Some(2.0), None)], Verdict::Bad);
+        // Whatever scores are good, what people do against an answer is not.
+        check(&stars, &[said(1, "regenerated", Some(1.0), None)], Verdict::Bad);
+        let most = Terms { min_value: Some(0.8), ..Terms::default() };
+        check(&most, &[said(1, "edited", Some(1.0), None)], Verdict::Bad);
+        check(&most, &[said(1, "edited", Some(0.0), None)], Verdict::Unjudged);
         let labels = Terms { labels: vec!["Great".to_owned()], ..Terms::default() };
         check(&labels, &[thumb(1, "great")], Verdict::Good);
         check(&labels, &[thumb(1, "up")], Verdict::Bad);

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use strata_model::Clock;
+use strata_model::record::RequestRecord;
 use strata_store::{ContentStore, Exchange, Found, Gap, RecordReader};
 
 pub(crate) use chosen::{Chosen, record_of};
@@ -73,6 +74,10 @@ pub(crate) struct Shelves {
 pub(crate) struct Known {
     pub(crate) exchange: Exchange,
     pub(crate) verdict: Verdict,
+    /// When its answer was there, microseconds since the Unix epoch, where its record says.
+    pub(crate) ended_us: Option<i64>,
+    /// The conversation that its record names.
+    pub(crate) conversation: Option<String>,
 }
 
 impl Shelves {
@@ -136,7 +141,11 @@ impl Shelves {
             Some(record) => judged.of(&record.uid, &asked.terms),
             None => Verdict::Unjudged,
         };
-        Ok(Some(Known { exchange, verdict }))
+        let record = record.as_ref().map(|stored| &stored.record);
+        let took_us = record.and_then(RequestRecord::duration_us);
+        let ended_us = took_us.map(|took_us| exchange.start_us.saturating_add(took_us));
+        let conversation = record.and_then(|record| record.conversation_id.clone());
+        Ok(Some(Known { exchange, verdict, ended_us, conversation }))
     }
 
     /// Examples for supervised training: calls whose answers were judged good.

@@ -2,13 +2,14 @@
 //!
 //! An answer is liked when it was judged good, or when nobody judged it and the conversation went on
 //! from it. It is disliked when it was judged bad, or when nobody judged it and the same was asked again
-//! soon after and the later answer is liked. Who goes on from an answer, or asks again, is seen in the
-//! captured prompts themselves.
+//! in one conversation soon after it was there and the later answer is liked. Who goes on from an answer,
+//! or asks again, is seen in the captured prompts themselves.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 use serde_json::Value;
+use strata_store::Exchange;
 
 use super::judged::Verdict;
 use super::lines::Lines;
@@ -23,6 +24,11 @@ struct Entry {
     id: String,
     start_us: i64,
     verdict: Verdict,
+    /// When the answer was there.
+    ended_us: Option<i64>,
+    conversation: Option<String>,
+    /// Whether an earlier answer is in the prompt: then it is that of one conversation.
+    goes_on: bool,
     /// Sum of the conversation with the answer.
     after: u64,
 }
@@ -46,16 +52,22 @@ fn beginnings(tenant: Option<&str>, messages: &[Value]) -> Vec<u64> {
     sums
 }
 
-/// Sum of a whole prompt, tools included, and of the prompt with its answer.
-fn sums(tenant: Option<&str>, talk: &Talk) -> (u64, u64, Vec<u64>) {
+/// Sum of a whole prompt, with what the answer was to be like, and of the prompt with its answer.
+fn sums(exchange: &Exchange, talk: &Talk) -> (u64, u64, Vec<u64>) {
+    let tenant = exchange.tenant.as_deref();
+    let wished = ["tool_choice", "response_format", "format"];
+    let wished = wished.map(|field| exchange.request[field].to_string());
     match &talk.prompt {
         Prompt::Chat { messages, tools, .. } => {
             let begun = beginnings(tenant, messages);
             let last = begun.last().copied().unwrap_or_default();
             let tools: Vec<String> = tools.iter().map(Value::to_string).collect();
-            (sum_of(&(last, tools)), sum_of(&(last, essence(&talk.answer))), begun)
+            let after = sum_of(&(last, essence(&talk.answer)));
+            // What goes on from it can be told from what goes on from its like only by its own words.
+            let after = exchange.cleaned.map_or(after, |sum| sum_of(&(after, sum)));
+            (sum_of(&(last, tools, wished, exchange.cleaned)), after, begun)
         }
-        Prompt::Text(text) => (sum_of(&(tenant, text)), 0, Vec::new()),
+        Prompt::Text(text) => (sum_of(&(tenant, text, wished, exchange.cleaned)), 0, Vec::new()),
     }
 }
 
@@ -77,14 +89,18 @@ pub(super) fn dpo(
                 return Ok(());
             }
         };
-        let (prompt, after, begun) = sums(known.exchange.tenant.as_deref(), &talk);
+        let goes_on = matches!(&talk.prompt, Prompt::Chat { messages, .. }
+            if messages.iter().any(|message| message["role"] == "assistant"));
+        let (prompt, after, begun) = sums(&known.exchange, &talk);
         let start_us = known.exchange.start_us;
         for sum in begun {
             let last = sent.entry(sum).or_insert(start_us);
             *last = start_us.max(*last);
         }
-        let (id, verdict) = (known.exchange.id, known.verdict);
-        prompts.entry(prompt).or_default().push(Entry { id, start_us, verdict, after });
+        let super::Known { exchange, verdict, ended_us, conversation } = known;
+        let id = exchange.id;
+        let entry = Entry { id, start_us, verdict, ended_us, conversation, goes_on, after };
+        prompts.entry(prompt).or_default().push(entry);
         Ok(())
     })?;
     let mut found = Vec::new();
@@ -116,7 +132,7 @@ fn pairs_of(entries: &[Entry], sent: &HashMap<u64, i64>) -> Vec<(i64, String, St
         let next = liked.iter().find(|good| good.start_us > bad.start_us);
         let good = match bad.verdict {
             Verdict::Bad => next.or_else(|| liked.last()),
-            Verdict::Unjudged => next.filter(|good| good.start_us - bad.start_us <= SOON_US),
+            Verdict::Unjudged => liked.iter().find(|good| asked_again(bad, good)),
             Verdict::Good | Verdict::Disputed => None,
         };
         // One answer given twice is no preference.
@@ -125,6 +141,17 @@ fn pairs_of(entries: &[Entry], sent: &HashMap<u64, i64>) -> Vec<(i64, String, St
         }
     }
     pairs
+}
+
+/// Whether the same was asked again because of an answer: soon after it was there, in one conversation.
+/// What is asked before the answer is there says nothing of it, nor what another person asks.
+fn asked_again(first: &Entry, then: &Entry) -> bool {
+    let same = match (&first.conversation, &then.conversation) {
+        (Some(one), Some(other)) => one == other,
+        _ => first.goes_on,
+    };
+    let after = first.ended_us.map(|ended_us| then.start_us.saturating_sub(ended_us));
+    same && after.is_some_and(|after| (0..=SOON_US).contains(&after))
 }
 
 /// Count the calls that are in no pair.

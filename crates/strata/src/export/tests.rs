@@ -54,6 +54,9 @@ async fn shelves(dir: &Path, calls: Vec<Call<'_>>) -> Shelves {
         batch.requests.push(RequestRecord {
             route: Some("chat".to_owned()),
             response_id: Some(id.to_owned()),
+            // What follows the dash is the conversation; every answer takes a second.
+            conversation_id: id.split_once('-').map(|(_, conversation)| conversation.to_owned()),
+            end_us: Some(start_us + 1_000_000),
             ..RequestRecord::new(Door::Proxy, start_us)
         });
         let exchange = Exchange {
@@ -66,7 +69,7 @@ async fn shelves(dir: &Path, calls: Vec<Call<'_>>) -> Shelves {
             answer: json!({ "choices": [{ "message": said(answer), "finish_reason": "stop" }] }),
             ..Exchange::default()
         };
-        let call = Redacted::of(exchange, &Redactor::default());
+        let call = Redacted::of(exchange, &Redactor::new(&["ip".to_owned()], &[]).unwrap());
         content.append(&plan, vec![call], Vec::new()).unwrap();
         judged.feedback.extend(label.map(|label| Feedback {
             at_us: NOW_MS * 1_000,
@@ -150,19 +153,23 @@ async fn what_was_asked_again_is_disliked_where_the_later_answer_was_gone_on_fro
     let shelves = shelves(
         dir.path(),
         vec![
-            (3000, "a", prompt.clone(), "first", None),
-            (2900, "b", prompt, "second", None),
-            (2800, "c", on, "third", None),
+            (3000, "a-1", prompt.clone(), "first", None),
+            (2900, "b-1", prompt.clone(), "second", None),
+            (2800, "c-1", on, "third", None),
+            // Another person, one whose conversation nobody names, and one at the same time.
+            (2950, "g-2", prompt.clone(), "to another", None),
+            (2940, "h", prompt.clone(), "to somebody", None),
+            (2900, "i-1", prompt, "at once", None),
             // Eleven minutes later it is another question.
-            (2700, "d", late.clone(), "once", None),
-            (2000, "e", late, "again", None),
-            (1900, "f", late_on, "fine", None),
+            (2700, "d-3", late.clone(), "once", None),
+            (2000, "e-3", late, "again", None),
+            (1900, "f-3", late_on, "fine", None),
         ],
     )
     .await;
     let (found, tally) = pairs(&shelves);
     assert_eq!(found, [(json!("second"), json!("first"))]);
-    assert_eq!((tally.read, tally.unjudged), (6, 4));
+    assert_eq!((tally.read, tally.unjudged), (9, 7));
 }
 
 #[tokio::test]
@@ -186,4 +193,21 @@ async fn only_what_is_asked_for_is_exported_and_what_has_no_record_is_unjudged()
     let alone = Shelves::open(&dir.path().join("content"), &dir.path().join("records"), clock);
     let tally = alone.unwrap().sft(&asked(), &mut |_| Ok(())).unwrap();
     assert_eq!((tally.written, tally.unjudged), (0, 1));
+}
+
+#[tokio::test]
+async fn prompts_that_are_alike_only_without_what_was_taken_out_are_no_pair() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelves = shelves(
+        dir.path(),
+        vec![
+            (900, "a", json!([user("who has 10.0.0.1?")]), "me", Some("up")),
+            (800, "b", json!([user("who has 10.0.0.2?")]), "you", Some("down")),
+            (700, "c", json!([user("who has 10.0.0.1?")]), "nobody", Some("down")),
+        ],
+    )
+    .await;
+    let (found, tally) = pairs(&shelves);
+    assert_eq!(found, [(json!("me"), json!("nobody"))]);
+    assert_eq!((tally.written, tally.otherwise), (1, 1));
 }

@@ -222,7 +222,7 @@ fn judged_calls_become_lines_to_train_on() {
     for told in [
         "2 conversations from 4 captured calls",
         "1 judged otherwise",
-        "1 whose answer was cut off at its limit of tokens",
+        "1 whose answer was cut off",
         "never kept: 1 calls (incomplete)",
         "never kept: 1 calls (too_long)",
     ] {

@@ -53,7 +53,39 @@ pub(super) fn request(api: Api, bytes: &[u8]) -> Result<Value, LeftOut> {
     if in_tokens || context {
         return Err(LeftOut::Unread);
     }
-    Ok(Value::Object(pick(&mut whole, &ASKED)))
+    let mut asked = Value::Object(pick(&mut whole, &ASKED));
+    without_keys(&mut asked);
+    without_seals(&mut asked);
+    Ok(asked)
+}
+
+/// Take out how servers are asked that are named as tools: their keys may look like nothing.
+fn without_keys(asked: &mut Value) {
+    let tools = asked.get_mut("tools").and_then(Value::as_array_mut);
+    for tool in tools.into_iter().flatten().filter_map(Value::as_object_mut) {
+        for field in ["authorization", "headers", "server_url"] {
+            tool.remove(field);
+        }
+    }
+}
+
+/// Take out what a model thought in a way that only its server can read: it says nothing to anybody, and
+/// looks like a file.
+fn without_seals(said: &mut Value) {
+    match said {
+        Value::Array(items) => {
+            items.retain(|item| item["type"] != "redacted_thinking");
+            items.iter_mut().for_each(without_seals);
+        }
+        Value::Object(fields) => {
+            fields.remove("encrypted_content");
+            if fields.get("type").is_some_and(|kind| kind == "thinking") {
+                fields.remove("signature");
+            }
+            fields.values_mut().for_each(without_seals);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// The answer as one document.
@@ -81,7 +113,9 @@ pub(super) fn answer(api: Api, kind: &str, bytes: &[u8]) -> Result<Value, LeftOu
         (Api::OllamaGenerate, _) => ollama::generated(&events),
         (Api::Embeddings | Api::Rerank | Api::OllamaEmbed, _) => None,
     };
-    document.ok_or(LeftOut::Unread)
+    let mut document = document.ok_or(LeftOut::Unread)?;
+    without_seals(&mut document);
+    Ok(document)
 }
 
 fn read(bytes: &[u8]) -> Result<Value, LeftOut> {

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use strata_store::Exchange;
 
-use super::{Prompt, Talk, Unfit, assistant, call, function, items, media_or_shape, string, text};
+use super::{
+    Prompt, Talk, Unfit, assistant, call, ended, function, items, media_or_shape, string, text,
+};
 
 pub(super) fn talk(one: &Exchange) -> Result<Talk, Unfit> {
     let mut messages = Vec::new();
@@ -22,13 +24,7 @@ pub(super) fn talk(one: &Exchange) -> Result<Talk, Unfit> {
             None => return Err(Unfit::Shape),
         }
     }
-    if string(&one.answer, "stop_reason") == Some("max_tokens") {
-        return Err(Unfit::Cut);
-    }
-    // A last message of the assistant is the beginning of its answer, which no trainer could tell.
-    if messages.last().is_some_and(|last| last["role"] == "assistant") {
-        return Err(Unfit::Shape);
-    }
+    ended(&one.answer, "stop_reason", &["end_turn", "stop_sequence", "tool_use"])?;
     let mut tools = Vec::new();
     for tool in items(&one.request, "tools")? {
         if tool["input_schema"].is_null() {

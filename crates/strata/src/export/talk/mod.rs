@@ -17,7 +17,7 @@ use strata_store::Exchange;
 pub(crate) enum Unfit {
     /// Images, sound or files were in it.
     Media,
-    /// The answer ended at its limit of tokens.
+    /// The answer did not come to its own end: at its limit of tokens, or stopped by somebody.
     Cut,
     /// Several answers to one prompt: nobody can say which one was judged.
     Several,
@@ -34,7 +34,7 @@ impl Unfit {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Media => "with images, sound or files",
-            Self::Cut => "whose answer was cut off at its limit of tokens",
+            Self::Cut => "whose answer was cut off",
             Self::Several => "with several answers",
             Self::Elsewhere => "whose beginning only their server has",
             Self::Empty => "without an answer",
@@ -81,6 +81,12 @@ impl Talk {
             "ollama_generate" => ollama::generated(one),
             _ => Err(Unfit::Shape),
         }?;
+        // A last message of the assistant is the beginning of its answer, which no trainer could tell.
+        if let Prompt::Chat { messages, .. } = &talk.prompt
+            && messages.last().is_some_and(|last| last["role"] == "assistant")
+        {
+            return Err(Unfit::Shape);
+        }
         if !reasoning && let Some(answer) = talk.answer.as_object_mut() {
             answer.remove(REASONING);
         }
@@ -168,6 +174,15 @@ fn items<'a>(value: &'a Value, field: &str) -> Result<&'a [Value], Unfit> {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(items)) => Ok(items),
         Some(_) => Err(Unfit::Shape),
+    }
+}
+
+/// Whether an answer came to its own end, by the word for why it ended; some servers say none.
+fn ended(answer: &Value, field: &str, whole: &[&str]) -> Result<(), Unfit> {
+    match string(answer, field) {
+        None | Some("") => Ok(()),
+        Some(why) if whole.contains(&why) => Ok(()),
+        Some(_) => Err(Unfit::Cut),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 use strata_store::Exchange;
 
-use super::{Prompt, Talk, Unfit, assistant, call, items, string};
+use super::{Prompt, Talk, Unfit, assistant, call, ended, items, string};
 
 pub(super) fn chat(one: &Exchange) -> Result<Talk, Unfit> {
     let (mut messages, mut numbers) = (Vec::new(), Numbers::default());
@@ -26,7 +26,7 @@ pub(super) fn chat(one: &Exchange) -> Result<Talk, Unfit> {
     if messages.is_empty() {
         return Err(Unfit::Shape);
     }
-    ended(&one.answer)?;
+    ended(&one.answer, "done_reason", &["stop"])?;
     let answer = numbers.said(&one.answer["message"], true)?;
     let tools = items(&one.request, "tools")?.to_vec();
     Ok(Talk { prompt: Prompt::Chat { messages, tools, parallel: None }, answer })
@@ -54,13 +54,9 @@ impl Numbers {
     }
 }
 
-fn ended(answer: &Value) -> Result<(), Unfit> {
-    if string(answer, "done_reason") == Some("length") { Err(Unfit::Cut) } else { Ok(()) }
-}
-
 /// A prompt, which Ollama puts into the model's template as the user's turn unless it is `raw`.
 pub(super) fn generated(one: &Exchange) -> Result<Talk, Unfit> {
-    ended(&one.answer)?;
+    ended(&one.answer, "done_reason", &["stop"])?;
     let prompt = string(&one.request, "prompt").ok_or(Unfit::Shape)?;
     let said = string(&one.answer, "response").map(str::to_owned);
     let thought = string(&one.answer, "thinking").map(str::to_owned);

@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 use strata_store::Exchange;
 
-use super::{Prompt, Talk, Unfit, assistant, call, items, string, text};
+use super::{Prompt, Talk, Unfit, assistant, call, ended, items, string, text};
 
 const TEXT: [&str; 2] = ["text", "refusal"];
+/// Why an answer that is whole ended.
+const WHOLE: [&str; 3] = ["stop", "tool_calls", "function_call"];
 
 /// A chat: the messages as they are, parts of text put together.
 pub(super) fn chat(one: &Exchange) -> Result<Talk, Unfit> {
@@ -27,8 +29,7 @@ pub(super) fn chat(one: &Exchange) -> Result<Talk, Unfit> {
 /// The only answer there is, that has come to its end.
 fn only(answer: &Value) -> Result<&Value, Unfit> {
     match items(answer, "choices")? {
-        [one] if string(one, "finish_reason") == Some("length") => Err(Unfit::Cut),
-        [one] => Ok(one),
+        [one] => ended(one, "finish_reason", &WHOLE).map(|()| one),
         [] => Err(Unfit::Shape),
         _ => Err(Unfit::Several),
     }
