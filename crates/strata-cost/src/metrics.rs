@@ -4,7 +4,7 @@
 //! ledger's period: a writer adds them up over periods that do not overlap. Rates are means over the
 //! period. The cost of a useful token of everything has no model, that of a model has its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ledger::{Dimension, Ledger, Line, State};
 use crate::split::Class;
@@ -44,6 +44,7 @@ pub fn points(ledger: &Ledger, units: &[Units], waste: &[WasteLine]) -> Vec<Poin
         points.useful(units);
         points.energy(units);
     }
+    points.slo(ledger);
     points.training(ledger);
     points.all
 }
@@ -186,6 +187,23 @@ impl Points {
         }
     }
 
+    /// Whether tokens were in time has nothing to do with their price.
+    fn slo(&mut self, ledger: &Ledger) {
+        let mut models: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+        for replica in &ledger.replicas {
+            if let Some((within, beyond)) = replica.slo_tokens {
+                let sums = models.entry(&replica.model).or_default();
+                *sums = (sums.0 + within, sums.1 + beyond);
+            }
+        }
+        for (model, (within, beyond)) in models {
+            for (state, tokens) in [("within", within), ("beyond", beyond)] {
+                let labels = [("state", state.to_owned()), ("model", model.to_owned())];
+                self.add("cost.slo.tokens", tokens, labels);
+            }
+        }
+    }
+
     fn training(&mut self, ledger: &Ledger) {
         for run in training(ledger) {
             let costs = [
@@ -259,6 +277,23 @@ mod tests {
         assert!((total("cost.rate") - 2.0 * 2.95 / 3600.0).abs() < 1e-12);
         assert_eq!(total("cost.gpu_hour"), 2.95);
         assert_eq!(total("cost.unpriced_time"), 0.0);
+    }
+
+    #[test]
+    fn tokens_in_time_and_late_are_those_of_which_it_is_told_whatever_they_cost() {
+        for book in [PriceBook::embedded(), PriceBook::default()] {
+            let ledger = Ledger::build(&facts(), &book, &Options::default());
+            let points = points(&ledger, &[], &[]);
+            let of = |state: &str| {
+                let found = points.iter().find(|point| {
+                    point.metric == "cost.slo.tokens"
+                        && point.attributes.contains(&("state", state.to_owned()))
+                });
+                found.map(|point| point.value)
+            };
+            // 200 of 300 in each of five steps; of the other five nobody knows.
+            assert_eq!((of("within"), of("beyond")), (Some(1000.0), Some(500.0)));
+        }
     }
 
     #[test]

@@ -67,7 +67,13 @@ impl Way<'_> {
     /// one by one, since one that is bad must not take others with it.
     async fn deliver(&mut self, parcels: Vec<Parcel>) {
         let refused = self.until_settled(parcels).await;
-        for one in refused {
+        let mut refused = refused.into_iter();
+        while let Some(one) = refused.next() {
+            if *self.stopped.borrow() {
+                let rest = std::iter::once(one).chain(refused).collect();
+                last(self.lane, self.client, rest).await;
+                return;
+            }
             // Alone it is settled for good.
             self.until_settled(vec![one]).await;
         }
@@ -124,10 +130,10 @@ async fn last(lane: &Lane, client: &Sending, parcels: Vec<Parcel>) -> bool {
         Tried::Refused { .. } if parcels.len() > 1 => {}
         Tried::Taken { .. } | Tried::Refused { .. } => return true,
     }
-    for one in &parcels {
-        let one = std::slice::from_ref(one);
-        if let Tried::Again { words, .. } = attempt(lane, client, one).await {
-            lost(one, words);
+    for (at, one) in parcels.iter().enumerate() {
+        if let Tried::Again { words, .. } = attempt(lane, client, std::slice::from_ref(one)).await {
+            lost(parcels.get(at..).unwrap_or_default(), words);
+            return false;
         }
     }
     true

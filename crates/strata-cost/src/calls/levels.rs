@@ -1,6 +1,6 @@
 //! Cost per useful token by records, at all five levels.
 
-use super::{CallGroup, CallPrices};
+use super::{CallGroup, CallPrices, Counted};
 use crate::sum::Sum;
 use crate::useful::{LEVELS, Level};
 
@@ -11,7 +11,8 @@ pub struct LevelCost {
     pub cost: f64,
     /// Generated tokens that are known to be of the level.
     pub tokens: f64,
-    /// Share of the generated tokens of which it is known whether they are of the level.
+    /// Share of the generated tokens of which it is known whether they are of the level, times the share
+    /// of the calls that tell their tokens.
     pub covered: f64,
 }
 
@@ -34,10 +35,15 @@ pub fn levels<'a>(
 ) -> [Option<LevelCost>; LEVELS] {
     let mut money = Sum::default();
     let (mut all, mut priced) = (0.0, 0.0);
+    let (mut calls, mut counted) = (0.0, 0.0);
     let (mut told, mut reached) = ([0.0; LEVELS], [0.0; LEVELS]);
     for group in groups {
         let tokens = group.generated();
         all += tokens;
+        calls += group.requests;
+        if group.counted != Counted::Not {
+            counted += group.requests;
+        }
         let Ok((amount, _)) = prices.amount(group) else { continue };
         money.add(amount);
         priced += tokens;
@@ -54,8 +60,9 @@ pub fn levels<'a>(
     if priced <= 0.0 {
         return found;
     }
-    let mut last =
-        LevelCost { cost: money.value() / priced, tokens: priced, covered: priced / all };
+    // What broke off often tells no tokens: it must not look as if it had not been.
+    let covered = priced / all * (counted / calls);
+    let mut last = LevelCost { cost: money.value() / priced, tokens: priced, covered };
     for ((level, place), (told, reached)) in
         Level::ALL.into_iter().zip(&mut found).zip(told.into_iter().zip(reached))
     {

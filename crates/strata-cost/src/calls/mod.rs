@@ -74,6 +74,17 @@ impl Fate {
     }
 }
 
+/// Which tokens of a call its record tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Counted {
+    /// Those of the prompt, of the answer, or both are not told.
+    Not,
+    /// Both, and not what of the prompt was in a cache: it is among the rest.
+    WithoutCache,
+    /// All.
+    Whole,
+}
+
 /// Calls that are alike.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallGroup {
@@ -93,8 +104,8 @@ pub struct CallGroup {
     pub judged: Option<bool>,
     /// Whether they belong to a conversation.
     pub in_conversation: bool,
-    /// Whether the tokens of prompt and answer are known.
-    pub is_counted: bool,
+    /// Which of their tokens are known.
+    pub counted: Counted,
     /// The greatest threshold of [`crate::provider::PriceMap::thresholds`] that the prompt of each is
     /// longer than; 0 for none.
     pub longer_than: f64,

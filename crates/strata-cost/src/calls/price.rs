@@ -1,6 +1,6 @@
 //! The price of calls: unit costs of own models, a provider's list for the others.
 
-use super::{CallGroup, RECORDED};
+use super::{CallGroup, Counted, RECORDED};
 use crate::provider::{BUCKETS, Bucket, Buckets, PriceMap, Unpriced};
 use crate::split::Class;
 use crate::unit::Units;
@@ -91,7 +91,7 @@ impl CallPrices<'_> {
     /// Why it is not known.
     pub fn amount(&self, group: &CallGroup) -> Result<(f64, PricedBy), Unknown> {
         let model = group.model.as_deref().ok_or(Unknown::Unnamed)?;
-        if !group.is_counted {
+        if group.counted == Counted::Not {
             return Err(Unknown::Uncounted);
         }
         match self.units.iter().find(|units| units.model == model) {
@@ -136,6 +136,17 @@ fn buckets(tokens: &[f64; RECORDED]) -> Buckets {
     buckets
 }
 
+/// What a prompt token of the model costs, cached or not; as one that was computed where none was counted.
+fn mean_prompt(units: &Units) -> Option<f64> {
+    let prompts = [Class::UncachedPrompt, Class::CachedPrompt];
+    let of = || units.classes.iter().filter(|cost| prompts.contains(&cost.class));
+    let count: f64 = of().map(|cost| cost.count).sum();
+    if count > 0.0 {
+        return Some(of().map(|cost| cost.full * cost.count).sum::<f64>() / count);
+    }
+    of().find(|cost| cost.class == Class::UncachedPrompt).map(|cost| cost.full)
+}
+
 /// Tokens at what the model's tokens cost here at this load. Pictures are prompt tokens to an engine.
 fn own(units: &Units, group: &CallGroup) -> Result<f64, Unknown> {
     let model = || units.model.clone();
@@ -153,7 +164,11 @@ fn own(units: &Units, group: &CallGroup) -> Result<f64, Unknown> {
     ];
     let mut cost = 0.0;
     for (class, amount) in amounts.into_iter().filter(|(_, amount)| *amount > 0.0) {
-        let price = price(class);
+        let price = match class {
+            // Some of it was in the cache: as often as in all prompts of the model.
+            Class::UncachedPrompt if group.counted == Counted::WithoutCache => mean_prompt(units),
+            class => price(class),
+        };
         cost +=
             amount * price.ok_or_else(|| Unknown::Class { model: model(), class: class.name() })?;
     }

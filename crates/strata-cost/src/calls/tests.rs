@@ -7,7 +7,7 @@ use crate::ledger::{Ledger, Options};
 use crate::price::PriceBook;
 use crate::provider::PriceMap;
 use crate::split::Class;
-use crate::unit::{Energy, Units, models, tests::facts};
+use crate::unit::{ClassCost, Energy, Units, models, tests::facts};
 use crate::useful::LEVELS;
 
 /// Unit costs of model `m`: 2 USD for 10,000 prompt tokens and 4,000 generated ones.
@@ -39,7 +39,7 @@ fn group(model: &str, fate: Fate) -> CallGroup {
         is_capped: false,
         judged: None,
         in_conversation: false,
-        is_counted: true,
+        counted: Counted::Whole,
         longer_than: 0.0,
         requests: 10.0,
         tokens: [1000.0, 0.0, 0.0, 400.0, 0.0, 0.0, 0.0],
@@ -90,7 +90,7 @@ fn what_has_no_price_is_unknown_and_never_nothing() {
     check(of("gpt"), None, "USD", "no price map");
     check(of("gpt"), Some(&map), "EUR", "in USD, the ledger in EUR");
     check(of("unheard"), Some(&map), "USD", "does not know unheard");
-    check(CallGroup { is_counted: false, ..of("m") }, None, "USD", "tokens are not told");
+    check(CallGroup { counted: Counted::Not, ..of("m") }, None, "USD", "tokens are not told");
     check(CallGroup { model: None, ..of("m") }, None, "USD", "no model");
     let mut cached = of("m");
     cached.tokens[1] = 5.0;
@@ -158,6 +158,11 @@ fn what_is_not_told_is_taken_as_the_rest_and_the_share_is_said() {
     near(accepted.cost, 1.0 / 2000.0 * 4.0 / 3.0 * 2.0);
     near(accepted.covered, 0.8 * 2.0 / 3.0);
     assert_eq!(accepted.tokens, 400.0);
+    // Half of the calls tell no tokens.
+    let untold =
+        CallGroup { counted: Counted::Not, tokens: [0.0; RECORDED], ..group("m", Fate::Failed) };
+    let half = levels(&[group("m", Fate::First), untold], &prices);
+    assert_eq!(half[1].map(|one| one.covered), Some(0.5));
     // Nobody knows how these ended: nothing beyond generated tokens is told.
     all = vec![group("m", Fate::Untold)];
     assert_eq!(levels(&all, &prices).map(|one| one.is_some()), [true, false, false, false, false]);
@@ -173,6 +178,7 @@ fn a_call_was_for_nothing_for_one_cause() {
     let mut all: Vec<CallGroup> = Fate::ALL.map(|fate| group("m", fate)).to_vec();
     all.extend([
         capped(Fate::First, None),
+        capped(Fate::First, Some(true)),
         capped(Fate::Late, Some(false)),
         capped(Fate::Alone, Some(false)),
         CallGroup { team: None, ..group("elsewhere", Fate::Failed) },
@@ -188,4 +194,19 @@ fn a_call_was_for_nothing_for_one_cause() {
     }
     assert_eq!(of(CallCause::FailedAfterWork, "unattributed"), Some((10.0, false)));
     assert_eq!(lines.first().map(|line| line.cause), Some(CallCause::TooLate));
+}
+
+#[test]
+fn a_prompt_of_which_nobody_says_what_was_cached_costs_what_prompts_cost_on_average() {
+    let mut units = units();
+    let fresh = units[0].classes.iter().find(|cost| cost.class == Class::UncachedPrompt).copied();
+    let fresh = fresh.unwrap();
+    // As many again were in the cache, for a quarter.
+    let cached = ClassCost { class: Class::CachedPrompt, full: fresh.full / 4.0, ..fresh };
+    units[0].classes.push(cached);
+    let prices = CallPrices { units: &units, map: None, currency: "USD" };
+    let amount = |group: &CallGroup| prices.amount(group).unwrap().0;
+    let told = group("m", Fate::First);
+    let untold = CallGroup { counted: Counted::WithoutCache, ..told.clone() };
+    near(amount(&told) - amount(&untold), 1000.0 * fresh.full * (1.0 - 0.625));
 }

@@ -52,7 +52,8 @@ impl CallCause {
             Fate::Late => Some(Self::TooLate),
             Fate::Repeated => Some(Self::Repeated),
             _ if group.judged == Some(false) => Some(Self::NotAccepted),
-            _ => group.is_capped.then_some(Self::Capped),
+            // Whoever accepted it had use of it.
+            _ => (group.is_capped && group.judged != Some(true)).then_some(Self::Capped),
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct ReplicaTotals {
     pub quantities: Option<Counted<Quantities>>,
     /// Tokens by level, in the steps in which they were measured; None where they never were.
     pub useful: [Option<Counted<f64>>; LEVELS],
+    /// Delivered tokens of requests within the objective and beyond it, in the steps in which that is told.
+    pub slo_tokens: Option<(f64, f64)>,
     /// Drafted tokens that were rejected.
     pub rejected_drafts: Option<f64>,
     /// GPU seconds of wasted work by cause.
@@ -222,6 +224,7 @@ fn totals_of(facts: &Facts, times: &Times, at: usize) -> ReplicaTotals {
             *place = Some(Counted { value: total.value, covered });
         }
     }
+    totals.slo_tokens = slo_tokens(facts, replica);
     totals.quantities = quantities(facts, replica, &covered);
     let mut rates: Vec<f64> = held
         .into_iter()
@@ -234,6 +237,16 @@ fn totals_of(facts: &Facts, times: &Times, at: usize) -> ReplicaTotals {
     let place = (rates.len().saturating_sub(1) as f64 * 0.99).round() as usize;
     totals.peak_tokens_per_s = rates.get(place).copied().filter(|rate| *rate > 0.0);
     totals
+}
+
+fn slo_tokens(facts: &Facts, replica: &Replica) -> Option<(f64, f64)> {
+    let (delivered, within) =
+        (replica.generated_at(Level::Delivered), replica.generated_at(Level::WithinSlo));
+    let told = (0..facts.steps).filter_map(|step| delivered.get(step).zip(within.get(step)));
+    told.fold(None, |sums, (delivered, within)| {
+        let (good, bad) = sums.unwrap_or_default();
+        Some((good + within, bad + (delivered - within).max(0.0)))
+    })
 }
 
 /// Held time of a replica, to say how much of it a counter covers.

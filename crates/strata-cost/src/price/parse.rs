@@ -58,12 +58,12 @@ pub(super) fn rows(text: &str, origin: Origin) -> (Vec<(usize, Price)>, Vec<Prob
         .filter(|key| !TABLES.contains(&key.as_str()))
         .map(|key| Problem::new(key, "unknown; a price book has `[[price]]` and `[[owned]]` rows"))
         .collect();
-    let [found, owned] = TABLES.map(|name| match table.get(name)? {
-        Value::Array(rows) => Some(rows.clone()),
-        _ => {
+    let [found, owned] = TABLES.map(|name| {
+        let value = table.get(name)?;
+        if !value.is_array() {
             problems.push(Problem::new(name, format!("is not a list of `[[{name}]]` rows")));
-            None
         }
+        value.as_array().cloned()
     });
     if found.is_none() && owned.is_none() {
         let message = "missing: a price book has `[[price]]` or `[[owned]]` rows";

@@ -35,6 +35,10 @@ pub const BAD: [&str; 12] = [
     "false",
 ];
 
+/// What people do with an answer that does not serve them, as names of judgements. Whoever did it judged
+/// the answer bad; that somebody did not makes it no good one.
+pub const AGAINST: [&str; 3] = ["regenerated", "abandoned", "edited"];
+
 /// What is judged, and by whom: only the like is compared with the like.
 pub(super) type Topic = (String, FeedbackSource);
 

@@ -22,7 +22,7 @@ pub use answer::{Answer, Move};
 use interval::{Interval, share};
 use judge::judge;
 pub use judged::score_of;
-pub use judged::{BAD as BAD_WORDS, GOOD as GOOD_WORDS};
+pub use judged::{AGAINST, BAD as BAD_WORDS, GOOD as GOOD_WORDS};
 pub use measure::{Better, Measure, Time};
 pub use mix::{Mix, MixLine};
 pub use signs::Sign;

@@ -12,19 +12,26 @@ use crate::page::{Link, Notice, Page, Tab};
 use crate::request::{PageId, PageRequest, Span, View};
 use crate::words;
 
+const SLO_BUDGET: &str = "l8.slo_budget_used";
+
 /// The top strip: (label, signal).
 const NORTH: [(&str, &str); 6] = [
     ("per useful token", "l8.cost_per_useful_token"),
     ("spend", "l8.cost_rate"),
     ("goodput", "l8.goodput"),
-    ("SLO budget used", "l8.slo_budget_used"),
+    ("SLO budget used", SLO_BUDGET),
     ("tokens per joule", "l8.tokens_per_joule"),
     ("waste", "l8.waste_rate"),
 ];
 
 /// What the strip wants.
 pub(super) fn wants() -> Vec<Want> {
-    tracks(&NORTH.map(|(_, signal)| signal))
+    let mut wants = tracks(&NORTH.map(|(_, signal)| signal));
+    // The course of a sum of thirty days over an hour is a line, and dear.
+    for want in wants.iter_mut().filter(|want| want.signal == SLO_BUDGET) {
+        want.track = false;
+    }
+    wants
 }
 
 pub(super) fn page(

@@ -64,21 +64,20 @@ pub(crate) const ALL: &[Recipe] = &[
     cost(
         "l8.slo_budget_used",
         "1",
-        "(1 - sum by (%) (period<cost.useful_tokens|level=\"U2\">) / \
-         (sum by (%) (period<cost.useful_tokens|level=\"U1\">) > 0)) / \
-         on () group_left () (1 - max(<cost.slo.target>))",
+        "sum by (%) (period<cost.slo.tokens|state=\"beyond\">) / \
+         (sum by (%) (period<cost.slo.tokens>) > 0) / \
+         on () group_left () (1 - max(<!cost.slo.target>))",
     )
     .whole(Whole::Text(
-        "(1 - sum(period<cost.useful_tokens|level=\"U2\">) / \
-         (sum(period<cost.useful_tokens|level=\"U1\"> and on (model) \
-         <cost.useful_tokens|level=\"U2\">) > 0)) / (1 - max(<cost.slo.target>))",
+        "sum(period<cost.slo.tokens|state=\"beyond\">) / (sum(period<cost.slo.tokens>) > 0) / \
+         (1 - max(<!cost.slo.target>))",
     ))
-    .absent("the ledger counts tokens within the objective once engines tell times to first token")
+    .absent("engines that tell times to first token, and whose GPUs are seen, give it")
     .means(
-        "Share of the error budget of thirty days that is used: delivered tokens of requests that \
-         were outside `ttft_objective`, over the share of `slo_target` that may be. Above 1 it is \
-         exhausted.",
-        "(1 - tokens within objective / delivered tokens) / (1 - slo_target), over 30 days",
+        "Share of the error budget of thirty days, or since it is counted, that is used: delivered \
+         tokens of requests beyond `ttft_objective`, over the share of `slo_target` that may be. Above \
+         1 it is exhausted.",
+        "(tokens beyond the objective / tokens of which it is told) / (1 - slo_target), over 30 days",
     ),
     cost("l8.budget_used", "1", "max by (%) (<cost.budget.used>)")
         .absent("no budget is set")

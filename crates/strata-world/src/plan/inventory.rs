@@ -290,8 +290,10 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "wires/ends",
         EntityKind::Gpu,
+        // Two that read one host tell the same link twice.
         "count by (gpu_uuid, node, gpu, type, peer_type, peer_gpu_uuid, peer_pci_address) \
-         (<gpu.interconnect.peer>)",
+         (max by (gpu_uuid, node, gpu, type, link, peer_type, peer_gpu_uuid, peer_pci_address) \
+         (<gpu.interconnect.peer>))",
     )
     .of(AskedOf::Wires),
     still(
@@ -310,7 +312,8 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "wires/nodes",
         EntityKind::Gpu,
-        "count by (node, type, peer_type) (<gpu.interconnect.peer>)",
+        "count by (node, type, peer_type) (max by (gpu_uuid, node, gpu, type, link, peer_type) \
+         (<gpu.interconnect.peer>))",
     )
     .of(AskedOf::Fabrics),
     still(

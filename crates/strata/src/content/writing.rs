@@ -72,7 +72,9 @@ async fn batch(content: &Arc<Content>, calls: Vec<Captured>) {
     });
     let Ok(cleaned) = cleaned.await else {
         tracing::error!("captured calls could not be read");
-        came.iter().for_each(|route| content.leave_out(route, LeftOut::Unread));
+        for route in &came {
+            content.leave_out(route, LeftOut::Unread);
+        }
         return;
     };
     let mut routes: BTreeMap<String, Vec<Redacted>> = BTreeMap::new();

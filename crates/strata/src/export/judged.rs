@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
-use strata_diagnose::compare::score_of;
+use strata_diagnose::compare::{AGAINST, score_of};
 use strata_model::Clock;
 use strata_model::record::{Feedback, FeedbackSource};
 use strata_store::RecordReader;
@@ -12,8 +12,6 @@ use crate::out::complain;
 
 /// Judgements read at most; the latest.
 const JUDGEMENTS_MAX: usize = 2_000_000;
-/// What people do with an answer that does not serve them. Whoever did it judged the answer bad.
-const AGAINST: [&str; 3] = ["regenerated", "abandoned", "edited"];
 
 /// Which judgements count, and what is good by them.
 #[derive(Debug, Clone, Default, PartialEq)]

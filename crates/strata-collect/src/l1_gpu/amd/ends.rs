@@ -154,10 +154,16 @@ impl Part for Ends {
                 let Some(to) = to.and_then(|to| nodes.iter().find(|node| node.number == to)) else {
                     continue;
                 };
+                // Partitions of one card are nodes of their own: between them nothing is wired.
+                if to.address == from.address {
+                    continue;
+                }
                 let peer = match to.address.as_deref() {
                     None => ("cpu", "", ""),
                     Some(at) => ("gpu", card_at(at).map_or("", |card| &card.uuid), at),
                 };
+                let alone = nodes.iter().filter(|node| node.address == from.address).count() == 1;
+                let link = if alone { link } else { format!("{}/{link}", from.number) };
                 tell((card, &link), peer, &self.node, round);
                 told += 1;
             }

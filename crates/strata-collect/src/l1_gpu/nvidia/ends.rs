@@ -113,8 +113,13 @@ fn end_of(
     }
     let address = address.flatten();
     let told = kind.map_or(Kind::Unknown, Kind::of);
+    // Which GPU it is nobody says then.
+    if address.is_none() && told == Kind::Gpu {
+        tally.refusal = tally.refusal.or(memo.refusal((PLACE, link)));
+    }
     let kind = match (&address, told) {
         (Some(at), Kind::Unknown) => bus.kind_at(at),
+        (None, Kind::Gpu) => Kind::Unknown,
         _ => told,
     };
     Some(End { kind, address })
@@ -178,7 +183,7 @@ impl Part for Ends {
                 let asked = (&*session.nvml, handle, link);
                 let kept = (&mut device.memo, &mut tally);
                 let Some(end) = end_of(asked, &mut bus, kept, round) else { continue };
-                tally.told += 1;
+                tally.told += usize::from(end.kind != Kind::Unknown || end.address.is_some());
                 tell((&device.facts, &node), link, &end, &bus, round);
             }
         }

@@ -1,12 +1,16 @@
 //! What calls cost by the records of requests, and how useful they were.
 
-use strata_cost::calls::{CallTotals, CallWaste, LevelCost};
+use strata_cost::calls::{CallTotals, CallWaste, LevelCost, PricedBy};
+use strata_cost::time::day;
 use strata_cost::useful::{LEVELS, Level};
 
 use super::Books;
-use super::cells::{table, text, told};
+use super::cells::{noted, table, text, told};
 use crate::page::block::Block;
 use crate::page::table::{Cell, Table};
+
+/// Above this share of the tokens a level is told of all of them.
+const WHOLE: f64 = 0.995;
 
 /// Calls of the page's window.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +21,8 @@ pub struct CallBooks {
     pub waste: Vec<CallWaste>,
     /// Conversations that had calls.
     pub conversations: u64,
+    /// Date of the map of API prices, milliseconds since the Unix epoch.
+    pub listed_ms: Option<i64>,
 }
 
 /// Calls to one model.
@@ -47,21 +53,31 @@ fn whole(calls: &CallBooks) -> String {
     let CallTotals { requests, unpriced, unknown, .. } = &calls.total;
     let talks = calls.conversations;
     let begin = format!("{requests:.0} calls, {talks} conversations");
+    let listed = calls.listed_ms.filter(|_| calls.total.by.contains(&PricedBy::PriceMap));
+    let listed = listed.map(|ms| format!("; prices of APIs of {}", day(ms))).unwrap_or_default();
     if *unpriced > 0.0 {
-        format!("{begin}; {unpriced:.0} calls have no price: {}", unknown.join("; "))
+        format!("{begin}{listed}; {unpriced:.0} calls have no price: {}", unknown.join("; "))
     } else {
-        format!("{begin}; all have a price.")
+        format!("{begin}{listed}; all have a price.")
     }
 }
 
 fn level(books: &Books, one: &CallModel, level: Level, what: &str) -> Cell {
     let cost = one.levels.get(level.place()).copied().flatten();
-    told(
+    let covered = cost.map(|cost| cost.covered).filter(|covered| *covered < WHOLE);
+    let note = covered.map(|covered| format!("of {:.0} % of the tokens", covered * 100.0));
+    let cell = told(
         cost.map(|cost| cost.cost),
         &format!("{}/{{token}}", books.ledger.options.currency),
         what,
         "cost of the level before x its tokens of which it is told / those of this level",
-    )
+    );
+    noted(cell, note)
+}
+
+/// Money of which a part may be missing.
+fn at_least(cell: Cell, unpriced: f64) -> Cell {
+    noted(cell, (unpriced > 0.0).then(|| format!("at least: {unpriced:.0} calls have no price")))
 }
 
 fn models(books: &Books, calls: &CallBooks) -> Table {
@@ -73,11 +89,14 @@ fn models(books: &Books, calls: &CallBooks) -> Table {
         vec![
             text(if one.model.is_empty() { "not named" } else { &one.model }),
             text(format!("{:.0}", total.requests)),
-            told(
-                total.amount,
-                currency,
-                "Cost of the calls. Of those that have a price.",
-                "sum over token classes of tokens x price",
+            at_least(
+                told(
+                    total.amount,
+                    currency,
+                    "Cost of the calls. Of those that have a price.",
+                    "sum over token classes of tokens x price",
+                ),
+                total.unpriced,
             ),
             told(
                 total.amount.filter(|_| priced > 0.0).map(|amount| amount / priced),
@@ -124,16 +143,19 @@ fn waste(books: &Books, calls: &CallBooks) -> Table {
             text(one.cause.name().replace('_', " ")),
             text(one.team.clone()),
             text(format!("{:.0}", one.requests)),
-            told(
-                one.amount,
-                currency,
-                "Cost of calls that were for nothing. Of those that have a price.",
-                "sum over token classes of tokens x price",
+            at_least(
+                told(
+                    one.amount,
+                    currency,
+                    "Cost of calls that were for nothing. Of those that have a price.",
+                    "sum over token classes of tokens x price",
+                ),
+                one.unpriced,
             ),
         ]
     });
     table(
-        "Calls that bought nothing",
+        "Calls that may have bought nothing",
         &[("cause", false), ("team", false), ("calls", true), ("cost", true)],
         rows.collect(),
         "none, as far as records tell",

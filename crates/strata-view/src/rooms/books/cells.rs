@@ -29,6 +29,16 @@ pub(super) fn told(value: Option<f64>, unit: &str, definition: &str, formula: &s
     }))
 }
 
+/// A number with a word beside it.
+pub(super) fn noted(mut cell: Cell, note: Option<String>) -> Cell {
+    if let Cell::Number(number) = &mut cell
+        && number.value.is_some()
+    {
+        number.note = note;
+    }
+    cell
+}
+
 pub(super) fn money(ledger: &Ledger, value: Option<f64>) -> Cell {
     told(
         value,

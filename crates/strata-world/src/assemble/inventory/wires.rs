@@ -221,7 +221,11 @@ fn counted(found: &Found<'_>, window: Window) -> Vec<Fabric> {
             let empty = Fabric { node, kind, to: to.to_owned(), gpus: 0, lanes: None };
             // Where links are told, that GPUs reach each other says no more.
             if question == "wires/nodes_p2p" {
-                fabrics.entry(place).or_insert(Fabric { gpus: count, ..empty });
+                let told =
+                    |(node, kind, _): &(String, String, &str)| (node, kind) == (&place.0, &place.1);
+                if !fabrics.keys().any(told) {
+                    fabrics.insert(place, Fabric { gpus: count, ..empty });
+                }
                 continue;
             }
             let fabric = fabrics.entry(place).or_insert(empty);

@@ -130,7 +130,7 @@ fn waste(answer: &Json, currency: &str, out: Out) -> Result<()> {
         ]);
     }
     if rows.len() > 1 {
-        out.line("\ncalls that bought nothing")?;
+        out.line("\ncalls that may have bought nothing")?;
         out.table(&rows)?;
     }
     Ok(())

@@ -75,7 +75,8 @@ impl LedgerService {
             levels: levels(groups, &prices),
         });
         let (models, conversations) = (models.collect(), found.all_conversations);
-        Ok(CallBooks { total: all, models, waste, conversations })
+        let listed_ms = self.map.as_ref().map(|map| map.date_ms);
+        Ok(CallBooks { total: all, models, waste, conversations, listed_ms })
     }
 }
 
@@ -164,6 +165,8 @@ fn waste(one: &CallWaste) -> Json {
 impl LedgerReports {
     pub(super) async fn call_costs(&self, asked: &Asked) -> Result<Report, PageError> {
         let by = dimensions(asked)?;
+        // Reads records of up to a year: one at a time.
+        let _turn = self.0.drafting.lock().await;
         let account = self.0.account(asked.period()).await;
         let ledger = &account.ledger;
         // Of a time before the first GPU was seen there may be calls all the same: to an API.

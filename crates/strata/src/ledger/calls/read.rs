@@ -1,14 +1,15 @@
 //! Records of requests into groups of calls, added up where they lie.
 //!
 //! A period is read a day of UTC at a time, so that any length can be asked for; a call belongs to the
-//! moment it began. Of a judgement the latest stands; those given up to a day after the day of the call
-//! are found.
+//! moment it began. Of several judgements of one name by one source the latest stands, as in `strata
+//! compare`; of a call that some judge good and some bad nothing is known. Scores by models are no
+//! judgements of those who asked. What is given up to a day after the day of the call is found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use strata_cost::calls::{CallGroup, Fate, RECORDED};
-use strata_diagnose::compare::{BAD_WORDS, GOOD_WORDS};
+use strata_cost::calls::{CallGroup, Counted, Fate, RECORDED};
+use strata_diagnose::compare::{AGAINST, BAD_WORDS, GOOD_WORDS};
 use strata_model::record::{
     Order, RecordQuery, RecordSource, SQL_DAYS_MAX, SqlAnswer, SqlValue, TokenBuckets,
 };
@@ -19,6 +20,9 @@ const DAY_US: i64 = 86_400_000_000;
 /// A call of its conversation with a prompt of as many tokens within this time after one that was
 /// answered asks the same again; `strata compare` has the same ten minutes.
 const AGAIN_US: i64 = 600_000_000;
+
+/// Groups over all days that are held at most.
+const GROUPS_MAX: usize = 100_000;
 
 /// What calls can be grouped by, with the column of it.
 pub(crate) const CALL_DIMENSIONS: [(&str, &str); 7] = [
@@ -62,12 +66,22 @@ pub(super) struct Calls {
 /// In words, why the records do not tell.
 pub(super) fn calls(source: &dyn RecordSource, query: &CallQuery) -> Result<Calls, String> {
     let mut found = Calls::default();
+    let mut groups: BTreeMap<Likeness, CallGroup> = BTreeMap::new();
     for range_us in parts(&query.range_us, DAY_US) {
         let Some(rows) = ask(source, &groups_sql(query, &range_us), &range_us)? else { continue };
-        for row in &rows {
-            found.groups.extend(group(row, query.by.len()));
+        for one in rows.iter().filter_map(|row| group(row, query.by.len())) {
+            let like = likeness(&one);
+            if let Some(known) = groups.get_mut(&like) {
+                join(known, &one);
+            } else if groups.len() < GROUPS_MAX {
+                groups.insert(like, one);
+            } else {
+                let told = "group by less, or ask for less time";
+                return Err(format!("more than {GROUPS_MAX} groups: {told}"));
+            }
         }
     }
+    found.groups = groups.into_values().collect();
     // Files of so many days are read together; a range can begin and end within a day.
     let together_us = (SQL_DAYS_MAX as i64 - 3) * DAY_US;
     let parts = parts(&query.range_us, together_us);
@@ -86,6 +100,22 @@ pub(super) fn calls(source: &dyn RecordSource, query: &CallQuery) -> Result<Call
         }
     }
     Ok(found)
+}
+
+/// All that calls of one group have in common.
+type Likeness = (Vec<String>, [Option<String>; 3], Fate, Option<bool>, [bool; 2], Counted, u64);
+
+fn likeness(one: &CallGroup) -> Likeness {
+    let named = [one.provider.clone(), one.model.clone(), one.team.clone()];
+    let flags = [one.is_capped, one.in_conversation];
+    let tier = one.longer_than.to_bits();
+    (one.keys.clone(), named, one.fate, one.judged, flags, one.counted, tier)
+}
+
+/// Add what a later day has of a group.
+fn join(into: &mut CallGroup, other: &CallGroup) {
+    into.requests += other.requests;
+    into.tokens.iter_mut().zip(other.tokens).for_each(|(sum, more)| *sum += more);
 }
 
 /// A range in parts that end where a multiple of `length_us` does.
@@ -135,10 +165,11 @@ fn words(words: &[&str]) -> String {
 
 /// 1 for a good judgement, 0 for a bad one, NULL for a score of another kind.
 fn good_sql() -> String {
-    let (good, bad) = (words(&GOOD_WORDS), words(&BAD_WORDS));
+    let (good, bad, against) = (words(&GOOD_WORDS), words(&BAD_WORDS), words(&AGAINST));
     let word = "REPLACE(REPLACE(LOWER(label), '-', '_'), ' ', '_')";
     format!(
-        "CASE WHEN value IS NOT NULL THEN CASE value WHEN 1 THEN 1 WHEN 0 THEN 0 WHEN -1 THEN 0 END \
+        "CASE WHEN name IN ({against}) THEN CASE WHEN value > 0 THEN 0 END \
+         WHEN value IS NOT NULL THEN CASE value WHEN 1 THEN 1 WHEN 0 THEN 0 WHEN -1 THEN 0 END \
          WHEN {word} IN ({good}) THEN 1 WHEN {word} IN ({bad}) THEN 0 END"
     )
 }
@@ -151,21 +182,43 @@ fn tier_sql(thresholds: &[f64]) -> String {
     if cases.is_empty() { "0".to_owned() } else { format!("CASE {cases} ELSE 0 END") }
 }
 
+/// Columns of a record that its group is made of, besides those it is grouped by and its tokens.
+const USED: [&str; 11] = [
+    "id",
+    "start_us",
+    "provider",
+    "model",
+    "team",
+    "outcome",
+    "ttft_us",
+    "conversation_id",
+    "finish_reason",
+    "operation",
+    "fresh_input",
+];
+
 fn groups_sql(query: &CallQuery, range_us: &Range<i64>) -> String {
     let (start, end, objective) = (range_us.start, range_us.end, query.objective_us);
     let before = start - AGAIN_US;
     let by = listed(&query.by);
     let (good, tier) = (good_sql(), tier_sql(&query.thresholds));
     let sums = TokenBuckets::NAMES.map(|name| format!("SUM({name})")).join(", ");
-    let columns = query.by.len() + 9;
+    // Named, for what is sorted into windows is held: records have much that is not asked for.
+    let used: BTreeSet<&str> =
+        USED.iter().chain(&query.by).chain(&TokenBuckets::NAMES).copied().collect();
+    let used = used.into_iter().collect::<Vec<_>>().join(", ");
+    let columns = query.by.len() + 10;
     let grouped = (1..=columns).map(|at| at.to_string()).collect::<Vec<_>>().join(", ");
     let [untold, failed, abandoned, untimed, late, alone, repeated, first] =
         Fate::ALL.map(Fate::name);
     format!(
-        "WITH judged AS (SELECT request, MAX(at_us), good FROM \
-         (SELECT request, at_us, {good} AS good FROM feedback WHERE request IS NOT NULL) \
-         WHERE good IS NOT NULL GROUP BY request), \
-         near AS (SELECT *, COALESCE(fresh_input, 0) + COALESCE(cache_read, 0) \
+        "WITH said AS (SELECT request, name, source, MAX(at_us), good FROM \
+         (SELECT request, name, source, at_us, {good} AS good FROM feedback \
+         WHERE request IS NOT NULL AND source <> 'model') \
+         WHERE good IS NOT NULL GROUP BY request, name, source), \
+         judged AS (SELECT request, CASE WHEN MIN(good) = MAX(good) THEN MAX(good) END AS good \
+         FROM said GROUP BY request), \
+         near AS (SELECT {used}, COALESCE(fresh_input, 0) + COALESCE(cache_read, 0) \
          + COALESCE(cache_write, 0) AS input FROM request WHERE start_us >= {before} AND start_us < {end}), \
          told AS (SELECT *, MAX(CASE WHEN outcome = 'ok' THEN start_us END) OVER \
          (PARTITION BY conversation_id, model, input ORDER BY start_us \
@@ -178,7 +231,7 @@ fn groups_sql(query: &CallQuery, range_us: &Range<i64>) -> String {
          WHEN start_us - answered_us <= {AGAIN_US} THEN '{repeated}' ELSE '{first}' END, \
          COALESCE(finish_reason = 'length', 0), good, conversation_id IS NOT NULL, \
          fresh_input IS NOT NULL AND (output_text IS NOT NULL OR COALESCE(operation, '') = 'embeddings'), \
-         {tier}, COUNT(*), {sums} FROM told LEFT JOIN judged \
+         cache_read IS NOT NULL, {tier}, COUNT(*), {sums} FROM told LEFT JOIN judged \
          ON judged.request = strftime('%Y%m%d', start_us / 1000000, 'unixepoch') || '-' || id \
          WHERE start_us >= {start} GROUP BY {grouped}"
     )
@@ -209,8 +262,20 @@ fn number(value: &SqlValue) -> f64 {
 
 fn group(row: &[SqlValue], keys: usize) -> Option<CallGroup> {
     let (keys, rest) = row.split_at_checked(keys)?;
-    let [provider, model, team, fate, capped, good, talk, counted, tier, requests, sums @ ..] =
-        rest
+    let [
+        provider,
+        model,
+        team,
+        fate,
+        capped,
+        good,
+        talk,
+        counted,
+        cache,
+        tier,
+        requests,
+        sums @ ..,
+    ] = rest
     else {
         return None;
     };
@@ -227,7 +292,11 @@ fn group(row: &[SqlValue], keys: usize) -> Option<CallGroup> {
         is_capped: whole(capped) != 0,
         judged: matches!(good, SqlValue::Integer(_)).then(|| whole(good) != 0),
         in_conversation: whole(talk) != 0,
-        is_counted: whole(counted) != 0,
+        counted: match (whole(counted) != 0, whole(cache) != 0) {
+            (false, _) => Counted::Not,
+            (true, false) => Counted::WithoutCache,
+            (true, true) => Counted::Whole,
+        },
         longer_than: number(tier),
         requests: number(requests),
         tokens,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use strata_cost::calls::{CallGroup, Fate};
+use strata_cost::calls::{CallGroup, Counted, Fate};
 use strata_model::record::{
     Feedback, FeedbackSource, FeedbackTarget, Outcome, RecordBatch, RecordSink as _, RequestRecord,
     TokenBuckets,
@@ -121,7 +121,7 @@ async fn every_fate_is_found_where_it_happened() {
 #[tokio::test]
 async fn the_latest_judgement_stands_and_a_score_is_none() {
     // The first is of the day before.
-    let minutes = [-10, 1, 2, 3, 4];
+    let minutes = [-10, 1, 2, 3, 4, 5, 6, 7, 8];
     let all: Vec<_> = minutes.map(|minute| answered(minute, &format!("c{minute}"))).to_vec();
     let (_dir, store) = stored(all.clone()).await;
     let at = |minute: i64| DAY * 1000 + minute * MINUTE_US;
@@ -133,10 +133,23 @@ async fn the_latest_judgement_stands_and_a_score_is_none() {
         judged(&all[3], at(10), Some(0.7), None),
         judged(&all[4], at(10), Some(-1.0), None),
     ];
-    judge(&store, feedback).await;
+    // What people do against an answer, what a model thinks of it, and a second opinion.
+    let named = |of: &RequestRecord, name: &str, value: f64, source| Feedback {
+        name: name.to_owned(),
+        source,
+        ..judged(of, at(11), Some(value), None)
+    };
+    let feedback = feedback.into_iter().chain([
+        named(&all[5], "regenerated", 1.0, FeedbackSource::Implicit),
+        named(&all[6], "edited", 0.0, FeedbackSource::Implicit),
+        named(&all[7], "toxicity", 0.0, FeedbackSource::Model),
+        named(&all[8], "user_feedback", 1.0, FeedbackSource::Human),
+        named(&all[8], "abandoned", 1.0, FeedbackSource::Implicit),
+    ]);
+    judge(&store, feedback.collect()).await;
     let found = calls(&store, &query(-20 * MINUTE_US, 30 * MINUTE_US)).unwrap();
     let expected =
-        [(Fate::First, None, 1.0), (Fate::First, Some(false), 3.0), (Fate::First, Some(true), 1.0)];
+        [(Fate::First, None, 4.0), (Fate::First, Some(false), 4.0), (Fate::First, Some(true), 1.0)];
     assert_eq!(fates(&found), expected);
 }
 
@@ -180,7 +193,7 @@ async fn prompts_of_each_price_are_apart_and_what_is_not_counted_is_too() {
     let mut tiers: Vec<_> = found
         .groups
         .iter()
-        .map(|group| (group.longer_than as i64, group.is_counted, group.requests))
+        .map(|group| (group.longer_than as i64, group.counted != Counted::Not, group.requests))
         .collect();
     tiers.sort_by(|a, b| a.partial_cmp(b).unwrap());
     let expected = [(0, false, 1.0), (0, true, 2.0), (128_000, true, 1.0), (200_000, true, 1.0)];
@@ -264,6 +277,19 @@ async fn calls_of_own_gpus_come_to_their_bill_and_an_api_to_its_list() {
     assert_eq!(useful.get("U4"), None, "nobody judged");
     let repeated = &told["waste"][0];
     assert_eq!((&repeated["cause"], &repeated["requests"]), (&"repeated".into(), &229.0.into()));
+}
+
+#[tokio::test]
+async fn prompts_whose_cached_part_is_not_told_come_to_the_bill_too() {
+    let all = (60..300).map(|minute| {
+        let mut record = answered(minute, "");
+        // The same hundred tokens.
+        record.tokens.fresh_input = Some(100);
+        record.tokens.cache_read = None;
+        record
+    });
+    let told = report(all.collect(), &[("since", "4h")]).await;
+    near(&told["models"][0]["explained"], 1.0);
 }
 
 #[tokio::test]
