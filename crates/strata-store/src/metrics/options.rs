@@ -36,7 +36,7 @@ pub struct StoreOptions {
     pub out_of_order_window: String,
     /// How far ahead of this machine's clock a sample may be.
     pub future_tolerance: String,
-    /// Most series with samples of the last `retention`; about 350 bytes of memory each. Series
+    /// Most series with samples of the last `retention`; about 400 bytes of memory each. Series
     /// that are left in the tiers only do not count, but with them there are at most four times
     /// as many.
     pub series_limit: usize,

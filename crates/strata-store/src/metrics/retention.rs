@@ -28,6 +28,10 @@ pub(super) fn apply(shared: &Shared, now_ms: i64) {
         days.extend(waiting);
         gone.into_iter().map(|(_, day)| day).collect()
     };
+    if !gone.is_empty() {
+        // Tiers stand in for these days now, and would tell the same samples a second time.
+        shared.head.write().unwrap_or_else(PoisonError::into_inner).forget_sealed();
+    }
     for tier in Tier::ALL {
         let first = first_kept(tier.retention(&shared.settings));
         gone.extend(shared.tiers.remove_before(tier, first).into_values());

@@ -267,7 +267,7 @@ impl Writer {
         };
         let length = self.shared.settings.head_window;
         let long = head.hours() > length.as_secs().div_ceil(3600);
-        let large = head.bytes() > HEAD_BYTES || self.segment.bytes() > LOG_BYTES;
+        let large = head.unsealed_bytes() > HEAD_BYTES || self.segment.bytes() > LOG_BYTES;
         drop(head);
         let window = newest.div_euclid(length.as_millis() as i64);
         let entered = self.window.is_some_and(|last| window > last);

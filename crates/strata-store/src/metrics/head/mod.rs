@@ -4,6 +4,7 @@ pub(crate) mod chunk;
 mod pool;
 mod slice;
 mod spread;
+mod tail;
 
 use std::collections::BTreeSet;
 
@@ -11,8 +12,10 @@ use rustc_hash::FxHashMap;
 
 use self::chunk::State;
 use self::pool::{Chain, Place, Pool};
+use self::slice::Packed;
 pub(crate) use self::slice::{HeadSlice, InHead, PackedHistogram};
 use self::spread::Spread;
+use self::tail::{TAIL_MS, Tails};
 use super::day::calendar::{DAY_MS, day_of};
 
 /// What the head says to one sample.
@@ -89,6 +92,8 @@ pub(crate) struct Head {
     days: BTreeSet<i64>,
     last_day: Option<i64>,
     spread: Spread,
+    /// What was sealed last.
+    tails: Tails,
     newest_ms: Option<i64>,
     /// The latest time that can be right now, once known.
     latest: Option<i64>,
@@ -317,26 +322,37 @@ impl Head {
         let series = self.series.get(id as usize)?;
         let late = self.late.get(&id);
         let histograms = self.histograms.get(&id);
-        if series.count == 0 && late.is_none() && histograms.is_none() {
+        let tail = self.tails.covering(id, from_ms).filter(|_| series.sealed_until >= from_ms);
+        if series.count == 0 && tail.is_none() && late.is_none() && histograms.is_none() {
             return None;
         }
         let before = |restart: &&Restart| restart.count > 0 && restart.state.last_time < from_ms;
         let restart = series.restarts.iter().rev().find(before).copied().unwrap_or_default();
         let start = bytes.len();
+        let sealed = tail.map(|tail| {
+            self.tails.read(tail, bytes);
+            Packed { state: tail.state, bytes: start..bytes.len(), count: tail.count as usize }
+        });
+        let start = bytes.len();
         self.pool.read(series.chain, restart.place, bytes);
         Some(HeadSlice {
-            state: restart.state,
-            chain: start..bytes.len(),
-            count: (series.count - restart.count) as usize,
+            sealed,
+            chain: Packed {
+                state: restart.state,
+                bytes: start..bytes.len(),
+                count: (series.count - restart.count) as usize,
+            },
             late: late.cloned().unwrap_or_default(),
             histograms: histograms.cloned().unwrap_or_default(),
         })
     }
 
-    /// Whether the disk may hold a sample of the series at this time or later: what is sealed ends
-    /// at `sealed_until` at the latest.
+    /// Whether the disk may hold a sample of the series at this time or later that is not here:
+    /// what is sealed ends at `sealed_until` at the latest.
     pub(crate) fn is_sealed_from(&self, id: u32, from_ms: i64) -> bool {
-        self.series.get(id as usize).is_none_or(|series| series.sealed_until >= from_ms)
+        let sealed = |series: &HeadSeries| series.sealed_until >= from_ms;
+        self.series.get(id as usize).is_none_or(sealed)
+            && self.tails.covering(id, from_ms).is_none()
     }
 
     /// Native histograms of the series, in time order.
@@ -371,6 +387,7 @@ impl Head {
                 *place = HeadSeries { defined_in: 0, ..*old };
             }
         }
+        self.tails.rename(new, series.len());
         self.series = series;
         let late = std::mem::take(&mut self.late).into_iter();
         self.late = late.filter_map(|(id, list)| Some((new(id)?, list))).collect();
@@ -383,9 +400,17 @@ impl Head {
         (0..self.series.len() as u32).filter(|&id| self.holds(id)).collect()
     }
 
-    /// Forget all samples after they were sealed; remember how far each series went.
+    /// Forget all samples after they were sealed, but for the last minutes of what came in order;
+    /// remember how far each series went.
     pub(crate) fn clear(&mut self) {
+        let mut tails = Tails::over(self.series.len());
+        // One sender whose clock runs ahead is not what now is.
+        let newest = self.newest_ms.map(|newest| newest.min(self.latest.unwrap_or(newest)));
+        let keep_from = newest.map_or(i64::MAX, |newest| newest.saturating_sub(TAIL_MS));
         for id in 0..self.series.len() as u32 {
+            if !self.late.contains_key(&id) && !self.histograms.contains_key(&id) {
+                tails.keep(id, &self.series[id as usize], &self.pool, keep_from);
+            }
             let newest = self.newest(id);
             let series = &mut self.series[id as usize];
             if newest > series.sealed_until {
@@ -399,6 +424,7 @@ impl Head {
             // Labels that were noted for a record the log never took must be noted again.
             series.defined_in = 0;
         }
+        self.tails = tails;
         self.pool.clear();
         self.late.clear();
         self.histograms.clear();
@@ -406,6 +432,11 @@ impl Head {
         self.days.clear();
         (self.last_day, self.newest_ms) = (None, None);
         self.spread = Spread::default();
+    }
+
+    /// Forget what is sealed.
+    pub(crate) fn forget_sealed(&mut self) {
+        self.tails = Tails::default();
     }
 
     /// UTC days on which samples lie.
@@ -437,12 +468,18 @@ impl Head {
         self.active + self.histograms.len()
     }
 
-    /// Approximate bytes of memory that samples take.
+    /// Approximate bytes of memory that samples take, those included that are sealed already.
     pub(crate) fn bytes(&self) -> usize {
-        self.pool.bytes()
-            + self.histogram_bytes
-            + self.late.len() * LATE_LIST
-            + self.late_samples * LATE_SAMPLE
+        self.pool.bytes() + self.beside_pool() + self.tails.bytes()
+    }
+
+    /// Approximate bytes of memory that a seal would free.
+    pub(crate) fn unsealed_bytes(&self) -> usize {
+        self.pool.used_bytes() + self.beside_pool()
+    }
+
+    fn beside_pool(&self) -> usize {
+        self.histogram_bytes + self.late.len() * LATE_LIST + self.late_samples * LATE_SAMPLE
     }
 }
 

@@ -102,6 +102,11 @@ impl Pool {
         self.pages.len() * PAGE * SEGMENT
     }
 
+    /// Bytes of the segments that are handed out.
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.used * SEGMENT
+    }
+
     fn extend(&mut self, chain: &mut Chain) {
         let index = self.used as u32;
         self.used += 1;

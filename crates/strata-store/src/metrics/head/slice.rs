@@ -12,13 +12,21 @@ pub(crate) type PackedHistogram = (i64, Box<[u8]>);
 /// of memory.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct HeadSlice {
-    /// What the chain goes on from.
-    pub(super) state: State,
-    pub(super) chain: Range<usize>,
-    /// Samples in the chain.
-    pub(super) count: usize,
+    /// What is sealed already and older than all of `chain`.
+    pub(super) sealed: Option<Packed>,
+    pub(super) chain: Packed,
     pub(super) late: Vec<(i64, u64)>,
     pub(crate) histograms: Vec<PackedHistogram>,
+}
+
+/// Samples in time order.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Packed {
+    /// What the first goes on from.
+    pub(super) state: State,
+    /// Where they lie in what was copied.
+    pub(super) bytes: Range<usize>,
+    pub(super) count: usize,
 }
 
 /// What the head told of one series at one moment.
@@ -41,8 +49,10 @@ impl HeadSlice {
     ) {
         let start = times.len();
         let start_of_values = values.len();
-        let chain = bytes.get(self.chain.clone()).unwrap_or_default();
-        chunk::decode_all(self.state, chain, self.count, times, values, &value);
+        for packed in self.sealed.iter().chain([&self.chain]) {
+            let chain = bytes.get(packed.bytes.clone()).unwrap_or_default();
+            chunk::decode_all(packed.state, chain, packed.count, times, values, &value);
+        }
         if self.late.is_empty() {
             return;
         }
