@@ -119,16 +119,20 @@ pub(crate) fn ranges(look: Look) -> Flow {
     flow
 }
 
-/// What was typed and what fits.
+/// What was typed and what fits; none while it is looked for.
 pub(crate) fn palette(
     typed: &str,
-    found: &[Suggestion],
+    found: Option<&[Suggestion]>,
     chosen: usize,
     columns: usize,
     look: Look,
 ) -> Flow {
     let mut flow = Flow::default();
     flow.text(fit(&format!("find: {typed}_"), columns), Look::strong());
+    let Some(found) = found else {
+        flow.text("looking", look.dim());
+        return flow;
+    };
     if found.is_empty() && !typed.is_empty() {
         flow.text("nothing of this name", look.dim());
     }

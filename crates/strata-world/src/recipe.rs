@@ -189,6 +189,14 @@ pub(crate) fn recipe(id: &str) -> Option<(&'static SignalDef, &'static Recipe)> 
     Some((DEFS.get(index)?, TABLE.recipes.get(index)?))
 }
 
+impl SignalDef {
+    /// Whether it is the number of events in the event window, of which there are whole ones only.
+    pub fn counts_events(&self) -> bool {
+        let is_count = self.unit.starts_with('{') && !self.unit.contains('/');
+        is_count && recipe(self.id).is_some_and(|(_, recipe)| recipe.each.contains("increase<"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,6 +20,8 @@ pub enum UnknownReason {
     Denied,
     /// The inputs are there and give no number: no request, nothing to divide by.
     Undefined,
+    /// It is told of other things, not of the one that is asked about.
+    OutOfScope,
     /// The query failed.
     Failed,
 }

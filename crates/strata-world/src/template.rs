@@ -2,7 +2,7 @@
 //!
 //! `<hw.power>` is the metric, `<hw.power|sensor="average">` with matchers,
 //! `<inference.ttft:bucket>` one of the series of a histogram. `rate<..>` is its rate over the
-//! rate window, `increase<..>` its increase over the event window, `window<..>` its increase over
+//! rate window, `steady<..>` its rate over one that suits what is told once a minute, `increase<..>` its increase over the event window, `window<..>` its increase over
 //! the whole window of the question, `peak<..>` its greatest value in the event window and `floor<..>` its least,
 //! `best<..>` its greatest value in the hour before, `period<..>` its increase over thirty days,
 //! `mean<..>` its mean over the rate window, `total<..>` the sum and `samples<..>` the number of its samples
@@ -23,6 +23,10 @@ use crate::window::Window;
 /// default, and as fresh as that allows.
 const RATE_WINDOW_MS: i64 = 120_000;
 
+/// Window of rates of what is told once a minute, as the ledger tells: a late minute leaves two
+/// samples still.
+const STEADY_WINDOW_MS: i64 = 300_000;
+
 /// Window in which events are counted: long enough to be seen by a person who looks now and then,
 /// short enough to be over when the cause is.
 const EVENT_WINDOW_MS: i64 = 600_000;
@@ -37,7 +41,7 @@ const PERIOD_WINDOW_MS: i64 = 30 * 86_400_000;
 /// A metric in a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Atom<'t> {
-    /// `rate`, `increase`, `window`, `period`, `peak`, `best`, `floor`, `mean`, `total`, `samples`, or empty.
+    /// `rate`, `steady`, `increase`, `window`, `period`, `peak`, `best`, `floor`, `mean`, `total`, `samples`, or empty.
     function: &'t str,
     /// Whatever the scope.
     everywhere: bool,
@@ -50,8 +54,10 @@ struct Atom<'t> {
 }
 
 /// What may stand before a metric.
-const FUNCTIONS: [&str; 10] =
-    ["rate", "increase", "window", "period", "peak", "best", "floor", "mean", "total", "samples"];
+const FUNCTIONS: [&str; 11] = [
+    "rate", "steady", "increase", "window", "period", "peak", "best", "floor", "mean", "total",
+    "samples",
+];
 
 /// A piece of a template.
 enum Piece<'t> {
@@ -209,6 +215,7 @@ fn write_selector(query: &mut String, atom: &Atom<'_>, scope: &str, filling: Fil
     let name = metric.map_or(atom.name, |metric| metric.prometheus.as_str());
     let (function, range_ms) = match atom.function {
         "rate" => ("rate", step_range_ms(window)),
+        "steady" => ("rate", STEADY_WINDOW_MS.max(window.step_ms)),
         "increase" => ("increase", EVENT_WINDOW_MS.max(window.step_ms)),
         "period" => ("increase", PERIOD_WINDOW_MS),
         "peak" => ("max_over_time", EVENT_WINDOW_MS),

@@ -22,7 +22,7 @@ impl RemotePages {
         let (status, body) = answer.map_err(|error| PageError {
             code: PageErrorCode::Unreachable,
             message: format!("{error:#}"),
-            hint: "strata top keeps trying; --url names another server".to_owned(),
+            hint: "is it running there? --url names another server".to_owned(),
         })?;
         if status.is_success()
             && let Ok(value) = serde_json::from_slice(&body)

@@ -39,7 +39,7 @@ pub(super) static BENCH: Bench = Bench {
             "a pod stands still at its processor quota",
         ),
         watch(&[("l3.iowait", Above(IO_WAIT))], "processors idle while storage works"),
-        watch(&[("l3.cpu_utilization", Above(CPU))], "processors are busy"),
+        watch(&[("l3.cpu_busiest", Above(CPU))], "the processors of a host are busy"),
         watch(&[("l3.memory_utilization", Above(FULL))], "memory is nearly used up"),
         watch(&[("l3.tcp_retransmit_ratio", Above(RETRANSMITS))], "TCP sends again"),
         watch(&[("l3.disk_latency", Above(DISK_SECONDS))], "a disk answers slowly"),

@@ -16,7 +16,7 @@ mod l8_cost;
 mod tests;
 
 use strata_model::Layer;
-use strata_world::{Grain, Signal, Want, World};
+use strata_world::{Grain, Reading, Scope, Signal, UnknownReason, Want, World};
 
 /// How a thing is, in the order of attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,13 +35,16 @@ pub enum Standing {
 pub(crate) enum Limit {
     Above(f64),
     Below(f64),
+    /// Above so many times what was promised as time to the first token.
+    AboveTtft(f64),
 }
 
 impl Limit {
-    fn holds(self, value: f64) -> bool {
+    fn holds(self, value: f64, world: &World) -> bool {
         match self {
             Self::Above(limit) => value > limit,
             Self::Below(limit) => value < limit,
+            Self::AboveTtft(times) => value > times * world.targets.ttft_s,
         }
     }
 }
@@ -55,6 +58,9 @@ pub(crate) struct Rule {
     /// What that means, in a few words.
     pub(crate) says: &'static str,
 }
+
+/// What is said of a layer whose signals are told of other things than the one that is asked about.
+const APART: &str = "told of the whole, not of this one thing";
 
 /// `WATCH` when all limits hold.
 pub(crate) const fn watch(when: &'static [(&'static str, Limit)], says: &'static str) -> Rule {
@@ -194,6 +200,7 @@ fn judge(bench: &Bench, world: &World) -> Verdict {
             let values = values.filter_map(|(id, _)| Some((*id, value(world, id, At::Now)?)));
             (rule.says, values.collect())
         }
+        (Standing::Absent, None) if is_apart(bench, world) => (APART, Vec::new()),
         (Standing::Blind, None) => (expectation(bench, world).unwrap_or(bench.absent), Vec::new()),
         (Standing::Absent, None) => (bench.absent, Vec::new()),
         _ => (bench.well, Vec::new()),
@@ -207,7 +214,7 @@ fn standing(bench: &Bench, world: &World, at: At) -> (Standing, Option<&'static 
         let limits = rule.when.iter();
         limits
             .map(|(id, limit)| (value(world, id, at), limit))
-            .all(|(value, limit)| value.is_some_and(|value| limit.holds(value)))
+            .all(|(value, limit)| value.is_some_and(|value| limit.holds(value, world)))
     };
     // Of equals the first decides: rules stand in the order of what is worth saying.
     let mut worst: Option<&'static Rule> = None;
@@ -222,8 +229,20 @@ fn standing(bench: &Bench, world: &World, at: At) -> (Standing, Option<&'static 
     if bench.eyes.iter().any(|id| value(world, id, at).is_some()) {
         return (Standing::Ok, None);
     }
-    let blind = expectation(bench, world).is_some();
+    let blind = !is_apart(bench, world) && expectation(bench, world).is_some();
     (if blind { Standing::Blind } else { Standing::Absent }, None)
+}
+
+/// Whether the World is about one thing, of which this layer cannot be asked: that nothing is known
+/// says nothing then.
+fn is_apart(bench: &Bench, world: &World) -> bool {
+    let out_of_scope = |id: &&str| {
+        let signal = world.signal(id, None);
+        signal.is_some_and(|signal| {
+            matches!(&signal.now, Reading::Unknown(why) if why.reason == UnknownReason::OutOfScope)
+        })
+    };
+    matches!(world.scope, Scope::Entity(_)) && bench.eyes.iter().any(out_of_scope)
 }
 
 /// Why the layer must be there although it is not seen.

@@ -3,10 +3,11 @@
 use strata_model::Layer;
 use strata_world::capacity::Targets;
 use strata_world::{
-    Coverage, Reading, Scope, Signal, Unknown, UnknownReason, Window, World, signal_def,
+    Coverage, EntityId, EntityKind, Reading, Scope, Signal, Unknown, UnknownReason, Window, World,
+    signal_def,
 };
 
-use super::{BENCHES, Standing, verdict, verdict_wants, verdicts};
+use super::{APART, BENCHES, Standing, verdict, verdict_wants, verdicts};
 
 /// A World of signals of the whole, each with its value now and at two steps.
 fn world(signals: &[(&str, [Option<f64>; 3])]) -> World {
@@ -123,6 +124,33 @@ fn nothing_seen_is_blind_only_where_something_says_it_must_be_there() {
         assert_eq!(verdict(&serving, layer).standing, Standing::Blind, "{layer}");
     }
     assert_eq!(verdict(&serving, Layer::L5Training).standing, Standing::Absent);
+}
+
+#[test]
+fn a_layer_that_one_thing_cannot_be_asked_of_is_neither_missing_nor_blind() {
+    let mut world = world(&[("l5.step", steady(100.0)), ("l1.utilization", [None; 3])]);
+    assert_eq!(verdict(&world, Layer::L1Gpu).standing, Standing::Blind);
+    world.scope = Scope::Entity(EntityId::new(EntityKind::Run, "pretrain"));
+    let elsewhere = Unknown { reason: UnknownReason::OutOfScope, text: String::new() };
+    for signal in world.signals.iter_mut().filter(|signal| signal.def.id == "l1.utilization") {
+        signal.now = Reading::Unknown(elsewhere.clone());
+    }
+    let found = verdict(&world, Layer::L1Gpu);
+    assert_eq!((found.standing, found.says), (Standing::Absent, APART));
+    assert_eq!(found.steps, [Standing::Absent; 2]);
+    // Of what could be asked, nothing known is a finding still.
+    assert_eq!(verdict(&world, Layer::L2Cuda).standing, Standing::Blind);
+}
+
+#[test]
+fn the_first_token_is_late_by_what_was_promised() {
+    let mut world = world(&[("l7.ttft_p95", steady(0.9))]);
+    let standing = |world: &World| verdict(world, Layer::L7Genai).standing;
+    assert_eq!(standing(&world), Standing::Ok);
+    world.targets.ttft_s = 0.8;
+    assert_eq!(standing(&world), Standing::Watch);
+    world.targets.ttft_s = 0.2;
+    assert_eq!(standing(&world), Standing::Broken);
 }
 
 #[test]

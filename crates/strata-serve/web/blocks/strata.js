@@ -34,7 +34,9 @@ function drawStrip(canvas, strip) {
     const status = strip.statuses[i];
     if (status === "watch" || status === "broken") {
       context.fillStyle = theme(status === "watch" ? "--watch" : "--broken");
-      context.fillRect(x(i) - cell / 2, height - 3 * ratio, cell + 1, 3 * ratio);
+      // Broken stands twice as high: never by color alone.
+      const high = (status === "watch" ? 3 : 6) * ratio;
+      context.fillRect(x(i) - cell / 2, height - high, cell + 1, high);
     }
   });
   context.strokeStyle = theme("--curve");

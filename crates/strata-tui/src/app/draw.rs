@@ -148,7 +148,8 @@ impl App {
             Popup::Explain(Action::Open(_)) => return,
             Popup::Keys => popup::keys(look),
             Popup::Ranges => popup::ranges(look),
-            Popup::Palette { typed, found, chosen } => {
+            Popup::Palette { typed, answered, found, chosen } => {
+                let found = (answered.as_ref() == Some(typed)).then_some(found.as_slice());
                 popup::palette(typed, found, *chosen, inner, look)
             }
             Popup::Query { lang, typed } => {

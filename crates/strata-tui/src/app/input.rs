@@ -22,9 +22,7 @@ impl App {
         match self.popup.take() {
             None => self.page_key(key.code),
             Some(Popup::Ranges) => self.range_key(key.code),
-            Some(Popup::Palette { typed, found, chosen }) => {
-                self.palette_key(key.code, Popup::Palette { typed, found, chosen })
-            }
+            Some(palette @ Popup::Palette { .. }) => self.palette_key(key.code, palette),
             Some(Popup::Query { lang, typed }) => self.query_key(key.code, lang, typed),
             Some(Popup::Explain(action)) => self.explain_key(key.code, &action),
             Some(Popup::Keys) => None,
@@ -39,7 +37,12 @@ impl App {
             KeyCode::Char('r') => self.popup = Some(Popup::Ranges),
             KeyCode::Char('l') => return self.toggle_live(),
             KeyCode::Char('/') => {
-                let palette = Popup::Palette { typed: String::new(), found: Vec::new(), chosen: 0 };
+                let palette = Popup::Palette {
+                    typed: String::new(),
+                    answered: None,
+                    found: Vec::new(),
+                    chosen: 0,
+                };
                 self.popup = Some(palette);
                 return Some(Effect::Suggest(String::new()));
             }
@@ -122,16 +125,22 @@ impl App {
     }
 
     fn palette_key(&mut self, code: KeyCode, popup: Popup) -> Option<Effect> {
-        let Popup::Palette { mut typed, found, mut chosen } = popup else { return None };
+        let Popup::Palette { mut typed, answered, found, mut chosen } = popup else { return None };
         let mut effect = None;
         match code {
             KeyCode::Esc => return None,
             KeyCode::Enter => {
-                let one = found.get(chosen)?;
-                let mut request = PageRequest::new(PageId::from_name(&one.page)?);
-                request.span = self.request.span;
-                request.entity = Some(one.id.clone());
-                return self.go(request);
+                // What was found for other letters is not what Enter should open.
+                let is_answered = answered.as_ref() == Some(&typed);
+                let one = found.get(chosen).filter(|_| is_answered);
+                if let Some((one, page)) =
+                    one.and_then(|one| Some((one, PageId::from_name(&one.page)?)))
+                {
+                    let mut request = PageRequest::new(page);
+                    request.span = self.request.span;
+                    request.entity = Some(one.id.clone());
+                    return self.go(request);
+                }
             }
             KeyCode::Down | KeyCode::Tab => {
                 chosen = (chosen + 1).min(found.len().saturating_sub(1));
@@ -147,7 +156,7 @@ impl App {
             }
             _ => {}
         }
-        self.popup = Some(Popup::Palette { typed, found, chosen });
+        self.popup = Some(Popup::Palette { typed, answered, found, chosen });
         effect
     }
 

@@ -28,8 +28,17 @@ pub(crate) enum Popup {
     Explain(Action),
     Keys,
     Ranges,
-    Palette { typed: String, found: Vec<Suggestion>, chosen: usize },
-    Query { lang: Language, typed: String },
+    /// `answered` is what `found` was found for.
+    Palette {
+        typed: String,
+        answered: Option<String>,
+        found: Vec<Suggestion>,
+        chosen: usize,
+    },
+    Query {
+        lang: Language,
+        typed: String,
+    },
 }
 
 /// Where things were drawn last, for the mouse.
@@ -100,9 +109,10 @@ impl App {
 
     /// Entities came for what was typed.
     pub(crate) fn suggested(&mut self, text: &str, suggestions: Vec<Suggestion>) {
-        if let Some(Popup::Palette { typed, found, chosen }) = &mut self.popup
+        if let Some(Popup::Palette { typed, answered, found, chosen }) = &mut self.popup
             && typed == text
         {
+            *answered = Some(text.to_owned());
             *found = suggestions;
             *chosen = 0;
         }

@@ -99,6 +99,8 @@ fn the_palette_finds_a_thing() {
         page: "gpus".to_owned(),
     };
     app.suggested("stale", vec![found("gpu:old")]);
+    assert!(drawn(&mut app, 80, 24).contains("looking"));
+    assert_eq!(press(&mut app, KeyCode::Enter), None, "it stays open");
     app.suggested("x", vec![found("gpu:x1"), found("gpu:x2")]);
     press(&mut app, KeyCode::Down);
     assert_eq!(press(&mut app, KeyCode::Enter), Some(Effect::Load));

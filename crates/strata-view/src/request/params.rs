@@ -62,7 +62,12 @@ impl PageRequest {
     ) -> Result<Self, PageError> {
         let mut request = Self::new(page);
         let (mut since, mut start, mut end) = (None, None, None);
+        let mut seen: Vec<&str> = Vec::new();
         for (name, value) in params {
+            if seen.contains(&name) {
+                return Err(bad(format!("parameter {name} stands there twice"), "give it once"));
+            }
+            seen.push(name);
             if value.is_empty() {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! What stands around every page: title, tabs, the north star, notices.
 
 use strata_model::Layer;
-use strata_world::{Reading, Scope, Signal, Want, World};
+use strata_world::{Reading, Scope, Signal, UnknownReason, Want, World};
 
 use super::pieces::{name, number};
 use super::{Context, tracks};
@@ -75,14 +75,29 @@ pub(super) fn page(
 }
 
 fn north_star(world: &World) -> Vec<Number> {
-    let numbers = NORTH.iter().map(|(label, signal)| {
+    let numbers = NORTH.iter().filter_map(|(label, signal)| {
+        let reading = world.signal(signal, None).map(|signal| &signal.now);
+        if let Some(Reading::Unknown(why)) = reading
+            && why.reason == UnknownReason::OutOfScope
+        {
+            // Nobody misses the money of the fleet on the page of one GPU.
+            return None;
+        }
         let mut number = number(world, label, signal, None);
         if number.value.is_none() {
             number.status = Some(Status::Blind);
+            Status::Blind.word().clone_into(&mut number.text);
+            number.note = number.explain.unknown.as_deref().map(first_clause);
         }
-        number
+        Some(number)
     });
     numbers.collect()
+}
+
+/// The beginning of a reason, as much as fits under a number.
+fn first_clause(reason: &str) -> String {
+    let end = reason.find([';', ':', ',']).unwrap_or(reason.len());
+    reason.get(..end).unwrap_or(reason).to_owned()
 }
 
 /// Whether a number of the page says this already as the reason why it is unknown.

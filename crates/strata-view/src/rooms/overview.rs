@@ -39,7 +39,7 @@ fn numbers_of(layer: Layer) -> Three {
         Layer::L3Host => [
             &[("CPU", "l3.cpu_utilization")],
             &[("I/O wait", "l3.iowait"), ("memory", "l3.memory_utilization")],
-            &[("retransmits", "l3.tcp_retransmit_ratio"), ("memory", "l3.memory_utilization")],
+            &[("retransmits", "l3.tcp_retransmit_ratio"), ("fullest disk", "l3.filesystem_fill")],
         ],
         Layer::L4Sched => [
             &[("GPUs allocated", "l4.gpus_allocated"), ("GPUs", "l4.gpus_present")],
@@ -49,7 +49,7 @@ fn numbers_of(layer: Layer) -> Three {
         Layer::L5Training => [
             &[("MFU", "l5.mfu"), ("throughput", "l5.tokens_per_second")],
             &[("step", "l5.step_time"), ("steps", "l5.step")],
-            &[("goodput", "l5.goodput"), ("loss", "l5.loss")],
+            &[("useful run time", "l5.goodput"), ("loss", "l5.loss")],
         ],
         Layer::L6Inference => [
             &[("KV pinned, fullest", "l6.kv_pinned"), ("running", "l6.running")],
@@ -106,12 +106,12 @@ pub(super) fn sections(world: &World) -> Vec<Section> {
     let judged = verdicts(world);
     let strata = judged.iter().rev().map(|verdict| stratum(world, verdict)).collect();
     let mut sections = vec![section("strata", "", "", vec![Block::Strata { strata }])];
-    let cards: Vec<Block> = judged
-        .iter()
-        .rev()
-        .filter(|verdict| verdict.standing >= Standing::Blind)
-        .map(|verdict| Block::Card(card(world, verdict)))
-        .collect();
+    let mut hurting: Vec<&Verdict> =
+        judged.iter().rev().filter(|verdict| verdict.standing >= Standing::Blind).collect();
+    // The worst first; among equals the highest layer, as above.
+    hurting.sort_by_key(|verdict| std::cmp::Reverse(verdict.standing));
+    let cards: Vec<Block> =
+        hurting.into_iter().map(|verdict| Block::Card(card(world, verdict))).collect();
     if !cards.is_empty() {
         let brief = "Layers that hurt, worth a look, or not seen.";
         sections.push(section("attention", "Worth a look", brief, cards));
@@ -141,8 +141,14 @@ fn stratum(world: &World, verdict: &Verdict) -> Stratum {
 /// What a verdict says, with the values it rests on.
 fn reason(verdict: &Verdict) -> String {
     let values = verdict.by.iter().map(|(id, value)| {
-        let unit = strata_world::signal_def(id).map_or("1", |def| def.unit);
+        let def = strata_world::signal_def(id);
+        let unit = def.map_or("1", |def| def.unit);
         let name = id.split_once('.').map_or(*id, |(_, name)| name).replace('_', " ");
+        if def.is_some_and(strata_world::SignalDef::counts_events) {
+            // An increase is extrapolated to the window's edges; what happened is whole.
+            let whole = value.round().max(1.0);
+            return format!("{name} {} in 10 min", words::text(Some(whole), unit));
+        }
         format!("{name} {}", words::text(Some(*value), unit))
     });
     let values: Vec<String> = values.collect();

@@ -252,7 +252,7 @@ pub(crate) fn not_askable(scope: &Scope, signal: &str, kind: &str) -> String {
             format!("{signal}: of each {kind} it is told for one node at a time")
         }
         Scope::Entity(id) => {
-            format!("{signal}: series of a {kind} do not say that they belong to {id}")
+            format!("{signal} is told of each {kind}, not of one {}", id.kind.name())
         }
     }
 }

@@ -67,7 +67,7 @@ impl Maker<'_> {
     /// A signal that the scope cannot narrow.
     pub(crate) fn out_of_scope(&self, def: &'static SignalDef) -> Signal {
         let text = not_askable(&self.ask.scope, def.id, def.entity.name());
-        let unknown = Unknown { reason: UnknownReason::Undefined, text };
+        let unknown = Unknown { reason: UnknownReason::OutOfScope, text };
         Signal { now: Reading::Unknown(unknown), newest_ms: None, ..self.blank(def, String::new()) }
     }
 

@@ -68,6 +68,8 @@ pub struct Targets {
     pub fill: f64,
     /// Seconds between two output tokens: 50 ms are 20 tokens a second, twice what people read.
     pub itl_s: f64,
+    /// Seconds to the first token that are promised.
+    pub ttft_s: f64,
     /// Shapes of requests that are told of, as the shares of the requests that are at most so long;
     /// rising.
     pub shapes: [f64; SHAPES],
@@ -75,7 +77,7 @@ pub struct Targets {
 
 impl Default for Targets {
     fn default() -> Self {
-        Self { fill: 0.85, itl_s: 0.05, shapes: [0.5, 0.9, 0.99] }
+        Self { fill: 0.85, itl_s: 0.05, ttft_s: 1.0, shapes: [0.5, 0.9, 0.99] }
     }
 }
 
@@ -226,7 +228,8 @@ mod tests {
         batch_seen: 20.0,
         tokens_each: 1000.0,
     };
-    const TARGETS: Targets = Targets { fill: 0.8, itl_s: 0.05, shapes: [0.5, 0.9, 0.99] };
+    const TARGETS: Targets =
+        Targets { fill: 0.8, itl_s: 0.05, ttft_s: 1.0, shapes: [0.5, 0.9, 0.99] };
 
     const NO_FRONT: Result<&FrontEnd, &str> = Err("another engine");
 

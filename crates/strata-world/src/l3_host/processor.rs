@@ -16,6 +16,17 @@ pub(crate) const ALL: &[Recipe] = &[
         "1 - rate(idle + iowait) / rate(all modes); mean over the hosts",
     ),
     node(
+        "l3.cpu_busiest",
+        "1",
+        "1 - sum by (%) (rate<system.cpu.time|mode=~\"idle|iowait\">) \
+         / sum by (%) (rate<system.cpu.time>)",
+    )
+    .means(
+        "Share of processor time that is neither idle nor waiting for I/O (proc_stat(5)), of the host \
+         where it is highest.",
+        "1 - rate(idle + iowait) / rate(all modes); greatest of the hosts",
+    ),
+    node(
         "l3.cpu_user",
         "1",
         "sum by (%) (rate<system.cpu.time|mode=~\"user|nice\">) \

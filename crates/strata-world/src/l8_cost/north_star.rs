@@ -37,7 +37,7 @@ pub(crate) const ALL: &[Recipe] = &[
         "What a team's GPUs cost at this moment, idle ones included.",
         "cost.team.rate; sum over the teams",
     ),
-    cost("l8.waste_rate", "{currency}/s", "sum by (%) (rate<cost.waste>)")
+    cost("l8.waste_rate", "{currency}/s", "sum by (%) (steady<cost.waste>)")
         .whole(Whole::Sum)
         .absent(NO_PRICE)
         .means(
@@ -45,13 +45,24 @@ pub(crate) const ALL: &[Recipe] = &[
              out of SLO.",
             "rate of cost.waste",
         ),
-    cost("l8.idle_rate", "{currency}/s", "sum by (%) (rate<cost.idle>)")
+    cost(
+        "l8.waste_share",
+        "1",
+        "sum by (%) (steady<cost.waste>) / (sum by (%) (<cost.rate>) > 0)",
+    )
+    .whole(Whole::Text("sum(steady<cost.waste>) / (sum(<cost.rate>) > 0)"))
+    .absent(NO_PRICE)
+    .means(
+        "Share of the money that created nothing useful: idle, preempted, aborted, out of SLO.",
+        "rate of cost.waste / cost.rate",
+    ),
+    cost("l8.idle_rate", "{currency}/s", "sum by (%) (steady<cost.idle>)")
         .whole(Whole::Sum)
         .absent(NO_PRICE)
         .means("Cost per second of GPUs that do nothing.", "rate of cost.idle"),
     cost("l8.goodput", "1", "min by (%) (<cost.goodput>)")
         .whole(Whole::Text(
-            "sum(rate<cost.gpu_time|bucket=\"busy_useful\">) / (sum(rate<cost.gpu_time>) > 0)",
+            "sum(steady<cost.gpu_time|bucket=\"busy_useful\">) / (sum(steady<cost.gpu_time>) > 0)",
         ))
         .absent(
             "the ledger tells useful from useless GPU seconds once it sees GPUs and who holds them",
@@ -82,7 +93,7 @@ pub(crate) const ALL: &[Recipe] = &[
     cost("l8.budget_used", "1", "max by (%) (<cost.budget.used>)")
         .absent("no budget is set")
         .means("Share of the budget of the period that is spent.", "spent / budget; the fullest"),
-    cost("l8.useful_tokens", "{token}/s", "sum by (%) (rate<cost.useful_tokens>)")
+    cost("l8.useful_tokens", "{token}/s", "sum by (%) (steady<cost.useful_tokens>)")
         .whole(Whole::Sum)
         .absent("the ledger has not counted useful tokens yet")
         .means("Useful tokens per second.", "rate of cost.useful_tokens"),

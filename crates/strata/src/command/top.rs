@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use strata_tui::Look;
-use strata_view::{PageId, PageRequest, PageSource};
+use strata_view::{Block, Page, PageId, PageRequest, PageSource, Status};
 
 use crate::cli::TopArgs;
 use crate::client::Client;
@@ -24,12 +24,21 @@ pub(crate) async fn run(arguments: TopArgs, out: Out) -> Result<()> {
             let columns = arguments.width.map_or_else(strata_tui::columns, usize::from);
             out.line(strata_tui::once(&page, columns).trim_end())?;
         }
+        if page.request.page == PageId::Explore && arguments.query.is_some() && has_failed(&page) {
+            bail!("the query was refused");
+        }
         return Ok(());
     }
     if !is_terminal() {
         bail!("standard output is no terminal: --once prints a page as text, --json as data");
     }
     strata_tui::top(Arc::new(source), request, look()).await.context("the screen ended")
+}
+
+/// Whether the page of a query shows why there is no answer.
+fn has_failed(page: &Page) -> bool {
+    let mut blocks = page.sections.iter().flat_map(|section| &section.blocks);
+    blocks.any(|block| matches!(block, Block::Card(card) if card.status == Status::Broken))
 }
 
 fn request(arguments: &TopArgs) -> Result<PageRequest> {

@@ -48,7 +48,7 @@ impl EnginesOptions {
         }
         let shapes = self.shapes.map(|percent| percent / 100.0);
         if problems.is_empty() {
-            Ok(Targets { fill: self.fill, itl_s, shapes })
+            Ok(Targets { fill: self.fill, itl_s, shapes, ..Targets::default() })
         } else {
             Err(problems)
         }

@@ -148,8 +148,9 @@ impl Options {
                 (Some(store), Some(records)),
                 Some(query),
                 (Some(host), Some(gpu), Some(kubernetes), Some(slurm), Some(discover), Some(otlp)),
-                Some((cost, targets)),
+                Some((cost, mut targets)),
             ) if problems.is_empty() => {
+                targets.ttft_s = cost.ttft_objective.as_secs_f64();
                 // One knob each for both floors: the server's.
                 let query = QuerySettings {
                     max_concurrent: server.query_concurrency,

@@ -49,9 +49,9 @@ fn row(books: &Books, one: &RunUnits) -> Vec<Cell> {
             "cost / (kept steps x tokens of a step)",
         ),
         told(
-            units.per_exaflop.map(|cost| cost / 1e18),
-            &per("flop"),
-            "Cost of a useful operation. The model's own, by its formula, in kept steps.",
+            units.per_exaflop,
+            &per("EFLOP"),
+            "Cost of 10^18 useful operations. The model's own, by its formula, in kept steps.",
             "cost / (kept steps x model FLOPs of a step)",
         ),
         told(

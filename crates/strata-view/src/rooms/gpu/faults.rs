@@ -29,7 +29,7 @@ pub(super) fn of_gpu(world: &World, id: &EntityId) -> Table {
             Cell::Status { status: Status::Broken, text: fault.code.clone() },
             Cell::Number(Box::new(count(world, fault))),
             text(fault.class.clone().unwrap_or_else(unsaid)),
-            text(fault.action.clone().unwrap_or_else(unsaid)),
+            text(fault.action.as_deref().map_or_else(unsaid, action)),
             text(fault.culprit.clone().unwrap_or_else(|| "not known".to_owned())),
         ],
         link: None,
@@ -68,7 +68,7 @@ pub(super) fn of_switches(world: &World) -> Table {
                 Cell::Status { status, text: fault.code.clone() },
                 Cell::Number(Box::new(count(world, fault))),
                 text(fault.class.clone().unwrap_or_else(unsaid)),
-                text(fault.action.clone().unwrap_or_else(unsaid)),
+                text(fault.action.as_deref().map_or_else(unsaid, action)),
             ],
             link: None,
         }
@@ -88,6 +88,14 @@ pub(super) fn of_switches(world: &World) -> Table {
         empty: "no fault of an NVSwitch is seen: the agent on the host reads them from the \
                 kernel log"
             .to_owned(),
+    }
+}
+
+/// What to do in words: NVIDIA's bucket of an XID is a name (`workflow_xid_48`).
+fn action(name: &str) -> String {
+    match name.strip_prefix("workflow_xid_") {
+        Some(code) => format!("follow NVIDIA's workflow for XID {code}"),
+        None => name.replace('_', " "),
     }
 }
 
