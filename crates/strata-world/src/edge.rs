@@ -7,7 +7,7 @@ use crate::entity::EntityId;
 pub enum Relation {
     /// A GPU, pod, replica or process on a node; a replica on a GPU.
     RunsOn,
-    /// A slice of a GPU, a rank of a run, a pod of a workload.
+    /// A slice of a GPU, a rank of a run, a pod of a workload, a process or container of a pod.
     PartOf,
     /// A pod, workload, namespace or team that was given a GPU.
     Owns,
@@ -15,6 +15,8 @@ pub enum Relation {
     Serves,
     /// A workload that waits or runs in a queue.
     InQueue,
+    /// A tenant that sends requests to a model.
+    Asks,
 }
 
 /// How an edge is known. Identity first; a guess is never one.

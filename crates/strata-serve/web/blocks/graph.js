@@ -1,8 +1,11 @@
 // Boxes and lines where the server laid them out.
 
 import { html } from "../vendor/preact-htm.js";
-import { SHAPES } from "../format.js";
+import { SHAPES, moment } from "../format.js";
 import { address } from "../route.js";
+
+// Where only the end of the range was asked about, first and last are one.
+const seen = (held) => !held ? "" : held[0] === held[1] ? `, seen at ${moment(held[1], true)}` : `, seen from ${moment(held[0], true)} to ${moment(held[1], true)}`;
 
 /** A graph, with its outline for those who read it in words. */
 export function Graph({ graph }) {
@@ -11,7 +14,7 @@ export function Graph({ graph }) {
   const line = (edge) => {
     const [a, b] = [at.get(edge.from), at.get(edge.to)];
     if (!a || !b) return null;
-    const words = html`<title>${a.name} ${edge.relation} ${b.name} (${edge.method}, ${Math.round(edge.confidence * 100)} %)</title>`;
+    const words = html`<title>${a.name} ${edge.relation} ${b.name} (${edge.method}, ${Math.round(edge.confidence * 100)} %${seen(edge.held_ms)})</title>`;
     if (edge.line) return html`<polyline class=${edge.status} points=${edge.line.map((point) => point.join(",")).join(" ")}>${words}</polyline>`;
     const forward = a.x < b.x;
     const [x1, y1] = middle(a, forward);

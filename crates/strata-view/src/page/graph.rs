@@ -45,6 +45,10 @@ pub struct GraphEdge {
     pub method: String,
     /// 0..1
     pub confidence: f64,
+    /// First and last time within the range at which it was seen, in milliseconds since the Unix
+    /// epoch; the same twice where only the end of the range was asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_ms: Option<[i64; 2]>,
     pub status: Status,
     /// The points it runs through, in the graph's units; without any it runs from side to side.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

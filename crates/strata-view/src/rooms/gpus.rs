@@ -337,6 +337,14 @@ pub(super) fn facts(world: &World, id: &EntityId) -> Table {
     }
 }
 
+/// When two things were seen joined, first and last within the range.
+fn seen(world: &World, edge: &strata_world::Edge) -> String {
+    match edge.held_ms {
+        (first, last) if first == last => gpu::ago(world, last),
+        (first, last) => format!("{} to {}", gpu::ago(world, first), gpu::ago(world, last)),
+    }
+}
+
 /// What a thing is joined with, how that is known, and when it was seen.
 pub(super) fn edges(world: &World, id: &EntityId) -> Table {
     let joined = world.edges.iter().filter(|edge| edge.from == *id || edge.to == *id);
@@ -349,6 +357,7 @@ pub(super) fn edges(world: &World, id: &EntityId) -> Table {
                 Cell::Text { text: format!("{} {}", other.kind.name(), name(world, other)) },
                 Cell::Text { text: super::topology::method(edge.method).to_owned() },
                 Cell::Text { text: format!("{:.0} %", edge.confidence * 100.0) },
+                Cell::Text { text: seen(world, edge) },
             ],
             link: page.map(|page| link_to(page, other)),
         }
@@ -361,6 +370,7 @@ pub(super) fn edges(world: &World, id: &EntityId) -> Table {
             column("thing", 0),
             column("known by", 1),
             column("confidence", 1),
+            column("seen", 2),
         ],
         rows: rows.collect(),
         total_rows: None,

@@ -372,6 +372,27 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         "max by (partition, reason) (<slurm.job.wait_time>)",
     )
     .of(AskedOf::Waiting),
+    // Who sends requests to which model.
+    still(
+        "entity/tenant",
+        EntityKind::Tenant,
+        "count by (tenant, model) (<gateway.requests|tenant!=\"\">) \
+         or count by (tenant, model) (<cost.tenant_amount|tenant!=\"\">)",
+    ),
+    still(
+        "entity/team",
+        EntityKind::Team,
+        "count by (team) (<k8s.pod.workload|team!=\"\">) \
+         or count by (team) (<cost.team.rate|team!=\"\">)",
+    )
+    .of(AskedOf::Entity),
+    still(
+        "entity/workload",
+        EntityKind::Workload,
+        "count by (namespace, pod, workload_kind, workload, team, model, cost_center, queue) \
+         (<k8s.pod.workload>)",
+    )
+    .of(AskedOf::Entity),
     still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),
 ];
 

@@ -10,6 +10,8 @@ pub(crate) mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use strata_model::catalog::Catalog;
+
 use crate::ask::{Ask, Grain, Plan, Planned, Scope, Want};
 use crate::entity::EntityKind;
 use crate::recipe::{Recipe, recipe};
@@ -116,7 +118,17 @@ pub(crate) fn askable(scope: &Scope, def: &SignalDef, grain: Grain) -> bool {
     // Every process of every host is a question for one host.
     let processes =
         def.entity == EntityKind::Process && grain == Grain::Each && *scope == Scope::Fleet;
-    !processes && scope::narrows(scope, def.entity)
+    !processes && (scope::narrows(scope, def.entity) || is_told_by_tenant(scope, def))
+}
+
+/// Whether a signal of each model is told of each tenant too: a gateway writes both on its series.
+fn is_told_by_tenant(scope: &Scope, def: &SignalDef) -> bool {
+    let by_tenant = |metric: &&str| {
+        let metric = Catalog::builtin().metric(metric);
+        metric.is_some_and(|metric| metric.attributes.iter().any(|label| label == "tenant"))
+    };
+    let tenant = matches!(scope, Scope::Entity(id) if id.kind == EntityKind::Tenant);
+    tenant && def.entity == EntityKind::Model && def.inputs.iter().any(by_tenant)
 }
 
 /// Text of a signal at one grain. `per_step` asks a spread for its columns.

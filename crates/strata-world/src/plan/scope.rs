@@ -98,7 +98,18 @@ fn pins(id: &EntityId) -> Vec<Vec<Pin>> {
             let (run, rank) = pair();
             vec![vec![equal("run", run), equal("rank", rank)]]
         }
-        EntityKind::Container | EntityKind::Workload => Vec::new(),
+        EntityKind::Container => {
+            let (pod, container) = key.rsplit_once('/').unwrap_or(("", key));
+            let (namespace, pod) = pod.split_once('/').unwrap_or(("", pod));
+            let names = [("namespace", namespace), ("pod", pod), ("container", container)];
+            vec![names.map(|(label, value)| equal(label, value)).into()]
+        }
+        EntityKind::Workload => match pair() {
+            ("slurm", job) => vec![vec![equal("slurm_job_id", job)]],
+            (namespace, workload) => {
+                vec![vec![equal("namespace", namespace), equal("workload", workload)]]
+            }
+        },
         EntityKind::Namespace => vec![vec![equal("namespace", key)]],
         EntityKind::Team => vec![vec![equal("team", key)]],
         EntityKind::Queue => vec![vec![equal("queue", key)]],

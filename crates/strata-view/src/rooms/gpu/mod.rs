@@ -202,7 +202,7 @@ fn column(title: &str, numeric: bool, rank: u8) -> Column {
 }
 
 /// How long before the page was made.
-fn ago(world: &World, at_ms: i64) -> String {
+pub(super) fn ago(world: &World, at_ms: i64) -> String {
     let seconds = (world.window.now_ms - at_ms).max(0) / 1000;
     // Ages above some minutes are read in minutes.
     let shown = if seconds >= 120 { seconds / 60 * 60 } else { seconds };

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use strata_world::{Edge, Entity, EntityId, EntityKind, Grain, Method, Relation, Want, World};
 
 use super::each;
-use super::pieces::{link_to, section};
+use super::pieces::{fact_of, link_to, section};
 use crate::page::block::{Block, Section};
 use crate::page::graph::{Graph, GraphEdge, GraphNode, OutlineLine};
 use crate::page::status::Status;
@@ -25,7 +25,7 @@ const COLUMNS: [(EntityKind, f64); 5] = [
     (EntityKind::Model, 170.0),
     (EntityKind::Replica, 190.0),
     (EntityKind::Pod, 190.0),
-    (EntityKind::Gpu, 120.0),
+    (EntityKind::Gpu, 160.0),
     (EntityKind::Node, 150.0),
 ];
 const GAP_X: f64 = 60.0;
@@ -70,8 +70,13 @@ pub(super) fn page_of_kind(kind: EntityKind) -> Option<PageId> {
         EntityKind::Node => Some(PageId::Hosts),
         EntityKind::Gpu | EntityKind::Slice => Some(PageId::Gpus),
         EntityKind::Replica | EntityKind::Model => Some(PageId::Engines),
-        EntityKind::Pod | EntityKind::Namespace | EntityKind::Queue => Some(PageId::Scheduling),
-        EntityKind::Run => Some(PageId::Training),
+        EntityKind::Pod | EntityKind::Namespace | EntityKind::Queue | EntityKind::Workload => {
+            Some(PageId::Scheduling)
+        }
+        EntityKind::Run | EntityKind::Rank => Some(PageId::Training),
+        EntityKind::Communicator => Some(PageId::Communication),
+        EntityKind::Tenant => Some(PageId::Requests),
+        EntityKind::Team => Some(PageId::Cost),
         _ => None,
     }
 }
@@ -84,6 +89,7 @@ pub(super) fn relation(relation: Relation) -> &'static str {
         Relation::Owns => "owns",
         Relation::Serves => "serves",
         Relation::InQueue => "in queue",
+        Relation::Asks => "asks",
     }
 }
 
@@ -134,14 +140,18 @@ fn graph(world: &World) -> Graph {
         x = right - width;
         let mut things: Vec<&Entity> = world.of_kind(*kind).take(BOXES_MAX).collect();
         let wish = |thing: &Entity| wish(world, &thing.id, &places);
-        things.sort_by(|a, b| wish(a).total_cmp(&wish(b)).then(a.id.cmp(&b.id)));
+        let order = |thing: &Entity| fact_of(thing, "gpu").parse::<u32>().ok();
+        things.sort_by(|a, b| {
+            wish(a).total_cmp(&wish(b)).then(order(a).cmp(&order(b))).then(a.id.cmp(&b.id))
+        });
         let mut y = 0.0;
         for thing in things {
             let top = y;
             nodes.push(GraphNode {
                 id: thing.id.to_string(),
                 kind: kind.name().to_owned(),
-                name: label(thing).to_owned(),
+                // Its node stands a column away.
+                name: if *kind == EntityKind::Gpu { &thing.name } else { label(thing) }.to_owned(),
                 status: status(world, &thing.id),
                 x,
                 y: top,
@@ -155,15 +165,17 @@ fn graph(world: &World) -> Graph {
         height = height.max(y);
         right = x - GAP_X;
     }
-    let edges = world.edges.iter().filter(|edge| drawn(edge, &places)).map(|edge| GraphEdge {
-        from: edge.from.to_string(),
-        to: edge.to.to_string(),
-        relation: relation(edge.relation).to_owned(),
-        method: method(edge.method).to_owned(),
-        confidence: edge.confidence,
-        status: Status::Ok,
-        line: Vec::new(),
-    });
+    let edges =
+        world.edges.iter().filter(|edge| drawn(world, edge, &places)).map(|edge| GraphEdge {
+            from: edge.from.to_string(),
+            to: edge.to.to_string(),
+            relation: relation(edge.relation).to_owned(),
+            method: method(edge.method).to_owned(),
+            confidence: edge.confidence,
+            held_ms: Some([edge.held_ms.0, edge.held_ms.1]),
+            status: Status::Ok,
+            line: Vec::new(),
+        });
     let edges = edges.collect();
     debug_assert!(x >= -1.0 || nodes.is_empty(), "columns stand within the box");
     Graph {
@@ -176,11 +188,21 @@ fn graph(world: &World) -> Graph {
     }
 }
 
-fn drawn(edge: &Edge, places: &BTreeMap<EntityId, (f64, f64)>) -> bool {
+fn drawn(world: &World, edge: &Edge, places: &BTreeMap<EntityId, (f64, f64)>) -> bool {
     // A pod stands between a replica and its node: the long way round is not drawn.
     let long = edge.from.kind == EntityKind::Replica && edge.to.kind == EntityKind::Node;
     let through_gpu = edge.from.kind == EntityKind::Pod && edge.to.kind == EntityKind::Node;
-    !long && !through_gpu && places.contains_key(&edge.from) && places.contains_key(&edge.to)
+    let in_pod = || {
+        let mut parents = world.targets(&edge.from, Relation::PartOf);
+        parents.any(|parent| places.contains_key(&parent.to))
+    };
+    let past_pod =
+        edge.from.kind == EntityKind::Replica && edge.to.kind == EntityKind::Gpu && in_pod();
+    !long
+        && !through_gpu
+        && !past_pod
+        && places.contains_key(&edge.from)
+        && places.contains_key(&edge.to)
 }
 
 /// The height a thing would like: the mean of those it is joined with further right.
@@ -217,8 +239,12 @@ fn outline(world: &World) -> Vec<OutlineLine> {
             let Some(gpu) = world.entity(&edge.from) else { continue };
             let owners = world.origins(&gpu.id, Relation::Owns);
             let owners = owners.filter(|edge| edge.from.kind == EntityKind::Pod);
-            let owners: Vec<String> =
-                owners.map(|edge| super::pieces::name(world, &edge.from)).collect();
+            let owners: Vec<String> = owners
+                .map(|edge| {
+                    let (pod, how) = (super::pieces::name(world, &edge.from), method(edge.method));
+                    format!("{pod} ({how}, {:.0} %)", edge.confidence * 100.0)
+                })
+                .collect();
             let owned =
                 if owners.is_empty() { "no pod known".to_owned() } else { owners.join(", ") };
             lines.push(line(1, gpu, format!("{}: {owned}", label(gpu))));

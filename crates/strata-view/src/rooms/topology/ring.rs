@@ -148,6 +148,7 @@ impl<'a> Shape<'a> {
                 relation: format!("{}, {}, to", kind_word(&wire.kind), lanes_word(wire.lanes)),
                 method: method(wire.method).to_owned(),
                 confidence: wire.confidence,
+                held_ms: None,
                 status: if wire.confidence < SURE { Status::Watch } else { Status::Ok },
             }
         });

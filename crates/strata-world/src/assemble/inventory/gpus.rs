@@ -35,9 +35,11 @@ pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
     }
     for row in found.rows("edge/gpu_pod") {
         owned(&row, by_label(&row.points), registry);
+        contained(found, &row, by_label(&row.points), registry);
     }
     for row in found.rows("edge/allocation") {
         owned(&row, allocation(&row), registry);
+        contained(found, &row, allocation(&row), registry);
         let slice = label(row.labels, "mig_uuid").and_then(|uuid| slices.get(uuid));
         if let (Some(slice), Some(pod)) = (slice, identity(EntityKind::Pod, row.labels)) {
             registry.join(&pod, slice, Relation::Owns, allocation(&row));
@@ -84,6 +86,24 @@ fn process(row: &Row<'_>, registry: &mut Registry) {
         registry.call(&process, format!("{name} ({pid})"));
     }
     registry.join(&process, &gpu, Relation::RunsOn, by_label(&row.points));
+    if let Some(pod) = identity(EntityKind::Pod, row.labels) {
+        registry.join(&process, &pod, Relation::PartOf, by_label(&row.points));
+    }
+}
+
+/// The container of a pod that a device was given to. Pages of a fleet do not go into pods.
+fn contained(found: &Found<'_>, row: &Row<'_>, evidence: Evidence, registry: &mut Registry) {
+    let container = identity(EntityKind::Container, row.labels).filter(|_| !found.is_fleet);
+    let (Some(container), Some(pod), Some(gpu)) =
+        (container, identity(EntityKind::Pod, row.labels), identity(EntityKind::Gpu, row.labels))
+    else {
+        return;
+    };
+    if let Some(name) = label(row.labels, "container") {
+        registry.call(&container, name.to_owned());
+    }
+    registry.join(&container, &pod, Relation::PartOf, evidence);
+    registry.join(&container, &gpu, Relation::Owns, evidence);
 }
 
 /// A pod and its namespace were given a GPU. A namespace holds what any of its pods holds.

@@ -15,7 +15,7 @@ mod slurm;
 mod waiting;
 mod wires;
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Scope};
 use crate::assemble::rows::{Book, Outcome, Row};
 use crate::edge::Edge;
 use crate::entity::Entity;
@@ -30,9 +30,16 @@ use registry::Registry;
 struct Found<'a> {
     book: &'a Book<'a>,
     queries: Vec<crate::ask::Planned>,
+    /// Whether everything is in scope.
+    is_fleet: bool,
 }
 
 impl<'a> Found<'a> {
+    fn of(ask: &Ask, book: &'a Book<'a>) -> Self {
+        let is_fleet = ask.scope == Scope::Fleet;
+        Self { book, queries: inventory::queries(ask), is_fleet }
+    }
+
     /// Rows of a question; none where it failed (the notes say so) or was not asked.
     fn rows(&self, key: &str) -> Vec<Row<'a>> {
         let query = self.queries.iter().find(|query| query.key == key);
@@ -45,7 +52,7 @@ impl<'a> Found<'a> {
 
 /// All things in scope and their edges, both in order.
 pub(crate) fn build(ask: &Ask, book: &Book<'_>) -> (Vec<Entity>, Vec<Edge>) {
-    let found = Found { book, queries: inventory::queries(ask) };
+    let found = Found::of(ask, book);
     let mut registry = Registry::default();
     nodes::enter(&found, &mut registry);
     gpus::enter(&found, &mut registry);
@@ -59,22 +66,22 @@ pub(crate) fn build(ask: &Ask, book: &Book<'_>) -> (Vec<Entity>, Vec<Edge>) {
 
 /// What happened to the devices in scope, the latest first.
 pub(crate) fn faults(ask: &Ask, book: &Book<'_>) -> Vec<Fault> {
-    let found = Found { book, queries: inventory::queries(ask) };
+    let found = Found::of(ask, book);
     faults::list(&found, ask.window)
 }
 
 /// What waits in the cluster.
 pub(crate) fn waiting(ask: &Ask, book: &Book<'_>) -> Vec<Waiting> {
-    waiting::list(&Found { book, queries: inventory::queries(ask) })
+    waiting::list(&Found::of(ask, book))
 }
 
 /// Links of the device in scope.
 pub(crate) fn links(ask: &Ask, book: &Book<'_>) -> Vec<Link> {
-    let found = Found { book, queries: inventory::queries(ask) };
+    let found = Found::of(ask, book);
     links::list(&found, ask.window)
 }
 
 /// How the devices in scope are wired.
 pub(crate) fn wiring(ask: &Ask, book: &Book<'_>) -> Wiring {
-    wires::read(&Found { book, queries: inventory::queries(ask) }, ask.window)
+    wires::read(&Found::of(ask, book), ask.window)
 }

@@ -1,7 +1,7 @@
 //! Pods that have to do with GPUs or engines, and the workloads they are part of.
 
 use super::Found;
-use super::registry::{Registry, by_info};
+use super::registry::{Registry, by_info, by_label};
 use crate::assemble::identity::identity;
 use crate::assemble::rows::Row;
 use crate::edge::Relation;
@@ -13,6 +13,14 @@ pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
     }
     for row in found.rows("entity/pod_workload") {
         belongs(&row, registry);
+    }
+    for row in found.rows("entity/workload") {
+        belongs(&row, registry);
+    }
+    for key in ["entity/tenant", "entity/team"] {
+        for row in found.rows(key) {
+            party(&row, registry);
+        }
     }
     for row in found.rows("entity/queue") {
         if let Some(queue) = identity(EntityKind::Queue, row.labels) {
@@ -54,6 +62,18 @@ fn pod(row: &Row<'_>, registry: &mut Registry) {
     }
 }
 
+/// A tenant with the model that it asks, or a team.
+fn party(row: &Row<'_>, registry: &mut Registry) {
+    let tenant = identity(EntityKind::Tenant, row.labels);
+    let model = identity(EntityKind::Model, row.labels);
+    if let Some(party) = tenant.clone().or_else(|| identity(EntityKind::Team, row.labels)) {
+        registry.see(&party);
+    }
+    if let (Some(tenant), Some(model)) = (tenant, model) {
+        registry.join(&tenant, &model, Relation::Asks, by_label(&row.points));
+    }
+}
+
 /// Who a pod belongs to: the workload at the top of its owners, the team, the model it serves.
 fn belongs(row: &Row<'_>, registry: &mut Registry) {
     let Some(pod) = identity(EntityKind::Pod, row.labels) else { return };
@@ -64,6 +84,20 @@ fn belongs(row: &Row<'_>, registry: &mut Registry) {
         registry.call(&pod, name.to_owned());
     }
     let evidence = by_info(&row.points);
+    if let Some(workload) = identity(EntityKind::Workload, row.labels) {
+        if let (Some(kind), Some(name)) = (label("workload_kind"), label("workload")) {
+            registry.call(&workload, format!("{kind} {name}"));
+            registry.fact(&workload, "kind", kind);
+        }
+        registry.learn(&workload, row.labels, &["team", "model", "cost_center"]);
+        registry.join(&pod, &workload, Relation::PartOf, evidence);
+        if let Some(queue) = identity(EntityKind::Queue, row.labels) {
+            registry.join(&workload, &queue, Relation::InQueue, evidence);
+        }
+        for (gpu, evidence) in registry.targets(&pod, Relation::Owns) {
+            registry.join(&workload, &gpu, Relation::Owns, evidence);
+        }
+    }
     if let Some(team) = label("team") {
         let team = EntityId::new(EntityKind::Team, team);
         registry.join(&pod, &team, Relation::PartOf, evidence);
