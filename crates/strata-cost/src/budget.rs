@@ -24,6 +24,9 @@ pub struct Spending<'a> {
     pub step_ms: i64,
     /// Money of each step.
     pub steps: &'a [f64],
+    /// Of how many of the first steps only a part was counted, as where counting began within one:
+    /// they are spent, and tell no rate.
+    pub begun: usize,
 }
 
 /// Shares of a budget at which to say so.
@@ -94,9 +97,9 @@ pub struct Standing {
     /// Alerts that were reached.
     pub reached: Vec<f64>,
     /// Money at the end of the span if it goes on like the last week, hour by hour of the week
-    /// where there are two weeks to learn from. None without a step of known cost.
+    /// where there are two weeks to learn from. None without a whole step of known cost.
     pub forecast: Option<f64>,
-    /// When it is used up at that rate, ms since 1970; None if it lasts.
+    /// When it is used up at that rate, ms since 1970; None if it lasts, or nobody knows.
     pub exhausted_ms: Option<i64>,
     /// Every rule of burning, in the order of [`BURNS`].
     pub burns: [Burn; 3],
@@ -144,6 +147,7 @@ impl Budget {
     }
 
     fn burn(&self, spending: Spending<'_>, rule: BurnRule) -> Burn {
+        let spending = spending.whole();
         let even = self.amount / (self.end_ms - self.start_ms) as f64;
         let now_ms = spending.end_ms();
         let rate = |window_ms: i64| {
@@ -164,9 +168,9 @@ impl Budget {
         spent: f64,
         now_ms: i64,
     ) -> (Option<f64>, Option<i64>) {
-        let Some(rates) = Rates::learn(spending) else { return (None, None) };
-        let mut total = spent;
         let mut exhausted_ms = (spent >= self.amount).then_some(now_ms);
+        let Some(rates) = Rates::learn(spending.whole()) else { return (None, exhausted_ms) };
+        let mut total = spent;
         let mut at = now_ms.max(self.start_ms);
         while at < self.end_ms {
             let until = (at - at.rem_euclid(HOUR_MS) + HOUR_MS).min(self.end_ms);
@@ -191,6 +195,17 @@ struct Window {
 }
 
 impl Spending<'_> {
+    /// The steps that were counted from their beginning on.
+    fn whole(self) -> Self {
+        let begun = self.begun.min(self.steps.len());
+        Self {
+            start_ms: self.start_ms + self.step_ms * begun as i64,
+            steps: self.steps.get(begun..).unwrap_or_default(),
+            begun: 0,
+            ..self
+        }
+    }
+
     fn end_ms(&self) -> i64 {
         self.start_ms + self.step_ms * self.steps.len() as i64
     }
@@ -266,7 +281,7 @@ mod tests {
     }
 
     fn hourly(steps: &[f64]) -> Spending<'_> {
-        Spending { start_ms: 0, step_ms: HOUR_MS, steps }
+        Spending { start_ms: 0, step_ms: HOUR_MS, steps, begun: 0 }
     }
 
     #[test]
@@ -311,6 +326,18 @@ mod tests {
         let standing = budget(30).standing(hourly(&[1.0, 1.0])).unwrap();
         let rates = standing.burns.map(|burn| burn.rate.is_some());
         assert_eq!(rates, [true, false, false], "two of six hours and of three days: {standing:?}");
+    }
+
+    #[test]
+    fn an_hour_that_was_counted_in_part_is_spent_and_tells_no_rate() {
+        let steps = [0.1, 1.0, 1.0];
+        let standing = budget(30).standing(Spending { begun: 1, ..hourly(&steps) }).unwrap();
+        assert_eq!((standing.spent, standing.exhausted_ms), (2.1, None));
+        assert!((standing.forecast.unwrap() - (2.1 + 717.0)).abs() < 1e-6, "{standing:?}");
+        assert_eq!(standing.burns[0].rate, Some(1.0));
+        let standing = budget(30).standing(Spending { begun: 1, ..hourly(&[0.1]) }).unwrap();
+        assert_eq!((standing.spent, standing.forecast), (0.1, None));
+        assert_eq!(standing.burns.map(|burn| burn.rate), [None; 3]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod energy;
 mod exchange;
 mod fleet;
+mod nodes;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 pub use energy::{Boundary, Energy, EnergyUnits, JOULES_PER_KWH, MIN_METERED, energy, metered};
 pub use exchange::{Exchange, exchange};
 pub use fleet::fleet;
+pub use nodes::{NodePrice, NodeSize, node_prices};
 pub use tenants::{Amounts, TenantLine, amounts, by_tenant, tenants};
 pub use training::{RunUnits, Training, TrainingUnits, training};
 pub use waste::{CacheLoss, HitRates, WasteCause, WasteLine, cache_loss, hit_rates, waste};

@@ -126,7 +126,7 @@ mod tests {
     use crate::ledger::LedgerReports;
     use crate::ledger::tests::{DAY, HOUR, push, service};
 
-    /// Two GPUs: one of team `a`, busy half of the time, one that nobody holds.
+    /// Two GPUs: one of namespace `n`, busy half of the time, one that nobody holds.
     async fn answer(params: &[(&str, &str)]) -> Result<Json, PageError> {
         let mut source = MemorySource::new();
         let model = ("gpu_model", "NVIDIA H100 80GB HBM3");
@@ -137,7 +137,7 @@ mod tests {
             push(&mut source, &of("hw_gpu_utilization_ratio"), 3, |_| utilization);
         }
         let held = [("__name__", "gpu_allocation_info"), ("gpu_uuid", "GPU-1"), ("node", "n")];
-        let by = [("namespace", "n"), ("pod", "e"), ("method", "podresources"), ("team", "a")];
+        let by = [("namespace", "n"), ("pod", "e"), ("method", "podresources")];
         push(&mut source, &[&held[..], &by].concat(), 3, |_| 1.0);
         let service = service(source, &CostOptions::default(), DAY + 3 * HOUR);
         let params: Vec<_> =
@@ -153,7 +153,7 @@ mod tests {
         for (basis, _) in Basis::ALL {
             for (idle, _) in IdlePolicy::ALL {
                 let answer =
-                    answer(&[("by", "team"), ("basis", basis), ("idle", idle)]).await.unwrap();
+                    answer(&[("by", "namespace"), ("basis", basis), ("idle", idle)]).await.unwrap();
                 let (charges, bill) = (&answer["charges"], answer["total"]["amount"].as_f64());
                 assert_eq!((&charges["basis"], &charges["idle"]), (&json!(basis), &json!(idle)));
                 let lines = charges["lines"].as_array().unwrap();
@@ -167,7 +167,7 @@ mod tests {
     #[tokio::test]
     async fn idle_time_goes_to_whom_the_policy_says() {
         let check = async |basis: &str, idle: &str, expected: [f64; 2]| {
-            let asked = [("by", "team"), ("basis", basis), ("idle", idle)];
+            let asked = [("by", "namespace"), ("basis", basis), ("idle", idle)];
             let answer = answer(&asked).await.unwrap();
             let bill = answer["total"]["amount"].as_f64().unwrap();
             let of = |key: &str| {
@@ -175,7 +175,7 @@ mod tests {
                 let found = lines.iter().find(|line| line["key"] == key);
                 found.map_or(0.0, |line| line["amount"].as_f64().unwrap() / bill)
             };
-            let shares = [of("a"), of("platform")];
+            let shares = [of("n"), of("platform")];
             for (found, expected) in shares.iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-6, "{basis} {idle} {shares:?} {answer}");
             }

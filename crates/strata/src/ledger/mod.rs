@@ -7,6 +7,7 @@ mod calls;
 mod charged;
 mod collector;
 mod market;
+mod nodes;
 mod opencost;
 mod peaks;
 mod recorded;
@@ -221,6 +222,7 @@ impl LedgerService {
         } else {
             explain(&before.ledger, &now.ledger).map_err(|error| error.to_string())
         };
+        let nodes = self.node_prices(&now.ledger).await;
         let cache = cache_loss(&now.ledger, &hit_rates(&before.ledger));
         let budgets = self.budgets().await;
         let units = models(&now.ledger, &self.settings.energy);
@@ -239,6 +241,7 @@ impl LedgerService {
             energy: self.settings.energy,
             change,
             cache,
+            nodes,
             tariff: self.tariff.clone(),
             budgets,
             notes,

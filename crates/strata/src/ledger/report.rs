@@ -39,7 +39,7 @@ impl ReportSource for LedgerReports {
                 "/cost/advice" => self.advice(&asked).await,
                 "/cost/budgets" => Ok(self.budget_report().await),
                 "/cost/tariff" => Ok(self.tariff(&asked).await),
-                "/cost/prices" => Ok(self.prices()),
+                "/cost/prices" => Ok(self.prices(&asked).await),
                 "/cost/statements" => self.statements(&asked).await,
                 "/cost/statement" => self.statement(&asked).await,
                 "/cost/statement/draft" => self.draft(&asked).await,

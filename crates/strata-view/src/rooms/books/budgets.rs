@@ -107,14 +107,15 @@ fn lasts(budget: &BudgetLine) -> Cell {
         Status::Broken
     } else if one.exhausted_ms.is_some() || !firing.is_empty() {
         Status::Watch
-    } else if one.unknown > 0.0 {
+    } else if one.unknown > 0.0 || one.forecast.is_none() {
         Status::Blind
     } else {
         Status::Ok
     };
-    let mut told = match one.exhausted_ms {
-        None => "it lasts".to_owned(),
-        Some(at_ms) => format!("used up on {}", rfc3339(at_ms)),
+    let mut told = match (one.exhausted_ms, one.forecast) {
+        (Some(at_ms), _) => format!("used up on {}", rfc3339(at_ms)),
+        (None, Some(_)) => "it lasts".to_owned(),
+        (None, None) => "not known: no whole hour was counted yet".to_owned(),
     };
     if !firing.is_empty() {
         told = format!("{told}; {}", firing.join(", "));
@@ -152,7 +153,7 @@ mod tests {
         let budget =
             Budget { owner: "agents".into(), amount: 24.0, start_ms: 0, end_ms: 24 * HOUR_MS };
         budget
-            .standing(Spending { start_ms: 0, step_ms: HOUR_MS, steps })
+            .standing(Spending { start_ms: 0, step_ms: HOUR_MS, steps, begun: 0 })
             .ok_or_else(|| "nothing".to_owned())
     }
 

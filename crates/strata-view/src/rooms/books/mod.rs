@@ -20,7 +20,7 @@ use strata_cost::budget::Standing;
 use strata_cost::change::Change;
 use strata_cost::ledger::Ledger;
 use strata_cost::tariff::Tariff;
-use strata_cost::unit::{CacheLoss, Energy, Units, models};
+use strata_cost::unit::{CacheLoss, Energy, NodePrice, Units, models};
 
 use super::pieces::section;
 use crate::page::block::{Block, Section};
@@ -35,6 +35,8 @@ pub struct Books {
     pub change: Result<Change, String>,
     /// What worse hit rates of prefix caches cost, against the window before.
     pub cache: Vec<CacheLoss>,
+    /// What nodes cost for an hour, by kind.
+    pub nodes: Vec<NodePrice>,
     /// What is sold.
     pub tariff: Option<Tariff>,
     /// The operator's budgets.
@@ -172,6 +174,11 @@ fn dealings(books: &Books, units: &[Units]) -> Vec<Section> {
             "Closed once, bound to the one before, never changed.",
             vec![Block::Table(parties::statements(books))],
         ),
-        section("prices", "Prices", "", vec![Block::Table(prices::prices(books))]),
+        section(
+            "prices",
+            "Prices",
+            "Most specific first: your rows, a cloud's file, published figures.",
+            vec![Block::Table(prices::prices(books)), Block::Table(prices::nodes(books))],
+        ),
     ]
 }

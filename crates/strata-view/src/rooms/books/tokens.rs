@@ -93,14 +93,14 @@ pub(super) fn fits(units: &[Units]) -> Table {
             text(split.method.name().replace('_', " ")),
             told(
                 quality.map(|quality| quality.r_squared),
-                "1",
+                "{ratio}",
                 "Explained variance, R squared. Of busy time, by least squares; 0.8 is needed.",
                 "1 - squared error / variance of busy GPU seconds",
             ),
             told(
                 quality.map(|quality| quality.condition).filter(|found| found.is_finite()),
-                "",
-                "Condition number. Above 30 the classes move together and cannot be told apart.",
+                "{ratio}",
+                "Condition number. Above 30 classes are hard to tell apart, above 100 no fit is used.",
                 "largest / smallest singular value of the columns at unit length",
             ),
             told(

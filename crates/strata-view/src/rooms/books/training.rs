@@ -17,7 +17,7 @@ pub(super) fn runs(books: &Books) -> Table {
             ("GPU hours", true),
             ("kept step", true),
             ("trained token", true),
-            ("useful FLOP", true),
+            ("useful exaflop", true),
             ("steps lost", true),
             ("lost step", true),
             ("cost of lost steps", true),
@@ -49,9 +49,9 @@ fn row(books: &Books, one: &RunUnits) -> Vec<Cell> {
             "cost / (kept steps x tokens of a step)",
         ),
         told(
-            units.per_exaflop.map(|cost| cost / 1e18),
-            &per("flop"),
-            "Cost of a useful operation. The model's own, by its formula, in kept steps.",
+            units.per_exaflop,
+            &per("exaflop"),
+            "Cost of 1e18 useful operations. The model's own, by its formula, in kept steps.",
             "cost / (kept steps x model FLOPs of a step)",
         ),
         told(

@@ -48,6 +48,7 @@ fn rows(answer: &Json) -> Vec<Vec<String>> {
         let lasts = match budget["exhausted"].as_str() {
             _ if !is_known => "unknown".to_owned(),
             Some(at) => format!("until {at}"),
+            None if budget["forecast"].is_null() => "unknown".to_owned(),
             None => "to the end".to_owned(),
         };
         let firing = match firing.as_slice() {

@@ -21,6 +21,9 @@ use crate::out::{Out, complain};
 /// An export of a year by pod and day fits.
 const EXPORT_BYTES_MAX: usize = 256 << 20;
 
+/// Less money than this is what rounding leaves over.
+const MONEY_MIN: f64 = 1e-8;
+
 /// Ask and print.
 pub(crate) async fn run(arguments: CostArgs, out: Out) -> Result<()> {
     match arguments.command {
@@ -75,9 +78,9 @@ fn money(value: &Json, currency: &str) -> String {
         None => "unknown".to_owned(),
         // Three digits that say something, and never less than cents.
         Some(amount) => {
+            let amount = if amount.abs() < MONEY_MIN { 0.0 } else { amount };
             let size = if amount == 0.0 { 0.0 } else { amount.abs().log10().floor() };
             let digits = (2.0 - size).clamp(if size >= 2.0 { 0.0 } else { 2.0 }, 8.0) as usize;
-            let amount = if amount.abs() < 1e-8 { 0.0 } else { amount };
             format!("{amount:.digits$} {currency}")
         }
     }
@@ -249,7 +252,7 @@ fn why(answer: &Json, out: Out) -> Result<()> {
     terms.sort_by(|a, b| size(b).total_cmp(&size(a)));
     for term in terms {
         let amount = term["amount"].as_f64().unwrap_or(0.0);
-        let sign = if amount > 0.0 { "+" } else { "" };
+        let sign = if amount >= MONEY_MIN { "+" } else { "" };
         let name = term["factor"].as_str().unwrap_or("").to_owned();
         rows.push(vec![name, format!("{sign}{}", money(&term["amount"], currency))]);
     }

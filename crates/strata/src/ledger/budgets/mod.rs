@@ -87,9 +87,11 @@ impl LedgerService {
         if steps.iter().skip(in_span).all(|money| !money.is_finite()) {
             return Err("of no hour of its period all GPUs have a price".to_owned());
         }
+        // Counting began somewhere within the first.
+        let begun = usize::from(first > 0);
         let known = steps.get(first..).unwrap_or_default();
         let start_ms = from_ms + HOUR_MS * i64::try_from(first).unwrap_or_default();
-        let spending = Spending { start_ms, step_ms: HOUR_MS, steps: known };
+        let spending = Spending { start_ms, step_ms: HOUR_MS, steps: known, begun };
         budget.standing(spending).ok_or_else(|| "its amount or its period is no budget".to_owned())
     }
 
