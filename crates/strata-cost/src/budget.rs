@@ -24,6 +24,9 @@ pub struct Spending<'a> {
     pub step_ms: i64,
     /// Money of each step.
     pub steps: &'a [f64],
+    /// Of how many of the first steps only a part was counted, as where counting began within one:
+    /// they are spent, and tell no rate.
+    pub begun: usize,
 }
 
 /// Shares of a budget at which to say so.
@@ -32,14 +35,34 @@ pub const ALERTS: [f64; 3] = [0.5, 0.8, 1.0];
 /// Rates of burning at which to page or to write a ticket, as those for error budgets: over a long
 /// window to be sure, and a short one to stop when it is over (SRE workbook, chapter 5).
 pub const BURNS: [BurnRule; 3] = [
-    BurnRule { factor: 14.4, long_ms: 3_600_000, short_ms: 300_000, is_urgent: true },
-    BurnRule { factor: 6.0, long_ms: 21_600_000, short_ms: 1_800_000, is_urgent: true },
-    BurnRule { factor: 1.0, long_ms: 259_200_000, short_ms: 21_600_000, is_urgent: false },
+    BurnRule {
+        name: "fast_burn",
+        factor: 14.4,
+        long_ms: 3_600_000,
+        short_ms: 300_000,
+        is_urgent: true,
+    },
+    BurnRule {
+        name: "steady_burn",
+        factor: 6.0,
+        long_ms: 21_600_000,
+        short_ms: 1_800_000,
+        is_urgent: true,
+    },
+    BurnRule {
+        name: "slow_burn",
+        factor: 1.0,
+        long_ms: 259_200_000,
+        short_ms: 21_600_000,
+        is_urgent: false,
+    },
 ];
 
 /// One rule of burning.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BurnRule {
+    /// Its name in answers.
+    pub name: &'static str,
     /// How many times the even rate.
     pub factor: f64,
     /// Window that must burn, ms.
@@ -48,6 +71,18 @@ pub struct BurnRule {
     pub short_ms: i64,
     /// Whether a person should be woken.
     pub is_urgent: bool,
+}
+
+/// How one rule of burning stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Burn {
+    /// The rule.
+    pub rule: BurnRule,
+    /// How many times the even rate (the budget spread over its span) the long window burned. None
+    /// where the cost of more than half of the window is not known.
+    pub rate: Option<f64>,
+    /// Whether both windows burn faster than the rule allows.
+    pub is_firing: bool,
 }
 
 /// How a budget stands.
@@ -62,12 +97,19 @@ pub struct Standing {
     /// Alerts that were reached.
     pub reached: Vec<f64>,
     /// Money at the end of the span if it goes on like the last week, hour by hour of the week
-    /// where there are two weeks to learn from. None without a step of known cost.
+    /// where there are two weeks to learn from. None without a whole step of known cost.
     pub forecast: Option<f64>,
-    /// When it is used up at that rate, ms since 1970; None if it lasts.
+    /// When it is used up at that rate, ms since 1970; None if it lasts, or nobody knows.
     pub exhausted_ms: Option<i64>,
-    /// Rules of burning that hold now.
-    pub burning: Vec<BurnRule>,
+    /// Every rule of burning, in the order of [`BURNS`].
+    pub burns: [Burn; 3],
+}
+
+impl Standing {
+    /// Rules of burning that fire now.
+    pub fn firing(&self) -> impl Iterator<Item = &BurnRule> {
+        self.burns.iter().filter(|burn| burn.is_firing).map(|burn| &burn.rule)
+    }
 }
 
 /// Span of a budget at most: ten years, walked hour by hour.
@@ -92,7 +134,7 @@ impl Budget {
         let window = spending.between(self.start_ms, self.end_ms);
         let used = window.money / self.amount;
         let (forecast, exhausted_ms) = self.forecast(spending, window.money, now_ms);
-        let burning = BURNS.into_iter().filter(|rule| self.burns(spending, rule)).collect();
+        let burns = BURNS.map(|rule| self.burn(spending, rule));
         Some(Standing {
             spent: window.money,
             used,
@@ -100,21 +142,24 @@ impl Budget {
             reached: ALERTS.into_iter().filter(|share| used >= *share).collect(),
             forecast,
             exhausted_ms,
-            burning,
+            burns,
         })
     }
 
-    fn burns(&self, spending: Spending<'_>, rule: &BurnRule) -> bool {
+    fn burn(&self, spending: Spending<'_>, rule: BurnRule) -> Burn {
+        let spending = spending.whole();
         let even = self.amount / (self.end_ms - self.start_ms) as f64;
         let now_ms = spending.end_ms();
-        let above = |window_ms: i64| {
+        let rate = |window_ms: i64| {
             // A step longer than the window stands for it: hourly costs cannot tell five minutes.
             let window_ms = window_ms.max(spending.step_ms);
             let window = spending.between(now_ms - window_ms, now_ms);
-            window.known_ms >= 0.5 * window_ms as f64
-                && window.money / window.known_ms > rule.factor * even
+            let is_known = window.known_ms >= 0.5 * window_ms as f64;
+            is_known.then(|| window.money / window.known_ms / even)
         };
-        above(rule.long_ms) && above(rule.short_ms)
+        let (long, short) = (rate(rule.long_ms), rate(rule.short_ms));
+        let is_above = |rate: Option<f64>| rate.is_some_and(|rate| rate > rule.factor);
+        Burn { rule, rate: long, is_firing: is_above(long) && is_above(short) }
     }
 
     fn forecast(
@@ -123,9 +168,9 @@ impl Budget {
         spent: f64,
         now_ms: i64,
     ) -> (Option<f64>, Option<i64>) {
-        let Some(rates) = Rates::learn(spending) else { return (None, None) };
-        let mut total = spent;
         let mut exhausted_ms = (spent >= self.amount).then_some(now_ms);
+        let Some(rates) = Rates::learn(spending.whole()) else { return (None, exhausted_ms) };
+        let mut total = spent;
         let mut at = now_ms.max(self.start_ms);
         while at < self.end_ms {
             let until = (at - at.rem_euclid(HOUR_MS) + HOUR_MS).min(self.end_ms);
@@ -150,6 +195,17 @@ struct Window {
 }
 
 impl Spending<'_> {
+    /// The steps that were counted from their beginning on.
+    fn whole(self) -> Self {
+        let begun = self.begun.min(self.steps.len());
+        Self {
+            start_ms: self.start_ms + self.step_ms * begun as i64,
+            steps: self.steps.get(begun..).unwrap_or_default(),
+            begun: 0,
+            ..self
+        }
+    }
+
     fn end_ms(&self) -> i64 {
         self.start_ms + self.step_ms * self.steps.len() as i64
     }
@@ -225,7 +281,7 @@ mod tests {
     }
 
     fn hourly(steps: &[f64]) -> Spending<'_> {
-        Spending { start_ms: 0, step_ms: HOUR_MS, steps }
+        Spending { start_ms: 0, step_ms: HOUR_MS, steps, begun: 0 }
     }
 
     #[test]
@@ -255,10 +311,43 @@ mod tests {
         let mut steps = vec![1.0; 100];
         steps.extend([20.0; 2]);
         let standing = budget(30).standing(hourly(&steps)).unwrap();
-        assert!(standing.burning.iter().any(|rule| rule.factor == 14.4), "{standing:?}");
+        // One of money an hour is even: the last hour burned 20 times that, the last six 7.3 times.
+        let names: Vec<_> = standing.firing().map(|rule| rule.name).collect();
+        assert_eq!(names, ["fast_burn", "steady_burn", "slow_burn"], "{standing:?}");
+        assert!((standing.burns[0].rate.unwrap() - 20.0).abs() < 1e-9, "{standing:?}");
+        assert!((standing.burns[1].rate.unwrap() - 44.0 / 6.0).abs() < 1e-9, "{standing:?}");
         steps.extend([1.0; 2]);
         let standing = budget(30).standing(hourly(&steps)).unwrap();
-        assert!(standing.burning.iter().all(|rule| rule.factor < 6.0), "{standing:?}");
+        assert!(standing.firing().all(|rule| rule.name == "slow_burn"), "{standing:?}");
+    }
+
+    #[test]
+    fn a_window_that_is_mostly_unknown_has_no_rate() {
+        let standing = budget(30).standing(hourly(&[1.0, 1.0])).unwrap();
+        let rates = standing.burns.map(|burn| burn.rate.is_some());
+        assert_eq!(rates, [true, false, false], "two of six hours and of three days: {standing:?}");
+    }
+
+    #[test]
+    fn an_hour_that_was_counted_in_part_is_spent_and_tells_no_rate() {
+        let steps = [0.1, 1.0, 1.0];
+        let standing = budget(30).standing(Spending { begun: 1, ..hourly(&steps) }).unwrap();
+        assert_eq!((standing.spent, standing.exhausted_ms), (2.1, None));
+        assert!((standing.forecast.unwrap() - (2.1 + 717.0)).abs() < 1e-6, "{standing:?}");
+        assert_eq!(standing.burns[0].rate, Some(1.0));
+        let standing = budget(30).standing(Spending { begun: 1, ..hourly(&[0.1]) }).unwrap();
+        assert_eq!((standing.spent, standing.forecast), (0.1, None));
+        assert_eq!(standing.burns.map(|burn| burn.rate), [None; 3]);
+    }
+
+    #[test]
+    fn what_was_spent_before_the_span_teaches_and_is_not_of_it() {
+        let span = Budget { start_ms: 24 * HOUR_MS, end_ms: 48 * HOUR_MS, ..budget(1) };
+        let standing = span.standing(hourly(&[60.0; 26])).unwrap();
+        assert_eq!(standing.spent, 120.0);
+        let rate = standing.burns[1].rate.unwrap();
+        assert!((rate - 2.0).abs() < 1e-9, "of six hours of which four are before: {rate}");
+        assert_eq!(standing.exhausted_ms, Some(36 * HOUR_MS));
     }
 
     #[test]

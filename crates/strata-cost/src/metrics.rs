@@ -152,7 +152,7 @@ impl Points {
 
     fn tokens(&mut self, units: &Units) {
         let model = || ("model", units.model.clone());
-        let method = units.methods.first().map_or("", |(method, _)| method.name());
+        let method = units.splits.first().map_or("", |split| split.method.name());
         for cost in units.classes.iter().filter(|cost| cost.class != Class::Requests) {
             let phase = ("phase", cost.class.name().to_owned());
             let attributes = [phase, ("method", method.to_owned()), model()];
@@ -168,7 +168,7 @@ impl Points {
             self.money("cost.cache_savings", saved, [model()]);
         }
         // Of several ways in which a model runs, the worst fit is what its prices are worth.
-        let fits = units.methods.iter().filter_map(|(_, quality)| *quality);
+        let fits = units.splits.iter().filter_map(|split| split.quality);
         if let Some(worst) = fits.map(|quality| quality.r_squared).min_by(f64::total_cmp) {
             self.add("cost.split_fit", worst, [model()]);
         }

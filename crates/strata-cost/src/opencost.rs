@@ -132,7 +132,7 @@ fn inference_row(units: &Units, basis: CostBasis, window: &Value) -> Option<Valu
     let covered = units.per_token.map_or(1.0, |cost| cost.covered);
     let per_million =
         |money: f64, tokens: f64| (tokens > 0.0).then(|| covered * money / tokens * 1e6);
-    let method = units.methods.first().map_or("", |(method, _)| method.name());
+    let method = units.splits.first().map_or("", |split| split.method.name());
     Some(json!({
         "properties": { "modelName": units.model },
         "window": window,

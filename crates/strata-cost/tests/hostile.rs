@@ -113,7 +113,7 @@ proptest! {
         let ledger = Ledger::build(&facts, &PriceBook::embedded(), &Options::default());
         prop_assert!(ledger.steps == 0 || ledger.problems.is_empty());
         let budget = Budget { owner: "t".into(), amount: 1.0, start_ms: start, end_ms: step };
-        let spending = Spending { start_ms: step, step_ms: start, steps: &[1.0, f64::NAN] };
+        let spending = Spending { start_ms: step, step_ms: start, steps: &[1.0, f64::NAN], begun: 1 };
         let _standing = budget.standing(spending);
         let _text = time::rfc3339(start);
         let _month = time::month_ms(step);

@@ -46,13 +46,15 @@ pub trait ReportSource: Send + Sync {
 }
 
 /// Paths of documents below `/api/v1`.
-pub const REPORTS: [&str; 10] = [
+pub const REPORTS: [&str; 12] = [
     "/cost",
     "/cost/calls",
     "/cost/why",
     "/cost/focus",
     "/cost/breakeven",
     "/cost/advice",
+    "/cost/budgets",
+    "/cost/tariff",
     "/cost/prices",
     "/cost/statements",
     "/cost/statement",

@@ -175,7 +175,8 @@ fn money(unit: &str) -> Option<(&str, &str)> {
 fn symbol(unit: &str) -> String {
     match unit {
         "By/s" => "B/s".to_owned(),
-        "Hz" | "W" | "J" => unit.to_owned(),
+        "Hz" | "W" | "J" | "g" => unit.to_owned(),
+        "W.h" => "Wh".to_owned(),
         "{token}" => " tok".to_owned(),
         "{token}/s" => " tok/s".to_owned(),
         "{token}/J" => " tok/J".to_owned(),
@@ -217,6 +218,8 @@ mod tests {
         check(41.0, "{request}", "41");
         check(0.5, "{request}/s", "0.50 /s");
         check(3.9, "{token}/J", "3.90 tok/J");
+        check(1_230.0, "W.h", "1.23 kWh");
+        check(467.0, "g", "467 g");
         check(71.0, "Cel", "71 \u{b0}C");
         check(1.0, "{bool}", "yes");
         check(1.98e9, "Hz", "1.98 GHz");

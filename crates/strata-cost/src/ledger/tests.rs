@@ -173,6 +173,27 @@ fn bases_and_policies_say_who_bears_idle_time() {
 }
 
 #[test]
+fn idle_time_without_a_price_makes_the_charges_that_bear_it_lower_bounds() {
+    let nameless = Gpu {
+        allocated: Column::Constant(0.0),
+        wanted: Wanted { gpu: Some("unheard of".into()), ..Wanted::default() },
+        ..h100(vec![], Column::Constant(0.0))
+    };
+    let busy = |owner| h100(vec![claim(owner, 1.0)], Column::Constant(1.0));
+    let ledger = build(&facts(vec![nameless, busy(0), busy(0), busy(1)], 1));
+    let unpriced = |policy| {
+        let charges = ledger.charges(Dimension::Team, Basis::Used, policy);
+        charges.into_iter().map(|one| (one.key, one.unpriced_s)).collect::<Vec<_>>()
+    };
+    let named = |all: &[(&str, f64)]| -> Vec<(String, f64)> {
+        all.iter().map(|(key, seconds)| ((*key).to_owned(), *seconds)).collect()
+    };
+    let platforms = named(&[("a", 0.0), ("b", 0.0), (PLATFORM, 3600.0)]);
+    assert_eq!(unpriced(IdlePolicy::Owner), platforms);
+    assert_eq!(unpriced(IdlePolicy::Proportional), named(&[("a", 2400.0), ("b", 1200.0)]));
+}
+
+#[test]
 fn slices_are_parts_of_a_device_and_joules_follow_work() {
     let slice = |owner, utilization| Gpu {
         portion: 1.0 / 7.0,
@@ -314,11 +335,14 @@ proptest! {
         let joules = sum(ledger.cells.iter().map(|cell| cell.energy_j));
         let told = sum(facts.gpus.iter().filter_map(|gpu| gpu.energy_j.total(6)).map(|one| one.value));
         prop_assert!((joules - told).abs() <= 1e-9 * told.max(1.0), "{joules} {told}");
-        for basis in [Basis::Held, Basis::Requested, Basis::Used] {
-            for policy in [IdlePolicy::Owner, IdlePolicy::Proportional, IdlePolicy::Platform] {
+        for (_, basis) in Basis::ALL {
+            for (_, policy) in IdlePolicy::ALL {
                 let charges = ledger.charges(Dimension::Team, basis, policy);
                 let charged = sum(charges.iter().map(Charge::amount));
                 prop_assert!((charged - found.bill).abs() <= 1e-9 * found.bill, "{basis:?} {policy:?}");
+                let unpriced = sum(charges.iter().map(|one| one.unpriced_s));
+                let error = (unpriced - ledger.bill.unpriced_s).abs();
+                prop_assert!(error <= 1e-9 * ledger.bill.device_s, "{basis:?} {policy:?}");
             }
         }
         let teams = sum(amounts(&ledger, Dimension::Team).into_iter().map(|(_, money)| money));

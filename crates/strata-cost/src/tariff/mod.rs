@@ -1,4 +1,4 @@
-//! Tokens as a service: a tariff, the statements written by it, and what a GPU hour is in tokens.
+//! Tokens as a service: a tariff, and the statements written by it.
 
 mod assumed;
 mod read;
@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use strata_model::Problem;
 
 use crate::split::{CLASSES, Class};
-use crate::unit::Units;
 
 /// What a customer is asked for one model in one tier of service.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,20 +121,4 @@ impl Tariff {
         }
         (lines, problems)
     }
-}
-
-/// What one GPU hour is in tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ExchangeRate {
-    /// Generated tokens of a held GPU hour at the load of the period.
-    pub now: f64,
-    /// The same in the busiest steps.
-    pub saturated: f64,
-}
-
-/// The rate at which a model turns GPU hours into generated tokens. None where either is not known.
-pub fn exchange_rate(units: &Units) -> Option<ExchangeRate> {
-    let hour = units.per_gpu_hour?;
-    let now = units.per_useful_token.first().copied().flatten()?;
-    Some(ExchangeRate { now: hour / now.cost, saturated: hour / units.at_saturation? })
 }

@@ -6,7 +6,7 @@ use crate::ledger::Line;
 /// same time, and their ratio is not told.
 pub const MIN_METERED: f64 = 0.95;
 /// Joules of a kilowatt-hour.
-const JOULES_PER_KWH: f64 = 3.6e6;
+pub const JOULES_PER_KWH: f64 = 3.6e6;
 
 /// What the operator knows of the way from the meter to the GPU. What is None makes that boundary
 /// unknown.
@@ -32,6 +32,18 @@ pub enum Boundary {
 }
 
 impl Boundary {
+    /// All of them, from the GPU outwards.
+    pub const ALL: [Self; 3] = [Self::Gpu, Self::Node, Self::Facility];
+
+    /// What the operator has to say under `[cost]` before it is known; empty for what is measured.
+    pub fn needs(self) -> &'static str {
+        match self {
+            Self::Gpu => "",
+            Self::Node => "node_over_gpus",
+            Self::Facility => "node_over_gpus and pue",
+        }
+    }
+
     /// Its name in answers and exports.
     pub fn name(self) -> &'static str {
         match self {
@@ -58,6 +70,11 @@ pub struct EnergyUnits {
 }
 
 impl EnergyUnits {
+    /// Kilowatt-hours at a boundary.
+    pub fn kwh(&self, boundary: Boundary) -> Option<f64> {
+        Some(self.joules(boundary)? / JOULES_PER_KWH)
+    }
+
     /// Joules at a boundary.
     pub fn joules(&self, boundary: Boundary) -> Option<f64> {
         match boundary {
@@ -78,13 +95,16 @@ impl EnergyUnits {
     }
 }
 
-/// None where the energy counters covered too little of the time.
-pub(super) fn units(line: &Line, tokens: Option<f64>, energy: &Energy) -> Option<EnergyUnits> {
+/// Share of a line's time with a reading of the energy counter; None where it has no time.
+pub fn metered(line: &Line) -> Option<f64> {
     let seconds = line.gpu_s();
-    let metered = seconds - line.unmetered_s;
-    if seconds <= 0.0 || metered < MIN_METERED * seconds || line.energy_j <= 0.0 {
-        return None;
-    }
+    (seconds > 0.0).then(|| (1.0 - line.unmetered_s / seconds).clamp(0.0, 1.0))
+}
+
+/// Energy of a line, and of the `tokens` that were generated in its time. None where the energy
+/// counters covered less than [`MIN_METERED`] of it.
+pub fn energy(line: &Line, tokens: Option<f64>, energy: &Energy) -> Option<EnergyUnits> {
+    metered(line).filter(|share| *share >= MIN_METERED && line.energy_j > 0.0)?;
     let facility = energy.node_over_gpus.zip(energy.pue).map(|(node, pue)| node * pue);
     let co2 = facility.zip(energy.grams_per_kwh);
     Some(EnergyUnits {

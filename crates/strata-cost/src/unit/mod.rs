@@ -5,7 +5,9 @@
 //! is taken for that part only.
 
 mod energy;
+mod exchange;
 mod fleet;
+mod nodes;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -16,14 +18,16 @@ mod waste;
 
 use std::collections::BTreeMap;
 
-pub use energy::{Boundary, Energy, EnergyUnits, MIN_METERED};
+pub use energy::{Boundary, Energy, EnergyUnits, JOULES_PER_KWH, MIN_METERED, energy, metered};
+pub use exchange::{Exchange, exchange};
 pub use fleet::fleet;
+pub use nodes::{NodePrice, NodeSize, node_prices};
 pub use tenants::{Amounts, TenantLine, amounts, by_tenant, tenants};
 pub use training::{RunUnits, Training, TrainingUnits, training};
-pub use waste::{CacheLoss, WasteCause, WasteLine, cache_loss, waste};
+pub use waste::{CacheLoss, HitRates, WasteCause, WasteLine, cache_loss, hit_rates, waste};
 
-use crate::ledger::{Counted, Ledger, Line, ReplicaTotals};
-use crate::split::{CLASSES, Class, Method, Quality};
+use crate::ledger::{Counted, Engine, Ledger, Line, ReplicaTotals};
+use crate::split::{CLASSES, Class, Method, Quality, Split};
 use crate::sum::sum;
 use crate::useful::{LEVELS, Level};
 
@@ -53,6 +57,19 @@ pub struct ClassCost {
     pub interval: Option<(f64, f64)>,
 }
 
+/// How busy time was split between classes, and what that is worth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitUsed {
+    /// Engine, settings and GPU; empty where pools of a model are seen together.
+    pub settings: String,
+    /// The method.
+    pub method: Method,
+    /// Of least squares, also where they were tried and not good enough.
+    pub quality: Option<Quality>,
+    /// Why better methods could not be used.
+    pub instead_of: Vec<String>,
+}
+
 /// Unit costs of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Units {
@@ -61,7 +78,7 @@ pub struct Units {
     /// Time and money of its replicas.
     pub line: Line,
     /// How busy time was split, for each way in which the model runs.
-    pub methods: Vec<(Method, Option<Quality>)>,
+    pub splits: Vec<SplitUsed>,
     /// Money for one held GPU hour; None where there is no price.
     pub per_gpu_hour: Option<f64>,
     /// What each class costs; classes that did not occur are left out.
@@ -118,7 +135,9 @@ fn units(
     let held_s = line.gpu_s();
     let rate = priced.filter(|_| held_s > 0.0).map(|money| money / held_s);
     let engines = ledger.engines.iter().filter(|engine| engine.model == model);
-    let splits: Vec<_> = engines.filter_map(|engine| engine.split.as_ref()).collect();
+    let engines = engines.filter_map(|engine| Some((engine, engine.split.as_ref()?)));
+    let (used, splits): (Vec<_>, Vec<_>) =
+        engines.map(|(engine, split)| (used(engine, split), split)).unzip();
     let quantity = |counted: &Counted<[f64; CLASSES]>, class: Class| {
         counted.value.get(class.place()).copied().unwrap_or_default()
     };
@@ -147,7 +166,7 @@ fn units(
     let per_useful = |found: Option<Found>| found.and_then(|found| found.cost(&line));
     Units {
         model: model.to_owned(),
-        methods: splits.iter().map(|split| (split.method, split.quality)).collect(),
+        splits: used,
         per_gpu_hour: rate.map(|rate| rate * 3600.0),
         classes: priced.map(|_| classes(&line, &splits)).unwrap_or_default(),
         per_token: per_useful(tokens),
@@ -155,12 +174,21 @@ fn units(
         per_useful_token: useful.map(per_useful),
         at_saturation: rate.and_then(|rate| saturation(rate, held_s, &generated)),
         cache_savings: priced.and_then(|_| savings(&line, &splits)),
-        energy: energy::units(
+        energy: energy::energy(
             &line,
             useful.first().copied().flatten().map(|found| found.count),
             energy,
         ),
         line,
+    }
+}
+
+fn used(engine: &Engine, split: &Split) -> SplitUsed {
+    SplitUsed {
+        settings: engine.settings.clone(),
+        method: split.method,
+        quality: split.quality,
+        instead_of: split.instead_of.clone(),
     }
 }
 
@@ -203,7 +231,7 @@ fn count(
 /// Money by class. Splits of several engines of one model are added: each class has the seconds
 /// that every engine spent on it. What was counted in a part of the busy time only is divided into
 /// the money of that part.
-fn classes(line: &Line, splits: &[&crate::split::Split]) -> Vec<ClassCost> {
+fn classes(line: &Line, splits: &[&Split]) -> Vec<ClassCost> {
     let split_busy_s = sum(splits.iter().map(|split| split.busy_s));
     if split_busy_s <= 0.0 {
         return Vec::new();
@@ -252,7 +280,7 @@ fn saturation(rate: f64, held_s: f64, generating: &[(f64, f64)]) -> Option<f64> 
     Some(rate / peak)
 }
 
-fn savings(line: &Line, splits: &[&crate::split::Split]) -> Option<f64> {
+fn savings(line: &Line, splits: &[&Split]) -> Option<f64> {
     let busy_s = sum(splits.iter().map(|split| split.busy_s));
     let saved: Vec<f64> = splits.iter().filter_map(|split| split.cache_savings_s()).collect();
     if saved.is_empty() || busy_s <= 0.0 {

@@ -88,7 +88,10 @@ fn every_unit_cost_follows_from_money_and_counts() {
     near(generated.full, 1.5 / 4_000.0);
     near(prompt.busy * prompt.count + generated.busy * generated.count, 1.0);
     near(prompt.full * prompt.count + generated.full * generated.count, 2.0);
-    assert_eq!(units.methods[0].0, Method::RequestTime);
+    assert_eq!(units.splits[0].method, Method::RequestTime);
+    let why = units.splits[0].instead_of.join("; ");
+    assert!(why.contains("least squares need 40 measured spans, there are 10"), "{why}");
+    near(units.energy.unwrap().kwh(Boundary::Facility).unwrap(), 0.2);
     let useful = |level: Level| units.per_useful_token[level.place()];
     near(useful(Level::Generated).unwrap().cost, 2.0 / 4000.0);
     near(useful(Level::Delivered).unwrap().cost, 2.0 / 3000.0);
@@ -176,16 +179,24 @@ fn waste_has_a_cause_and_an_owner_and_is_counted_once() {
 #[test]
 fn a_worse_cache_is_priced_against_before() {
     let mut facts = facts();
+    facts.replicas[0].cached = Column::Constant(600.0);
+    let before = hit_rates(&ledger(&facts));
+    assert_eq!(before.values().collect::<Vec<_>>(), [&0.6]);
+    assert_eq!(cache_loss(&ledger(&facts), &before)[0].money, Some(0.0), "it is no worse");
     facts.replicas[0].cached = Column::Constant(100.0);
-    let ledger = ledger(&facts);
-    let before = [("m".to_owned(), 0.6)].into();
-    let loss = cache_loss(&ledger, &before).remove(0);
+    let worse = ledger(&facts);
+    let loss = cache_loss(&worse, &before).remove(0);
     near(loss.hit_rate, 0.1);
-    let split = ledger.engines[0].split.as_ref().unwrap();
+    let split = worse.engines[0].split.as_ref().unwrap();
     let fresh = split.price(Class::UncachedPrompt).unwrap();
     near(loss.gpu_s, 0.5 * 10_000.0 * fresh * 0.9);
-    near(loss.money, loss.gpu_s / 1000.0);
-    assert_eq!(cache_loss(&ledger, &BTreeMap::new()), []);
+    near(loss.money.unwrap(), loss.gpu_s / 1000.0);
+    assert_eq!(loss.method, Method::RequestTime);
+    assert_eq!(cache_loss(&worse, &BTreeMap::new()), []);
+    facts.gpus[1].wanted.gpu = Some("unheard of".into());
+    assert_eq!(cache_loss(&ledger(&facts), &before)[0].money, None, "a part has no price");
+    facts.replicas[0].prompt = Column::Missing;
+    assert_eq!(cache_loss(&ledger(&facts), &before), []);
 }
 
 #[test]

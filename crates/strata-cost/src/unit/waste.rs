@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{Loss, Losses};
-use crate::ledger::{Cell, Dimension, Ledger, State};
-use crate::split::Class;
+use crate::ledger::{Cell, Dimension, Engine, Ledger, State};
+use crate::split::{Class, Method};
 use crate::sum::{Sum, sum};
 use crate::useful::Cause;
 
@@ -150,35 +150,65 @@ fn parts(losses: &Losses) -> impl Iterator<Item = (Loss, f64)> + use<> {
 pub struct CacheLoss {
     /// Model.
     pub model: String,
+    /// Engine, settings and GPU of the replicas.
+    pub settings: String,
     /// Hit rate of the period, cached over all prompt tokens.
     pub hit_rate: f64,
+    /// Hit rate of before.
+    pub before: f64,
     /// GPU seconds that the hit rate of before would have saved; zero where it is no worse.
     pub gpu_s: f64,
-    /// Money for these.
-    pub money: f64,
+    /// Money for these; None where a part of the replicas' time has no price.
+    pub money: Option<f64>,
+    /// How the prices of computed and of cached tokens were found.
+    pub method: Method,
 }
 
-/// The loss of each model against `baseline`, its hit rate of before. Models without a measured
-/// price of computed and of cached tokens are left out.
-pub fn cache_loss(ledger: &Ledger, baseline: &BTreeMap<String, f64>) -> Vec<CacheLoss> {
+/// Hit rates of the prefix cache by model and settings; those without prompt tokens are left out.
+pub type HitRates = BTreeMap<(String, String), f64>;
+
+/// The hit rates of a ledger, for [`cache_loss`] of a later one.
+pub fn hit_rates(ledger: &Ledger) -> HitRates {
+    let rate = |engine: &Engine| {
+        let [uncached, cached, ..] = engine.split.as_ref()?.quantities;
+        let key = (engine.model.clone(), engine.settings.clone());
+        (uncached + cached > 0.0).then(|| (key, cached / (uncached + cached)))
+    };
+    ledger.engines.iter().filter_map(rate).collect()
+}
+
+/// The loss of each model and its settings against `baseline`, the hit rates of before. Those without
+/// a price of computed and of cached tokens, without prompts or without a hit rate of before are left
+/// out: of them nothing is known.
+pub fn cache_loss(ledger: &Ledger, baseline: &HitRates) -> Vec<CacheLoss> {
     let mut losses = Vec::new();
     let lines = ledger.by_replica();
+    let now = hit_rates(ledger);
     for engine in &ledger.engines {
-        let (Some(split), Some(before)) = (&engine.split, baseline.get(&engine.model)) else {
+        let key = (engine.model.clone(), engine.settings.clone());
+        let (Some(split), Some(before), Some(hit_rate)) =
+            (&engine.split, baseline.get(&key).copied(), now.get(&key).copied())
+        else {
             continue;
         };
         let prices = (split.price(Class::UncachedPrompt), split.price(Class::CachedPrompt));
         let (Some(fresh), Some(found)) = prices else { continue };
         let [uncached, cached, ..] = split.quantities;
-        let hit_rate = cached / (uncached + cached);
         let gpu_s = ((before - hit_rate).max(0.0) * (uncached + cached) * (fresh - found)).max(0.0);
-        let held = engine.replicas.iter().filter_map(|at| lines.get(*at));
-        let busy_money = sum(held.map(crate::ledger::Line::busy_money));
+        let held: Vec<_> = engine.replicas.iter().filter_map(|at| lines.get(*at)).collect();
+        let is_priced = held.iter().all(|line| line.unpriced_s <= 0.0);
+        let (busy_s, money) = (
+            sum(held.iter().map(|line| line.busy_s())),
+            sum(held.iter().map(|line| line.busy_money())),
+        );
         losses.push(CacheLoss {
             model: engine.model.clone(),
+            settings: engine.settings.clone(),
             hit_rate,
+            before,
             gpu_s,
-            money: gpu_s * busy_money / split.busy_s,
+            money: (is_priced && busy_s > 0.0).then(|| gpu_s * money / busy_s),
+            method: split.method,
         });
     }
     losses

@@ -19,9 +19,18 @@ pub(crate) struct CostRange {
 pub(crate) struct CostArgs {
     #[command(subcommand)]
     pub(crate) command: Option<CostCommand>,
-    /// One or two of namespace, pod, team, app, model, tenant, replica, run, node, sku, gpu.
-    #[arg(long, value_name = "DIMENSIONS", default_value = "namespace,model")]
-    pub(crate) by: String,
+    /// One or two of namespace, pod, team, app, model, tenant, replica, run, node, sku, gpu
+    /// [default: namespace,model; namespace with --basis or --idle].
+    #[arg(long, value_name = "DIMENSIONS")]
+    pub(crate) by: Option<String>,
+    /// Charge holders for what they held (reserved or used, whichever is more), requested or used
+    /// [default: held with --idle].
+    #[arg(long, value_name = "BASIS", value_parser = ["held", "requested", "used"])]
+    pub(crate) basis: Option<String>,
+    /// Who bears idle time: its owner, all in proportion to what they are charged, or the platform
+    /// [default: owner with --basis].
+    #[arg(long, value_name = "POLICY", value_parser = ["owner", "proportional", "platform"])]
+    pub(crate) idle: Option<String>,
     #[command(flatten)]
     pub(crate) range: CostRange,
 }
@@ -38,6 +47,10 @@ pub(crate) enum CostCommand {
     Breakeven(CostBreakeven),
     /// What would save money, with what it rests on and how to do it.
     Advice(CostRange),
+    /// What a GPU hour is in tokens, for each model and kind of GPU, and the tariff beside its cost.
+    Tariff(CostRange),
+    /// Budgets: what is spent and left, how fast it burns, when it is used up.
+    Budgets(ServerArgs),
     /// The price book: every price that is known, with its source, date and confidence.
     Prices(ServerArgs),
     /// Statements: closed once for a period, hashed, never changed.

@@ -29,7 +29,8 @@ pub(crate) const DIMENSIONS: [(&str, Dimension); 11] = [
 pub(super) const CALLS: &str = "/cost/calls";
 
 /// Parameters that only some documents take.
-pub(crate) const MORE: [(&str, &[&str]); 8] = [
+pub(crate) const MORE: [(&str, &[&str]); 9] = [
+    ("/cost", &["basis", "idle"]),
     (CALLS, &["by"]),
     ("/inferenceCost/total", &["costBasis"]),
     ("/inferenceCost/timeseries", &["costBasis", "accumulate"]),

@@ -59,7 +59,7 @@ impl LedgerCollector {
             return Err(nothing(&hour));
         }
         for budget in self.service.budgets().await {
-            let Some(standing) = budget.standing else { continue };
+            let Ok(standing) = budget.standing else { continue };
             let point = Point {
                 metric: "cost.budget.used",
                 attributes: vec![

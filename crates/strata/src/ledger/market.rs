@@ -15,6 +15,7 @@ use strata_view::rooms::Comparison;
 use strata_world::bill::Period;
 
 use super::asked::Asked;
+use super::nodes::{RATIO_SOURCE, node};
 use super::report::json;
 use super::{Account, LedgerReports, LedgerService};
 
@@ -186,13 +187,20 @@ impl LedgerReports {
         })))
     }
 
-    /// Every row of the price book, the operator's first.
-    pub(super) fn prices(&self) -> Report {
+    /// Every row of the price book, the operator's first, and what nodes come to by it.
+    pub(super) async fn prices(&self, asked: &Asked) -> Report {
+        let ledger = self.0.account(asked.period()).await.ledger;
+        let nodes = self.0.node_prices(&ledger).await;
         let mut rows: Vec<&Price> = self.0.book.rows().iter().collect();
         rows.sort_by_key(|price| std::cmp::Reverse(price.origin));
         let now_ms = self.0.now_ms();
         let rows: Vec<Json> = rows.into_iter().map(|price| row(price, now_ms)).collect();
-        json(&json!({ "currency": self.0.settings.ledger.currency, "prices": rows }))
+        json(&json!({
+            "currency": self.0.settings.ledger.currency,
+            "prices": rows,
+            "nodes": nodes.iter().map(|one| node(one, now_ms)).collect::<Vec<_>>(),
+            "split_by": RATIO_SOURCE,
+        }))
     }
 }
 

@@ -4,8 +4,10 @@
 mod asked;
 mod budgets;
 mod calls;
+mod charged;
 mod collector;
 mod market;
+mod nodes;
 mod opencost;
 mod peaks;
 mod recorded;
@@ -13,10 +15,12 @@ mod replicas;
 mod report;
 mod shelf;
 mod statements;
+mod tariffs;
 #[cfg(test)]
 mod tests;
 mod totals;
 mod trained;
+mod units;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -30,7 +34,7 @@ use strata_cost::ledger::Ledger;
 use strata_cost::price::{Price, PriceBook, opencost_csv};
 use strata_cost::provider::PriceMap;
 use strata_cost::tariff::Tariff;
-use strata_cost::unit::models;
+use strata_cost::unit::{cache_loss, hit_rates, models};
 use strata_model::Clock;
 use strata_model::record::RecordSource;
 use strata_query::{KeptEngine, MetricsEngine};
@@ -218,6 +222,8 @@ impl LedgerService {
         } else {
             explain(&before.ledger, &now.ledger).map_err(|error| error.to_string())
         };
+        let nodes = self.node_prices(&now.ledger).await;
+        let cache = cache_loss(&now.ledger, &hit_rates(&before.ledger));
         let budgets = self.budgets().await;
         let units = models(&now.ledger, &self.settings.energy);
         let comparisons = self.comparisons(&now.ledger, &units, None);
@@ -234,6 +240,9 @@ impl LedgerService {
             statements,
             energy: self.settings.energy,
             change,
+            cache,
+            nodes,
+            tariff: self.tariff.clone(),
             budgets,
             notes,
             now_ms: self.now_ms(),

@@ -9,13 +9,14 @@ use strata_cost::focus::{FocusOptions, export, to_csv, validate};
 use strata_cost::ledger::{Dimension, Ledger, Line, State};
 use strata_cost::opencost::allocation;
 use strata_cost::time::{day, rfc3339};
-use strata_cost::unit::{Units, by_tenant, fleet, models, waste};
-use strata_cost::useful::Level;
+use strata_cost::unit::{Energy, by_tenant, cache_loss, energy, fleet, hit_rates, models, waste};
 use strata_model::sink::BoxFuture;
 use strata_serve::{Report, ReportParams, ReportSource};
 use strata_view::{PageError, PageErrorCode};
 
 use super::asked::{Asked, bad};
+use super::charged::Charging;
+use super::units::{cache, energy_of, model};
 use super::{Account, LedgerService};
 
 /// Documents over the ledger.
@@ -36,7 +37,9 @@ impl ReportSource for LedgerReports {
                 "/cost/calls" => self.call_costs(&asked).await,
                 "/cost/breakeven" => self.breakeven(&asked).await,
                 "/cost/advice" => self.advice(&asked).await,
-                "/cost/prices" => Ok(self.prices()),
+                "/cost/budgets" => Ok(self.budget_report().await),
+                "/cost/tariff" => Ok(self.tariff(&asked).await),
+                "/cost/prices" => Ok(self.prices(&asked).await),
                 "/cost/statements" => self.statements(&asked).await,
                 "/cost/statement" => self.statement(&asked).await,
                 "/cost/statement/draft" => self.draft(&asked).await,
@@ -67,7 +70,7 @@ pub(super) fn json(value: &Json) -> Report {
     Report { content_type: "application/json", body: value.to_string() }
 }
 
-fn period(ledger: &Ledger) -> Json {
+pub(super) fn period(ledger: &Ledger) -> Json {
     json!({
         "start": rfc3339(ledger.start_ms),
         "end": rfc3339(ledger.end_ms()),
@@ -91,7 +94,8 @@ fn line(keys: &[String], line: &Line) -> Json {
         "amount": line.amount(),
         "unpriced_gpu_hours": line.unpriced_s / 3600.0,
         "equal_share_gpu_hours": line.assumed_s / 3600.0,
-        "energy_joules": line.energy_j,
+        // Of a line whose GPUs were not read for a part of its time the sum is not its energy.
+        "energy_joules": energy(line, None, &Energy::default()).map(|one| one.gpu_j),
         "states": states.collect::<serde_json::Map<_, _>>(),
     })
 }
@@ -108,45 +112,7 @@ fn grouped(
     groups.iter().map(|(keys, lines)| line(keys, &Line::merged("", lines))).collect()
 }
 
-fn model(units: &Units) -> Json {
-    let useful = Level::ALL.into_iter().zip(units.per_useful_token).filter_map(|(level, cost)| {
-        let cost = cost?;
-        Some((
-            level.name().to_owned(),
-            json!({ "per_million": cost.cost * 1e6, "tokens": cost.count, "covered": cost.covered }),
-        ))
-    });
-    let classes = units.classes.iter().map(|class| {
-        json!({
-            "class": class.class.name(),
-            "count": class.count,
-            "per_million": class.full * 1e6,
-            "per_million_busy": class.busy * 1e6,
-            "interval": class.interval.map(|(low, high)| [low * 1e6, high * 1e6]),
-        })
-    });
-    let methods = units.methods.iter().map(|(method, quality)| {
-        json!({
-            "method": method.name(),
-            "r_squared": quality.map(|quality| quality.r_squared),
-        })
-    });
-    json!({
-        "model": units.model,
-        "amount": units.line.amount(),
-        "gpu_hours": units.line.gpu_s() / 3600.0,
-        "per_gpu_hour": units.per_gpu_hour,
-        "useful": useful.collect::<serde_json::Map<_, _>>(),
-        "classes": classes.collect::<Vec<_>>(),
-        "methods": methods.collect::<Vec<_>>(),
-        "per_request": units.per_request.map(|cost| cost.cost),
-        "per_million_at_saturation": units.at_saturation.map(|cost| cost * 1e6),
-        "cache_savings": units.cache_savings,
-        "tokens_per_joule": units.energy.and_then(|energy| energy.tokens_per_joule),
-    })
-}
-
-fn prices(ledger: &Ledger, now_ms: i64) -> Json {
+pub(super) fn prices(ledger: &Ledger, now_ms: i64) -> Json {
     let rows = ledger.rates.iter().flat_map(|rate| {
         rate.timeline.iter().map(move |(from_ms, quote)| match quote {
             Ok(quote) => json!({
@@ -176,9 +142,11 @@ impl LedgerReports {
         }
     }
 
-    async fn cost(&self, asked: &Asked) -> Result<Report, PageError> {
+    pub(super) async fn cost(&self, asked: &Asked) -> Result<Report, PageError> {
+        let charging = Charging::asked(asked)?;
         let Account { ledger, notes, .. } = self.account(asked).await;
-        let units = models(&ledger, &self.0.settings.energy);
+        let energy = &self.0.settings.energy;
+        let units = models(&ledger, energy);
         let lines: Vec<Json> = match asked.by.as_slice() {
             // Tenants of a shared replica are told apart by their tokens.
             [(_, Dimension::Tenant)] => grouped(by_tenant(&ledger), |(tenant, _)| vec![tenant]),
@@ -232,7 +200,9 @@ impl LedgerReports {
             "per_million_useful_tokens": useful.map(|cost| cost.cost * 1e6),
             "by": by,
             "lines": lines,
-            "models": units.iter().map(model).collect::<Vec<_>>(),
+            "charges": charging.map(|charging| charging.report(&ledger)),
+            "models": units.iter().map(|units| model(units, energy)).collect::<Vec<_>>(),
+            "energy": energy_of(&ledger.total(), None, energy),
             "training": super::trained::runs(&ledger),
             "waste": wasted.collect::<Vec<_>>(),
             "prices": prices(&ledger, self.0.now_ms()),
@@ -259,6 +229,7 @@ impl LedgerReports {
             code: PageErrorCode::TooMuch,
             message: error.to_string(),
         })?;
+        let lost = cache_loss(&after, &hit_rates(&before));
         let terms = change.terms.iter();
         let terms =
             terms.map(|(factor, money)| json!({ "factor": factor.name(), "amount": money }));
@@ -267,6 +238,7 @@ impl LedgerReports {
             "before": { "period": period(&before), "amount": change.before },
             "after": { "period": period(&after), "amount": change.after },
             "terms": terms.collect::<Vec<_>>(),
+            "cache_loss": lost.iter().map(cache).collect::<Vec<_>>(),
             "residual": change.residual(),
         })))
     }

@@ -2,10 +2,10 @@
 
 use strata_cost::ledger::{Dimension, Ledger, Line, State};
 use strata_cost::time::rfc3339;
-use strata_cost::unit::{Units, waste};
+use strata_cost::unit::waste;
 
-use super::cells::{hours, money, share, table, text, told};
-use crate::page::table::{Cell, Table};
+use super::cells::{hours, money, share, table, text};
+use crate::page::table::Table;
 use crate::words;
 
 /// Whether the bill adds up, and what of it nobody can attribute.
@@ -97,71 +97,6 @@ pub(super) fn holders(ledger: &Ledger) -> Table {
         ],
         rows.collect(),
         "nothing names who holds a GPU",
-    )
-}
-
-pub(super) fn tokens(ledger: &Ledger, units: &[Units]) -> Table {
-    let per_token = format!("{}/{{token}}", ledger.options.currency);
-    let level = ledger.options.level;
-    let rows = units.iter().map(|one| {
-        let class = |name: &str, what: &str| {
-            let found = one.classes.iter().find(|cost| cost.class.name() == name);
-            told(found.map(|cost| cost.full), &per_token, what, "busy cost by class, idle shared")
-        };
-        let useful = one.per_useful_token.get(level.place()).copied().flatten();
-        let method = one.methods.first();
-        let fit = method.and_then(|(_, quality)| quality.as_ref());
-        let method = match (method, fit) {
-            (Some((method, _)), Some(fit)) if fit.r_squared > 0.0 => {
-                format!("{} (R2 {:.2})", method.name().replace('_', " "), fit.r_squared)
-            }
-            (Some((method, _)), _) => method.name().replace('_', " "),
-            (None, _) => "nothing was counted".to_owned(),
-        };
-        vec![
-            text(one.model.clone()),
-            told(
-                useful.map(|cost| cost.cost),
-                &per_token,
-                "Cost of a useful token. All money of the model, idle and wasted included.",
-                "cost / tokens of the useful level",
-            ),
-            class("uncached_prompt", "Cost of a prompt token that was computed."),
-            class("cached_prompt", "Cost of a prompt token found in the cache."),
-            class("generated", "Cost of a generated token."),
-            told(
-                one.at_saturation,
-                &per_token,
-                "Cost of a generated token in the busiest steps.",
-                "price / 99th percentile of tokens per GPU second",
-            ),
-            told(
-                one.energy.and_then(|energy| energy.tokens_per_joule),
-                "{token}/J",
-                "Generated tokens for a joule at the GPUs.",
-                "generated tokens / joules",
-            ),
-            text(method),
-        ]
-    });
-    table(
-        "By model",
-        &[
-            ("model", false),
-            ("useful token", true),
-            ("prompt", true),
-            ("generated", true),
-            ("cached", true),
-            ("at saturation", true),
-            ("tokens per joule", true),
-            ("split by", false),
-        ],
-        rows.map(|mut cells: Vec<Cell>| {
-            cells.swap(3, 4);
-            cells
-        })
-        .collect(),
-        "no engine counts its tokens",
     )
 }
 

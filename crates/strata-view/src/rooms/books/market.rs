@@ -87,13 +87,17 @@ pub(super) fn comparisons(books: &Books) -> Table {
 }
 
 /// `GPU time held and idle 12 h`
-fn evidence(all: &[Evidence]) -> String {
-    let one = |one: &Evidence| format!("{} {}", one.name, words::text(Some(one.value), one.unit));
+fn evidence(all: &[Evidence], currency: &str) -> String {
+    let one = |one: &Evidence| {
+        let unit = one.unit.replace("{currency}", currency);
+        format!("{} {}", one.name, words::text(Some(one.value), &unit))
+    };
     all.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn advice(books: &Books) -> Table {
-    let per_hour = format!("{}/h", books.ledger.options.currency);
+    let currency = &books.ledger.options.currency;
+    let per_hour = format!("{currency}/h");
     let rows = books.advice.advice.iter().map(|one| {
         vec![
             text(one.kind.name().replace('_', " ")),
@@ -105,7 +109,7 @@ pub(super) fn advice(books: &Books) -> Table {
                 "by kind; see the cost documentation",
             ),
             text(one.action.clone()),
-            text(evidence(&one.evidence)),
+            text(evidence(&one.evidence, currency)),
             text(one.command.clone().unwrap_or_default()),
         ]
     });
@@ -125,7 +129,8 @@ pub(super) fn advice(books: &Books) -> Table {
 }
 
 pub(super) fn tryouts(books: &Books) -> Table {
-    let per_hour = format!("{}/h", books.ledger.options.currency);
+    let currency = &books.ledger.options.currency;
+    let per_hour = format!("{currency}/h");
     let rows = books.advice.tryouts.iter().map(|one| {
         vec![
             text(one.kind.name().replace('_', " ")),
@@ -137,7 +142,7 @@ pub(super) fn tryouts(books: &Books) -> Table {
                 one.bound,
             ),
             text(one.action.clone()),
-            text(evidence(&one.evidence)),
+            text(evidence(&one.evidence, currency)),
             text(one.command.clone().unwrap_or_default()),
         ]
     });

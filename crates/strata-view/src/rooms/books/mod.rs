@@ -8,6 +8,8 @@ mod cells;
 mod market;
 mod parties;
 mod prices;
+mod tariff;
+mod tokens;
 mod training;
 
 pub use calls::{CallBooks, CallModel};
@@ -17,7 +19,8 @@ use strata_cost::advice::Advised;
 use strata_cost::budget::Standing;
 use strata_cost::change::Change;
 use strata_cost::ledger::Ledger;
-use strata_cost::unit::{Energy, models};
+use strata_cost::tariff::Tariff;
+use strata_cost::unit::{CacheLoss, Energy, NodePrice, Units, models};
 
 use super::pieces::section;
 use crate::page::block::{Block, Section};
@@ -30,6 +33,12 @@ pub struct Books {
     pub energy: Energy,
     /// Why this window cost more or less than the one before it, or why nobody can say.
     pub change: Result<Change, String>,
+    /// What worse hit rates of prefix caches cost, against the window before.
+    pub cache: Vec<CacheLoss>,
+    /// What nodes cost for an hour, by kind.
+    pub nodes: Vec<NodePrice>,
+    /// What is sold.
+    pub tariff: Option<Tariff>,
     /// The operator's budgets.
     pub budgets: Vec<BudgetLine>,
     /// What would save money, and what could not be checked.
@@ -54,14 +63,29 @@ pub struct BudgetLine {
     pub amount: f64,
     /// `day`, `week`, `month`.
     pub period: String,
-    /// None while nothing of the period is known.
-    pub standing: Option<Standing>,
+    /// The one namespace and model that it is for; everything where both are None.
+    pub namespace: Option<String>,
+    pub model: Option<String>,
+    /// Its period, and the end of the last whole hour in it, milliseconds since the Unix epoch.
+    pub start_ms: i64,
+    pub end_ms: i64,
+    pub counted_ms: i64,
+    /// How it stands, or in words why that is not known.
+    pub standing: Result<Standing, String>,
 }
 
 /// The sections of the cost page that the ledger fills.
 pub(super) fn sections(books: &Books) -> Vec<Section> {
+    let units = models(&books.ledger, &books.energy);
+    let mut sections = spending(books, &units);
+    sections.extend(reasons(books));
+    sections.extend(dealings(books, &units));
+    sections
+}
+
+/// What it cost, and whom.
+fn spending(books: &Books, units: &[Units]) -> Vec<Section> {
     let ledger = &books.ledger;
-    let units = models(ledger, &books.energy);
     vec![
         section(
             "bill",
@@ -73,7 +97,13 @@ pub(super) fn sections(books: &Books) -> Vec<Section> {
             "tokens",
             "What tokens cost",
             "Busy time is split between prompt and answer; idle time is shared out over both.",
-            vec![Block::Table(bill::tokens(ledger, &units))],
+            vec![Block::Table(tokens::costs(ledger, units)), Block::Table(tokens::fits(units))],
+        ),
+        section(
+            "energy",
+            "Energy",
+            "Joules at the GPUs, the nodes and the building's meter differ by a factor of two.",
+            vec![Block::Table(tokens::used(ledger, units, &books.energy))],
         ),
         section(
             "training",
@@ -88,7 +118,18 @@ pub(super) fn sections(books: &Books) -> Vec<Section> {
             calls::blocks(books),
         ),
         section("tenants", "Tenants", "", vec![Block::Table(parties::tenants(books))]),
-        section("waste", "What bought nothing", "", vec![Block::Table(bill::wasted(ledger))]),
+    ]
+}
+
+/// What bought nothing, why it changed and what would save money.
+fn reasons(books: &Books) -> Vec<Section> {
+    vec![
+        section(
+            "waste",
+            "What bought nothing",
+            "No second is in two lines; what a cache lost stands beside, for that work was useful.",
+            vec![Block::Table(bill::wasted(&books.ledger)), Block::Table(tokens::cache(books))],
+        ),
         section(
             "change",
             "Why it changed",
@@ -111,13 +152,33 @@ pub(super) fn sections(books: &Books) -> Vec<Section> {
             "",
             vec![Block::Table(market::comparisons(books))],
         ),
+    ]
+}
+
+/// Budgets, what is sold, and the prices that all of it rests on.
+fn dealings(books: &Books, units: &[Units]) -> Vec<Section> {
+    vec![
         section("budgets", "Budgets", "", vec![Block::Table(budgets::budgets(books))]),
+        section(
+            "tariff",
+            "Tariff",
+            "What a GPU hour is in tokens, and what is sold beside what it costs.",
+            vec![
+                Block::Table(tariff::exchange_rates(books)),
+                Block::Table(tariff::selling(books, units)),
+            ],
+        ),
         section(
             "statements",
             "Statements",
             "Closed once, bound to the one before, never changed.",
             vec![Block::Table(parties::statements(books))],
         ),
-        section("prices", "Prices", "", vec![Block::Table(prices::prices(books))]),
+        section(
+            "prices",
+            "Prices",
+            "Most specific first: your rows, a cloud's file, published figures.",
+            vec![Block::Table(prices::prices(books)), Block::Table(prices::nodes(books))],
+        ),
     ]
 }

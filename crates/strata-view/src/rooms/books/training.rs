@@ -17,7 +17,7 @@ pub(super) fn runs(books: &Books) -> Table {
             ("GPU hours", true),
             ("kept step", true),
             ("trained token", true),
-            ("useful FLOP", true),
+            ("useful exaflop", true),
             ("steps lost", true),
             ("lost step", true),
             ("cost of lost steps", true),
@@ -50,8 +50,8 @@ fn row(books: &Books, one: &RunUnits) -> Vec<Cell> {
         ),
         told(
             units.per_exaflop,
-            &per("EFLOP"),
-            "Cost of 10^18 useful operations. The model's own, by its formula, in kept steps.",
+            &per("exaflop"),
+            "Cost of 1e18 useful operations. The model's own, by its formula, in kept steps.",
             "cost / (kept steps x model FLOPs of a step)",
         ),
         told(

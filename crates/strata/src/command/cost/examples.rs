@@ -5,6 +5,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   strata cost                          # the last hour by namespace and model
   strata cost --by team --since 24h
+  strata cost --by team --basis used --idle proportional   # who is charged what
   strata cost --by tenant,model        # tenants of shared models, by their tokens
   strata cost --by run,team            # training runs; below, what a step and a token cost
   strata cost calls --by team,model    # by request records: own GPUs and APIs, U0 to U4
@@ -13,6 +14,8 @@ Examples:
   strata cost export focus --since 30d # FOCUS rows in CSV
   strata cost advice --since 7d        # what would save money, with evidence and the command
   strata cost breakeven --prompt 0.5 --generated 1.5   # own GPUs beside an API
+  strata cost tariff                   # what a GPU hour is in tokens; what is sold beside its cost
+  strata cost budgets                  # spent, left, how fast it burns, when it is used up
   strata cost prices                   # the price book
   strata cost statement list           # what is closed, with its hash
   strata cost statement close --customer acme --dry-run   # a draft of last month";

@@ -139,7 +139,50 @@ pub(super) async fn prices(server: &ServerArgs, out: Out) -> Result<()> {
             text(&one["source"]),
         ]);
     }
-    Ok(out.table(&rows)?)
+    out.table(&rows)?;
+    nodes(&answer, out)
+}
+
+/// What nodes cost for an hour, and for what.
+fn nodes(answer: &Json, out: Out) -> Result<()> {
+    let currency = answer["currency"].as_str().unwrap_or("");
+    let names = [
+        "NODES", "COUNT", "GPUS", "CORES", "MEMORY", "PER HOUR", "FOR GPUS", "CORES", "MEMORY",
+        "DISK", "NETWORK", "AS OF", "DAYS OLD", "SOURCE",
+    ];
+    let mut rows = header(&names);
+    let number = |value: &Json, unit: &str| {
+        value.as_f64().map_or_else(|| "unknown".to_owned(), |value| format!("{value:.0}{unit}"))
+    };
+    for one in list(&answer["nodes"]) {
+        let skus: Vec<_> = list(&one["skus"]).map(text).collect();
+        let part = |name: &str| money(&one["parts"][name], currency);
+        rows.push(vec![
+            list(&one["nodes"]).take(2).map(text).collect::<Vec<_>>().join(", "),
+            text(&one["count"]),
+            format!("{} {}", text(&one["gpus"]), skus.join(" + ")),
+            number(&one["cores"], ""),
+            number(&one["memory_gib"], " GiB"),
+            money(&one["per_hour"], currency),
+            part("gpus"),
+            part("cores"),
+            part("memory"),
+            part("disk"),
+            part("network"),
+            text(&one["as_of"]),
+            number(&one["age_days"], ""),
+            text(&one["source"]),
+        ]);
+        if let Some(why) = one["unknown"].as_str() {
+            complain(format!("note: {}: {why}", text(&one["nodes"][0])));
+        }
+    }
+    if rows.len() == 1 {
+        return Ok(());
+    }
+    out.line("\nan hour of a node, and what of it is for what")?;
+    out.table(&rows)?;
+    Ok(out.line(format!("split by {}", text(&answer["split_by"])))?)
 }
 
 #[cfg(test)]

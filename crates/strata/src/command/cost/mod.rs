@@ -1,9 +1,12 @@
 //! `strata cost`: what was spent on whom, why it changed, and the export for finance.
 
+mod budgets;
 mod calls;
 mod examples;
 mod market;
+mod models;
 mod statement;
+mod tariff;
 mod training;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -18,12 +21,19 @@ use crate::out::{Out, complain};
 /// An export of a year by pod and day fits.
 const EXPORT_BYTES_MAX: usize = 256 << 20;
 
+/// Less money than this is what rounding leaves over.
+const MONEY_MIN: f64 = 1e-8;
+
 /// Ask and print.
 pub(crate) async fn run(arguments: CostArgs, out: Out) -> Result<()> {
     match arguments.command {
         None => {
-            let by = arguments.by.clone();
-            let answer = ask(&arguments.range, "/api/v1/cost", &[("by", by)]).await?;
+            let charges = [("basis", arguments.basis), ("idle", arguments.idle)];
+            let charges = charges.into_iter().filter_map(|(name, word)| Some((name, word?)));
+            let mut asked: Vec<_> = charges.collect();
+            let usual = if asked.is_empty() { "namespace,model" } else { "namespace" };
+            asked.push(("by", arguments.by.unwrap_or_else(|| usual.to_owned())));
+            let answer = ask(&arguments.range, "/api/v1/cost", &asked).await?;
             if out.json { Ok(out.document(&answer)?) } else { cost(&answer, out) }
         }
         Some(CostCommand::Why(range)) => {
@@ -33,6 +43,8 @@ pub(crate) async fn run(arguments: CostArgs, out: Out) -> Result<()> {
         Some(CostCommand::Calls(arguments)) => calls::run(&arguments, out).await,
         Some(CostCommand::Breakeven(arguments)) => market::breakeven(arguments, out).await,
         Some(CostCommand::Advice(range)) => market::advice(&range, out).await,
+        Some(CostCommand::Budgets(server)) => budgets::run(&server, out).await,
+        Some(CostCommand::Tariff(range)) => tariff::run(&range, out).await,
         Some(CostCommand::Prices(server)) => market::prices(&server, out).await,
         Some(CostCommand::Statement(arguments)) => statement::run(arguments.command, out).await,
         Some(CostCommand::Export(export)) => {
@@ -66,9 +78,9 @@ fn money(value: &Json, currency: &str) -> String {
         None => "unknown".to_owned(),
         // Three digits that say something, and never less than cents.
         Some(amount) => {
+            let amount = if amount.abs() < MONEY_MIN { 0.0 } else { amount };
             let size = if amount == 0.0 { 0.0 } else { amount.abs().log10().floor() };
             let digits = (2.0 - size).clamp(if size >= 2.0 { 0.0 } else { 2.0 }, 8.0) as usize;
-            let amount = if amount.abs() < 1e-8 { 0.0 } else { amount };
             format!("{amount:.digits$} {currency}")
         }
     }
@@ -123,13 +135,37 @@ fn cost(answer: &Json, out: Out) -> Result<()> {
             "{hours:.2} GPU hours are equal parts of shared GPUs: nothing tells shares"
         ))?;
     }
+    charges(&answer["charges"], currency, out)?;
     out.line("")?;
     out.table(&lines(answer, currency))?;
-    models(answer, currency, out)?;
+    models::table(answer, currency, out)?;
+    models::energy(answer, out)?;
     training::runs(answer, currency, out)?;
     training::waste(answer, currency, out)?;
     prices(answer, out)?;
     for note in list(&answer["notes"]) {
+        complain(format!("note: {}", text(note)));
+    }
+    Ok(())
+}
+
+/// Who is charged what, where a basis or a policy was asked for.
+fn charges(charges: &Json, currency: &str, out: Out) -> Result<()> {
+    if charges.is_null() {
+        return Ok(());
+    }
+    let words = ["by", "basis", "idle"].map(|name| text(&charges[name]));
+    let [by, basis, idle] = words;
+    out.line(format!("\ncharged by {by} on the basis {basis}, idle time by the policy {idle}"))?;
+    let names = [by.to_uppercase(), "CHARGE".into(), "DIRECT".into(), "IDLE".into()];
+    let mut rows = vec![names.to_vec()];
+    for line in list(&charges["lines"]) {
+        let money = |name: &str| money(&line[name], currency);
+        rows.push(vec![text(&line["key"]), money("amount"), money("direct"), money("idle")]);
+    }
+    rows.push(vec!["all".to_owned(), money(&charges["amount"], currency)]);
+    out.table(&rows)?;
+    for note in list(&charges["notes"]) {
         complain(format!("note: {}", text(note)));
     }
     Ok(())
@@ -178,37 +214,6 @@ fn lines(answer: &Json, currency: &str) -> Vec<Vec<String>> {
     rows
 }
 
-fn models(answer: &Json, currency: &str, out: Out) -> Result<()> {
-    let mut rows = vec![
-        ["MODEL", "COST", "USEFUL", "PROMPT", "CACHED", "GENERATED", "AT SATURATION", "METHOD"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    let level = answer["useful_level"].as_str().unwrap_or("");
-    for model in list(&answer["models"]) {
-        let class = |name: &str| {
-            let found = list(&model["classes"]).find(|class| class["class"] == name);
-            found.map_or_else(|| "unknown".to_owned(), |one| money(&one["per_million"], currency))
-        };
-        let method = list(&model["methods"]).next();
-        rows.push(vec![
-            model["model"].as_str().unwrap_or("").to_owned(),
-            money(&model["amount"], currency),
-            money(&model["useful"][level]["per_million"], currency),
-            class("uncached_prompt"),
-            class("cached_prompt"),
-            class("generated"),
-            money(&model["per_million_at_saturation"], currency),
-            method.and_then(|one| one["method"].as_str()).unwrap_or("unknown").to_owned(),
-        ]);
-    }
-    if rows.len() > 1 {
-        out.line("\nper million tokens, idle time included")?;
-        out.table(&rows)?;
-    }
-    Ok(())
-}
-
 fn prices(answer: &Json, out: Out) -> Result<()> {
     out.line("")?;
     for price in list(&answer["prices"]) {
@@ -247,9 +252,10 @@ fn why(answer: &Json, out: Out) -> Result<()> {
     terms.sort_by(|a, b| size(b).total_cmp(&size(a)));
     for term in terms {
         let amount = term["amount"].as_f64().unwrap_or(0.0);
-        let sign = if amount > 0.0 { "+" } else { "" };
+        let sign = if amount >= MONEY_MIN { "+" } else { "" };
         let name = term["factor"].as_str().unwrap_or("").to_owned();
         rows.push(vec![name, format!("{sign}{}", money(&term["amount"], currency))]);
     }
-    Ok(out.table(&rows)?)
+    out.table(&rows)?;
+    models::cache(answer, currency, out)
 }

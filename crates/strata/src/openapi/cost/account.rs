@@ -3,17 +3,16 @@
 use serde_json::{Value as Json, json};
 use strata_cost::change::Factor;
 use strata_cost::facts::Loss;
-use strata_cost::ledger::State;
+use strata_cost::ledger::{Basis, IdlePolicy, State};
 use strata_cost::price::Confidence;
-use strata_cost::split::Class;
 use strata_cost::useful::{Cause, Level};
 use strata_view::PageErrorCode;
 
-use super::{TAG, add, currency, notes, parameters, report, stepped};
+use super::{TAG, add, currency, named, notes, parameters, report, stepped, units};
 use crate::openapi::Document;
 use crate::openapi::operation::Operation;
 use crate::openapi::schema::{
-    count, day, flag, list, loose, maybe, moment, number, object, said, text, tuple, word,
+    count, day, flag, list, loose, maybe, moment, number, object, said, text, word,
 };
 
 pub(super) fn describe(document: &mut Document) {
@@ -28,6 +27,13 @@ pub(super) fn describe(document: &mut Document) {
         ("before", side()),
         ("after", side()),
         ("terms", list(term)),
+        (
+            "cache_loss",
+            said(
+                list(units::cache_loss()),
+                "Beside the terms: the work was useful, and avoidable.",
+            ),
+        ),
         ("residual", said(number(), "What the terms leave over; 0 up to rounding.")),
     ]);
     let summary = "Why a period cost something else than the one before.";
@@ -40,13 +46,13 @@ pub(super) fn describe(document: &mut Document) {
 }
 
 /// Money that is not known where a part has no price.
-fn money() -> Json {
+pub(super) fn money() -> Json {
     said(maybe(number()), "Null where a part has no price.")
 }
 
 fn cost(document: &mut Document) -> Json {
     let line = line(document);
-    let model = model(document);
+    let (model, energy) = units::describe(document);
     let states = State::ALL.map(State::name);
     let work = Cause::ALL.map(Cause::name).into_iter().chain(Loss::ALL.map(Loss::name));
     let causes = states.into_iter().chain(work).chain(["declared"]);
@@ -69,12 +75,36 @@ fn cost(document: &mut Document) -> Json {
         ("per_million_useful_tokens", maybe(number())),
         ("by", list(text())),
         ("lines", list(line)),
+        (
+            "charges",
+            said(maybe(charges(document)), "Where `basis` or `idle` is asked for; they add up."),
+        ),
         ("models", list(model)),
+        ("energy", energy),
         ("training", list(run(document))),
         ("waste", list(waste)),
         ("prices", list(price(document))),
         ("notes", notes()),
     ])
+}
+
+fn charges(document: &mut Document) -> Json {
+    let one = object([
+        ("key", text()),
+        ("direct", said(maybe(number()), "By the basis.")),
+        ("idle", said(maybe(number()), "Its part of the rest.")),
+        ("amount", money()),
+        ("unpriced_gpu_hours", number()),
+    ]);
+    let charges = object([
+        ("by", text()),
+        ("basis", named(&Basis::ALL)),
+        ("idle", named(&IdlePolicy::ALL)),
+        ("amount", money()),
+        ("lines", list(one)),
+        ("notes", notes()),
+    ]);
+    document.name("CostCharges", charges)
 }
 
 fn line(document: &mut Document) -> Json {
@@ -96,48 +126,6 @@ fn line(document: &mut Document) -> Json {
         ),
     ]);
     document.name("CostLine", line)
-}
-
-fn model(document: &mut Document) -> Json {
-    let useful = object([
-        ("per_million", said(number(), "Money.")),
-        ("tokens", number()),
-        ("covered", said(number(), "Share of the money whose tokens are counted.")),
-    ]);
-    let class = object([
-        ("class", word(Class::ALL.map(Class::name))),
-        ("count", number()),
-        ("per_million", said(number(), "Money, idle time included.")),
-        ("per_million_busy", said(number(), "Money of busy time.")),
-        (
-            "interval",
-            said(maybe(tuple(&[number(), number()])), "Of 95 %, where the split is measured."),
-        ),
-    ]);
-    let method = object([
-        ("method", word(["disagg_pool", "nnls", "request_time", "ratio"])),
-        ("r_squared", maybe(number())),
-    ]);
-    let model = object([
-        ("model", text()),
-        ("amount", money()),
-        ("gpu_hours", number()),
-        ("per_gpu_hour", maybe(number())),
-        (
-            "useful",
-            said(
-                loose(Level::ALL.map(|level| (level.name(), useful.clone()))),
-                "By level; those that are not known are left out.",
-            ),
-        ),
-        ("classes", list(class)),
-        ("methods", list(method)),
-        ("per_request", maybe(number())),
-        ("per_million_at_saturation", maybe(number())),
-        ("cache_savings", maybe(number())),
-        ("tokens_per_joule", maybe(number())),
-    ]);
-    document.name("ModelCost", model)
 }
 
 fn run(document: &mut Document) -> Json {
@@ -168,7 +156,7 @@ fn run(document: &mut Document) -> Json {
     document.name("TrainingRunCost", run)
 }
 
-fn price(document: &mut Document) -> Json {
+pub(super) fn price(document: &mut Document) -> Json {
     let gpu = || ("gpu", said(maybe(text()), "Null where the model of the GPU is not known."));
     let priced = object([
         gpu(),

@@ -1,6 +1,6 @@
 //! Own GPUs beside an API, advice, and the price book.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use strata_cost::advice::Kind;
 use strata_cost::price::{Confidence, PriceKind, Term};
 
@@ -114,10 +114,46 @@ fn prices(document: &mut Document) {
         ("stands_in", said(flag(), "Whether it is taken where the provider is not known.")),
     ]);
     let row = document.name("BookedPrice", row);
-    let schema = object([("currency", currency()), ("prices", list(row))]);
+    let schema = object([
+        ("currency", currency()),
+        ("prices", list(row)),
+        (
+            "nodes",
+            said(list(nodes(document)), "Nodes with GPUs at the end of the period, by kind."),
+        ),
+        ("split_by", said(text(), "What the price of a node is split by, and who says so.")),
+    ]);
     let operation =
         Operation::new("cost_prices", TAG, "The price book, the operator's rows first.")
             .asks(super::parameters("/cost/prices"))
             .answers(200, "The document.", &[(JSON, schema)]);
     add(document, "/cost/prices", operation, &[]);
+}
+
+/// Nodes of one kind, and what of their price is for what.
+fn nodes(document: &mut Document) -> Json {
+    let part = |what: &str| said(maybe(number()), what);
+    let parts = object([
+        ("gpus", number()),
+        ("cores", number()),
+        ("memory", number()),
+        ("disk", part("Null where its size is not known; it is then in the other parts.")),
+        ("network", part("Always null: no base price of it is published.")),
+    ]);
+    let node = object([
+        ("nodes", said(list(text()), "The first of their names.")),
+        ("count", count()),
+        ("skus", list(text())),
+        ("gpus", said(count(), "Of one node, as far as they were seen.")),
+        ("cores", maybe(number())),
+        ("memory_gib", maybe(number())),
+        ("disk_gib", maybe(number())),
+        ("per_hour", said(maybe(number()), "Money: the prices of its GPUs with their part of it.")),
+        ("source", said(maybe(text()), "Of the oldest price in it.")),
+        ("as_of", maybe(day())),
+        ("age_days", maybe(count_of_days())),
+        ("parts", said(maybe(parts), "Money for an hour; they add up to `per_hour`.")),
+        ("unknown", said(maybe(text()), "Why there are no parts.")),
+    ]);
+    document.name("NodePrice", node)
 }

@@ -1,12 +1,16 @@
 //! Documents of the ledger: what is asked.
 
 mod account;
+mod budgets;
 mod calls;
 mod market;
 mod opencost;
 mod statements;
+mod tariff;
+mod units;
 
 use serde_json::{Value as Json, json};
+use strata_cost::ledger::{Basis, IdlePolicy};
 use strata_view::{PageError, PageErrorCode};
 
 use super::Document;
@@ -24,9 +28,11 @@ const END: &str = "First moment no longer in the period: 2026-04, 2026-04-01 or 
 
 pub(super) fn describe(document: &mut Document) {
     account::describe(document);
+    budgets::describe(document);
     calls::describe(document);
     market::describe(document);
     statements::describe(document);
+    tariff::describe(document);
     opencost::describe(document);
 }
 
@@ -66,6 +72,10 @@ fn parameters(path: &str) -> Vec<Json> {
 fn own_parameter(path: &str, name: &str) -> Json {
     let number = json!({ "type": "number", "minimum": 0 });
     let (what, schema) = match name {
+        "basis" => {
+            ("What a holder is charged for; held when only idle is given.", named(&Basis::ALL))
+        }
+        "idle" => ("Who bears the rest; owner when only basis is given.", named(&IdlePolicy::ALL)),
         "model" => ("This model only.", text()),
         "against" => {
             ("A model of the price map; what the configuration says when nothing is given.", text())
@@ -103,6 +113,11 @@ fn own_parameter(path: &str, name: &str) -> Json {
         other => return query(other, "", &text()),
     };
     query(name, what, &schema)
+}
+
+/// One of these words, whatever they stand for.
+fn named<T, const N: usize>(all: &[(&str, T); N]) -> Json {
+    word(all.iter().map(|(name, _)| *name))
 }
 
 /// A moment where one begins and one where it ends.

@@ -1,5 +1,7 @@
 //! How the budgets of the configuration stand, by the ledger's own series.
 
+mod report;
+
 use std::time::Duration;
 
 use strata_cost::budget::{Budget, Spending, Standing};
@@ -14,59 +16,83 @@ use crate::config::{BudgetPeriod, BudgetSettings};
 const HOUR_MS: i64 = 3_600_000;
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// Burning is judged by three days and the hours of the week are learned in two weeks, whatever the
+/// period of a budget is.
+const LOOK_BACK_HOURS: i64 = 14 * 24;
+
 impl LedgerService {
-    /// Every budget and how it stands. A budget of which nothing is known yet has no standing.
+    /// Every budget and how it stands, or why that is not known.
     pub(crate) async fn budgets(&self) -> Vec<BudgetLine> {
+        let now_ms = self.now_ms();
+        // The hour that goes on is left out: its money so far is a part of an hour's.
+        let whole_ms = now_ms.div_euclid(HOUR_MS) * HOUR_MS;
         let mut lines = Vec::new();
-        for budget in &self.settings.budgets {
-            let standing = self.standing(budget).await;
+        for settings in &self.settings.budgets {
+            let Some((start_ms, end_ms)) = span(settings.period, now_ms) else { continue };
+            let owner = settings.name.clone();
+            let budget = Budget { owner, amount: settings.amount, start_ms, end_ms };
             lines.push(BudgetLine {
-                name: budget.name.clone(),
-                amount: budget.amount,
-                period: budget.period.name().to_owned(),
-                standing,
+                name: settings.name.clone(),
+                amount: settings.amount,
+                period: settings.period.name().to_owned(),
+                namespace: settings.namespace.clone(),
+                model: settings.model.clone(),
+                start_ms,
+                end_ms,
+                counted_ms: whole_ms,
+                standing: self.standing(settings, &budget, whole_ms).await,
             });
         }
         lines
     }
 
-    async fn standing(&self, settings: &BudgetSettings) -> Option<Standing> {
-        let now_ms = self.now_ms();
-        let (start_ms, end_ms) = span(settings.period, now_ms)?;
-        let budget =
-            Budget { owner: settings.name.clone(), amount: settings.amount, start_ms, end_ms };
-        // The last step is the hour that goes on: the money of it so far is a part of an hour.
-        let hours = usize::try_from((now_ms - start_ms) / HOUR_MS).ok()?;
-        let whole_ms = start_ms + HOUR_MS * i64::try_from(hours).ok()?;
-        if hours == 0 {
-            return None;
+    /// How a budget stands at the end of the last whole hour.
+    async fn standing(
+        &self,
+        settings: &BudgetSettings,
+        budget: &Budget,
+        whole_ms: i64,
+    ) -> Result<Standing, String> {
+        let start_ms = budget.start_ms;
+        if whole_ms <= start_ms {
+            return Err("no whole hour of its period is over".to_owned());
         }
+        let from_ms = start_ms.min(whole_ms - LOOK_BACK_HOURS * HOUR_MS);
+        let hours = usize::try_from((whole_ms - from_ms) / HOUR_MS).unwrap_or_default();
         let range = |text| RangeQuery {
             text,
-            start_ms: start_ms + HOUR_MS,
+            start_ms: from_ms + HOUR_MS,
             end_ms: whole_ms,
             step_ms: HOUR_MS,
             timeout: DEADLINE,
             lookback_ms: None,
         };
+        let nobody = "the ledger's own series could not be read";
         let [money, unpriced] = SERIES.map(|series| grown(settings, series, "1h"));
-        let mut steps = self.by_hour(range(money), hours).await?;
-        let unpriced = self.by_hour(range(unpriced), hours).await?;
-        // Hours before the first that was counted were not the ledger's to count.
-        let counted = steps.iter().zip(&unpriced);
-        let first =
-            counted.clone().position(|(money, unpriced)| money.is_finite() || *unpriced > 0.0)?;
+        let mut steps = self.by_hour(range(money), hours).await.ok_or(nobody)?;
+        let unpriced = self.by_hour(range(unpriced), hours).await.ok_or(nobody)?;
         // Of an hour in which somebody's GPUs had no price, what is known is not all.
-        let unknown: Vec<bool> = counted.map(|(_, unpriced)| *unpriced > 0.0).collect();
-        for (money, _) in steps.iter_mut().zip(unknown).filter(|(_, unknown)| *unknown) {
+        let without: Vec<bool> = unpriced.iter().map(|seconds| *seconds > 0.0).collect();
+        // Hours before the first that was counted were not the ledger's to count.
+        let counted =
+            steps.iter().zip(&without).map(|(money, without)| money.is_finite() || *without);
+        let counted: Vec<bool> = counted.collect();
+        let in_span = usize::try_from((start_ms - from_ms) / HOUR_MS).unwrap_or_default();
+        let is_any = |flags: &[bool]| flags.iter().skip(in_span).any(|flag| *flag);
+        let first = counted.iter().position(|counted| *counted).filter(|_| is_any(&counted));
+        let first = first.ok_or_else(|| uncounted(settings))?;
+        for (money, _) in steps.iter_mut().zip(&without).filter(|(_, without)| **without) {
             *money = f64::NAN;
         }
-        if steps.iter().all(|money| !money.is_finite()) {
-            return None;
+        if steps.iter().skip(in_span).all(|money| !money.is_finite()) {
+            return Err("of no hour of its period all GPUs have a price".to_owned());
         }
-        let known = steps.get(first..)?;
-        let start_ms = start_ms + HOUR_MS * i64::try_from(first).ok()?;
-        budget.standing(Spending { start_ms, step_ms: HOUR_MS, steps: known })
+        // Counting began somewhere within the first.
+        let begun = usize::from(first > 0);
+        let known = steps.get(first..).unwrap_or_default();
+        let start_ms = from_ms + HOUR_MS * i64::try_from(first).unwrap_or_default();
+        let spending = Spending { start_ms, step_ms: HOUR_MS, steps: known, begun };
+        budget.standing(spending).ok_or_else(|| "its amount or its period is no budget".to_owned())
     }
 
     /// One value for each of `hours` hours, NaN where there is none; None where nobody answered.
@@ -85,6 +111,17 @@ impl LedgerService {
             }
         }
         Some(steps)
+    }
+}
+
+/// Why nothing is counted for a budget: mostly a name that nobody has.
+fn uncounted(settings: &BudgetSettings) -> String {
+    let named = [("namespace", &settings.namespace), ("model", &settings.model)];
+    let named =
+        named.into_iter().filter_map(|(what, name)| Some(format!("{what} {}", name.as_ref()?)));
+    match named.collect::<Vec<_>>().join(" and ") {
+        of if of.is_empty() => "the ledger has counted no whole hour of its period".to_owned(),
+        of => format!("nothing is counted for {of} in its period"),
     }
 }
 
@@ -180,9 +217,10 @@ mod tests {
             ..CostOptions::default()
         };
         let lines = service(source, &options, DAY + 4 * HOUR).budgets().await;
-        let standing = lines[0].standing.as_ref().unwrap();
+        let standing = lines[0].standing.as_ref().unwrap().clone();
         assert!((standing.unknown - 0.25).abs() < 1e-9, "{standing:?}");
         assert!((standing.spent - 180.0).abs() < 1.0, "{standing:?}");
-        assert_eq!(lines[1].standing, None);
+        let why = lines[1].standing.as_ref().unwrap_err();
+        assert_eq!(why, "nothing is counted for namespace b in its period");
     }
 }
