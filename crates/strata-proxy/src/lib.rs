@@ -30,7 +30,8 @@ mod upstream;
 pub use api::Api;
 pub use call::{CallSink, CountSource, Gaps, GenAiCall, NoCalls, Outcome, Timings, Tokens};
 pub use capture::{
-    CaptureOptions, CaptureSettings, Captured, ContentSink, LeftOut, NoContent, Said,
+    CaptureOptions, CaptureSettings, Captured, ContentSink, CopiedBytes, LeftOut, NoContent,
+    Opened, Said,
 };
 pub use options::{DEFAULT_LISTEN, ProxyOptions, RouteOptions, UpstreamOptions, UsageOption};
 pub use server::{BoundProxy, ProxyError, ProxyParts};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use strata_model::Problem;
 use strata_model::text::parse_duration;
 
-use crate::capture::{CaptureOptions, CaptureSettings};
+use crate::capture::{CaptureOptions, CaptureSettings, checked_memory};
 use crate::settings::{ProxySettings, RouteSettings, UpstreamSettings, UsageMode};
 
 /// The listening address when only an upstream is named.
@@ -49,6 +49,9 @@ pub struct ProxyOptions {
     pub client_stall: String,
     /// Directory of captured content; left out, `content` in the data directory.
     pub content_dir: Option<String>,
+    /// Most memory that captured content takes, of all routes together: half for copies of calls that
+    /// pass or wait, half while they are read, cleaned and written.
+    pub content_memory: String,
     /// Time between two looks at an upstream's health.
     pub health_interval: String,
     /// Longest time running requests are waited for when shutting down.
@@ -123,6 +126,7 @@ impl Default for ProxyOptions {
             idle_timeout: "5m".to_owned(),
             client_stall: "1m".to_owned(),
             content_dir: None,
+            content_memory: "128MiB".to_owned(),
             health_interval: "5s".to_owned(),
             shutdown_grace: "10s".to_owned(),
         }
@@ -138,6 +142,7 @@ impl ProxyOptions {
         let mut problems = Vec::new();
         let upstreams = self.checked_upstreams(&mut problems);
         let routes = self.checked_routes(&upstreams, &mut problems);
+        let content_memory = checked_memory(&self.content_memory, &routes, &mut problems);
         let mut time = |path: &str, text: &str| {
             let time = parse_duration(text).and_then(|time| {
                 if time.is_zero() { Err("must be above zero".to_owned()) } else { Ok(time) }
@@ -183,6 +188,7 @@ impl ProxyOptions {
             idle_timeout,
             client_stall,
             content_dir: self.content_dir.as_ref().map(PathBuf::from),
+            content_memory,
             health_interval,
             shutdown_grace,
         }))

@@ -69,6 +69,9 @@ pub struct ProxySettings {
     pub health_interval: Duration,
     /// Where captured content goes; `None`: beside the other data.
     pub content_dir: Option<PathBuf>,
+    /// Bytes that content holds of all routes: half as copies of what passes or waits, half while it is
+    /// read, cleaned and written.
+    pub content_memory: usize,
     pub shutdown_grace: Duration,
 }
 

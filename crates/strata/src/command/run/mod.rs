@@ -122,6 +122,7 @@ pub(super) async fn live(
     let greeting = greeting::Greeting {
         addresses,
         proxy: proxy.as_ref().map(RunningProxy::address),
+        captured: &house.content.words(),
         data_dir: &settings.store.dir,
         config,
         found: &found,
