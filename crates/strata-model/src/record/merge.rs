@@ -85,6 +85,11 @@ pub fn merge(sightings: &[RequestRecord]) -> Option<RequestRecord> {
     if let Some(engine) = engine {
         merged.replica.clone_from(&engine.replica);
     }
+    // A conversation that a program names is worth more than one that was followed from call to call.
+    let mut named = sorted.iter().filter(|one| one.door == Door::Client);
+    if let Some(conversation) = named.find_map(|one| one.conversation_id.as_ref()) {
+        merged.conversation_id = Some(conversation.clone());
+    }
     Some(merged)
 }
 
