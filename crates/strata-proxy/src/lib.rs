@@ -24,6 +24,7 @@ mod server;
 mod settings;
 mod stall;
 mod tenant;
+mod tls;
 mod trial;
 mod upstream;
 
@@ -37,5 +38,5 @@ pub use options::{DEFAULT_LISTEN, ProxyOptions, RouteOptions, UpstreamOptions, U
 pub use server::{BoundProxy, ProxyError, ProxyParts};
 pub use settings::{ProxySettings, RouteSettings, UpstreamSettings, UsageMode};
 pub use tenant::{KeyMap, KeyMapError};
+pub use tls::TlsError;
 pub use trial::{Tried, UpstreamHealth};
-pub use upstream::TlsError;

@@ -25,7 +25,8 @@ use crate::progress::Told;
 use crate::settings::ProxySettings;
 use crate::stall::{Flushed, Stall};
 use crate::tenant::{KeyMap, KeyMapError, Tenants};
-use crate::upstream::{self, TlsError, Upstream};
+use crate::tls::TlsError;
+use crate::upstream::{self, Upstream};
 
 /// A request head; also what is read ahead of a body.
 const HEAD_BYTES_MAX: usize = 64 * 1024;

@@ -58,6 +58,10 @@ pub struct ProxySettings {
     pub key_map_file: Option<PathBuf>,
     /// File with the secret of the keyed hash of API keys; without it, hashes differ from start to start.
     pub hash_secret_file: Option<PathBuf>,
+    /// File with the authorities that upstreams are trusted by; `None`: those of this system.
+    pub upstream_ca_file: Option<PathBuf>,
+    /// Files of the certificate that upstreams are shown, and of its key.
+    pub upstream_identity: Option<(PathBuf, PathBuf)>,
     pub connections_max: usize,
     pub connect_timeout: Duration,
     /// From the head of the request to the head of the answer.

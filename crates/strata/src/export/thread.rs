@@ -48,7 +48,7 @@ impl Threads {
         }
         self.remember(one);
         let Some(previous) = one.request[PREVIOUS].as_str().map(str::to_owned) else { return };
-        let Some((before, media, cleaned)) = self.before(one.tenant.as_ref(), previous) else {
+        let Some((before, media, cleaned)) = self.before(one.tenant.as_ref(), &previous) else {
             return;
         };
         let Some(asked) = items_of(&one.request["input"]) else { return };
@@ -67,16 +67,16 @@ impl Threads {
     fn before(
         &self,
         tenant: Option<&String>,
-        last: String,
+        last: &String,
     ) -> Option<(Vec<Value>, bool, Vec<u64>)> {
         let (mut turns, mut next) = (Vec::new(), Some(last));
         while let Some(id) = next {
             if turns.len() == TURNS_MAX {
                 return None;
             }
-            let turn = self.turns.get(&(tenant.cloned(), id))?;
+            let turn = self.turns.get(&(tenant.cloned(), id.clone()))?;
             turns.push(turn);
-            next.clone_from(&turn.previous);
+            next = turn.previous.as_ref();
         }
         let (mut items, mut media, mut cleaned) = (Vec::new(), false, Vec::new());
         for turn in turns.iter().rev() {
