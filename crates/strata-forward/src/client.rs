@@ -1,7 +1,7 @@
-//! One request to a collector, and what its answer means: OTLP over HTTP in protobuf
-//! (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
+//! One request to a receiver, and what its answer means: OTLP over HTTP in protobuf
+//! (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>), and Prometheus remote write 1.0
+//! (<https://prometheus.io/docs/specs/prw/remote_write_spec/>).
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,31 +9,23 @@ use prost::Message as _;
 use reqwest::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
-use reqwest::{Certificate, Client, Response};
+use reqwest::{Client, Response};
+use strata_model::record::OnwardSignal;
 use strata_model::told::{beginning, causes};
 
-use crate::options::{ForwardSettings, Secret};
+use crate::connect::{ForwardError, client, small_file};
+use crate::options::{ForwardSettings, LaneSettings, Secret};
 
 /// The environment, as the binary lets it be asked.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// A token or a certificate is a small file.
-const SMALL_FILE_BYTES_MAX: u64 = 1 << 20;
+/// Header with the version of remote write.
+const REMOTE_WRITE_VERSION: HeaderName =
+    HeaderName::from_static("x-prometheus-remote-write-version");
 /// What is read of an answer.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Characters of a foreign text that are repeated.
 const SHOWN: usize = 200;
-
-/// Why no client could be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ForwardError {
-    #[error("cannot read the authorities in {path}")]
-    ReadAuthorities { path: String, source: std::io::Error },
-    #[error("{path} holds no certificates")]
-    NoCertificates { path: String },
-    #[error("cannot set up the HTTP client")]
-    Build { source: reqwest::Error },
-}
 
 /// What became of one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,28 +61,24 @@ impl Sending {
             }
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-        if settings.gzip {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
         let client = client(&settings)?;
         Ok(Self { client, headers, settings, environment })
     }
 
     /// Try once.
-    pub(crate) async fn send(&self, url: &str, body: Vec<u8>) -> Tried {
-        let headers = match self.all_headers() {
+    pub(crate) async fn send(&self, signal: OnwardSignal, url: &str, body: Vec<u8>) -> Tried {
+        let mut headers = match self.all_headers() {
             Ok(headers) => headers,
             // A secret that is not there now may be there in a minute.
             Err(words) => return Tried::Again { after: None, words },
         };
-        let body = if self.settings.gzip { packed(&body) } else { Ok(body) };
-        let body = match body {
+        let body = match self.pack(signal, body, &mut headers) {
             Ok(body) => body,
             Err(error) => return Tried::Refused { words: format!("cannot pack a body: {error}") },
         };
         let request = self.client.post(url).headers(headers).body(body);
         match request.timeout(self.settings.timeout).send().await {
-            Ok(answer) => self.read(url, answer).await,
+            Ok(answer) => self.read(signal, url, answer).await,
             Err(error) if error.is_timeout() => {
                 let words = format!("{url} did not answer within {:?}", self.settings.timeout);
                 Tried::Again { after: None, words }
@@ -100,6 +88,25 @@ impl Sending {
                 Tried::Again { after: None, words }
             }
         }
+    }
+
+    /// A body as its protocol wants it packed, and the headers that say so.
+    fn pack(
+        &self,
+        signal: OnwardSignal,
+        body: Vec<u8>,
+        headers: &mut HeaderMap,
+    ) -> std::io::Result<Vec<u8>> {
+        if signal == OnwardSignal::Metrics {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
+            headers.insert(REMOTE_WRITE_VERSION, HeaderValue::from_static("0.1.0"));
+            return snap::raw::Encoder::new().compress_vec(&body).map_err(std::io::Error::other);
+        }
+        if !self.settings.gzip {
+            return Ok(body);
+        }
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        packed(&body)
     }
 
     fn all_headers(&self) -> Result<HeaderMap, String> {
@@ -139,9 +146,13 @@ impl Sending {
         Ok(text.to_owned())
     }
 
-    async fn read(&self, url: &str, mut answer: Response) -> Tried {
+    async fn read(&self, signal: OnwardSignal, url: &str, mut answer: Response) -> Tried {
         let (status, after) = (answer.status(), retry_after(answer.headers()));
         let body = collect(&mut answer).await;
+        let is_metrics = signal == OnwardSignal::Metrics;
+        if status.is_success() && is_metrics {
+            return Tried::Taken { rejected: 0, words: String::new() };
+        }
         if status.is_success() {
             // An answer that cannot be read still says that it was taken in.
             let partial = Done::decode(body.as_slice()).unwrap_or_default().partial_success;
@@ -159,31 +170,31 @@ impl Sending {
         let said = beginning(&body, SHOWN);
         let said = if said.is_empty() { said } else { format!(": {said}") };
         let words = format!("{url} answered {status}{hint}{said}");
-        // The four statuses after which the protocol asks for another try.
-        if matches!(status.as_u16(), 429 | 502..=504) {
+        // The statuses after which OTLP asks for another try, and those after which remote write does.
+        if matches!(status.as_u16(), 429 | 502..=504) || (is_metrics && status.is_server_error()) {
             return Tried::Again { after, words };
         }
         Tried::Refused { words }
     }
 }
 
-/// Ask each receiver once, with a request of no spans or records: its address, and what it said.
+/// Ask each receiver once, with a request that has nothing in it: where it is, and what it said.
 ///
 /// # Errors
 /// When no client can be made.
 pub async fn try_receivers(
     settings: ForwardSettings,
     environment: Environment,
-) -> Result<Vec<(String, Result<(), String>)>, ForwardError> {
+) -> Result<Vec<(LaneSettings, Result<(), String>)>, ForwardError> {
     let lanes = settings.lanes.clone();
     let sending = Sending::new(settings, environment)?;
     let mut told = Vec::new();
     for lane in lanes {
-        let answer = match sending.send(&lane.url, Vec::new()).await {
+        let answer = match sending.send(lane.signal, &lane.url, Vec::new()).await {
             Tried::Taken { .. } => Ok(()),
             Tried::Again { words, .. } | Tried::Refused { words } => Err(words),
         };
-        told.push((lane.url, answer));
+        told.push((lane, answer));
     }
     Ok(told)
 }
@@ -227,38 +238,4 @@ fn packed(body: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(body)?;
     packer.finish()
-}
-
-fn client(settings: &ForwardSettings) -> Result<Client, ForwardError> {
-    let mut builder = Client::builder()
-        .user_agent(concat!("stratascope/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(settings.timeout)
-        .no_proxy();
-    if let Some(path) = &settings.ca_file {
-        let name = path.display().to_string();
-        let pem = small_file(path)
-            .map_err(|source| ForwardError::ReadAuthorities { path: name.clone(), source })?;
-        // A text without a certificate in it is read as a bundle of none.
-        let authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-        if authorities.is_empty() {
-            return Err(ForwardError::NoCertificates { path: name });
-        }
-        builder = builder.tls_certs_only(authorities);
-    } else if settings.lanes.iter().all(|lane| lane.url.starts_with("http:")) {
-        // Loading the system's certificates takes milliseconds and a megabyte; HTTP needs none.
-        builder = builder.tls_certs_only([]);
-    }
-    builder.build().map_err(|source| ForwardError::Build { source })
-}
-
-fn small_file(path: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-    std::fs::File::open(path)?.take(SMALL_FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > SMALL_FILE_BYTES_MAX {
-        return Err(std::io::Error::other("it is larger than 1 MiB"));
-    }
-    Ok(bytes)
 }

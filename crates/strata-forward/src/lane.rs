@@ -3,16 +3,18 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strata_model::Clock;
 use strata_model::meter::Meter;
 use strata_model::record::{Feedback, Onward, OnwardSignal, RequestRecord};
+use strata_model::{Batch, Clock};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::client::{Environment, ForwardError, Sending};
+use crate::client::{Environment, Sending};
+use crate::connect::ForwardError;
 use crate::encode;
 use crate::options::ForwardSettings;
 use crate::queue::{Parcel, Queue};
+use crate::remote_write::{self, Written};
 use crate::sender;
 
 /// One signal on its way.
@@ -140,6 +142,19 @@ impl Forwarder {
             if let Err(error) = task.await {
                 tracing::error!(%error, "telling onward ended badly");
             }
+        }
+    }
+
+    /// The samples of a batch as they are sent; nothing where they go nowhere. For who does not know yet
+    /// whether they are to be told.
+    pub fn write(&self, batch: &Batch) -> Vec<Written> {
+        if self.wants(OnwardSignal::Metrics) { remote_write::write(batch) } else { Vec::new() }
+    }
+
+    /// Tell what was written.
+    pub fn samples(&self, written: Vec<Written>) {
+        for Written { body, samples } in written {
+            self.offer(OnwardSignal::Metrics, body, samples);
         }
     }
 

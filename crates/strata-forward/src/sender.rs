@@ -144,7 +144,7 @@ async fn attempt(lane: &Lane, client: &Sending, parcels: &[Parcel]) -> Tried {
     // Messages of protobuf put one behind the other are one message with the lists of all.
     let body: Vec<u8> = parcels.iter().flat_map(|one| one.body.iter().copied()).collect();
     let items = parcels.iter().map(|one| one.items).sum::<u64>();
-    let tried = client.send(&lane.url, body).await;
+    let tried = client.send(lane.signal, &lane.url, body).await;
     match &tried {
         Tried::Again { .. } => {}
         Tried::Taken { rejected, words } => {

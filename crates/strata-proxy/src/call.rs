@@ -138,6 +138,10 @@ pub struct GenAiCall {
     pub error_type: Option<String>,
     pub response_id: Option<String>,
     pub request_id: Option<String>,
+    /// The response that it goes on from, and the conversation it says it belongs to. Only the
+    /// responses API has either.
+    pub previous_response_id: Option<String>,
+    pub conversation: Option<String>,
     pub traceparent: Option<String>,
     pub finish_reason: Option<String>,
     pub timings: Timings,

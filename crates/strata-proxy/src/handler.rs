@@ -128,7 +128,9 @@ fn request_seen(
 ) -> RequestSeen {
     let unread = headers.contains_key(CONTENT_ENCODING);
     let capture = route.capture.as_ref().filter(|_| api.is_some_and(Api::generates));
-    let copies = capture.and_then(|how| Copies::begin(how, turn, &shared.copied, unread));
+    // Half of it: the other half is for reading and cleaning.
+    let room = (&shared.copied, shared.settings.content_memory / 2);
+    let copies = capture.and_then(|how| Copies::begin(how, turn, room, unread));
     RequestSeen { unread, copies: copies.map(Box::new), ..RequestSeen::default() }
 }
 
@@ -168,6 +170,8 @@ fn new_call(
         error_type: None,
         response_id: None,
         request_id: headers::short(headers, "x-request-id", ID_MAX),
+        previous_response_id: None,
+        conversation: None,
         traceparent: headers::short(headers, "traceparent", ID_MAX),
         finish_reason: None,
         timings: Timings::default(),

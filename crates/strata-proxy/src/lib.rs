@@ -24,17 +24,19 @@ mod server;
 mod settings;
 mod stall;
 mod tenant;
+mod tls;
 mod trial;
 mod upstream;
 
 pub use api::Api;
 pub use call::{CallSink, CountSource, Gaps, GenAiCall, NoCalls, Outcome, Timings, Tokens};
 pub use capture::{
-    CaptureOptions, CaptureSettings, Captured, ContentSink, LeftOut, NoContent, Said,
+    CaptureOptions, CaptureSettings, Captured, ContentSink, CopiedBytes, LeftOut, NoContent,
+    Opened, Said,
 };
 pub use options::{DEFAULT_LISTEN, ProxyOptions, RouteOptions, UpstreamOptions, UsageOption};
 pub use server::{BoundProxy, ProxyError, ProxyParts};
 pub use settings::{ProxySettings, RouteSettings, UpstreamSettings, UsageMode};
 pub use tenant::{KeyMap, KeyMapError};
+pub use tls::TlsError;
 pub use trial::{Tried, UpstreamHealth};
-pub use upstream::TlsError;

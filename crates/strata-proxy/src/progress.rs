@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use strata_model::Clock;
 
+use crate::api::Api;
 use crate::call::{CallSink, GenAiCall, Outcome};
 use crate::capture::{Captured, ContentSink};
 use crate::metrics::Registry;
@@ -118,6 +119,10 @@ impl Progress {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         call.timings.received = seen.received.map(|at| at.saturating_sub(self.started));
         call.model_asked.clone_from(&seen.model);
+        if call.api == Api::OpenAiResponses {
+            call.previous_response_id = seen.previous_response_id.take();
+            call.conversation = seen.conversation.take();
+        }
         call.inputs = seen.inputs;
         call.request_bytes = seen.bytes;
         call.streamed = seen.stream.unwrap_or_else(|| call.api.streams_by_default());

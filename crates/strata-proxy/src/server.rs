@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::call::CallSink;
-use crate::capture::ContentSink;
+use crate::capture::{ContentSink, CopiedBytes};
 use crate::files;
 use crate::handler::{Shared, handle};
 use crate::metrics::Registry;
@@ -25,7 +25,8 @@ use crate::progress::Told;
 use crate::settings::ProxySettings;
 use crate::stall::{Flushed, Stall};
 use crate::tenant::{KeyMap, KeyMapError, Tenants};
-use crate::upstream::{self, TlsError, Upstream};
+use crate::tls::TlsError;
+use crate::upstream::{self, Upstream};
 
 /// A request head; also what is read ahead of a body.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -113,6 +114,11 @@ impl BoundProxy {
     /// The address taken, with the real port where 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How much content is held in memory as it passes.
+    pub fn copied(&self) -> CopiedBytes {
+        CopiedBytes(Arc::clone(&self.shared.copied))
     }
 
     /// Answer until `shutdown` is ready, then let running requests end within the grace time.

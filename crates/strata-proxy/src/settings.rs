@@ -58,6 +58,10 @@ pub struct ProxySettings {
     pub key_map_file: Option<PathBuf>,
     /// File with the secret of the keyed hash of API keys; without it, hashes differ from start to start.
     pub hash_secret_file: Option<PathBuf>,
+    /// File with the authorities that upstreams are trusted by; `None`: those of this system.
+    pub upstream_ca_file: Option<PathBuf>,
+    /// Files of the certificate that upstreams are shown, and of its key.
+    pub upstream_identity: Option<(PathBuf, PathBuf)>,
     pub connections_max: usize,
     pub connect_timeout: Duration,
     /// From the head of the request to the head of the answer.
@@ -69,6 +73,9 @@ pub struct ProxySettings {
     pub health_interval: Duration,
     /// Where captured content goes; `None`: beside the other data.
     pub content_dir: Option<PathBuf>,
+    /// Bytes that content holds of all routes: half as copies of what passes or waits, half while it is
+    /// read, cleaned and written.
+    pub content_memory: usize,
     pub shutdown_grace: Duration,
 }
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::{Request, StatusCode, Uri};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
 use strata_model::told::causes;
 
 use crate::body::Outgoing;
 use crate::settings::{ProxySettings, UpstreamSettings};
+use crate::tls::{self, TlsError};
 
 /// Connections kept for the next request: below the 5 s after which uvicorn, under most engines,
 /// closes them, so that a request does not meet a closing one.
@@ -31,11 +31,6 @@ const REST: Duration = Duration::from_secs(5);
 /// Speaks HTTP/1.1 to upstreams, with TLS where the address says so.
 pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Outgoing>;
 
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot set up TLS with the certificates of this system")]
-pub struct TlsError(#[source] rustls::Error);
-
 /// The client for all upstreams.
 pub(crate) fn client(settings: &ProxySettings) -> Result<HttpClient, TlsError> {
     let mut http = HttpConnector::new();
@@ -43,7 +38,7 @@ pub(crate) fn client(settings: &ProxySettings) -> Result<HttpClient, TlsError> {
     http.set_nodelay(true);
     http.set_connect_timeout(Some(settings.connect_timeout));
     let https = HttpsConnectorBuilder::new()
-        .with_tls_config(tls(settings).map_err(TlsError)?)
+        .with_tls_config(tls::config(settings)?)
         .https_or_http()
         .enable_http1()
         .wrap_connector(http);
@@ -53,19 +48,6 @@ pub(crate) fn client(settings: &ProxySettings) -> Result<HttpClient, TlsError> {
         .http1_preserve_header_case(true)
         .http1_max_buf_size(HEAD_BYTES_MAX)
         .build(https))
-}
-
-/// TLS with the certificates of this system; without any where no upstream needs them, since small
-/// containers have none.
-fn tls(settings: &ProxySettings) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let https = |upstream: &UpstreamSettings| upstream.url.scheme_str() == Some("https");
-    if settings.upstreams.iter().any(https) {
-        return Ok(builder.try_with_platform_verifier()?.with_no_client_auth());
-    }
-    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 /// One upstream.

@@ -9,7 +9,8 @@ pub mod metrics;
 pub mod records;
 
 pub use content::{
-    Appended, ContentError, ContentStore, Exchange, Found, Gap, Redacted, RouteContent, RoutePlan,
+    Appended, ContentError, ContentStore, Disk, Exchange, Files, Found, Gap, Redacted,
+    RouteContent, RoutePlan,
 };
 pub use metrics::{
     MetricStore, SourceRefusals, StoreError, StoreOptions, StoreSettings, StoreStats, VerifyReport,

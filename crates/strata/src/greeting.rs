@@ -19,6 +19,8 @@ pub(crate) struct Greeting<'a> {
     pub(crate) addresses: Addresses,
     /// Where the proxy takes GenAI calls.
     pub(crate) proxy: Option<std::net::SocketAddr>,
+    /// What is captured of what passes there, a sentence a route.
+    pub(crate) captured: &'a [String],
     pub(crate) data_dir: &'a Path,
     pub(crate) config: Option<&'a Path>,
     pub(crate) found: &'a Found,
@@ -45,6 +47,7 @@ impl Greeting<'_> {
             "otlp_grpc": self.addresses.otlp_grpc.map(|address| address.to_string()),
             "otlp_http": self.addresses.otlp_http.map(|address| address.to_string()),
             "proxy": self.proxy.map(|address| address.to_string()),
+            "captured": self.captured,
             "data_dir": self.data_dir,
             "config": self.config,
             "simulated": self.simulated,
@@ -73,6 +76,9 @@ impl Greeting<'_> {
         out.line(format!("  receives  remote write and OTLP/HTTP on the main port; OTLP: {otlp}"))?;
         if let Some(address) = self.proxy {
             out.line(format!("  proxy     takes GenAI calls on http://{address}"))?;
+        }
+        for captured in self.captured {
+            out.line(format!("  proxy     {captured}"))?;
         }
         out.line(format!("  host      {}", self.parts("host/")))?;
         out.line(format!("  gpu       {}", self.parts("gpu/")))?;

@@ -61,6 +61,35 @@ pub fn joins(a: &RequestRecord, b: &RequestRecord) -> bool {
     }
 }
 
+/// Clocks of two hosts may differ by so much, microseconds.
+const SKEW_US: i64 = 500_000;
+
+/// Whether a proxy and an engine that name the same span above them, and no id that both know, may have
+/// seen one request: a proxy passes `traceparent` on as it is, so both hang below the client's span. The
+/// engine's time must lie within the proxy's, and their ids not speak against it. Where the client made
+/// several calls at once below one span, more than one fits, and nobody can say which.
+pub fn siblings(a: &RequestRecord, b: &RequestRecord) -> bool {
+    let (proxy, engine) = match (a.door, b.door) {
+        (Door::Proxy, Door::Engine) => (a, b),
+        (Door::Engine, Door::Proxy) => (b, a),
+        _ => return false,
+    };
+    let above = proxy.parent_key();
+    let apart =
+        |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
+    let (Some(proxy_end_us), Some(engine_end_us)) = (proxy.end_us, engine.end_us) else {
+        return false;
+    };
+    above.is_some()
+        && above == engine.parent_key()
+        // A proxy with a span of its own is itself above the engine.
+        && proxy.span_id.is_none()
+        && !apart(&proxy.response_id, &engine.response_id)
+        && !apart(&proxy.request_id, &engine.request_id)
+        && engine.start_us >= proxy.start_us.saturating_sub(SKEW_US)
+        && engine_end_us <= proxy_end_us.saturating_add(SKEW_US)
+}
+
 /// Merge sightings of one request. `None` when there are none.
 ///
 /// The proxy is believed before the client's span, that before the engine's; counts by how they
@@ -84,6 +113,11 @@ pub fn merge(sightings: &[RequestRecord]) -> Option<RequestRecord> {
     let engine = sorted.iter().find(|one| one.door == Door::Engine && one.replica.is_some());
     if let Some(engine) = engine {
         merged.replica.clone_from(&engine.replica);
+    }
+    // A conversation that a program names is worth more than one that was followed from call to call.
+    let mut named = sorted.iter().filter(|one| one.door == Door::Client);
+    if let Some(conversation) = named.find_map(|one| one.conversation_id.as_ref()) {
+        merged.conversation_id = Some(conversation.clone());
     }
     Some(merged)
 }

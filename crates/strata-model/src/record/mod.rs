@@ -17,7 +17,7 @@ mod tables;
 mod tokens;
 
 pub use feedback::{Feedback, FeedbackSource, FeedbackTarget};
-pub use merge::{JoinKey, joins, merge};
+pub use merge::{JoinKey, joins, merge, siblings};
 pub use onward::{Onward, OnwardSignal};
 pub use query::{
     Compare, Field, FieldKind, Filter, Order, RecordError, RecordQuery, RecordSource,

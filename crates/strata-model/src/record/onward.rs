@@ -2,19 +2,21 @@
 
 use super::{Feedback, RequestRecord};
 
-/// A signal of OTLP that is told onward.
+/// A signal that is told onward: traces and logs by OTLP, metrics by Prometheus remote write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OnwardSignal {
     Traces,
     Logs,
+    Metrics,
 }
 
 impl OnwardSignal {
-    /// `traces`, `logs`.
+    /// `traces`, `logs`, `metrics`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Traces => "traces",
             Self::Logs => "logs",
+            Self::Metrics => "metrics",
         }
     }
 }

@@ -49,6 +49,12 @@ impl Reading {
 #[derive(Debug, Default)]
 pub(crate) struct Held(AtomicUsize);
 
+impl Held {
+    pub(crate) fn now(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A share of [`Held`], given back when dropped.
 pub(crate) struct Room {
     held: Arc<Held>,

@@ -6,10 +6,6 @@ use super::{CaptureSettings, LeftOut};
 use crate::body::{Held, Room};
 use crate::observe::Decoder;
 
-/// Bytes copied of all calls together, those that wait to be written included; what does not fit is not
-/// captured. A thousand open streams of 64 kB.
-const ALL_COPIED_MAX: usize = 64 << 20;
-
 /// Copies of a request and its answer, in the making.
 pub(crate) struct Copies {
     settings: Arc<CaptureSettings>,
@@ -20,6 +16,9 @@ pub(crate) struct Copies {
     kind: Option<String>,
     encoding: Option<String>,
     gone: Option<LeftOut>,
+    /// Bytes copied of all calls together, those that wait to be written included; what does not fit is
+    /// not captured.
+    all_max: usize,
 }
 
 /// Copies of a whole call. Their room is taken until they are dropped.
@@ -36,7 +35,7 @@ impl Copies {
     pub(crate) fn begin(
         settings: &Arc<CaptureSettings>,
         turn: usize,
-        all: &Arc<Held>,
+        (all, all_max): (&Arc<Held>, usize),
         encoded: bool,
     ) -> Option<Self> {
         let settings = Arc::clone(settings);
@@ -48,6 +47,7 @@ impl Copies {
             kind: None,
             encoding: None,
             gone: encoded.then_some(LeftOut::Unread),
+            all_max,
         })
     }
 
@@ -75,7 +75,7 @@ impl Copies {
         if self.gone.is_none() {
             if self.request.len() + self.answer.len() + more > self.settings.call_bytes {
                 self.give_up(LeftOut::TooLong);
-            } else if self.room.grow(more) > ALL_COPIED_MAX {
+            } else if self.room.grow(more) > self.all_max {
                 self.give_up(LeftOut::NoRoom);
             }
         }
@@ -90,7 +90,7 @@ impl Copies {
     }
 
     pub(super) fn end(self) -> (Arc<CaptureSettings>, Result<Copied, LeftOut>) {
-        let Self { settings, request, answer, room, kind, encoding, gone } = self;
+        let Self { settings, request, answer, room, kind, encoding, gone, .. } = self;
         let copied = Copied { request, answer, kind, encoding, _room: room };
         (settings, gone.map_or(Ok(copied), Err))
     }
@@ -112,11 +112,29 @@ impl Copied {
         self.kind.as_deref().unwrap_or_default()
     }
 
+    /// Bytes that are held beside these while the answer is decoded.
+    pub(super) fn more(&self, most: usize) -> usize {
+        if self.is_plain() { 0 } else { most }
+    }
+
+    fn is_plain(&self) -> bool {
+        matches!(Decoder::of(self.encoding.as_deref()), Decoder::Identity)
+    }
+
+    /// Bytes that were copied.
+    pub(super) fn bytes(&self) -> usize {
+        self.request.len() + self.answer.len()
+    }
+
     /// The answer decoded, as long as it has not more than `most` bytes.
-    pub(super) fn plain_answer(&self, most: usize) -> Result<Vec<u8>, LeftOut> {
+    pub(super) fn plain_answer(&mut self, most: usize) -> Result<Vec<u8>, LeftOut> {
+        let answer = std::mem::take(&mut self.answer);
+        if self.is_plain() {
+            return if answer.len() > most { Err(LeftOut::TooLong) } else { Ok(answer) };
+        }
         let mut decoder = Decoder::of(self.encoding.as_deref());
         let (mut plain, mut read, mut long) = (Vec::new(), 0, false);
-        decoder.feed(&self.answer, &mut read, &mut |bytes| {
+        decoder.feed(&answer, &mut read, &mut |bytes| {
             long |= plain.len() + bytes.len() > most;
             if !long {
                 plain.extend_from_slice(bytes);

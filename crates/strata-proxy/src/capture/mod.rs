@@ -8,14 +8,17 @@ mod copy;
 mod options;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::body::Held;
 use crate::call::{GenAiCall, Outcome};
 
 pub(crate) use copy::{Copied, Copies};
+pub(crate) use options::checked_memory;
 pub use options::{CaptureOptions, CaptureSettings};
 
 /// Why a call of a route that is captured is not kept.
@@ -31,6 +34,8 @@ pub enum LeftOut {
     Incomplete,
     /// The answer is an error.
     Failed,
+    /// Reading it would take more memory than there is for all.
+    NoMemory,
     /// Encoded or written in a way that is not understood.
     Unread,
     /// The redactor that is named did not answer as it should.
@@ -48,10 +53,21 @@ impl LeftOut {
             Self::QueueFull => "queue_full",
             Self::Incomplete => "incomplete",
             Self::Failed => "failed",
+            Self::NoMemory => "no_memory",
             Self::Unread => "unread",
             Self::Redactor => "redactor",
             Self::Disk => "disk",
         }
+    }
+}
+
+/// Bytes of copies that are held now, of all calls.
+#[derive(Clone)]
+pub struct CopiedBytes(pub(crate) Arc<Held>);
+
+impl CopiedBytes {
+    pub fn now(&self) -> usize {
+        self.0.now()
     }
 }
 
@@ -80,18 +96,54 @@ impl Captured {
         Self { call, settings, copied }
     }
 
-    /// Read the copy. Takes its time: not for the way of the bytes.
+    /// Bytes that [`Self::open`] holds at most, the copy included.
+    pub fn opening_bytes(&self) -> usize {
+        let most = self.settings.call_bytes;
+        self.copied.as_ref().map_or(0, |copied| copied.bytes() + copied.more(most))
+    }
+
+    /// Decode the copy and cut it into documents. Takes its time: not for the way of the bytes.
+    ///
+    /// # Errors
+    /// Why there is nothing to keep of this call.
+    pub fn open(self) -> Result<Opened, LeftOut> {
+        let Self { call, settings, copied } = self;
+        let mut copied = copied?;
+        let answer = copied.plain_answer(settings.call_bytes)?;
+        let answer = assemble::pieces(copied.kind(), answer);
+        Ok(Opened { call, copied, answer })
+    }
+}
+
+/// A captured call that can be read. Not yet cleaned.
+pub struct Opened {
+    pub call: GenAiCall,
+    /// Without the answer.
+    copied: Copied,
+    answer: assemble::Pieces,
+}
+
+impl Opened {
+    /// Bytes of memory that reading, cleaning and writing it takes at most, those it takes now included.
+    pub fn weight(&self) -> usize {
+        weight_of(&self.copied.request, &self.answer)
+    }
+
+    /// Read it.
     ///
     /// # Errors
     /// Why there is nothing to keep of this call.
     pub fn read(self) -> Result<(GenAiCall, Said), LeftOut> {
-        let Self { call, settings, copied } = self;
-        let copied = copied?;
+        let Self { call, copied, answer } = self;
         let request = assemble::request(call.api, &copied.request)?;
-        let answer = copied.plain_answer(settings.call_bytes)?;
-        let answer = assemble::answer(call.api, copied.kind(), &answer)?;
+        let answer = assemble::answer(call.api, answer)?;
         Ok((call, Said { request, answer }))
     }
+}
+
+fn weight_of(request: &[u8], answer: &assemble::Pieces) -> usize {
+    let request = weight::Signs::of(request, false);
+    request.copies() + request.tree() + request.nested() + answer.weight()
 }
 
 /// Takes captured calls. Called on the way of the answer: must neither block nor fail; what cannot be

@@ -9,6 +9,8 @@ use strata_model::Problem;
 use strata_model::content::{BUILTIN, PatternOptions, Redactor};
 use strata_model::text::{parse_bytes, parse_duration};
 
+use crate::settings::RouteSettings;
+
 /// Shortest and longest time that content is kept.
 const HOUR: Duration = Duration::from_hours(1);
 const YEARS: Duration = Duration::from_hours(24 * 366 * 10);
@@ -16,6 +18,11 @@ const YEARS: Duration = Duration::from_hours(24 * 366 * 10);
 const CALL_BYTES: std::ops::RangeInclusive<u64> = 1024..=16 << 20;
 /// Least disk space: a few of the largest calls.
 const DISK_MIN: u64 = 1 << 20;
+/// Least memory of all content, as many times the longest call: what is streamed takes about fourteen
+/// times its bytes while it is cleaned, for which there is half of it.
+const MEMORY_TIMES: u64 = 32;
+/// Bounds of the memory of all content. Above, a group of calls would not fit into a frame.
+const MEMORY: std::ops::RangeInclusive<u64> = 8 << 20..=2 << 30;
 /// Patterns of one's own.
 const PATTERNS_MAX: usize = 64;
 
@@ -128,6 +135,28 @@ impl CaptureOptions {
             retention,
         })
     }
+}
+
+/// The memory that content of these routes may take, bytes.
+pub(crate) fn checked_memory(
+    text: &str,
+    routes: &[RouteSettings],
+    problems: &mut Vec<Problem>,
+) -> usize {
+    let mut problem = |message| problems.push(Problem::new("content_memory", message));
+    let longest = routes.iter().filter_map(|route| route.capture.as_ref());
+    let longest = longest.map(|capture| capture.call_bytes as u64).max().unwrap_or(0);
+    let least = longest * MEMORY_TIMES;
+    match parse_bytes(text) {
+        Ok(bytes) if !MEMORY.contains(&bytes) => problem("is not between 8MiB and 2GiB".to_owned()),
+        Ok(bytes) if bytes < least => problem(format!(
+            "is less than {MEMORY_TIMES} times the longest call_bytes: {} MiB at least",
+            least.div_ceil(1 << 20)
+        )),
+        Ok(bytes) => return usize::try_from(bytes).unwrap_or(usize::MAX),
+        Err(message) => problem(message),
+    }
+    0
 }
 
 /// Whether an address is on this host, by what it says itself.

@@ -13,7 +13,7 @@ const SSE: &str = "text/event-stream; charset=utf-8";
 const CHAT: &str = include_str!("../../tests/fixtures/chat-reasoning-tools.sse");
 
 fn said(api: Api, kind: &str, text: &str) -> Result<Value, LeftOut> {
-    assemble::answer(api, kind, text.as_bytes())
+    assemble::answer(api, assemble::pieces(kind, text.as_bytes().to_vec()))
 }
 
 #[test]
@@ -96,19 +96,19 @@ fn settings(call_bytes: usize, share: f64) -> Arc<CaptureSettings> {
 #[test]
 fn what_does_not_fit_is_given_up_and_its_room_given_back() {
     let all = Arc::default();
-    let mut long = Copies::begin(&settings(10, 1.0), 0, &all, false).unwrap();
+    let mut long = Copies::begin(&settings(10, 1.0), 0, (&all, 64 << 20), false).unwrap();
     long.request(b"12345");
     long.answer(b"678901");
     long.answer(b"2");
     assert_eq!(long.end().1.err(), Some(LeftOut::TooLong));
-    let mut wide = Copies::begin(&settings(usize::MAX, 1.0), 0, &all, false).unwrap();
+    let mut wide = Copies::begin(&settings(usize::MAX, 1.0), 0, (&all, 64 << 20), false).unwrap();
     let block = vec![b' '; 1 << 20];
     (0..65).for_each(|_| wide.answer(&block));
     assert_eq!(wide.end().1.err(), Some(LeftOut::NoRoom));
-    let mut next = Copies::begin(&settings(usize::MAX, 1.0), 0, &all, false).unwrap();
+    let mut next = Copies::begin(&settings(usize::MAX, 1.0), 0, (&all, 64 << 20), false).unwrap();
     next.answer(&block);
     assert!(next.end().1.is_ok(), "the room of the others is free again");
-    let encoded = Copies::begin(&settings(10, 1.0), 0, &all, true).unwrap();
+    let encoded = Copies::begin(&settings(10, 1.0), 0, (&all, 64 << 20), true).unwrap();
     assert_eq!(encoded.end().1.err(), Some(LeftOut::Unread));
 }
 
@@ -119,14 +119,72 @@ fn an_encoded_answer_is_opened_within_its_bound() {
     gzip.write_all(&vec![b'a'; 1 << 20]).unwrap();
     let bytes = gzip.finish().unwrap();
     let copied = |encoding| Copied::of(b"", &bytes, SSE, Some(encoding));
+    assert_eq!((copied("gzip").more(1 << 20), copied("identity").more(1 << 20)), (1 << 20, 0));
     assert_eq!(copied("gzip").plain_answer(1 << 20).map(|plain| plain.len()), Ok(1 << 20));
     assert_eq!(copied("gzip").plain_answer(1 << 19), Err(LeftOut::TooLong));
     assert_eq!(copied("br").plain_answer(1 << 20), Err(LeftOut::Unread));
 }
 
+/// What a call of this answer weighs, for each of its bytes.
+fn weight(kind: &str, answer: &str) -> usize {
+    weight_of(b"{}", &assemble::pieces(kind, answer.as_bytes().to_vec())) / answer.len()
+}
+
+#[test]
+fn a_call_weighs_what_reading_it_takes() {
+    let prose = format!("{{\"t\":\"{}\"}}", "so, it is. ".repeat(10_000));
+    assert_eq!(weight("application/json", &prose), 4);
+    let lists = format!("[{}1]", "[],".repeat(10_000));
+    assert_eq!(weight("application/json", &lists), 110, "a list within three signs");
+    let inner = format!("{{\"t\":\"[{}1]\"}}", "[],".repeat(10_000));
+    assert_eq!(weight("application/json", &inner), 225, "and what it was before");
+    // The events of a stream are read one after the other.
+    let event = json!({ "choices": [{ "index": 0, "delta": { "content": " word" } }] });
+    assert!(weight(SSE, &format!("data: {event}\n\n").repeat(100_000)) < 20);
+    let call = json!({ "choices": [{ "delta": { "tool_calls": [{ "function": {} }] } }] });
+    assert!(weight(SSE, &format!("data: {call}\n\n").repeat(10_000)) > 40);
+}
+
+#[test]
+fn an_answer_of_more_parts_than_any_model_makes_is_left_out() {
+    let event = |index: usize| format!("data: {}\n\n", json!({ "choices": [{ "index": index }] }));
+    let of = |parts: usize| said(Api::OpenAiChat, SSE, &(0..parts).map(event).collect::<String>());
+    assert!(of(512).is_ok());
+    assert_eq!(of(513), Err(LeftOut::Unread));
+}
+
+#[test]
+fn memory_is_enough_for_the_longest_call() {
+    let check = |text: &str, call: usize, expected: Result<usize, &str>| {
+        let capture = Some(settings(call, 1.0));
+        let route = crate::RouteSettings {
+            name: Arc::from("r"),
+            path: "/".to_owned(),
+            upstreams: vec![0],
+            usage: crate::UsageMode::Observe,
+            capture,
+        };
+        let mut problems = Vec::new();
+        let bytes = checked_memory(text, &[route], &mut problems);
+        match expected {
+            Ok(expected) => assert_eq!((bytes, problems.len()), (expected, 0), "{problems:?}"),
+            Err(words) => assert!(problems[0].message.contains(words), "{problems:?}"),
+        }
+    };
+    check("128MiB", 1 << 20, Ok(128 << 20));
+    check("32MiB", 1 << 20, Ok(32 << 20));
+    check("31MiB", 1 << 20, Err("32 MiB at least"));
+    check("128MiB", 16 << 20, Err("512 MiB at least"));
+    check("1MiB", 1024, Err("between 8MiB and 2GiB"));
+    check("much", 1024, Err(""));
+}
+
 #[test]
 fn a_share_of_the_calls_is_taken() {
-    let taken = |share| (0..1000).filter(|turn| settings(1, share).takes(*turn)).count();
+    let taken = |share| {
+        let settings = settings(1, share);
+        (0..1000).filter(|turn| settings.takes(*turn)).count()
+    };
     assert_eq!(taken(1.0), 1000);
     let tenth = taken(0.1);
     assert!((95..=105).contains(&tenth), "{tenth}");

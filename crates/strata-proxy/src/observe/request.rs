@@ -20,6 +20,9 @@ pub(crate) struct RequestSeen {
     /// `stream_options` is there and no object.
     pub(crate) odd_options: bool,
     pub(crate) echo: bool,
+    /// The response that this one goes on from, and the conversation it belongs to (responses API).
+    pub(crate) previous_response_id: Option<String>,
+    pub(crate) conversation: Option<String>,
     pub(crate) inputs: Option<u64>,
     pub(crate) bytes: u64,
     /// When the body had come whole.
@@ -60,6 +63,12 @@ impl RequestSeen {
             ("stream_options", Value::Object(offset)) => self.stream_options = Some(offset),
             ("stream_options", _) => self.odd_options = true,
             ("stream_options.include_usage", _) => self.says_usage = true,
+            ("previous_response_id", _) => {
+                self.previous_response_id = value.text().map(str::to_owned);
+            }
+            ("conversation" | "conversation.id", Value::Text(..)) => {
+                self.conversation = value.text().map(str::to_owned);
+            }
             ("echo", Value::Bool(echo)) => self.echo = echo,
             ("input" | "documents" | "texts", Value::Elements(count)) => self.inputs = Some(count),
             ("input", Value::Text(..)) => self.inputs = Some(1),

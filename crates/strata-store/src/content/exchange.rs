@@ -1,6 +1,7 @@
 //! One call with what was said in it, and what is left of it to be written.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::io::{self, Write};
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -122,9 +123,29 @@ impl Redacted {
 /// A sum of a request without its model, under a key of this process: nobody can try words against it.
 fn sum_of(request: &Value) -> u64 {
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    let fields = request.as_object().into_iter().flatten();
-    let said: Vec<(&String, &Value)> = fields.filter(|(field, _)| *field != "model").collect();
-    KEY.hash_one(format!("{said:?}"))
+    let mut sum = Sum(KEY.build_hasher());
+    for (field, value) in request.as_object().into_iter().flatten() {
+        if field != "model" {
+            field.hash(&mut sum.0);
+            // Written into a sum nothing fails, and nothing is held a second time.
+            drop(serde_json::to_writer(&mut sum, value));
+        }
+    }
+    sum.0.finish()
+}
+
+/// A sum of what is written.
+struct Sum(DefaultHasher);
+
+impl Write for Sum {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether the values of a field are words of the protocol, without which nobody could read the rest.

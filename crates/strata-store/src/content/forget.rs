@@ -1,8 +1,8 @@
 //! Forgetting single calls: segments that hold them are written anew without them.
 
-use std::io::Write;
 use std::path::Path;
 
+use super::disk::Disk;
 use super::error::ContentError;
 use super::exchange::{Exchange, Line};
 use super::frame::{self, Head};
@@ -43,7 +43,7 @@ pub(super) fn forget(
             if rest == 0 {
                 remove(&path)?;
             } else {
-                anew(&dir, &path, &head, which)?;
+                anew(segments.disk.as_ref(), (&dir, &path), &head, which)?;
             }
             sync_dir(&dir)?;
             forgotten.calls += hit;
@@ -59,22 +59,38 @@ pub(super) fn remove_draft(dir: &Path) -> Result<(), ContentError> {
     remove(&dir.join(DRAFT))
 }
 
-/// Write a segment beside itself, without what is forgotten, and put it in its place.
+/// Write a segment beside itself, without what is forgotten, and put it in its place. Where that fails
+/// the segment is as it was.
 fn anew(
-    dir: &Path,
-    path: &Path,
+    disk: &dyn Disk,
+    (dir, path): (&Path, &Path),
     head: &Head,
     which: &dyn Fn(&Exchange) -> bool,
 ) -> Result<(), ContentError> {
     let draft = dir.join(DRAFT);
-    let fail = |error| ContentError::file("write", &draft, error);
-    let file = private().write(true).create(true).truncate(true).open(&draft);
+    let written = write(disk, (&draft, path), head, which);
+    if written.is_err() {
+        // On a disk that is full it would be in the way.
+        drop(std::fs::remove_file(&draft));
+    }
+    written?;
+    std::fs::rename(&draft, path).map_err(|error| ContentError::file("replace", path, error))
+}
+
+fn write(
+    disk: &dyn Disk,
+    (draft, path): (&Path, &Path),
+    head: &Head,
+    which: &dyn Fn(&Exchange) -> bool,
+) -> Result<(), ContentError> {
+    let fail = |error| ContentError::file("write", draft, error);
+    let file = private().write(true).create(true).truncate(true).open(draft);
     let mut file = file.map_err(fail)?;
-    file.write_all(&head.bytes().map_err(fail)?).map_err(fail)?;
+    disk.write(&mut file, &head.bytes().map_err(fail)?).map_err(fail)?;
     let (mut waiting, mut failed) = (Vec::new(), None);
     let mut flush = |waiting: &mut Vec<Line>| {
         if failed.is_none() && !waiting.is_empty() {
-            failed = frame::of(waiting).and_then(|frame| file.write_all(&frame)).err();
+            failed = frame::of(waiting).and_then(|frame| disk.write(&mut file, &frame)).err();
         }
         waiting.clear();
     };
@@ -88,9 +104,7 @@ fn anew(
     })?;
     flush(&mut waiting);
     if let Some(error) = failed {
-        drop(std::fs::remove_file(&draft));
         return Err(fail(error));
     }
-    file.sync_all().map_err(fail)?;
-    std::fs::rename(&draft, path).map_err(|error| ContentError::file("replace", path, error))
+    file.sync_all().map_err(fail)
 }

@@ -1,11 +1,12 @@
 //! Writing, and keeping within age and space.
 
 use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::RoutePlan;
+use super::disk::Disk;
 use super::error::ContentError;
 use super::exchange::Line;
 use super::forget::remove_draft;
@@ -46,18 +47,18 @@ pub(super) fn append(
     let open = newest.filter(|(start_ms, _)| now_ms - start_ms < span_ms);
     let most = SEGMENT_MAX.min(plan.disk_bytes / SEGMENTS);
     if let Some((_, path)) = open
-        && let Some((mut file, end)) = go_on(&path, most)?
+        && let Some((mut file, end)) = go_on(segments, &path, most)?
     {
         let frame = frame::of(lines).map_err(|error| ContentError::file("write", &path, error))?;
-        write(&mut file, &path, end, &frame)?;
+        write(segments.disk.as_ref(), (&mut file, &path), end, &frame)?;
         return Ok(frame.len() as u64);
     }
-    begin(&dir, plan, start_ms, lines)
+    begin(segments, plan, start_ms, lines)
 }
 
 /// A segment that takes more, with its end; what a crash left behind that is overwritten. `None` where
 /// it is full or holds nothing that could be gone on with.
-fn go_on(path: &Path, most: u64) -> Result<Option<(File, u64)>, ContentError> {
+fn go_on(segments: &Segments, path: &Path, most: u64) -> Result<Option<(File, u64)>, ContentError> {
     let segment = frame::ends(path)?;
     if segment.head.is_none() || segment.whole >= most {
         return Ok(None);
@@ -66,13 +67,20 @@ fn go_on(path: &Path, most: u64) -> Result<Option<(File, u64)>, ContentError> {
     let file = file.map_err(|error| ContentError::file("open", path, error))?;
     if segment.torn > 0 {
         tracing::warn!(path = %path.display(), bytes = segment.torn, "a torn end was cut off");
-        file.set_len(segment.whole).map_err(|error| ContentError::file("cut", path, error))?;
+        let cut = segments.disk.cut(&file, segment.whole);
+        cut.map_err(|error| ContentError::file("cut", path, error))?;
     }
     Ok(Some((file, segment.whole)))
 }
 
 /// A new segment with its head and lines.
-fn begin(dir: &Path, plan: &RoutePlan, start_ms: i64, lines: &[Line]) -> Result<u64, ContentError> {
+fn begin(
+    segments: &Segments,
+    plan: &RoutePlan,
+    start_ms: i64,
+    lines: &[Line],
+) -> Result<u64, ContentError> {
+    let dir = &segments.route_dir(&plan.route);
     let path = dir.join(name_of(start_ms));
     let fail = |error| ContentError::file("write", &path, error);
     let keep_ms = u64::try_from(plan.retention.as_millis()).unwrap_or(u64::MAX);
@@ -80,7 +88,7 @@ fn begin(dir: &Path, plan: &RoutePlan, start_ms: i64, lines: &[Line]) -> Result<
     bytes.extend_from_slice(&frame::of(lines).map_err(fail)?);
     let file = private().write(true).create_new(true).open(&path);
     let mut file = file.map_err(|error| ContentError::file("make", &path, error))?;
-    if let Err(error) = write(&mut file, &path, 0, &bytes) {
+    if let Err(error) = write(segments.disk.as_ref(), (&mut file, &path), 0, &bytes) {
         drop(fs::remove_file(&path));
         return Err(error);
     }
@@ -91,15 +99,20 @@ fn begin(dir: &Path, plan: &RoutePlan, start_ms: i64, lines: &[Line]) -> Result<
 }
 
 /// Write a frame at the end. A disk that is full leaves the segment as it was.
-fn write(file: &mut File, path: &Path, end: u64, frame: &[u8]) -> Result<(), ContentError> {
+fn write(
+    disk: &dyn Disk,
+    (file, path): (&mut File, &Path),
+    end: u64,
+    frame: &[u8],
+) -> Result<(), ContentError> {
     let mut put = || -> io::Result<()> {
         file.seek(SeekFrom::Start(end))?;
-        file.write_all(frame)?;
+        disk.write(file, frame)?;
         file.sync_data()
     };
     put().map_err(|error| {
         // What cannot be cut now is found torn by the next who writes.
-        drop(file.set_len(end));
+        drop(disk.cut(file, end));
         ContentError::file("write", path, error)
     })
 }

@@ -13,10 +13,13 @@
 //!
 //! Only what a [`Redacted`] holds can be written, so there is no way past the redactor.
 
+mod disk;
 mod error;
 mod exchange;
 mod forget;
 mod frame;
+#[cfg(test)]
+mod full;
 mod keep;
 mod segments;
 #[cfg(test)]
@@ -29,6 +32,7 @@ use std::time::Duration;
 
 use strata_model::Clock;
 
+pub use disk::{Disk, Files};
 pub use error::ContentError;
 pub use exchange::{Exchange, Gap, MEDIA, Redacted};
 pub use forget::Forgotten;
@@ -73,7 +77,12 @@ pub struct ContentStore {
 impl ContentStore {
     /// That of a directory, which need not be there.
     pub fn at(dir: &Path, clock: Arc<dyn Clock>) -> Self {
-        Self { segments: Arc::new(Segments { dir: dir.to_owned(), clock }) }
+        Self::on(dir, clock, Arc::new(Files))
+    }
+
+    /// The same, written by way of this disk.
+    pub fn on(dir: &Path, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) -> Self {
+        Self { segments: Arc::new(Segments { dir: dir.to_owned(), clock, disk }) }
     }
 
     /// Where it lies.

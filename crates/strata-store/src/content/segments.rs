@@ -9,6 +9,7 @@ use std::sync::Arc;
 use strata_model::Clock;
 
 use super::Found;
+use super::disk::Disk;
 use super::error::ContentError;
 use super::exchange::Line;
 use super::frame::{self, Segment};
@@ -22,6 +23,7 @@ const FILE_MODE: u32 = 0o600;
 pub(super) struct Segments {
     pub(super) dir: PathBuf,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) disk: Arc<dyn Disk>,
 }
 
 /// What was met while reading.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use rustc_hash::FxHashMap;
-use strata_model::record::{RequestRecord, SpanRecord, joins, merge};
+use strata_model::record::{RequestRecord, SpanRecord, joins, merge, siblings};
 
 use super::rollup::{Deltas, hour_of_us};
 use super::row;
@@ -23,31 +23,50 @@ struct Known {
     sightings: Vec<RequestRecord>,
 }
 
-/// Requests here that this sighting is of.
+/// Requests here that this sighting is of. Where no id says it, the one that hangs below the same span,
+/// as long as it is the only one that fits.
 fn known(connection: &Connection, one: &RequestRecord) -> rusqlite::Result<Vec<Known>> {
     let mut found: Vec<Known> = Vec::new();
-    let mine = row::kin(one);
-    let mut rows = connection.prepare_cached(
-        "SELECT r.id, r.sightings FROM ident i JOIN request r ON r.id = i.request WHERE i.key = ?",
-    )?;
-    for text in &mine {
-        let mut matches = rows.query([row::hash(text)])?;
-        while let Some(matched) = matches.next()? {
-            let id = matched.get(0)?;
-            if found.iter().any(|known| known.id == id) {
-                continue;
-            }
-            let json: String = matched.get(1)?;
-            let sightings = row::sightings(&json);
-            // The hash of another text may be the same.
-            let really = sightings.iter().any(|other| row::idents(other).contains(text));
-            if really && sightings.iter().all(|other| joins(other, one)) {
-                found.push(Known { id, sightings });
-            }
+    for text in row::kin(one) {
+        // The hash of another text may be the same.
+        let mut really = |other: &RequestRecord| row::idents(other).contains(&text);
+        alike(connection, (one, &text), &mut really, &mut found)?;
+    }
+    if found.is_empty()
+        && let Some(text) = row::beside(one)
+    {
+        alike(connection, (one, &text), &mut |other| siblings(other, one), &mut found)?;
+        if found.len() > 1 {
+            found.clear();
         }
     }
     found.sort_by_key(|known| known.id);
     Ok(found)
+}
+
+/// Requests found under a text, of which one sighting is `really` of the same.
+fn alike(
+    connection: &Connection,
+    (one, text): (&RequestRecord, &str),
+    really: &mut dyn FnMut(&RequestRecord) -> bool,
+    found: &mut Vec<Known>,
+) -> rusqlite::Result<()> {
+    let mut rows = connection.prepare_cached(
+        "SELECT r.id, r.sightings FROM ident i JOIN request r ON r.id = i.request WHERE i.key = ?",
+    )?;
+    let mut matches = rows.query([row::hash(text)])?;
+    while let Some(matched) = matches.next()? {
+        let id = matched.get(0)?;
+        if found.iter().any(|known| known.id == id) {
+            continue;
+        }
+        let json: String = matched.get(1)?;
+        let sightings = row::sightings(&json);
+        if sightings.iter().any(&mut *really) && sightings.iter().all(|other| joins(other, one)) {
+            found.push(Known { id, sightings });
+        }
+    }
+    Ok(())
 }
 
 /// Whether this sighting is of a request here.

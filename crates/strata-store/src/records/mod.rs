@@ -145,4 +145,6 @@ impl RecordSource for RecordStore {
 }
 
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod tests;

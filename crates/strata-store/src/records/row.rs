@@ -141,6 +141,11 @@ pub(super) fn idents(one: &RequestRecord) -> Vec<String> {
     texts
 }
 
+/// The text under which those are found that hang below the same span; `None` where nothing is above.
+pub(super) fn beside(one: &RequestRecord) -> Option<String> {
+    one.parent_key().map(|key| format!("p{}", key.text()))
+}
+
 /// Texts under which another sighting of the same request may be found.
 pub(super) fn kin(one: &RequestRecord) -> Vec<String> {
     let own = one.keys();

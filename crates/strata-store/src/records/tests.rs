@@ -44,14 +44,14 @@ impl Bench {
         self.put(RecordBatch { requests, ..RecordBatch::default() })
     }
 
-    fn ask(&self, filters: &[&str]) -> Vec<StoredRequest> {
+    pub(super) fn ask(&self, filters: &[&str]) -> Vec<StoredRequest> {
         let filters = filters.iter().map(|text| Filter::parse(text).unwrap()).collect();
         let range_us = NOW_US - 3 * DAY..NOW_US + DAY;
         let query = RecordQuery { range_us, filters, order: Order::Slowest, limit: 20 };
         self.store.requests(&query).unwrap()
     }
 
-    fn totals(&self) -> Totals {
+    pub(super) fn totals(&self) -> Totals {
         let range_us = NOW_US - 3 * DAY..NOW_US + DAY;
         let query = RollupQuery { range_us, by: Vec::new(), filters: Vec::new(), limit: 10 };
         let rows = self.store.rollup(&query).unwrap();

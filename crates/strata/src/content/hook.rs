@@ -3,19 +3,25 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use strata_store::Redacted;
 
 /// Longest wait for one call's texts.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest answer: what the longest call can be, with room for what is put in.
-const ANSWER_MAX: usize = 32 << 20;
+/// Longest answer: so many times what was asked, as an encoder may write other letters than those of
+/// ASCII as escapes, and room for what is put in.
+const ANSWER_TIMES: usize = 3;
+const ANSWER_MORE: usize = 64 << 10;
 
 /// The redactor that a route names.
 pub(crate) struct Hook {
     http: reqwest::Client,
     url: String,
+}
+
+#[derive(Serialize)]
+struct Asked<'a> {
+    texts: &'a [String],
 }
 
 #[derive(Deserialize)]
@@ -46,7 +52,11 @@ impl Hook {
     pub(crate) async fn ask(&self, texts: Vec<String>) -> std::result::Result<Vec<String>, String> {
         let fail = |what: String| format!("the redactor {} {what}", self.url);
         let request = self.http.post(&self.url).header("content-type", "application/json");
-        let sent = request.body(json!({ "texts": texts }).to_string()).send().await;
+        let asked = serde_json::to_vec(&Asked { texts: &texts });
+        let asked = asked.map_err(|error| fail(format!("cannot be asked: {error}")))?;
+        drop(texts);
+        let most = asked.len().saturating_mul(ANSWER_TIMES).saturating_add(ANSWER_MORE);
+        let sent = request.body(asked).send().await;
         let mut answer = sent.map_err(|error| {
             fail(format!("cannot be asked: {}", strata_model::told::causes(&error.without_url())))
         })?;
@@ -58,7 +68,7 @@ impl Hook {
             fail(format!("broke off: {}", strata_model::told::causes(&error.without_url())))
         };
         while let Some(part) = answer.chunk().await.map_err(broken)? {
-            if body.len() + part.len() > ANSWER_MAX {
+            if body.len() + part.len() > most {
                 return Err(fail("answers too much".to_owned()));
             }
             body.extend_from_slice(&part);

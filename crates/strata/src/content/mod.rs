@@ -1,8 +1,11 @@
 //! Captured content in the running program: taken off the way of the bytes, cleaned, written, kept
 //! within its age, and told of.
 
+mod group;
 mod hook;
 mod row;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 use std::collections::BTreeMap;
@@ -71,6 +74,10 @@ pub(crate) struct Content {
     trouble: Mutex<BTreeMap<Work, String>>,
     /// When something was last written, milliseconds since the Unix epoch; 0 before.
     stored_ms: AtomicI64,
+    /// Calls that wait to be written; more are dropped and counted.
+    waiting_max: usize,
+    /// Bytes of memory for reading, cleaning and writing.
+    cleaning_max: usize,
     meter: Meter,
     clock: Arc<dyn Clock>,
 }
@@ -81,6 +88,17 @@ impl Content {
         settings: &Settings,
         clock: &Arc<dyn Clock>,
         meter: &Meter,
+    ) -> Result<Arc<Self>> {
+        let store = ContentStore::at(&dir_of(settings), Arc::clone(clock));
+        Self::on(store, settings, WAITING_MAX, (clock, meter))
+    }
+
+    /// The same in this store, with so many calls that may wait.
+    fn on(
+        store: ContentStore,
+        settings: &Settings,
+        waiting_max: usize,
+        (clock, meter): (&Arc<dyn Clock>, &Meter),
     ) -> Result<Arc<Self>> {
         let mut plans = BTreeMap::new();
         let captured = settings.proxy.iter().flat_map(ProxySettings::captured);
@@ -97,11 +115,40 @@ impl Content {
             let settings = Arc::clone(capture);
             plans.insert(route.to_string(), Plan { keep, redactor, hook, settings });
         }
-        let store = ContentStore::at(&dir_of(settings), Arc::clone(clock));
         let (meter, clock) = (meter.clone(), Arc::clone(clock));
         let (gaps, trouble) = (Mutex::default(), Mutex::default());
         let stored_ms = AtomicI64::new(0);
-        Ok(Arc::new(Self { store, plans, gaps, trouble, stored_ms, meter, clock }))
+        let cleaning_max = settings.proxy.as_ref().map_or(0, |proxy| proxy.content_memory / 2);
+        Ok(Arc::new(Self {
+            store,
+            plans,
+            gaps,
+            trouble,
+            stored_ms,
+            waiting_max,
+            cleaning_max,
+            meter,
+            clock,
+        }))
+    }
+
+    /// So many bytes are taken by calls that are read and cleaned.
+    fn cleaning(&self, bytes: usize) {
+        let stage = [("stage", "cleaning")];
+        self.meter.gauge("strata.content.memory", &stage).set(bytes as f64);
+    }
+
+    /// What is taken by calls that are cleaned now.
+    #[cfg(test)]
+    fn cleaned_now(&self) -> f64 {
+        self.meter.gauge("strata.content.memory", &[("stage", "cleaning")]).get()
+    }
+
+    /// So many bytes are taken by copies of calls that pass or wait.
+    pub(crate) fn copied(&self, bytes: usize) {
+        if self.is_on() {
+            self.meter.gauge("strata.content.memory", &[("stage", "copies")]).set(bytes as f64);
+        }
     }
 
     fn ill(&self, work: Work, why: String) {
@@ -128,7 +175,7 @@ impl Content {
             }
             return (None, None);
         }
-        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        let (sender, receiver) = mpsc::channel(self.waiting_max);
         let writing = tokio::spawn(writing::write(Arc::clone(self), receiver));
         let taking = Taking { sender, content: Arc::clone(self) };
         (Some(Arc::new(taking)), Some(writing))

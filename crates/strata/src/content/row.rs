@@ -12,7 +12,19 @@ use super::{Content, Work};
 /// The row of captured content.
 const SOURCE: &str = "strata/content";
 /// Reasons that somebody may want to do something about; calls that fail are not kept anyway.
-const GRAVE: [&str; 5] = ["too_long", "no_room", "queue_full", "redactor", "disk"];
+const GRAVE: [&str; 6] = ["too_long", "no_room", "no_memory", "queue_full", "redactor", "disk"];
+
+/// What could be done about a reason.
+fn meant(reason: &str) -> &'static str {
+    match reason {
+        "queue_full" => {
+            " (more came than could be cleaned and written: a `share` below 1 keeps a part)"
+        }
+        "no_room" | "no_memory" => " (see `content_memory` under [proxy])",
+        "too_long" => " (see `call_bytes`)",
+        _ => "",
+    }
+}
 
 /// What is kept of a route, in a sentence.
 pub(crate) fn words(route: &str, settings: &CaptureSettings, dir: &Path) -> String {
@@ -20,14 +32,19 @@ pub(crate) fn words(route: &str, settings: &CaptureSettings, dir: &Path) -> Stri
 }
 
 impl Content {
+    /// What is captured, a sentence a route.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let dir = self.store.dir();
+        self.plans.iter().map(|(route, plan)| words(route, &plan.settings, dir)).collect()
+    }
+
     /// The row; `None` where nothing is captured and nothing was.
     pub(super) fn row(&self) -> Option<SourceStatus> {
         let dir = self.store.dir();
         if !self.is_on() && !dir.is_dir() {
             return None;
         }
-        let mut hints: Vec<String> =
-            self.plans.iter().map(|(route, plan)| words(route, &plan.settings, dir)).collect();
+        let mut hints = self.words();
         if hints.is_empty() {
             hints.push(format!(
                 "no route is captured now; what was is in {} until it is too old",
@@ -38,7 +55,9 @@ impl Content {
         let (mut recent_faults, mut faults_total) = (Vec::new(), 0);
         for ((route, reason), count) in &gaps.all {
             if GRAVE.contains(reason) {
-                let message = format!("{count} calls of route {route} were not kept: {reason}");
+                let why = meant(reason);
+                let message =
+                    format!("{count} calls of route {route} were not kept: {reason}{why}");
                 faults_total += count;
                 recent_faults
                     .push(Fault { count: *count, ..Fault::new(FaultCode::OverLimit, message) });

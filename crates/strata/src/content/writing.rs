@@ -1,19 +1,17 @@
 //! From captured calls to segments: read, cleaned, cleaned further by a program, written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use strata_model::record::RequestRecord;
-use strata_proxy::{Captured, LeftOut, Said};
-use strata_store::{Appended, ContentError, Exchange, Gap, Redacted};
+use strata_proxy::{Captured, LeftOut, Opened};
+use strata_store::{Appended, ContentError, Gap, Redacted};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::{Content, SWEEP, Work};
-use crate::proxy::record_of;
+use super::{Content, SWEEP, Work, group};
 
-/// Calls written together.
+/// Calls written together, where memory is for as many.
 const TOGETHER: usize = 64;
 
 /// Write what comes until nobody can send any more.
@@ -63,20 +61,31 @@ fn trouble(content: &Content, work: Work, error: &ContentError) {
     content.ill(work, words);
 }
 
+/// Write these calls, as many together as memory is for.
 async fn batch(content: &Arc<Content>, calls: Vec<Captured>) {
-    let own = Arc::clone(content);
-    let came: Vec<Arc<str>> = calls.iter().map(|call| Arc::from(&*call.call.route)).collect();
-    let cleaned = spawn_blocking(move || {
-        let cleaned = calls.into_iter().filter_map(|call| clean(&own, call));
-        cleaned.collect::<Vec<(String, Redacted)>>()
-    });
-    let Ok(cleaned) = cleaned.await else {
-        tracing::error!("captured calls could not be read");
-        for route in &came {
-            content.leave_out(route, LeftOut::Unread);
-        }
-        return;
-    };
+    let mut left = VecDeque::from(calls);
+    let mut opened: Option<Opened> = None;
+    while opened.is_some() || !left.is_empty() {
+        let first = opened.iter().map(|one| &one.call.route);
+        let all = first.chain(left.iter().map(|one| &one.call.route));
+        let came: Vec<Arc<str>> = all.map(Arc::clone).collect();
+        let own = Arc::clone(content);
+        let group = spawn_blocking(move || group::take(&own, opened, left)).await;
+        let Ok(group) = group else {
+            tracing::error!("captured calls could not be read");
+            for route in &came {
+                content.leave_out(route, LeftOut::Unread);
+            }
+            return;
+        };
+        (opened, left) = (group.opened, group.left);
+        further(content, group.cleaned).await;
+        content.cleaning(0);
+    }
+}
+
+/// Have calls cleaned by the programs that their routes name, and write them.
+async fn further(content: &Arc<Content>, cleaned: Vec<(String, Redacted)>) {
     let mut routes: BTreeMap<String, Vec<Redacted>> = BTreeMap::new();
     for (route, call) in cleaned {
         let hook = content.plans.get(&route).and_then(|plan| plan.hook.as_ref());
@@ -93,41 +102,6 @@ async fn batch(content: &Arc<Content>, calls: Vec<Captured>) {
         }
     }
     append(content, routes).await;
-}
-
-/// A call as it may be written; `None` where it is left out.
-fn clean(content: &Content, captured: Captured) -> Option<(String, Redacted)> {
-    let route = captured.call.route.to_string();
-    let plan = content.plans.get(&route)?;
-    match captured.read() {
-        Ok((call, said)) => {
-            let exchange = exchange(&call.id, call.api.name(), &record_of(&call), said);
-            Some((route, Redacted::of(exchange, &plan.redactor)))
-        }
-        Err(why) => {
-            content.leave_out(&route, why);
-            None
-        }
-    }
-}
-
-/// The call under the keys of its record, so that feedback finds it later.
-fn exchange(id: &str, api: &str, record: &RequestRecord, said: Said) -> Exchange {
-    Exchange {
-        id: id.to_owned(),
-        start_us: record.start_us,
-        route: record.route.clone().unwrap_or_default(),
-        api: api.to_owned(),
-        tenant: record.tenant.clone(),
-        model: record.model().map(str::to_owned),
-        response_id: record.response_id.clone(),
-        request_id: record.request_id.clone(),
-        trace_id: record.trace_id.clone(),
-        media: false,
-        cleaned: None,
-        request: said.request,
-        answer: said.answer,
-    }
 }
 
 /// Write calls by route, with the gaps of each; gaps alone where no call came.

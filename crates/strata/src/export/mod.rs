@@ -10,6 +10,7 @@ mod pairs;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod thread;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -28,6 +29,7 @@ pub(crate) use judged::{Terms, Verdict};
 pub(crate) use lines::Format;
 use lines::Lines;
 use talk::{Talk, Unfit};
+use thread::Threads;
 
 /// What is exported.
 #[derive(Debug, Clone)]
@@ -97,15 +99,20 @@ impl Shelves {
         take: &mut dyn FnMut(&mut Tally, Known) -> Result<()>,
     ) -> Result<()> {
         let judged = judged::Judged::load(&self.records, asked.range_us.start, &*self.clock)?;
-        let mut failed = None;
+        let (mut failed, mut threads) = (None, Threads::default());
         let route = asked.chosen.route.as_deref();
         let mut one = |found: Found| {
             if failed.is_some() {
                 return;
             }
             match found {
-                Found::Gap(gap) => tally.gap(gap),
-                Found::Exchange(exchange) => {
+                Found::Gap(gap) if asked.range_us.contains(&gap.at_us) => tally.gap(gap),
+                Found::Gap(_) => {}
+                Found::Exchange(mut exchange) => {
+                    threads.complete(&mut exchange);
+                    if !asked.range_us.contains(&exchange.start_us) {
+                        return;
+                    }
                     tally.read += 1;
                     let known = self.known(asked, &judged, *exchange);
                     failed = match known {
@@ -119,7 +126,8 @@ impl Shelves {
                 }
             }
         };
-        let seen = self.content.visit(&asked.range_us, route, &mut one)?;
+        // What is asked for may go on from what is older.
+        let seen = self.content.visit(&(i64::MIN..asked.range_us.end), route, &mut one)?;
         tally.torn = seen.torn;
         failed.map_or(Ok(()), Err)
     }

@@ -253,6 +253,59 @@ fn judged_calls_become_lines_to_train_on() {
     }
 }
 
+/// An answer of the responses API.
+fn response(id: &str, said: &str) -> Answer {
+    let content = json!([{ "type": "output_text", "text": said }]);
+    let output = json!([{ "type": "message", "role": "assistant", "content": content }]);
+    let whole = json!({ "id": id, "object": "response", "model": "m", "status": "completed", "output": output });
+    ("application/json", whole.to_string())
+}
+
+#[test]
+fn a_conversation_is_followed_by_the_id_of_the_last_response() {
+    let answers = vec![
+        response("resp_1", "Rome."),
+        response("resp_2", "A river."),
+        response("resp_9", "So?"),
+    ];
+    let house = house(engine(answers), "capture = {}");
+    let server = house.start();
+    let greeted = server.greeting["captured"][0].as_str().unwrap();
+    assert!(greeted.starts_with("CONTENT IS CAPTURED on route chat"), "{greeted}");
+    let proxy = server.greeting["proxy"].as_str().unwrap();
+    let url = format!("http://{proxy}/v1/responses");
+    let ask = |input: &str, previous: Option<&str>| {
+        let body = json!({ "model": "m", "input": input, "previous_response_id": previous });
+        assert_eq!(http::post(&url, &JSON, body.to_string().as_bytes()).status, 200);
+    };
+    ask("Where is the Tiber?", None);
+    ask("What is it?", Some("resp_1"));
+    ask("Go on.", Some("resp_of_another_day"));
+    stored(&server, 3.0);
+    eventually("both are of one conversation", || {
+        let asked = server.get("/api/v1/requests", &[("order", "newest")]).json();
+        let of = |id: &str| {
+            let all = asked["requests"].as_array().unwrap();
+            let one = all.iter().find(|one| one["response_id"] == id);
+            one.map(|one| one["conversation_id"].clone())
+        };
+        let found = [of("resp_1"), of("resp_2"), of("resp_9")];
+        let expected = [Some(json!("resp_1")), Some(json!("resp_1")), Some(Json::Null)];
+        if found == expected { Ok(()) } else { Err(asked.to_string()) }
+    });
+    let asked = server.get("/api/v1/requests", &[]).json();
+    assert_eq!(asked["requests"].as_array().unwrap().len(), 3, "no call is there twice: {asked}");
+    judge(&server, "resp_2", "good");
+    judge(&server, "resp_9", "good");
+    let (lines, said) = command(&house, &["export", "sft"]);
+    let message = |role: &str, text: &str| json!({ "role": role, "content": text });
+    let whole = json!({ "messages": [message("user", "Where is the Tiber?"),
+        message("assistant", "Rome."), message("user", "What is it?"),
+        message("assistant", "A river.")] });
+    assert_eq!(lines, [whole], "{said}");
+    assert!(said.contains("1 whose beginning only their server has"), "{said}");
+}
+
 #[test]
 fn a_place_that_cannot_be_written_holds_up_nobody_and_is_told() {
     let one = || streamed("a", &["yes"]);

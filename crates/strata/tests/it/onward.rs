@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::fixture;
 use crate::http::{self, eventually};
 use crate::program::{House, Server};
+use crate::wire;
 
 const LONG: &str = "[records]\nretention = \"36500d\"\n";
 const PROTOBUF: (&str, &str) = ("Content-Type", "application/x-protobuf");
@@ -116,6 +117,45 @@ fn what_comes_in_here_is_told_there_without_its_content() {
         if sent >= 2.0 { Ok(sent) } else { Err(sent.to_string()) }
     });
     assert!(sent >= 2.0);
+    assert_eq!(near.source("strata/forward").unwrap()["state"], "ok");
+}
+
+/// Samples that a query finds now.
+fn count(server: &Server, query: &str) -> usize {
+    let answer = server.get("/api/v1/query", &[("query", query)]).json();
+    answer["data"]["result"].as_array().map_or(0, Vec::len)
+}
+
+#[test]
+fn samples_are_told_onward_by_remote_write() {
+    let there = House::new("");
+    let far = there.start();
+    let here = House::new(&format!(
+        "node = \"near-node\"\n[forward]\nremote_write = \"{}/api/v1/write\"\n",
+        far.url
+    ));
+    let near = here.start();
+    let tried = here.run(&["check", "--config", here.config.to_str().unwrap()]);
+    let tried = crate::program::stdout(&tried);
+    assert!(tried.contains("takes remote write"), "{tried}");
+    // What a sender told.
+    let now = crate::program::now_ms();
+    let row = wire::Row::new("told", ("by", "sender"), [(now - 1_000, 1.0), (now, 2.0)]);
+    let url = near.address("/api/v1/write", &[]);
+    let answer = http::post(&url, &wire::HEADERS, &wire::body(&[row]));
+    assert_eq!(answer.status, 204, "{}", answer.text());
+    eventually("it is there", || match count(&far, "told{by=\"sender\"} == 2") {
+        1 => Ok(()),
+        other => Err(other.to_string()),
+    });
+    // What the collectors here saw.
+    eventually("the host's series are there", || {
+        let own = count(&far, "{node=\"near-node\",job=\"strata\"}");
+        if own > 0 { Ok(()) } else { Err("none".to_owned()) }
+    });
+    let sent = near.own("strata_forward_items_total{signal=\"metrics\"}").unwrap_or_default();
+    assert!(sent >= 2.0, "{sent}");
+    assert_eq!(near.own("strata_forward_dropped_total{signal=\"metrics\""), None);
     assert_eq!(near.source("strata/forward").unwrap()["state"], "ok");
 }
 

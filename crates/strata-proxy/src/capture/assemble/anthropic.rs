@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{append, pick};
+use super::{PARTS_MAX, append, pick};
 
 const FIELDS: [&str; 3] = ["role", "content", "stop_reason"];
 
 /// An answer in one piece.
-pub(super) fn whole(mut documents: Vec<Value>) -> Option<Value> {
-    let mut document = documents.pop()?;
+pub(super) fn whole(mut document: Value) -> Option<Value> {
     let document = document.as_object_mut()?;
     document.get("content")?.as_array()?;
     Some(Value::Object(pick(document, &FIELDS)))
 }
 
 /// An answer out of its events.
-pub(super) fn joined(events: &[Value]) -> Option<Value> {
+pub(super) fn joined(events: impl Iterator<Item = Value>) -> Option<Value> {
     let mut blocks: BTreeMap<u64, Map<String, Value>> = BTreeMap::new();
     let (mut reason, mut begun) = (Value::Null, false);
     for event in events {
@@ -33,6 +32,9 @@ pub(super) fn joined(events: &[Value]) -> Option<Value> {
                 reason = event["delta"]["stop_reason"].clone();
             }
             _ => {}
+        }
+        if blocks.len() > PARTS_MAX {
+            return None;
         }
     }
     let content: Option<Vec<Value>> = blocks.into_values().map(block).collect();

@@ -12,8 +12,14 @@ mod responses;
 use serde_json::{Map, Value};
 
 use super::LeftOut;
+use super::weight::{JOINED, Signs};
 use crate::api::Api;
 use crate::observe::sse::{Piece, SseReader};
+
+/// Parts of an answer that events name by number: choices, blocks. Beyond it is no answer of a model.
+const PARTS_MAX: usize = 512;
+/// What a document weighs in the list of all beside its bytes, of which a short one takes a block.
+const LISTED: usize = 128;
 
 /// Fields of a request that say what was asked, and of which tools.
 const ASKED: [&str; 18] = [
@@ -88,60 +94,107 @@ fn without_seals(said: &mut Value) {
     }
 }
 
+/// An answer cut into its documents, none of them read yet.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    documents: Vec<Vec<u8>>,
+    streamed: bool,
+}
+
+/// Cut an answer of this content type into documents.
+pub(super) fn pieces(kind: &str, bytes: Vec<u8>) -> Pieces {
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "text/event-stream" => Pieces { documents: events(&bytes), streamed: true },
+        "application/x-ndjson" | "application/jsonl" | "application/ndjson" => {
+            Pieces { documents: lines(&bytes), streamed: true }
+        }
+        _ => Pieces { documents: vec![bytes], streamed: false },
+    }
+}
+
+/// Documents of a stream that stay, or parts of them; of the others only texts are taken.
+const STAYS: [&str; 5] = [
+    "tool_calls",
+    "content_block_start",
+    "response.output_item.done",
+    "response.completed",
+    "response.incomplete",
+];
+
+impl Pieces {
+    /// Bytes that reading and cleaning take at most.
+    pub(super) fn weight(&self) -> usize {
+        let (mut copies, mut stays, mut longest, mut nested) = (0, 0, 0, 0);
+        for document in &self.documents {
+            let signs = Signs::of(document, self.streamed);
+            copies += signs.copies() + LISTED;
+            nested += signs.nested();
+            let text = std::str::from_utf8(document).unwrap_or_default();
+            if STAYS.iter().any(|word| text.contains(word)) {
+                stays += signs.tree();
+            } else {
+                longest = longest.max(signs.tree());
+            }
+        }
+        copies + stays + longest + nested + if self.streamed { JOINED } else { 0 }
+    }
+}
+
 /// The answer as one document.
 ///
 /// # Errors
 /// When it is not what the API answers.
-pub(super) fn answer(api: Api, kind: &str, bytes: &[u8]) -> Result<Value, LeftOut> {
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let (events, streamed) = match kind.as_str() {
-        "text/event-stream" => (events(bytes)?, true),
-        "application/x-ndjson" | "application/jsonl" | "application/ndjson" => {
-            (lines(bytes)?, true)
-        }
-        _ => (vec![read(bytes)?], false),
-    };
+pub(super) fn answer(api: Api, pieces: Pieces) -> Result<Value, LeftOut> {
+    let Pieces { documents, streamed } = pieces;
+    let mut broken = false;
+    // One after the other: as trees, all events of a stream together would take ten times its bytes.
+    let mut values = documents.into_iter().map_while(|document| {
+        let read = serde_json::from_slice::<Value>(&document);
+        broken |= read.is_err();
+        read.ok()
+    });
     let document = match (api, streamed) {
-        (Api::OpenAiChat | Api::OpenAiCompletions, true) => openai::joined(&events),
-        (Api::OpenAiChat | Api::OpenAiCompletions, false) => openai::whole(events),
-        (Api::AnthropicMessages, true) => anthropic::joined(&events),
-        (Api::AnthropicMessages, false) => anthropic::whole(events),
-        (Api::OpenAiResponses, true) => responses::joined(events),
-        (Api::OpenAiResponses, false) => responses::whole(events),
+        (Api::OpenAiChat | Api::OpenAiCompletions, true) => openai::joined(values),
+        (Api::OpenAiChat | Api::OpenAiCompletions, false) => values.next().and_then(openai::whole),
+        (Api::AnthropicMessages, true) => anthropic::joined(values),
+        (Api::AnthropicMessages, false) => values.next().and_then(anthropic::whole),
+        (Api::OpenAiResponses, true) => responses::joined(values),
+        (Api::OpenAiResponses, false) => values.next().and_then(responses::whole),
         // One document is a stream of one.
-        (Api::OllamaChat, _) => ollama::chat(&events),
-        (Api::OllamaGenerate, _) => ollama::generated(&events),
+        (Api::OllamaChat, _) => ollama::chat(values),
+        (Api::OllamaGenerate, _) => ollama::generated(values),
         (Api::Embeddings | Api::Rerank | Api::OllamaEmbed, _) => None,
     };
-    let mut document = document.ok_or(LeftOut::Unread)?;
+    let mut document = document.filter(|_| !broken).ok_or(LeftOut::Unread)?;
     without_seals(&mut document);
     Ok(document)
 }
 
-fn read(bytes: &[u8]) -> Result<Value, LeftOut> {
-    serde_json::from_slice(bytes).map_err(|_error| LeftOut::Unread)
-}
-
 /// The documents of a stream of events; `[DONE]` is none.
-fn events(bytes: &[u8]) -> Result<Vec<Value>, LeftOut> {
+fn events(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut documents: Vec<Vec<u8>> = Vec::new();
     let mut data = Vec::new();
     let mut on = |piece: Piece<'_>| match piece {
         Piece::Data(part) => data.extend_from_slice(part),
         Piece::LineEnd => data.push(b'\n'),
-        Piece::End => documents.push(std::mem::take(&mut data)),
+        Piece::End => {
+            let document = std::mem::take(&mut data);
+            if !matches!(document.trim_ascii(), b"" | b"[DONE]") {
+                documents.push(document);
+            }
+        }
         Piece::Name(_) => {}
     };
     let mut reader = SseReader::default();
     reader.feed(bytes, &mut on);
     reader.finish(&mut on);
-    let said = documents.iter().map(|document| document.trim_ascii());
-    said.filter(|document| !document.is_empty() && *document != b"[DONE]").map(read).collect()
+    documents
 }
 
-fn lines(bytes: &[u8]) -> Result<Vec<Value>, LeftOut> {
+fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.filter(|line| !line.is_empty()).map(read).collect()
+    lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
 /// These fields of an object, as far as they say something.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{append, list, set};
 
 /// The answer to a chat.
-pub(super) fn chat(documents: &[Value]) -> Option<Value> {
+pub(super) fn chat(documents: impl Iterator<Item = Value>) -> Option<Value> {
     let (mut message, mut calls, mut reason) = (Map::new(), Vec::new(), Value::Null);
     for document in documents {
         let part = document.get("message")?;
@@ -13,7 +13,7 @@ pub(super) fn chat(documents: &[Value]) -> Option<Value> {
         append(&mut message, "content", &part["content"]);
         append(&mut message, "thinking", &part["thinking"]);
         calls.extend(list(part, "tool_calls").cloned());
-        end(document, &mut reason);
+        end(&document, &mut reason);
     }
     if !calls.is_empty() {
         message.insert("tool_calls".to_owned(), calls.into());
@@ -22,13 +22,13 @@ pub(super) fn chat(documents: &[Value]) -> Option<Value> {
 }
 
 /// The answer to a prompt.
-pub(super) fn generated(documents: &[Value]) -> Option<Value> {
+pub(super) fn generated(documents: impl Iterator<Item = Value>) -> Option<Value> {
     let (mut said, mut reason) = (Map::new(), Value::Null);
     for document in documents {
         document.get("response")?;
         append(&mut said, "response", &document["response"]);
         append(&mut said, "thinking", &document["thinking"]);
-        end(document, &mut reason);
+        end(&document, &mut reason);
     }
     said.insert("done_reason".to_owned(), reason);
     said.contains_key("response").then_some(Value::Object(said))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{append, list, pick, set};
+use super::{PARTS_MAX, append, list, pick, set};
 
 /// Fields of a message that say something. Servers write reasoning under either of two names.
 const MESSAGE: [&str; 7] =
@@ -19,8 +19,7 @@ struct Choice {
 }
 
 /// An answer in one piece.
-pub(super) fn whole(mut documents: Vec<Value>) -> Option<Value> {
-    let mut document = documents.pop()?;
+pub(super) fn whole(mut document: Value) -> Option<Value> {
     let choices = document.get_mut("choices")?.as_array_mut()?;
     let mut said = Vec::new();
     for choice in choices {
@@ -35,16 +34,14 @@ pub(super) fn whole(mut documents: Vec<Value>) -> Option<Value> {
 }
 
 /// An answer out of its events.
-pub(super) fn joined(events: &[Value]) -> Option<Value> {
+pub(super) fn joined(events: impl Iterator<Item = Value>) -> Option<Value> {
     let mut choices: BTreeMap<u64, Choice> = BTreeMap::new();
-    for said in events.iter().flat_map(|event| list(event, "choices")) {
-        let choice = choices.entry(said["index"].as_u64().unwrap_or(0)).or_default();
-        if said["text"].is_string() {
-            append(choice.text.get_or_insert_default(), "text", &said["text"]);
+    for event in events {
+        for said in list(&event, "choices") {
+            choices.entry(said["index"].as_u64().unwrap_or(0)).or_default().hear(said);
         }
-        choice.add(&said["delta"]);
-        if !said["finish_reason"].is_null() {
-            choice.finish = said["finish_reason"].clone();
+        if choices.len() > PARTS_MAX {
+            return None;
         }
     }
     let choices: Vec<Value> = choices.into_iter().map(Choice::document).collect();
@@ -52,6 +49,16 @@ pub(super) fn joined(events: &[Value]) -> Option<Value> {
 }
 
 impl Choice {
+    fn hear(&mut self, said: &Value) {
+        if said["text"].is_string() {
+            append(self.text.get_or_insert_default(), "text", &said["text"]);
+        }
+        self.add(&said["delta"]);
+        if !said["finish_reason"].is_null() {
+            self.finish = said["finish_reason"].clone();
+        }
+    }
+
     fn add(&mut self, delta: &Value) {
         set(&mut self.message, "role", &delta["role"]);
         for field in ["content", "refusal", "reasoning_content", "reasoning"] {

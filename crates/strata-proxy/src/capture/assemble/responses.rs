@@ -10,8 +10,8 @@ use super::pick;
 const FIELDS: [&str; 3] = ["output", "status", "incomplete_details"];
 
 /// An answer in one piece.
-pub(super) fn whole(mut documents: Vec<Value>) -> Option<Value> {
-    kept(documents.pop()?.as_object_mut()?)
+pub(super) fn whole(mut document: Value) -> Option<Value> {
+    kept(document.as_object_mut()?)
 }
 
 fn kept(response: &mut Map<String, Value>) -> Option<Value> {
@@ -23,7 +23,7 @@ fn kept(response: &mut Map<String, Value>) -> Option<Value> {
 }
 
 /// An answer out of its events.
-pub(super) fn joined(events: Vec<Value>) -> Option<Value> {
+pub(super) fn joined(events: impl Iterator<Item = Value>) -> Option<Value> {
     let (mut items, mut last) = (BTreeMap::new(), None);
     for mut event in events {
         match event["type"].as_str().unwrap_or_default() {

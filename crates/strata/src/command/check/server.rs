@@ -7,6 +7,7 @@ use std::sync::Arc;
 use strata_forward::{ForwardSettings, try_receivers};
 use strata_model::Clock;
 use strata_model::meter::Meter;
+use strata_model::record::OnwardSignal;
 use strata_query::RemoteSettings;
 use strata_serve::ListenAt;
 use tokio::net::TcpListener;
@@ -53,10 +54,14 @@ async fn receivers(forward: ForwardSettings, report: &mut Report<'_>) {
     let hint = "look at [forward]: the address, the headers and tokens; is the receiver up?";
     match try_receivers(forward, run::environment_lookup()).await {
         Ok(told) => {
-            for (url, answer) in told {
-                let answer = answer.map(|()| "takes OTLP".to_owned());
+            for (lane, answer) in told {
+                let taken = match lane.signal {
+                    OnwardSignal::Traces | OnwardSignal::Logs => "takes OTLP",
+                    OnwardSignal::Metrics => "takes remote write",
+                };
+                let answer = answer.map(|()| taken.to_owned());
                 let answer = answer.map_err(|why| Failure::new(why, hint));
-                report.add(format!("forward to {url}"), "forward", answer);
+                report.add(format!("forward to {}", lane.url), "forward", answer);
             }
         }
         Err(error) => {

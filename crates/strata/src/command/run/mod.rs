@@ -27,7 +27,7 @@ use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::config::{Settings, TokenSource};
 use crate::content::Content;
-use crate::forward::ForwardCollector;
+use crate::forward::{ForwardCollector, ToldOnward};
 use crate::ledger::{LedgerCollector, LedgerReports, LedgerService, STATEMENTS_DIR};
 use crate::out::Out;
 use crate::own::OwnMetrics;
@@ -61,6 +61,8 @@ pub(super) struct House {
     content: Arc<Content>,
     meter: Meter,
     book: SourceBook,
+    /// The store, and whoever is told onward.
+    sink: Arc<dyn Sink>,
     scheduler: Scheduler,
     clock: Arc<dyn Clock>,
     node: String,
@@ -122,6 +124,7 @@ pub(super) async fn live(
     let greeting = greeting::Greeting {
         addresses,
         proxy: proxy.as_ref().map(RunningProxy::address),
+        captured: &house.content.words(),
         data_dir: &settings.store.dir,
         config,
         found: &found,
@@ -240,7 +243,10 @@ impl House {
         let book = SourceBook::default();
         let content = Content::of(settings, &clock, &meter)?;
         content.complete(&book, refusals::addendum(&store, &settings.store.dir, &clock));
-        let sink: Arc<dyn Sink> = Arc::new(store.clone());
+        let mut sink: Arc<dyn Sink> = Arc::new(store.clone());
+        if let Some(forwarder) = forwarder.clone() {
+            sink = Arc::new(ToldOnward { sink, forwarder });
+        }
         let scheduler =
             Scheduler::new(Arc::clone(&sink), book.clone(), meter.clone(), Arc::clone(&clock));
         let node = node_name(settings);
@@ -251,6 +257,7 @@ impl House {
             content,
             meter,
             book,
+            sink,
             scheduler,
             clock,
             node,
@@ -392,7 +399,7 @@ impl House {
             return Ok(Some(service));
         }
         // A simulated cluster has a past, and its visitor should not wait for the first minute.
-        let (scheduler, store) = (self.scheduler.clone(), self.store.clone());
+        let (scheduler, store) = (self.scheduler.clone(), Arc::clone(&self.sink));
         let now_ms = self.clock.now_ms();
         tokio::spawn(async move {
             collector = collector.with_past(DEMO_PAST_MINUTES);
@@ -454,7 +461,7 @@ impl House {
             records: self.record_doors(settings),
             onward: self.onward(),
             otlp: Arc::new(OtlpReceiver::new(settings.otlp.clone(), Arc::clone(&self.clock))),
-            sink: Arc::new(self.store.clone()),
+            sink: Arc::clone(&self.sink),
             sources: self.book.clone(),
             meter: self.meter.clone(),
             clock: Arc::clone(&self.clock),

@@ -1,5 +1,7 @@
 //! Telling onward in the running program: how it is doing, among the sources.
 
+mod sink;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use strata_model::sink::BoxFuture;
 use strata_model::{Batch, Clock, Fault, FaultCode, Layer, SourceKind, SourceState};
 
 use crate::command::run::environment_lookup;
+pub(crate) use sink::ToldOnward;
 
 /// The row among the sources.
 const SOURCE: &str = "strata/forward";

@@ -1,5 +1,8 @@
 //! What can be set about the proxy: the section `[proxy]` of `strata.toml`.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use strata_model::Problem;
 use strata_model::text::parse_duration;
 
-use crate::capture::{CaptureOptions, CaptureSettings};
+use crate::capture::{CaptureOptions, CaptureSettings, checked_memory};
 use crate::settings::{ProxySettings, RouteSettings, UpstreamSettings, UsageMode};
 
 /// The listening address when only an upstream is named.
@@ -37,6 +40,13 @@ pub struct ProxyOptions {
     /// File with a secret of at least 16 bytes, with which API keys are hashed. Left out: a new
     /// secret at every start.
     pub hash_secret_file: Option<String>,
+    /// PEM file with the authorities that `https` upstreams are trusted by, instead of this system's.
+    pub upstream_ca_file: Option<String>,
+    /// PEM file with the certificate that upstreams are shown, and those that sign it; needs
+    /// `upstream_key_file`. Read when the program starts, as the others are.
+    pub upstream_certificate_file: Option<String>,
+    /// PEM file with the key of that certificate.
+    pub upstream_key_file: Option<String>,
     /// Connections of clients open at the same time.
     pub connections_max: usize,
     /// Longest time to connect to an upstream.
@@ -49,6 +59,9 @@ pub struct ProxyOptions {
     pub client_stall: String,
     /// Directory of captured content; left out, `content` in the data directory.
     pub content_dir: Option<String>,
+    /// Most memory that captured content takes, of all routes together: half for copies of calls that
+    /// pass or wait, half while they are read, cleaned and written.
+    pub content_memory: String,
     /// Time between two looks at an upstream's health.
     pub health_interval: String,
     /// Longest time running requests are waited for when shutting down.
@@ -116,6 +129,9 @@ impl Default for ProxyOptions {
             tenant_header: None,
             key_map_file: None,
             hash_secret_file: None,
+            upstream_ca_file: None,
+            upstream_certificate_file: None,
+            upstream_key_file: None,
             connections_max: 4096,
             connect_timeout: "5s".to_owned(),
             // A long answer that is not streamed begins when it ends.
@@ -123,6 +139,7 @@ impl Default for ProxyOptions {
             idle_timeout: "5m".to_owned(),
             client_stall: "1m".to_owned(),
             content_dir: None,
+            content_memory: "128MiB".to_owned(),
             health_interval: "5s".to_owned(),
             shutdown_grace: "10s".to_owned(),
         }
@@ -138,6 +155,7 @@ impl ProxyOptions {
         let mut problems = Vec::new();
         let upstreams = self.checked_upstreams(&mut problems);
         let routes = self.checked_routes(&upstreams, &mut problems);
+        let content_memory = checked_memory(&self.content_memory, &routes, &mut problems);
         let mut time = |path: &str, text: &str| {
             let time = parse_duration(text).and_then(|time| {
                 if time.is_zero() { Err("must be above zero".to_owned()) } else { Ok(time) }
@@ -166,6 +184,10 @@ impl ProxyOptions {
         {
             problems.push(Problem::new("tenant_header", "is not the name of a header"));
         }
+        if self.upstream_certificate_file.is_some() != self.upstream_key_file.is_some() {
+            let message = "upstream_certificate_file and upstream_key_file need each other";
+            problems.push(Problem::new("upstream_certificate_file", message));
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -177,15 +199,24 @@ impl ProxyOptions {
             tenant_header: self.tenant_header.as_ref().map(|name| name.to_ascii_lowercase()),
             key_map_file: self.key_map_file.as_ref().map(PathBuf::from),
             hash_secret_file: self.hash_secret_file.as_ref().map(PathBuf::from),
+            upstream_ca_file: self.upstream_ca_file.as_ref().map(PathBuf::from),
+            upstream_identity: self.identity(),
             connections_max: self.connections_max,
             connect_timeout,
             response_timeout,
             idle_timeout,
             client_stall,
             content_dir: self.content_dir.as_ref().map(PathBuf::from),
+            content_memory,
             health_interval,
             shutdown_grace,
         }))
+    }
+
+    fn identity(&self) -> Option<(PathBuf, PathBuf)> {
+        let (certificate, key) =
+            (self.upstream_certificate_file.as_ref(), self.upstream_key_file.as_ref());
+        Some((PathBuf::from(certificate?), PathBuf::from(key?)))
     }
 
     fn checked_upstreams(&self, problems: &mut Vec<Problem>) -> Vec<UpstreamSettings> {
@@ -290,66 +321,5 @@ impl ProxyOptions {
                 None
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn upstream(url: &str) -> UpstreamOptions {
-        UpstreamOptions { name: None, url: url.to_owned(), health: None, weight: 1.0 }
-    }
-
-    #[test]
-    fn off_without_an_address_and_ready_with_one_upstream() {
-        assert_eq!(ProxyOptions::default().validate(), Ok(None));
-        let options = ProxyOptions {
-            listen: Some(DEFAULT_LISTEN.to_owned()),
-            upstreams: vec![upstream("http://127.0.0.1:8000")],
-            ..ProxyOptions::default()
-        };
-        let settings = options.validate().unwrap().unwrap();
-        assert_eq!(&*settings.upstreams[0].name, "127.0.0.1:8000");
-        assert_eq!(settings.route("/v1/models").map(|route| &*route.name), Some("all"));
-    }
-
-    #[test]
-    fn every_problem_is_told() {
-        let route = RouteOptions {
-            name: "a".to_owned(),
-            path: "v1".to_owned(),
-            upstreams: vec!["nobody".to_owned()],
-            usage: UsageOption::Observe,
-            capture: None,
-        };
-        let options = ProxyOptions {
-            listen: Some("4809".to_owned()),
-            upstreams: vec![
-                UpstreamOptions { weight: 0.0, ..upstream("ftp://a") },
-                UpstreamOptions { health: Some("health".to_owned()), ..upstream("http://u:p@a") },
-            ],
-            routes: vec![route],
-            idle_timeout: "soon".to_owned(),
-            connections_max: 0,
-            ..ProxyOptions::default()
-        };
-        let mut paths: Vec<_> =
-            options.validate().unwrap_err().into_iter().map(|p| p.path).collect();
-        paths.sort();
-        assert_eq!(
-            paths,
-            [
-                "connections_max",
-                "idle_timeout",
-                "listen",
-                "routes[0].path",
-                "routes[0].upstreams",
-                "upstreams[0].url",
-                "upstreams[0].weight",
-                "upstreams[1].health",
-                "upstreams[1].url",
-            ]
-        );
     }
 }

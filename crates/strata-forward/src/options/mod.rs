@@ -1,5 +1,8 @@
 //! Where to tell onward and how: as written, and as checked.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,8 +15,9 @@ use strata_model::Problem;
 use strata_model::record::OnwardSignal;
 use strata_model::text::{parse_bytes, parse_duration};
 
-/// Telling a collector or a trace store onward, by OTLP over HTTP, what is told here: spans and
-/// events that come in, requests that the proxy sees, feedback. Off until an address is given.
+/// Telling others onward what is told here: a collector or a trace store, by OTLP over HTTP, spans and
+/// events that come in, requests that the proxy sees, feedback; a metrics store, by Prometheus remote
+/// write, the samples. Off until an address is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ForwardOptions {
@@ -23,6 +27,9 @@ pub struct ForwardOptions {
     pub traces_endpoint: Option<String>,
     /// Whole address for logs, used as it is: `http://loki:3100/otlp/v1/logs`.
     pub logs_endpoint: Option<String>,
+    /// Whole address for metrics by Prometheus remote write 1.0:
+    /// `http://prometheus:9090/api/v1/write`. Never made of `endpoint`.
+    pub remote_write: Option<String>,
     /// Pass on texts that may be what was said to or by a model: attributes that are no names,
     /// status messages, bodies of logs, comments. Only what is not told onward is sure to stay here.
     pub content: bool,
@@ -38,11 +45,16 @@ pub struct ForwardOptions {
     pub bearer_token_env: Option<String>,
     /// PEM file with the authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// Pack bodies with gzip.
+    /// PEM file with the certificate that this client shows, and those that sign it; needs
+    /// `client_key_file`. Read when the program starts.
+    pub client_certificate_file: Option<PathBuf>,
+    /// PEM file with the key of that certificate.
+    pub client_key_file: Option<PathBuf>,
+    /// Pack bodies of OTLP with gzip; those of remote write are always packed with snappy.
     pub gzip: bool,
     /// Longest time of one try.
     pub timeout: String,
-    /// Most that waits to be sent, of traces and of logs each; beyond it the oldest is dropped.
+    /// Most that waits to be sent, of traces, of logs and of metrics each; beyond it the oldest is dropped.
     pub queue: String,
     /// What could not be delivered for so long is dropped.
     pub give_up_after: String,
@@ -54,6 +66,7 @@ impl Default for ForwardOptions {
             endpoint: None,
             traces_endpoint: None,
             logs_endpoint: None,
+            remote_write: None,
             content: false,
             headers: BTreeMap::new(),
             headers_env: BTreeMap::new(),
@@ -61,6 +74,8 @@ impl Default for ForwardOptions {
             bearer_token_file: None,
             bearer_token_env: None,
             ca_file: None,
+            client_certificate_file: None,
+            client_key_file: None,
             gzip: true,
             timeout: "10s".to_owned(),
             queue: "32MiB".to_owned(),
@@ -95,6 +110,8 @@ pub struct ForwardSettings {
     /// begins so.
     pub secret_headers: Vec<(String, &'static str, Secret)>,
     pub ca_file: Option<PathBuf>,
+    /// Files of the certificate that this client shows, and of its key.
+    pub client_identity: Option<(PathBuf, PathBuf)>,
     pub gzip: bool,
     pub timeout: Duration,
     pub queue_bytes: usize,
@@ -140,6 +157,7 @@ impl ForwardOptions {
             headers: self.headers.clone().into_iter().collect(),
             secret_headers: self.secret_headers(),
             ca_file: self.ca_file.clone(),
+            client_identity: self.client_certificate_file.clone().zip(self.client_key_file.clone()),
             gzip: self.gzip,
             timeout,
             queue_bytes: usize::try_from(queue).unwrap_or(usize::MAX),
@@ -165,6 +183,9 @@ impl ForwardOptions {
             };
             lanes.extend(url.map(|url| LaneSettings { signal, url }));
         }
+        let metrics = self.remote_write.as_deref();
+        let metrics = metrics.and_then(|url| check_url("remote_write", url, problems));
+        lanes.extend(metrics.map(|url| LaneSettings { signal: OnwardSignal::Metrics, url }));
         lanes
     }
 
@@ -184,6 +205,14 @@ impl ForwardOptions {
         let file = self.headers_file.keys().map(|name| ("headers_file", name));
         for (field, name) in env.chain(file).filter(|(_, name)| !named(name)) {
             problems.push(Problem::new(field, format!("{name:?} is no name of a header")));
+        }
+        let alone = match (&self.client_certificate_file, &self.client_key_file) {
+            (Some(_), None) => Some(("client_certificate_file", "client_key_file")),
+            (None, Some(_)) => Some(("client_key_file", "client_certificate_file")),
+            _ => None,
+        };
+        if let Some((field, other)) = alone {
+            problems.push(Problem::new(field, format!("needs {other} as well")));
         }
         if self.bearer_token_file.is_some() && self.bearer_token_env.is_some() {
             let message = "give a file or an environment variable, not both";
@@ -225,65 +254,4 @@ fn check_url(field: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Str
     };
     problems.push(Problem::new(field, problem));
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(url: &str) -> ForwardOptions {
-        ForwardOptions { endpoint: Some(url.to_owned()), ..ForwardOptions::default() }
-    }
-
-    #[test]
-    fn nothing_goes_anywhere_until_an_address_is_given() {
-        assert_eq!(ForwardOptions::default().validate(), Ok(None));
-        let urls = |options: ForwardOptions| -> Vec<String> {
-            let settings = options.validate().unwrap().unwrap();
-            settings.lanes.into_iter().map(|lane| lane.url).collect()
-        };
-        assert_eq!(
-            urls(at("http://c:4318/")),
-            ["http://c:4318/v1/traces", "http://c:4318/v1/logs"]
-        );
-        let loki = "http://loki:3100/otlp/v1/logs".to_owned();
-        let both = ForwardOptions { logs_endpoint: Some(loki.clone()), ..at("https://c") };
-        assert_eq!(urls(both), ["https://c/v1/traces", &*loki]);
-        let logs = ForwardOptions { logs_endpoint: Some(loki.clone()), ..Default::default() };
-        assert_eq!(urls(logs), [loki]);
-    }
-
-    #[test]
-    fn every_problem_is_told_with_its_field() {
-        let check = |options: ForwardOptions, expected: &[&str]| {
-            let problems = options.validate().unwrap_err();
-            let fields: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
-            assert_eq!(fields, expected, "{problems:?}");
-        };
-        check(at("collector:4318"), &["endpoint"]);
-        check(at("http://h/?key=1"), &["endpoint"]);
-        check(ForwardOptions { content: true, ..Default::default() }, &["endpoint"]);
-        let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
-        check(
-            ForwardOptions { headers: one("Authorization", "x"), ..at("http://h") },
-            &["headers"],
-        );
-        check(ForwardOptions { headers: one("a b", "x"), ..at("http://h") }, &["headers"]);
-        check(ForwardOptions { headers_env: one("a b", "X"), ..at("http://h") }, &["headers_env"]);
-        let two = ForwardOptions {
-            bearer_token_env: Some("A".to_owned()),
-            bearer_token_file: Some("b".into()),
-            timeout: "0s".to_owned(),
-            queue: "much".to_owned(),
-            ..at("http://h")
-        };
-        check(two, &["timeout", "queue", "bearer_token_file"]);
-    }
-
-    #[test]
-    fn a_secret_in_the_address_is_not_repeated() {
-        for url in ["http://u:hunter2@h", "http://u:hunter2@h:99999", "ftp://u:hunter2@h"] {
-            assert!(!format!("{:?}", at(url).validate()).contains("hunter2"), "{url}");
-        }
-    }
 }

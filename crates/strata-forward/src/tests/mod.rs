@@ -1,5 +1,8 @@
 //! Telling onward to a receiver that is scripted: what it answers, and what it got.
 
+mod metrics;
+mod tls;
+
 use std::collections::VecDeque;
 use std::io::Read as _;
 use std::sync::{Arc, Mutex};
@@ -51,6 +54,9 @@ async fn receiver(script: &[Answer]) -> (String, Got) {
                 #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
                 packed.take(1 << 20).read_to_end(&mut plain).unwrap();
                 body = plain;
+            }
+            if head.contains("content-encoding: snappy") {
+                body = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
             }
             told.lock().unwrap().push((head, body));
             let (status, body) = script.pop_front().unwrap_or(OK);
