@@ -99,8 +99,13 @@ fn links_of_a_large_fleet_are_counted_by_node() {
         for key in ["wires/ends", "wires/p2p", "wires/down", "wires/paths"] {
             assert_eq!(asked(key).is_some(), link_by_link, "{key} of {gpus}");
         }
-        let counted =
-            ["wires/nodes", "wires/nodes_gpus", "wires/nodes_p2p", "wires/nodes_down", "wires/nodes_paths"];
+        let counted = [
+            "wires/nodes",
+            "wires/nodes_gpus",
+            "wires/nodes_p2p",
+            "wires/nodes_down",
+            "wires/nodes_paths",
+        ];
         for key in counted {
             assert_eq!(asked(key).is_none(), link_by_link, "{key} of {gpus}");
             assert!(asked(key).is_none_or(|text| syntax::parse(text).is_ok()), "{key}");
