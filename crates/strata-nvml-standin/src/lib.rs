@@ -9,6 +9,7 @@ mod exports;
 mod gpm;
 mod machine;
 mod place;
+mod topology;
 
 use std::ffi::{c_char, c_void};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};

@@ -66,6 +66,66 @@ pub struct Down {
     pub links: usize,
 }
 
+/// The way between two GPUs of a node over PCI Express, the nearest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// On one board.
+    Board,
+    /// Through one PCI Express switch.
+    Switch,
+    /// Through several switches.
+    Switches,
+    /// Through the host bridge that both are below.
+    HostBridge,
+    /// Through several host bridges of one NUMA node.
+    NumaNode,
+    /// Through the link between NUMA nodes.
+    Across,
+}
+
+impl Way {
+    /// As the label `path` of `gpu.pcie.path` says it.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "board" => Some(Self::Board),
+            "switch" => Some(Self::Switch),
+            "switches" => Some(Self::Switches),
+            "host_bridge" => Some(Self::HostBridge),
+            "numa_node" => Some(Self::NumaNode),
+            "across" => Some(Self::Across),
+            _ => None,
+        }
+    }
+}
+
+/// How near two GPUs of a node are over PCI Express.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Path {
+    /// Name of the node; empty where the source does not say it.
+    pub node: String,
+    /// The one with the smaller identity.
+    pub from: EntityId,
+    pub to: EntityId,
+    /// Where the two tell different ways, the longer one.
+    pub way: Way,
+}
+
+/// Pairs of GPUs of one node that are equally near.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reach {
+    pub node: String,
+    pub way: Way,
+    pub pairs: usize,
+}
+
+/// Links of one kind of one node that are there and down.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeDown {
+    pub node: String,
+    pub kind: String,
+    pub links: usize,
+}
+
 /// The wiring in scope, where the page asked for it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wiring {
@@ -75,6 +135,13 @@ pub struct Wiring {
     pub fabrics: Vec<Fabric>,
     /// In order of device and kind.
     pub down: Vec<Down>,
+    /// The same of each node, in order, where there are so many GPUs that only `fabrics` are asked for.
+    pub nodes_down: Vec<NodeDown>,
+    /// How near GPUs are over PCI Express, in order of node and ends; empty as `wires`. Of one GPU it
+    /// is there without being asked for.
+    pub paths: Vec<Path>,
+    /// The same counted by node and way, in this order.
+    pub reaches: Vec<Reach>,
     /// Pairs of GPUs that are said not to reach each other over links.
     pub unreachable: usize,
 }

@@ -25,6 +25,8 @@ pub struct World {
     pub faults: Vec<Fault>,
     /// Links of a GPU, in order of kind and number; of one GPU only.
     pub links: Vec<Link>,
+    /// How a GPU is, where a source judges it; of one GPU only.
+    pub condition: Option<crate::condition::Condition>,
     /// How devices are wired; where the page asked for it.
     pub wiring: Wiring,
     /// Who holds and uses each GPU, by node and number; where the page asked for it.

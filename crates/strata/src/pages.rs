@@ -176,8 +176,25 @@ impl PageService {
             let known = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
             known.get(&scope).cloned().unwrap_or_default()
         };
-        let with_entities = ask.entities;
-        let mut plan = plan_sized(&ask, &sizes);
+        let (with_entities, first) = (ask.entities, ask.wires && sizes == Sizes::default());
+        let plan = plan_sized(&ask, &sizes);
+        let mut world = self.assembled(plan.clone()).await?;
+        // Links were only counted, as nobody knew of how many; few are told one by one at once.
+        if let Some(closer) = plan_closer(&plan, &world.sizes()).filter(|_| first) {
+            world = self.assembled(closer).await?;
+        }
+        if with_entities {
+            let mut known = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= KEPT_MAX {
+                known.clear();
+            }
+            known.insert(scope, world.sizes());
+        }
+        Ok(world)
+    }
+
+    /// Ask what a plan asks and put it together.
+    async fn assembled(&self, mut plan: Plan) -> Result<World, PageError> {
         // Of everything together the store knows the newest times; in a scope it takes queries.
         let newest = self.parts.newest.clone().filter(|_| plan.ask.scope == Scope::Fleet);
         if newest.is_some() {
@@ -194,13 +211,6 @@ impl PageService {
             .map_err(|error| internal(&format!("the page could not be put together: {error}")))?;
         drop_later(answers);
         world.currency.clone_from(&self.parts.currency);
-        if with_entities {
-            let mut known = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= KEPT_MAX {
-                known.clear();
-            }
-            known.insert(scope, world.sizes());
-        }
         Ok(world)
     }
 

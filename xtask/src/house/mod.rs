@@ -2,6 +2,7 @@
 
 mod arrows;
 mod files;
+mod mistakes;
 mod names;
 mod pitfalls;
 

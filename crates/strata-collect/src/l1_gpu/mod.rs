@@ -6,6 +6,7 @@ mod names;
 mod nvidia;
 mod options;
 mod owner;
+mod paths;
 #[cfg(test)]
 mod tests;
 
@@ -51,11 +52,13 @@ pub fn collectors(
                 let shared = nvidia::Shared::new(nvidia);
                 parts.push(Box::new(nvidia::Activity(shared.clone())));
                 parts.push(Box::new(nvidia::Health(shared.clone())));
-                parts.push(Box::new(nvidia::Ends(shared)));
+                parts.push(Box::new(nvidia::Ends(shared.clone())));
+                parts.push(Box::new(nvidia::Paths(shared)));
             }
             GpuVendor::Amd => {
                 parts.push(Box::new(amd::Amd::new(&root, &node, settings.processes)));
                 parts.push(Box::new(amd::Ends::new(&root, &node)));
+                parts.push(Box::new(amd::Paths::new(&root, &node)));
             }
         }
     }

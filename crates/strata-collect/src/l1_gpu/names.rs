@@ -39,6 +39,7 @@ crate::table::names! {
     PCIE_REPLAYS = "gpu.pcie.replays";
     PCIE_ERRORS = "gpu.pcie.errors";
     PCIE_GENERATION = "gpu.pcie.link.generation";
+    PCIE_PATH = "gpu.pcie.path";
     PCIE_WIDTH = "gpu.pcie.link.width";
     LINK_IO = "gpu.interconnect.io";
     LINK_THROUGHPUT = "gpu.interconnect.throughput";
@@ -59,6 +60,7 @@ crate::table::names! {
     SWITCH_FAULT_EVENTS = "gpu.switch.fault.events";
     RECOVERY_ACTION = "gpu.recovery_action";
     STATUS = "hw.status";
+    STATUS_REASON = "gpu.status.reason";
 
     DEVICE = "gpu.device";
     PROCESS_MEMORY = "gpu.process.memory.usage";

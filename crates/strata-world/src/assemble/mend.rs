@@ -37,10 +37,14 @@ const HOST_SOURCES: [(&str, &str); 19] = [
     ("host.info", "host/info"),
 ];
 
-/// Sources that tell where links lead, each beside the one that tells whether their GPUs are there at
-/// all.
-const LINK_SOURCES: [(&str, &str); 2] =
-    [("gpu/nvidia_links", "gpu/nvidia"), ("gpu/amd_links", "gpu/amd")];
+/// Sources of what is between GPUs, each with the metric it gives and beside the one that tells whether
+/// their GPUs are there at all.
+const BETWEEN_GPUS: [(&str, &str, &str); 4] = [
+    ("gpu.interconnect.peer", "gpu/nvidia_links", "gpu/nvidia"),
+    ("gpu.interconnect.peer", "gpu/amd_links", "gpu/amd"),
+    ("gpu.pcie.path", "gpu/nvidia_paths", "gpu/nvidia"),
+    ("gpu.pcie.path", "gpu/amd_paths", "gpu/amd"),
+];
 
 /// How a metric stands.
 pub(crate) fn standing(name: &str, provenance: &Provenance, sources: &[SourceStatus]) -> Standing {
@@ -81,10 +85,10 @@ fn absent(reason: String, mend: Option<String>) -> Standing {
 /// What the source of this program that would read the metric says of itself.
 fn own_source(name: &str, sources: &[SourceStatus]) -> Option<Standing> {
     let find = |id: &str| sources.iter().find(|source| source.id == id);
-    if name == "gpu.interconnect.peer" {
+    if BETWEEN_GPUS.iter().any(|(metric, ..)| *metric == name) {
         let is_here = |id: &str| find(id).is_some_and(|one| one.state != SourceState::Absent);
-        let here = LINK_SOURCES.iter().filter(|(_, gpus)| is_here(gpus));
-        return here.filter_map(|(links, _)| said(find(links)?)).min_by_key(|one| one.state);
+        let here = BETWEEN_GPUS.iter().filter(|(metric, _, gpus)| *metric == name && is_here(gpus));
+        return here.filter_map(|(_, id, _)| said(find(id)?)).min_by_key(|one| one.state);
     }
     let (_, id) = HOST_SOURCES.iter().find(|(start, _)| name.starts_with(start))?;
     said(find(id)?)

@@ -22,6 +22,7 @@ use strata_query::promql::syntax::parse_number;
 
 use crate::ask::{Answers, Ask, Grain, Plan, Planned, Scope, Want};
 use crate::coverage::Coverage;
+use crate::entity::EntityKind;
 use crate::plan;
 use crate::recipe::recipe;
 use crate::signal::{InputUsed, Shape, Signal, Spread};
@@ -59,7 +60,9 @@ pub fn assemble_on(lanes: usize, plan: &Plan, answers: &Answers) -> World {
             if ask.entities { inventory::build(ask, &book) } else { (Vec::new(), Vec::new()) };
         let faults = if ask.entities { inventory::faults(ask, &book) } else { Vec::new() };
         let links = if ask.entities { inventory::links(ask, &book) } else { Vec::new() };
-        let wiring = if ask.wires { inventory::wiring(ask, &book) } else { Wiring::default() };
+        let wired = ask.wires || ask.entities && scope_is_gpu(&ask.scope);
+        let wiring = if wired { inventory::wiring(ask, &book) } else { Wiring::default() };
+        let condition = if ask.entities { inventory::condition(ask, &book) } else { None };
         let newest = newest(plan, &book, answers, &provenance);
         let reasons =
             Reasons { provenance: &provenance, sources: &answers.sources, scope: &ask.scope };
@@ -73,9 +76,9 @@ pub fn assemble_on(lanes: usize, plan: &Plan, answers: &Answers) -> World {
             inputs: &inputs(ask, &provenance),
         };
         let (signals, spreads) = all_signals(&maker, lanes, &mut notes);
-        (entities, edges, faults, (links, wiring), signals, spreads)
+        (entities, edges, faults, (links, wiring, condition), signals, spreads)
     });
-    let (entities, edges, faults, (links, wiring), signals, spreads) = things;
+    let (entities, edges, faults, (links, wiring, condition), signals, spreads) = things;
     let coverage = if ask.coverage {
         covered::coverage(&provenance, answers)
     } else {
@@ -90,6 +93,7 @@ pub fn assemble_on(lanes: usize, plan: &Plan, answers: &Answers) -> World {
         edges,
         faults,
         links,
+        condition,
         wiring,
         holdings,
         waiting,
@@ -101,6 +105,10 @@ pub fn assemble_on(lanes: usize, plan: &Plan, answers: &Answers) -> World {
         currency: String::new(),
         notes,
     }
+}
+
+fn scope_is_gpu(scope: &Scope) -> bool {
+    matches!(scope, Scope::Entity(id) if id.kind == EntityKind::Gpu)
 }
 
 /// Who holds and uses each GPU.

@@ -288,6 +288,24 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     )
     .of(AskedOf::Gpu),
     still(
+        "state/status",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, state) (<hw.status>)",
+    )
+    .of(AskedOf::Gpu),
+    still(
+        "state/status_reason",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, state, reason) (<gpu.status.reason>)",
+    )
+    .of(AskedOf::Gpu),
+    still(
+        "state/path",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, peer_gpu_uuid, path) (<gpu.pcie.path>)",
+    )
+    .of(AskedOf::Gpu),
+    still(
         "wires/ends",
         EntityKind::Gpu,
         // Two that read one host tell the same link twice.
@@ -310,6 +328,12 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     )
     .of(AskedOf::Wires),
     still(
+        "wires/paths",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, peer_gpu_uuid, path) (<gpu.pcie.path>)",
+    )
+    .of(AskedOf::Wires),
+    still(
         "wires/nodes",
         EntityKind::Gpu,
         "count by (node, type, peer_type) (max by (gpu_uuid, node, gpu, type, link, peer_type) \
@@ -328,6 +352,20 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         EntityKind::Gpu,
         "count by (node, type) (min by (gpu_uuid, node, gpu, type) \
          (<gpu.interconnect.p2p.status>) == 0)",
+    )
+    .of(AskedOf::Fabrics),
+    still(
+        "wires/nodes_paths",
+        EntityKind::Gpu,
+        "count by (node, path) \
+         (max by (gpu_uuid, node, gpu, peer_gpu_uuid, path) (<gpu.pcie.path>))",
+    )
+    .of(AskedOf::Fabrics),
+    still(
+        "wires/nodes_down",
+        EntityKind::Gpu,
+        "count by (node, type) (max by (gpu_uuid, node, gpu, type, link) \
+         (<gpu.interconnect.up|link!=\"\",type!=\"c2c\">) == 0)",
     )
     .of(AskedOf::Fabrics),
     still(
@@ -396,13 +434,17 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),
 ];
 
-/// Whether a question suits what is known of how many things there are.
-pub(crate) fn suits(key: &str, sizes: &Sizes) -> bool {
+/// Whether a question suits what is known of how many things there are. Of a scope whose size nobody
+/// knows yet links are counted by node, so that the first page of a large fleet is bounded too.
+pub(crate) fn suits(key: &str, scope: &Scope, sizes: &Sizes) -> bool {
     let asked_of = INVENTORY.iter().find(|one| one.key == key).map(|one| one.asked_of);
-    let gpus = sizes.0.get(&EntityKind::Gpu).copied().unwrap_or(0);
+    let is_narrow = matches!(scope, Scope::Entity(id)
+        if matches!(id.kind, EntityKind::Node | EntityKind::Gpu));
+    let gpus = sizes.0.get(&EntityKind::Gpu).copied();
+    let one_by_one = gpus.map_or(is_narrow, |gpus| gpus <= WIRED_GPUS_MAX);
     match asked_of {
-        Some(AskedOf::Wires) => gpus <= WIRED_GPUS_MAX,
-        Some(AskedOf::Fabrics) => gpus > WIRED_GPUS_MAX,
+        Some(AskedOf::Wires) => one_by_one,
+        Some(AskedOf::Fabrics) => !one_by_one,
         _ => true,
     }
 }

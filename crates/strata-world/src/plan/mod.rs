@@ -72,7 +72,7 @@ pub fn plan_sized(ask: &Ask, sizes: &Sizes) -> Plan {
     }
     if ask.entities {
         for query in inventory::queries(ask) {
-            if inventory::suits(&query.key, sizes) {
+            if inventory::suits(&query.key, &ask.scope, sizes) {
                 list.push(query);
             }
         }
@@ -86,6 +86,14 @@ pub fn plan_sized(ask: &Ask, sizes: &Sizes) -> Plan {
         }
     }
     Plan { ask: ask.clone(), queries: list.queries, names: true }
+}
+
+/// The queries of an ask anew where what an earlier plan of it found is little enough to be asked for in
+/// more detail; `None` where that would ask nothing more.
+pub fn plan_closer(earlier: &Plan, found: &Sizes) -> Option<Plan> {
+    let closer = plan_sized(&earlier.ask, found);
+    let is_new = |query: &&Planned| earlier.queries.iter().all(|known| known.key != query.key);
+    closer.queries.iter().any(|query| is_new(&query)).then_some(closer)
 }
 
 /// Queries with equal texts once.

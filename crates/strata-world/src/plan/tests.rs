@@ -96,10 +96,17 @@ fn links_of_a_large_fleet_are_counted_by_node() {
         let asked = |key: &str| {
             plan.queries.iter().find(|query| query.key == key).map(|query| &*query.text)
         };
-        for key in ["wires/ends", "wires/p2p", "wires/down"] {
+        for key in ["wires/ends", "wires/p2p", "wires/down", "wires/paths"] {
             assert_eq!(asked(key).is_some(), link_by_link, "{key} of {gpus}");
         }
-        for key in ["wires/nodes", "wires/nodes_gpus", "wires/nodes_p2p"] {
+        let counted = [
+            "wires/nodes",
+            "wires/nodes_gpus",
+            "wires/nodes_p2p",
+            "wires/nodes_down",
+            "wires/nodes_paths",
+        ];
+        for key in counted {
             assert_eq!(asked(key).is_none(), link_by_link, "{key} of {gpus}");
             assert!(asked(key).is_none_or(|text| syntax::parse(text).is_ok()), "{key}");
         }
@@ -109,6 +116,20 @@ fn links_of_a_large_fleet_are_counted_by_node() {
     check(10_000, false);
     let plan = plan(&Ask { wires: false, ..ask(Scope::Fleet, Vec::new()) });
     assert!(plan.queries.iter().all(|query| !query.key.starts_with("wires/")));
+}
+
+#[test]
+fn links_of_a_fleet_of_unknown_size_are_counted_until_it_turns_out_to_be_small() {
+    let sizes = |gpus| Sizes(BTreeMap::from([(EntityKind::Gpu, gpus)]));
+    let has = |plan: &Plan, key: &str| plan.queries.iter().any(|query| query.key == key);
+    let first = plan(&ask(Scope::Fleet, Vec::new()));
+    assert!(has(&first, "wires/nodes") && !has(&first, "wires/ends"));
+    let closer = plan_closer(&first, &sizes(16)).unwrap();
+    assert!(has(&closer, "wires/ends") && !has(&closer, "wires/nodes"));
+    assert_eq!(plan_closer(&first, &sizes(10_000)), None);
+    assert_eq!(plan_closer(&closer, &sizes(16)), None);
+    let node = Scope::Entity(EntityId::new(EntityKind::Node, "a"));
+    assert!(has(&plan(&ask(node, Vec::new())), "wires/ends"), "a node has few");
 }
 
 #[test]

@@ -33,6 +33,11 @@ pub(crate) fn check(world: &World, text: &str) -> Result<(), String> {
         "wires" => wiring::count(world, rest),
         "fabric" => wiring::fabric(world, rest),
         "down" => wiring::down(world, rest),
+        "nodes" => wiring::nodes_down(world, rest),
+        "path" => wiring::path(world, rest),
+        "paths" => wiring::paths(world, rest),
+        "reach" => wiring::reach(world, rest),
+        "condition" => wiring::condition(world, rest),
         "note" => note(world, rest),
         _ => Err(format!("unknown expectation {word:?}")),
     }

@@ -27,6 +27,11 @@
 //! expect waiting SAID_BY OF REASON = COUNT [for DURATION] [such as POD POD]
 //! expect waits COUNT
 //! expect holding GPU STATE EVIDENCE
+//! expect path GPU GPU = WAY
+//! expect paths COUNT
+//! expect reach NODE WAY = PAIRS
+//! expect nodes down NODE KIND = LINKS
+//! expect condition STATE [because REASON, REASON]
 //! expect note TEXT
 //! ```
 

@@ -27,7 +27,7 @@ impl Scenario {
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let (mut end_ms, mut length_ms, mut step_ms) = (600_000, 300_000, 30_000);
         let mut scope = Scope::Fleet;
-        let mut sizes = Sizes::default();
+        let mut sizes = Sizes([(EntityKind::Gpu, 0)].into());
         let (mut sources, mut expectations) = (Vec::new(), Vec::new());
         let mut load = String::new();
         for (at, line) in text.lines().enumerate() {

@@ -67,3 +67,45 @@ pub(crate) fn down(world: &World, text: &str) -> Result<(), String> {
         _ => Err(format!("there are {:?}", world.wiring.down)),
     }
 }
+
+/// `down NODE KIND = LINKS`
+pub(crate) fn nodes_down(world: &World, text: &str) -> Result<(), String> {
+    let all = world.wiring.nodes_down.iter();
+    let all = all.map(|one| format!("down {} {} = {}", one.node, one.kind, one.links));
+    let all: Vec<String> = all.collect();
+    if all.iter().any(|one| one == text) { Ok(()) } else { Err(format!("there are {all:?}")) }
+}
+
+/// `FROM TO = WAY`
+pub(crate) fn path(world: &World, text: &str) -> Result<(), String> {
+    let all = world.wiring.paths.iter();
+    let all = all.map(|one| format!("{} {} = {:?}", one.from, one.to, one.way));
+    let all: Vec<String> = all.collect();
+    if all.iter().any(|one| one == text) { Ok(()) } else { Err(format!("there are {all:?}")) }
+}
+
+/// `COUNT`
+pub(crate) fn paths(world: &World, text: &str) -> Result<(), String> {
+    let count = world.wiring.paths.len();
+    if count.to_string() == text { Ok(()) } else { Err(format!("there are {count}")) }
+}
+
+/// `NODE WAY = PAIRS`
+pub(crate) fn reach(world: &World, text: &str) -> Result<(), String> {
+    let all = world.wiring.reaches.iter();
+    let all = all.map(|one| format!("{} {:?} = {}", one.node, one.way, one.pairs));
+    let all: Vec<String> = all.collect();
+    if all.iter().any(|one| one == text) { Ok(()) } else { Err(format!("there are {all:?}")) }
+}
+
+/// `STATE [because REASON, REASON]`
+pub(crate) fn condition(world: &World, text: &str) -> Result<(), String> {
+    let found = world.condition.as_ref().map_or_else(
+        || "none".to_owned(),
+        |one| match one.reasons.as_slice() {
+            [] => one.state.clone(),
+            reasons => format!("{} because {}", one.state, reasons.join(", ")),
+        },
+    );
+    if found == text { Ok(()) } else { Err(format!("it is {found:?}")) }
+}

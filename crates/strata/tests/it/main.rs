@@ -14,6 +14,7 @@ mod content;
 mod crash;
 mod demo;
 mod demo_records;
+mod deploy;
 mod discover;
 mod fake;
 mod faults;

@@ -2,6 +2,7 @@
 
 mod card;
 mod ends;
+mod paths;
 mod process;
 pub(super) mod table;
 
@@ -12,6 +13,7 @@ use strata_model::{Layer, SourceState};
 
 use self::card::Card;
 pub(super) use self::ends::Ends;
+pub(super) use self::paths::Paths;
 use self::process::Processes;
 use crate::collector::CollectError;
 use crate::l3_host::listing;

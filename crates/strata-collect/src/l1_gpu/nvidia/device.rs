@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::names;
+use super::condition::Condition;
 use super::facts::Facts;
 use super::faults::Faults;
 use super::fields::{FAST, Numbering};
@@ -25,8 +26,6 @@ macro_rules! shapes {
 }
 
 shapes! {
-    Ok = shape(names::STATUS, &[("state", "ok")]);
-    Failed = shape(names::STATUS, &[("state", "failed")]);
     General = shape(names::UTILIZATION, &[("task", "general")]);
     Encoder = shape(names::UTILIZATION, &[("task", "encoder")]);
     Decoder = shape(names::UTILIZATION, &[("task", "decoder")]);
@@ -127,6 +126,7 @@ pub(super) struct Device {
     /// When it was listed last.
     pub(super) seen_ms: i64,
     pub(super) faults: Faults,
+    pub(super) condition: Condition,
     pub(super) processes: Processes,
     pub(super) memo: Memo,
     tables: Tables,
@@ -149,6 +149,7 @@ impl Device {
             handle: Some(handle),
             seen_ms: at_ms,
             faults: Faults::default(),
+            condition: Condition::default(),
             processes: Processes::default(),
             memo: Memo::default(),
             surveyed_ms: None,
@@ -171,6 +172,7 @@ impl Device {
         if returned {
             self.unlisted();
             self.memo.forget();
+            self.condition.returned();
         }
         if self.facts != facts || returned {
             let renamed = self.facts.labels() != facts.labels();
@@ -183,6 +185,7 @@ impl Device {
                 self.instances.clear();
                 self.surveyed_ms = None;
                 self.faults.renamed((&self.facts, around.node), round);
+                self.condition.renamed();
             }
         }
         self.handle = Some(handle);
@@ -208,8 +211,7 @@ impl Device {
 
     /// Tell that it does not answer.
     pub(super) fn tell_lost(&mut self, node: &str, round: &mut Round) {
-        round.emit(self.tables.own.get(Own::Ok as usize), 0.0);
-        round.emit(self.tables.own.get(Own::Failed as usize), 1.0);
+        self.condition.tell(true, (&self.facts, node), round);
         self.faults.tell((&self.facts, node), round);
     }
 
@@ -248,8 +250,7 @@ impl Device {
             return;
         }
         round.emit(self.tables.info.get(0), 1.0);
-        self.emit(Own::Ok, Some(1.0), round);
-        self.emit(Own::Failed, Some(0.0), round);
+        self.condition.tell(false, (&self.facts, around.node), round);
         self.emit(Own::Yielded, Some(f64::from(u8::from(around.yields))), round);
         self.faults.tell((&self.facts, around.node), round);
     }
@@ -293,7 +294,7 @@ impl Device {
         self.health.read(
             (around.nvml, handle, around.numbering),
             (&self.facts, around.node),
-            &mut self.memo,
+            (&mut self.memo, &mut self.condition),
             round,
         );
     }

@@ -3,6 +3,7 @@
 
 use super::super::names;
 use super::c2c::C2c;
+use super::condition::{Condition, Sign};
 use super::facts::Facts;
 use super::fields::{Numbering, SLOW};
 use super::library::{FieldAsk, Handle, Nvml};
@@ -53,6 +54,9 @@ shapes! {
     PagesPending = plain(names::PAGES_PENDING);
 }
 
+/// Where the banks without a spare row stand in the driver's histogram.
+const SPARE_NONE: usize = 4;
+
 /// The rarely changing part of one device.
 pub(super) struct Health {
     own: SeriesSet,
@@ -79,6 +83,16 @@ fn ecc_series(facts: &Facts, node: &str) -> SeriesSet {
     SeriesSet::with_labels(names::ERRORS, node, &facts.labels(), &all)
 }
 
+/// What a field says of the condition of the device.
+fn judge(metric: &str, value: f64, condition: &mut Condition) {
+    match metric {
+        names::ROWS_PENDING => condition.sign(Sign::RowPending, Some(value > 0.0)),
+        names::ROWS_FAILED => condition.sign(Sign::RowFailed, Some(value > 0.0)),
+        names::RECOVERY_ACTION => condition.recovery(value as u64),
+        _ => {}
+    }
+}
+
 impl Health {
     pub(super) fn new(facts: &Facts, node: &str) -> Self {
         Self {
@@ -95,12 +109,12 @@ impl Health {
         &mut self,
         (nvml, device, numbering): (&Nvml, Handle, Numbering),
         (facts, node): (&Facts, &str),
-        memo: &mut Memo,
+        (memo, condition): (&mut Memo, &mut Condition),
         round: &mut Round,
     ) {
-        let has_limits = self.read_fields((nvml, device, numbering), memo, round);
+        let has_limits = self.read_fields((nvml, device, numbering), (memo, condition), round);
         self.read_limits((nvml, device), has_limits, memo, round);
-        self.read_pages((nvml, device), memo, round);
+        self.read_pages((nvml, device), (memo, condition), round);
         self.read_errors((nvml, device), memo, round);
         self.links.read((nvml, device), (facts, node), memo, round);
         self.c2c.read((nvml, device), (facts, node), memo, round);
@@ -110,7 +124,7 @@ impl Health {
     fn read_fields(
         &self,
         (nvml, device, numbering): (&Nvml, Handle, Numbering),
-        memo: &mut Memo,
+        (memo, condition): (&mut Memo, &mut Condition),
         round: &mut Round,
     ) -> bool {
         let mut has_limits = false;
@@ -124,6 +138,7 @@ impl Health {
                 Ok(answer) => {
                     has_limits |= index == 0;
                     round.emit(self.fields.get(index), answer.value * SLOW[index].scale);
+                    judge(SLOW[index].shape.metric, answer.value, condition);
                 }
                 Err(code) => memo.note(round, ("slow field", index as u32), code),
             }
@@ -169,7 +184,12 @@ impl Health {
         self.tell(round, Own::WidthMax, width.map(f64::from));
     }
 
-    fn read_pages(&self, (nvml, device): (&Nvml, Handle), memo: &mut Memo, round: &mut Round) {
+    fn read_pages(
+        &self,
+        (nvml, device): (&Nvml, Handle),
+        (memo, condition): (&mut Memo, &mut Condition),
+        round: &mut Round,
+    ) {
         for (cause, series) in (0..).zip([Own::PagesSingle, Own::PagesDouble]) {
             let pages =
                 memo.ask(round, ("retired pages", cause), || nvml.pages_retired(device, cause));
@@ -180,8 +200,10 @@ impl Health {
         for (at, series) in series.into_iter().enumerate() {
             self.tell(round, series, spare.map(|spare| f64::from(spare.banks[at])));
         }
+        condition.sign(Sign::NoSpareRow, spare.map(|spare| spare.banks[SPARE_NONE] > 0));
         let pending = memo.ask(round, ("pages to retire", 0), || nvml.pages_pending(device));
         self.tell(round, Own::PagesPending, pending.map(f64::from));
+        condition.sign(Sign::PagePending, pending.map(|pending| pending > 0));
     }
 
     fn read_errors(&self, (nvml, device): (&Nvml, Handle), memo: &mut Memo, round: &mut Round) {

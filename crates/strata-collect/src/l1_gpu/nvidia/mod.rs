@@ -1,6 +1,7 @@
 //! NVIDIA GPUs through the driver's management library (NVML), found at run time.
 
 mod c2c;
+mod condition;
 mod dcgm;
 mod device;
 mod ends;
@@ -13,6 +14,7 @@ mod library;
 mod links;
 mod memo;
 mod mig;
+mod paths;
 mod process;
 mod state;
 mod switch;
@@ -27,6 +29,7 @@ pub(super) use self::ends::Ends;
 use self::facts::Facts;
 use self::fields::Numbering;
 use self::library::{Code, EventSet, Nvml};
+pub(super) use self::paths::Paths;
 use self::switch::Switches;
 use super::options::Profiling;
 use super::owner::Whose;
@@ -269,6 +272,7 @@ impl Nvidia {
             if let Some(device) = device.filter(|_| event.kind == XID_EVENT) {
                 let place = (&device.facts, &*self.node);
                 device.faults.count(event.data, event.gpu_instance, place, round);
+                device.condition.xid(event.data, round.at_ms);
             }
         }
         self.take_kernel_faults(round);
@@ -285,6 +289,7 @@ impl Nvidia {
                     let place = (&device.facts, &*self.node);
                     if !device.faults.listening {
                         device.faults.count(code.into(), None, place, round);
+                        device.condition.xid(code.into(), round.at_ms);
                     }
                     let Some(pid) = pid else { continue };
                     let mut whose = device

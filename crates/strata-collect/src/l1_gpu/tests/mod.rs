@@ -1,14 +1,16 @@
 //! The collectors against stand-ins for the driver, and small trees of files.
 
 mod amd;
+mod condition;
 mod cost;
 mod ends;
 mod nvidia;
+mod paths;
 mod standin;
 mod states;
 
 use strata_model::catalog::Catalog;
-use strata_model::{Labels, Layer, METRIC_NAME};
+use strata_model::{Labels, Layer, METRIC_NAME, MetricKind};
 
 use crate::collector::{CollectError, Harvest};
 use crate::l3_host::part::{Part, Round};
@@ -30,12 +32,49 @@ fn sample(part: &mut dyn Part, at_ms: i64) -> Result<Harvest, CollectError> {
     Ok(harvest)
 }
 
+/// A function of the bus as the kernel shows it: a folder below its bridges, and a link to it.
+fn seat(root: &std::path::Path, path: &str, address: &str, files: &[(&str, &str)]) {
+    let below = format!("{path}/{address}");
+    let folder = root.join("sys/devices").join(&below);
+    std::fs::create_dir_all(&folder).unwrap();
+    for (file, text) in files {
+        std::fs::write(folder.join(file), text).unwrap();
+    }
+    let links = root.join("sys/bus/pci/devices");
+    std::fs::create_dir_all(&links).unwrap();
+    std::os::unix::fs::symlink(format!("../../../devices/{below}"), links.join(address)).unwrap();
+}
+
 /// The catalog defines the metric and every label but that of the node.
 fn assert_defined(labels: &Labels) {
     let metric = Catalog::builtin().by_prometheus_name(labels.metric_name());
     let (metric, _) = metric.unwrap_or_else(|| panic!("{labels} is not in the catalog"));
     for (name, _) in labels.iter().filter(|(name, _)| !["node", METRIC_NAME].contains(name)) {
         assert!(metric.attributes.iter().any(|known| known == name), "{name} of {labels}");
+    }
+}
+
+#[test]
+fn what_only_grows_is_a_counter_and_nothing_else_is() {
+    let grows = [
+        "hw.energy",
+        "hw.errors",
+        "hw.gpu.io",
+        "gpu.pcie.replays",
+        "gpu.pcie.errors",
+        "gpu.interconnect.io",
+        "gpu.interconnect.errors",
+        "gpu.throttle.time",
+        "gpu.fault.events",
+        "gpu.switch.fault.events",
+        "gpu.rows.remapped",
+        "gpu.pages.retired",
+    ];
+    for name in super::names::ALL {
+        let metric = Catalog::builtin().metric(name).unwrap();
+        let is_counter = metric.kind == MetricKind::Counter;
+        assert_eq!(is_counter, grows.contains(name), "{name} is a {:?}", metric.kind);
+        assert_eq!(is_counter, metric.prometheus.ends_with("_total"), "{}", metric.prometheus);
     }
 }
 

@@ -75,6 +75,45 @@ fn values_are_in_canonical_units() {
 }
 
 #[test]
+fn errors_of_links_are_no_xids() {
+    // Field 32 is a count of bad packets of one link, whatever others take it for.
+    let script = "gpu GPU-1 linkerror0.2=9\nfield 32 value=9\n";
+    let mut machine = Machine::new(script);
+    machine.lines();
+    let mut lines = machine.lines();
+    lines.extend(machine.health());
+    assert_eq!(with(&lines, &["gpu_fault_events", "code"]), Vec::<&str>::new());
+    assert_eq!(with(&lines, &["gpu_xid_last"]), Vec::<&str>::new());
+    assert_eq!(value(&lines, &["gpu_interconnect_errors", "crc_flit", "link=\"0\""]), 9.0);
+}
+
+#[test]
+fn each_round_tells_what_is_then_and_nothing_of_rounds_before() {
+    let mut machine = Machine::new("gpu GPU-1 util=100 reasons=8 pstate=0\n");
+    machine.lines();
+    for (util, reasons, state) in [(100, 8, 0), (10, 4, 2), (0, 1, 8)] {
+        machine.play(&format!("gpu GPU-1 util={util} reasons={reasons} pstate={state}\n"));
+        let lines = machine.lines();
+        let of = |words: &[&str]| value(&lines, words);
+        assert_eq!(of(&["hw_gpu_utilization_ratio", "general"]), f64::from(util) / 100.0);
+        assert_eq!(of(&["gpu_performance_state"]), f64::from(state));
+        for (bit, reason) in [(8, "hw_slowdown"), (4, "sw_power_cap"), (1, "\"idle\"")] {
+            let active = f64::from(u8::from(bit == reasons));
+            assert_eq!(of(&["gpu_throttle_active", reason]), active, "{reason} of {reasons}");
+        }
+    }
+}
+
+#[test]
+fn a_device_without_memory_of_its_own_has_no_memory_of_zero() {
+    // As the driver says of chips that share the memory of the host.
+    let script = "gpu GPU-1\nfail nvmlDeviceGetMemoryInfo_v2 3\nfail nvmlDeviceGetMemoryInfo 3\n";
+    let harvest = Machine::new(script).after(1).unwrap();
+    assert_eq!(harvest.faults, []);
+    assert_eq!(with(&lines(&harvest), &["memory_", "_bytes"]), Vec::<&str>::new());
+}
+
+#[test]
 fn throttle_bits_are_told_by_their_own_names() {
     // 164 = 0xa4: power cap, software thermal, power brake; not hardware slowdown (0x8).
     let lines = Machine::new(H100).lines();
@@ -279,7 +318,7 @@ fn a_fault_of_the_first_round_is_an_increase() {
     assert_eq!(fresh[0].value, 0.0);
 }
 
-fn xid(machine: &Machine, code: u32, pid: Option<u32>) -> KernelEvent {
+pub(super) fn xid(machine: &Machine, code: u32, pid: Option<u32>) -> KernelEvent {
     let pci_address = "0000:3b:00.0".to_owned();
     let process = pid.map(|_| "train".to_owned());
     let fact = KernelFact::Xid { code, pci_address, pid, process };
@@ -391,7 +430,9 @@ fn counts_stay_with_the_uuid_through_renumbering_and_reset() {
     machine.play(&format!("{two} bus=1\n{events}event 94\n{one} bus=2\nevent 79\n"));
     machine.after(11).unwrap();
     let found = machine.lines();
-    assert_eq!(value(&found, &["hw_status", "GPU-1", "gpu=\"1\"", "\"ok\""]), 1.0);
+    // It answers again, and has had another fault since.
+    assert_eq!(with(&found, &["hw_power_watts", "GPU-1", "gpu=\"1\""]).len(), 1);
+    assert_eq!(value(&found, &["gpu_status_reason", "GPU-1", "gpu=\"1\"", "XID 79"]), 1.0);
     assert_eq!(value(&found, &["gpu_fault_events", "GPU-1", "code=\"31\""]), 1.0);
     assert_eq!(value(&found, &["gpu_fault_events", "GPU-1", "code=\"79\""]), 1.0);
     assert_eq!(value(&found, &["gpu_fault_events", "GPU-2", "code=\"94\""]), 2.0);

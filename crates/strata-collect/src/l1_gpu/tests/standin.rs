@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock};
 
-use super::super::nvidia::{Activity, Ends, Health, Nvidia, Options, Shared};
+use super::super::nvidia::{Activity, Ends, Health, Nvidia, Options, Paths, Shared};
 use super::super::options::Profiling;
 use crate::collector::{CollectError, Harvest};
 use crate::l3_host::KernelEvents;
@@ -37,6 +37,7 @@ pub(super) struct Machine {
     activity: Activity,
     health: Health,
     ends: Ends,
+    paths: Paths,
     pub(super) kernel: KernelEvents,
     at_ms: i64,
 }
@@ -78,8 +79,8 @@ impl Machine {
         let nvidia = Nvidia::new(&root, &Arc::from("n1"), options, kernel.clone());
         let shared = Shared::new(nvidia);
         let (activity, health) = (Activity(shared.clone()), Health(shared.clone()));
-        let ends = Ends(shared);
-        let machine = Self { folder, activity, health, ends, kernel, at_ms: 1_000_000 };
+        let (ends, paths) = (Ends(shared.clone()), Paths(shared));
+        let machine = Self { folder, activity, health, ends, paths, kernel, at_ms: 1_000_000 };
         machine.play(script);
         machine
     }
@@ -118,6 +119,17 @@ impl Machine {
     pub(super) fn ends(&mut self) -> Result<Harvest, CollectError> {
         self.at_ms += 1_000;
         super::sample(&mut self.ends, self.at_ms)
+    }
+
+    /// One round of how near devices are, a second later.
+    pub(super) fn paths(&mut self) -> Result<Harvest, CollectError> {
+        self.at_ms += 1_000;
+        super::sample(&mut self.paths, self.at_ms)
+    }
+
+    /// A function of the bus, below the bridges of `path` (`pci0000:17/0000:17:01.0`).
+    pub(super) fn seat(&self, path: &str, address: &str, numa_node: &str) {
+        super::seat(self.folder.path(), path, address, &[("numa_node", numa_node)]);
     }
 
     /// One round of both as they run, unchecked: for measuring. Gives the number of samples.

@@ -133,7 +133,12 @@ pub(super) fn sections(world: &World, id: &EntityId) -> Vec<Section> {
             "The latest first, dated to a step of the charts.",
             vec![Block::Table(faults::of_gpu(world, id)), Block::Table(faults::of_switches(world))],
         ),
-        section("health", "Memory and links", "", vec![numbers(world, &HEALTH, Some(id))]),
+        section(
+            "health",
+            "Condition, memory and links",
+            "",
+            vec![Block::Table(parts::condition(world)), numbers(world, &HEALTH, Some(id))],
+        ),
         section(
             "slices",
             "Instances",
@@ -143,8 +148,8 @@ pub(super) fn sections(world: &World, id: &EntityId) -> Vec<Section> {
         section(
             "links",
             "Links",
-            "NVLink and C2C, lane by lane. Errors of the last ten minutes.",
-            vec![Block::Table(parts::links(world, id))],
+            "NVLink, XGMI and C2C, lane by lane. Errors of the last ten minutes.",
+            vec![Block::Table(parts::links(world, id)), Block::Table(parts::near(world, id))],
         ),
         section("time", "Over time", "", vec![Block::Multiples { charts }]),
         section("joined", "Joined with", "", vec![Block::Table(edges(world, id))]),

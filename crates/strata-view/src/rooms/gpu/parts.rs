@@ -1,12 +1,16 @@
 //! What a GPU consists of: the instances it is split into, and its links.
 
-use strata_world::{End, Entity, EntityId, EntityKind, Link, Relation, World, mig_share};
+use strata_world::{
+    Condition, End, Entity, EntityId, EntityKind, Link, Relation, Way, World, mig_share,
+};
 
-use super::super::pieces::{ROWS_MAX, fact_of, name, number};
+use super::super::pieces::{ROWS_MAX, fact_of, link_to, name, number};
 use super::{column, text};
 use crate::page::number::{Explanation, Number};
 use crate::page::status::Status;
 use crate::page::table::{Cell, Row, Table};
+use crate::request::PageId;
+use crate::rooms::topology::paths::{other_end, way_word};
 use crate::rooms::topology::ring::end_name;
 use crate::words;
 
@@ -145,4 +149,64 @@ fn errors(link: &Link) -> String {
     });
     let some: Vec<String> = some.collect();
     if some.is_empty() { "none".to_owned() } else { some.join(", ") }
+}
+
+/// One row for each other GPU of its node: how near it is, and over how many links.
+pub(super) fn near(world: &World, id: &EntityId) -> Table {
+    let lanes = |other: &EntityId| {
+        let to = End::Gpu(other.clone());
+        let leads = |link: &&Link| link.device == *id && link.end.as_ref() == Some(&to);
+        world.links.iter().filter(leads).count()
+    };
+    let ways = world.wiring.paths.iter();
+    let mut near: Vec<(Way, &EntityId)> =
+        ways.filter_map(|path| Some((path.way, other_end(path, id)?))).collect();
+    near.sort();
+    let row = |(way, other): &(Way, &EntityId)| {
+        let lanes = match lanes(other) {
+            0 => "none told".to_owned(),
+            lanes => lanes.to_string(),
+        };
+        let cells = vec![text(name(world, other)), text(way_word(*way)), text(lanes)];
+        Row { cells, link: Some(link_to(PageId::Gpus, other)) }
+    };
+    Table {
+        title: "Other GPUs of its node".to_owned(),
+        columns: vec![
+            column("GPU", false, 0),
+            column("over PCI Express", false, 0),
+            column("links straight to it", true, 1),
+        ],
+        rows: near.iter().take(ROWS_MAX).map(row).collect(),
+        total_rows: (near.len() > ROWS_MAX).then_some(near.len()),
+        empty:
+            "how near others are over PCI Express is not told: the agent on its node would tell, \
+                where there are others"
+                .to_owned(),
+    }
+}
+
+/// How it is, as its source judges, and why.
+pub(super) fn condition(world: &World) -> Table {
+    let row = |found: &Condition| {
+        let status = match found.state.as_str() {
+            "ok" => Status::Ok,
+            "failed" => Status::Broken,
+            _ => Status::Watch,
+        };
+        let why = match found.reasons.as_slice() {
+            [] if status == Status::Ok => "nothing that is told speaks against it".to_owned(),
+            [] => "the source gives no reason".to_owned(),
+            reasons => reasons.join(", "),
+        };
+        let state = found.state.replace('_', " ");
+        Row { cells: vec![Cell::Status { status, text: state }, text(why)], link: None }
+    };
+    Table {
+        title: "Condition".to_owned(),
+        columns: vec![column("state", false, 0), column("why", false, 0)],
+        rows: world.condition.iter().map(row).collect(),
+        total_rows: None,
+        empty: "no source judges it: the agent on its node would".to_owned(),
+    }
 }

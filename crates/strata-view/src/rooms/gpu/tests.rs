@@ -231,3 +231,55 @@ fn the_median_of_the_model_is_drawn_behind_the_gpu() {
         assert_eq!(faint, [false, true, true, true], "{}", chart.title);
     }
 }
+
+#[test]
+fn other_gpus_of_the_node_are_told_the_nearest_first() {
+    let mut world = world();
+    let gpu = |key: &str| EntityId::new(EntityKind::Gpu, key);
+    let path = |from: &str, to: &str, way| strata_world::Path {
+        node: "n1".to_owned(),
+        from: gpu(from),
+        to: gpu(to),
+        way,
+    };
+    world.wiring.paths = vec![
+        path("GPU-1", "GPU-5", strata_world::Way::Across),
+        path("GPU-5", "GPU-6", strata_world::Way::Switch),
+    ];
+    let link = |number: &str| strata_world::Link {
+        device: id(),
+        kind: "nvlink".to_owned(),
+        number: number.to_owned(),
+        up: Some(true),
+        errors: Vec::new(),
+        end: Some(strata_world::End::Gpu(gpu("GPU-6"))),
+        rate_both: None,
+    };
+    world.links = vec![link("0"), link("1")];
+    let rows = words_of(&parts::near(&world, &id()));
+    assert_eq!(
+        rows,
+        [["GPU-6", "at the same switch", "2"], ["GPU-1", "across NUMA nodes", "none told"]]
+    );
+    world.wiring.paths.clear();
+    let none = parts::near(&world, &id());
+    assert!(none.rows.is_empty() && none.empty.contains("not told"));
+}
+
+#[test]
+fn a_condition_has_its_reasons() {
+    let mut world = world();
+    assert!(parts::condition(&world).rows.is_empty());
+    let told = |state: &str, reasons: &[&str]| strata_world::Condition {
+        state: state.to_owned(),
+        reasons: reasons.iter().map(|&reason| reason.to_owned()).collect(),
+    };
+    world.condition = Some(told("failed", &["XID 79", "lost"]));
+    let table = parts::condition(&world);
+    assert_eq!(words_of(&table), [["failed", "XID 79, lost"]]);
+    let Cell::Status { status, .. } = &table.rows[0].cells[0] else { panic!("{table:?}") };
+    assert_eq!(*status, Status::Broken);
+    world.condition = Some(told("predicted_failure", &[]));
+    let words = words_of(&parts::condition(&world));
+    assert_eq!(words, [["predicted failure", "the source gives no reason"]]);
+}

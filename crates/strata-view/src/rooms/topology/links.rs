@@ -1,10 +1,10 @@
-//! What joins GPUs besides PCI Express: nodes that are wired alike are told and drawn once.
+//! What joins GPUs, and how near they are over PCI Express: nodes that are wired alike are told and drawn once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strata_world::{EntityId, EntityKind, Fabric, Relation, World};
 
-use super::ring;
+use super::{paths, ring};
 use crate::page::block::{Block, Section};
 use crate::page::table::{Cell, Column, Row, Table};
 use crate::request::PageId;
@@ -22,6 +22,10 @@ pub(super) fn section_of(world: &World) -> Option<Section> {
     if !wiring.fabrics.is_empty() {
         blocks.push(Block::Table(table(world)));
     }
+    match paths::table(world) {
+        Some(near) => blocks.push(Block::Table(near)),
+        None => blocks.push(Block::Text { text: no_path(world) }),
+    }
     let shapes = ring::shapes(world);
     blocks.extend(shapes.iter().take(DRAWN_MAX).map(|shape| Block::Graph(shape.drawn(world))));
     if shapes.len() > DRAWN_MAX {
@@ -31,7 +35,8 @@ pub(super) fn section_of(world: &World) -> Option<Section> {
         );
         blocks.push(Block::Text { text });
     }
-    let brief = "What joins GPUs besides PCI Express. Nodes that are wired alike are shown once.";
+    let brief = "Links between GPUs, and how near they are to each other over PCI Express. Nodes that are \
+                 wired alike are shown once.";
     Some(section("links", "Links between GPUs", brief, blocks))
 }
 
@@ -76,6 +81,13 @@ fn told(world: &World) -> String {
             "Down: {down} of the links, on {gpus} of the GPUs; not every link is wired."
         ));
     }
+    let down: usize = wiring.nodes_down.iter().map(|one| one.links).sum();
+    if down > 0 {
+        let nodes: BTreeSet<&str> = wiring.nodes_down.iter().map(|one| &*one.node).collect();
+        let (first, nodes) = (nodes.first().copied().unwrap_or_default(), nodes.len());
+        let on = among(first, nodes);
+        sentences.push(format!("Down: {down} of the links, on {on}; not every link is wired."));
+    }
     let moved = world.signal("l1.interconnect", None).and_then(|signal| signal.now.known());
     if let Some(moved) = moved {
         let moved = words::text(Some(moved), "By/s");
@@ -86,6 +98,16 @@ fn told(world: &World) -> String {
     let ports = "Ports between nodes are not drawn: no source tells what is at their other end.";
     sentences.push(ports.to_owned());
     sentences.join(" ")
+}
+
+/// Why nothing says how near GPUs are.
+fn no_path(world: &World) -> String {
+    let row = world.coverage.metrics.iter().find(|one| one.metric == "gpu.pcie.path");
+    let reason = row.and_then(|one| one.reason.as_deref());
+    let reason = reason.unwrap_or("nothing in this scope tells of it");
+    let mend = row.and_then(|one| one.mend.as_deref()).and_then(|mend| mend.lines().next());
+    let mend = mend.map(|mend| format!(" What would tell it: {mend}.")).unwrap_or_default();
+    format!("How near GPUs are to each other over PCI Express is not told: {reason}.{mend}")
 }
 
 fn why_none(world: &World) -> Vec<String> {
@@ -105,7 +127,7 @@ fn why_none(world: &World) -> Vec<String> {
     [Some(format!("None is told: {reason}.")), agent, pairs].into_iter().flatten().collect()
 }
 
-fn column(title: &str, numeric: bool) -> Column {
+pub(super) fn column(title: &str, numeric: bool) -> Column {
     Column { title: title.to_owned(), numeric, rank: 0 }
 }
 

@@ -2,6 +2,7 @@
 //! in columns, so that a renderer only draws.
 
 mod links;
+pub(super) mod paths;
 pub(super) mod ring;
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::f64::consts::{PI, TAU};
 
-use strata_world::{End, EntityId, Wire, World};
+use strata_world::{End, EntityId, Method, Path, Way, Wire, World};
 
 use super::links::{among, gpus_of, kind_word, lanes_word};
-use super::{label, method, status};
+use super::{label, method, paths, status};
 use crate::page::graph::{Graph, GraphEdge, GraphNode, OutlineLine};
 use crate::page::status::Status;
 use crate::request::PageId;
@@ -25,8 +25,8 @@ const GAP_Y: f64 = 12.0;
 /// Two GPUs of a node do not agree on their links below this.
 const SURE: f64 = 0.8;
 
-/// From, to, kind and lanes of each wire, by the places of its ends.
-type Signature = Vec<(usize, usize, String, Option<usize>)>;
+/// From, to, kind and lanes of each wire, and of each path its way, by the places of their ends.
+type Signature = (Vec<(usize, usize, String, Option<usize>)>, Vec<(usize, usize, Way)>);
 
 /// Nodes that are wired alike, drawn as the first of them.
 pub(super) struct Shape<'a> {
@@ -35,20 +35,31 @@ pub(super) struct Shape<'a> {
     /// Ends that are no GPUs of the node.
     ends: Vec<&'a End>,
     wires: Vec<&'a Wire>,
+    paths: Vec<&'a Path>,
 }
 
 /// All ways in which nodes are wired, in order of the first node.
 pub(super) fn shapes(world: &World) -> Vec<Shape<'_>> {
     let mut shapes: Vec<(Signature, Shape<'_>)> = Vec::new();
-    for wires in world.wiring.wires.chunk_by(|a, b| a.node == b.node) {
-        let Some(first) = wires.first() else { continue };
-        let shape = Shape::of(world, &first.node, wires.iter().collect());
+    let mut nodes: BTreeMap<&str, (Vec<&Wire>, Vec<&Path>)> = BTreeMap::new();
+    for wire in &world.wiring.wires {
+        nodes.entry(&wire.node).or_default().0.push(wire);
+    }
+    for path in &world.wiring.paths {
+        nodes.entry(&path.node).or_default().1.push(path);
+    }
+    // Where no link and no switch joins any two, a picture says less than the table.
+    nodes.retain(|_, (wires, paths)| {
+        !wires.is_empty() || paths.iter().any(|path| paths::is_near(path.way))
+    });
+    for (node, (wires, paths)) in nodes {
+        let shape = Shape::of(world, node, wires, paths);
         let signature = shape.signature();
         let alike = |known: &&mut (Signature, Shape<'_>)| {
             known.0 == signature && known.1.gpus.len() == shape.gpus.len()
         };
         match shapes.iter_mut().find(alike) {
-            Some((_, known)) => known.nodes.push(&first.node),
+            Some((_, known)) => known.nodes.push(node),
             None => shapes.push((signature, shape)),
         }
     }
@@ -56,9 +67,10 @@ pub(super) fn shapes(world: &World) -> Vec<Shape<'_>> {
 }
 
 impl<'a> Shape<'a> {
-    fn of(world: &'a World, node: &'a str, wires: Vec<&'a Wire>) -> Self {
+    fn of(world: &'a World, node: &'a str, wires: Vec<&'a Wire>, paths: Vec<&'a Path>) -> Self {
         let mut gpus = gpus_of(world, node);
         let mut ends = Vec::new();
+        gpus.extend(paths.iter().flat_map(|path| [&path.from, &path.to]));
         for wire in &wires {
             gpus.push(&wire.from);
             match &wire.to {
@@ -76,7 +88,7 @@ impl<'a> Shape<'a> {
         gpus.sort_by_key(|id| number(id));
         ends.sort();
         ends.dedup();
-        Self { nodes: vec![node], gpus, ends, wires }
+        Self { nodes: vec![node], gpus, ends, wires, paths }
     }
 
     fn place(&self, end: &End) -> usize {
@@ -90,7 +102,7 @@ impl<'a> Shape<'a> {
     }
 
     fn signature(&self) -> Signature {
-        let mut all: Signature = self
+        let mut all: Vec<_> = self
             .wires
             .iter()
             .map(|wire| {
@@ -99,7 +111,14 @@ impl<'a> Shape<'a> {
             })
             .collect();
         all.sort();
-        all
+        let place = |gpu: &EntityId| self.place(&End::Gpu(gpu.clone()));
+        let way = |path: &&Path| {
+            let (a, b) = (place(&path.from), place(&path.to));
+            (a.min(b), a.max(b), path.way)
+        };
+        let mut ways: Vec<_> = self.paths.iter().map(way).collect();
+        ways.sort_unstable();
+        (all, ways)
     }
 
     /// The picture, with the same in words.
@@ -135,6 +154,20 @@ impl<'a> Shape<'a> {
                 link: None,
             });
         }
+        let edges = self.edges(&nodes);
+        let first = self.nodes.first().copied().unwrap_or_default();
+        Graph {
+            title: format!("Links of {}", among(first, self.nodes.len())),
+            width: WIDTH,
+            height,
+            nodes,
+            edges,
+            outline: self.gpus.iter().map(|gpu| self.line(world, gpu)).collect(),
+        }
+    }
+
+    /// Its links; where there are none, which GPUs reach each other without their processor.
+    fn edges(&self, nodes: &[GraphNode]) -> Vec<GraphEdge> {
         let center = |id: &str| {
             let found = nodes.iter().find(|node| node.id == id)?;
             Some([found.x + found.width / 2.0, found.y + found.height / 2.0])
@@ -152,16 +185,24 @@ impl<'a> Shape<'a> {
                 status: if wire.confidence < SURE { Status::Watch } else { Status::Ok },
             }
         });
-        let edges = edges.collect();
-        let first = self.nodes.first().copied().unwrap_or_default();
-        Graph {
-            title: format!("Links of {}", among(first, self.nodes.len())),
-            width: WIDTH,
-            height,
-            nodes,
-            edges,
-            outline: self.gpus.iter().map(|gpu| self.line(world, gpu)).collect(),
+        let mut edges: Vec<GraphEdge> = edges.collect();
+        // Beside links they would hide them.
+        if self.wires.is_empty() {
+            let near = self.paths.iter().filter(|path| paths::is_near(path.way));
+            edges.extend(near.map(|path| {
+                let (from, to) = (path.from.to_string(), path.to.to_string());
+                GraphEdge {
+                    line: [center(&from), center(&to)].into_iter().flatten().collect(),
+                    from,
+                    to,
+                    relation: format!("PCI Express, {}, as", paths::way_word(path.way)),
+                    method: method(Method::SourceLabel).to_owned(),
+                    confidence: 1.0,
+                    status: Status::Ok,
+                }
+            }));
         }
+        edges
     }
 
     fn standing(&self, world: &World, gpu: &EntityId) -> Status {
@@ -193,6 +234,7 @@ impl<'a> Shape<'a> {
         if parts.is_empty() {
             parts.push("no link is told".to_owned());
         }
+        parts.extend(paths::line(&self.paths, gpu, &self.gpus, name));
         for down in world.wiring.down.iter().filter(|one| one.device == *gpu) {
             parts.push(format!("{} {} down", down.links, kind_word(&down.kind)));
         }

@@ -2,8 +2,8 @@
 
 use strata_world::capacity::Targets;
 use strata_world::{
-    Answers, Ask, Down, Edge, End, Entity, EntityId, EntityKind, Fabric, Method, Relation, Scope,
-    Window, Wire, World, assemble, plan,
+    Answers, Ask, Down, Edge, End, Entity, EntityId, EntityKind, Fabric, Method, NodeDown, Path,
+    Reach, Relation, Scope, Way, Window, Wire, World, assemble, plan,
 };
 
 use super::{links, ring};
@@ -125,8 +125,9 @@ fn without_links_it_is_said_why() {
     assert!(links::section_of(&world(1, 1)).is_none(), "one GPU has nobody to be joined with");
     let mut bare = world(1, 2);
     let section = links::section_of(&bare).unwrap();
-    assert_eq!(section.blocks.len(), 1);
+    assert_eq!(section.blocks.len(), 2);
     assert!(text_of(&section.blocks[0]).starts_with("None is told: "), "{:?}", section.blocks);
+    assert!(text_of(&section.blocks[1]).contains("is not told: "), "{:?}", section.blocks);
     bare.wiring.unreachable = 1;
     let section = links::section_of(&bare).unwrap();
     assert!(text_of(&section.blocks[0]).contains("1 pairs"), "{:?}", section.blocks);
@@ -142,7 +143,7 @@ fn a_large_fleet_is_a_row_for_all_nodes_that_are_alike() {
     }
     let section = links::section_of(&world).unwrap();
     let Some(Block::Table(table)) = section.blocks.get(1) else { panic!("{section:?}") };
-    assert_eq!((section.blocks.len(), table.rows.len()), (2, 1));
+    assert_eq!((section.blocks.len(), table.rows.len()), (3, 1));
     let first = &table.rows[0];
     assert_eq!(first.cells[0], Cell::Text { text: "n0 and 1249 more".to_owned() });
     assert_eq!(first.cells[4], Cell::Text { text: "144".to_owned() });
@@ -158,4 +159,53 @@ fn lanes_that_nobody_counts_are_not_one() {
     assert_eq!(words(&world)[0][0], "GPU 0: NVLink, lanes not told, to GPU 1");
     let section = links::section_of(&world).unwrap();
     assert!(text_of(&section.blocks[0]).contains("not over how many lanes"));
+}
+
+fn path(node: usize, from: usize, to: usize, way: Way) -> Path {
+    Path { node: format!("n{node}"), from: gpu(node, from), to: gpu(node, to), way }
+}
+
+#[test]
+fn how_near_gpus_are_is_told_in_words_and_drawn_where_no_link_is() {
+    let mut world = world(1, 4);
+    world.wiring.paths =
+        vec![path(0, 0, 1, Way::Switch), path(0, 0, 2, Way::NumaNode), path(0, 1, 2, Way::Across)];
+    let node = || "n0".to_owned();
+    world.wiring.reaches = [Way::Switch, Way::NumaNode, Way::Across]
+        .map(|way| Reach { node: node(), way, pairs: 1 })
+        .to_vec();
+    let drawn = ring::shapes(&world)[0].drawn(&world);
+    let edges: Vec<&str> = drawn.edges.iter().map(|edge| &*edge.relation).collect();
+    assert_eq!(edges, ["PCI Express, at the same switch, as"]);
+    assert_eq!(
+        words(&world)[0],
+        [
+            "GPU 0: no link is told; PCI Express: GPU 1 at the same switch; GPU 2 at the same NUMA \
+             node; GPU 3 not told",
+            "GPU 1: no link is told; PCI Express: GPU 0 at the same switch; GPU 2 across NUMA nodes; \
+             GPU 3 not told",
+            "GPU 2: no link is told; PCI Express: GPU 0 at the same NUMA node; GPU 1 across NUMA \
+             nodes; GPU 3 not told",
+            "GPU 3: no link is told",
+        ]
+    );
+    let section = links::section_of(&world).unwrap();
+    let Some(Block::Table(table)) = section.blocks.get(1) else { panic!("{section:?}") };
+    let text = "1 at the same switch, 1 at the same NUMA node, 1 across NUMA nodes, 3 not told";
+    assert_eq!(table.rows[0].cells[1], Cell::Text { text: text.to_owned() });
+    // Beside links the picture is theirs.
+    world.wiring.wires.push(wire(0, 2, End::Gpu(gpu(0, 3)), Some(2)));
+    assert_eq!(ring::shapes(&world)[0].drawn(&world).edges.len(), 1);
+}
+
+#[test]
+fn links_that_are_down_in_a_large_fleet_are_counted_by_node() {
+    let mut world = world(1, 2);
+    for node in ["n3", "n7"] {
+        let (node, kind) = (node.to_owned(), "nvlink".to_owned());
+        world.wiring.nodes_down.push(NodeDown { node, kind, links: 2 });
+    }
+    let section = links::section_of(&world).unwrap();
+    let text = text_of(&section.blocks[0]);
+    assert!(text.contains("Down: 4 of the links, on n3 and 1 more"), "{text}");
 }

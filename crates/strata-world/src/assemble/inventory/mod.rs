@@ -3,10 +3,12 @@
 //! Identity first: an edge is drawn where a label, an info series or an address says so, with how
 //! that is known. Two things that merely might belong together are not joined.
 
+mod condition;
 mod faults;
 mod gpus;
 mod links;
 mod nodes;
+mod paths;
 mod pods;
 mod registry;
 mod replicas;
@@ -17,6 +19,7 @@ mod wires;
 
 use crate::ask::{Ask, Scope};
 use crate::assemble::rows::{Book, Outcome, Row};
+use crate::condition::Condition;
 use crate::edge::Edge;
 use crate::entity::Entity;
 use crate::fault::Fault;
@@ -81,7 +84,14 @@ pub(crate) fn links(ask: &Ask, book: &Book<'_>) -> Vec<Link> {
     links::list(&found, ask.window)
 }
 
+/// How the device in scope is.
+pub(crate) fn condition(ask: &Ask, book: &Book<'_>) -> Option<Condition> {
+    condition::read(&Found::of(ask, book), ask.window)
+}
+
 /// How the devices in scope are wired.
 pub(crate) fn wiring(ask: &Ask, book: &Book<'_>) -> Wiring {
-    wires::read(&Found::of(ask, book), ask.window)
+    let found = Found::of(ask, book);
+    let (paths, reaches) = paths::read(&found, ask.window);
+    Wiring { paths, reaches, ..wires::read(&found, ask.window) }
 }

@@ -10,7 +10,7 @@ use crate::assemble::rows::{Row, at_end};
 use crate::edge::Method;
 use crate::entity::{EntityId, EntityKind};
 use crate::window::Window;
-use crate::wire::{Down, End, Fabric, Wire, Wiring};
+use crate::wire::{Down, End, Fabric, NodeDown, Wire, Wiring};
 
 /// The two GPUs tell the same of each other.
 const BOTH: f64 = 1.0;
@@ -78,7 +78,8 @@ pub(super) fn read(found: &Found<'_>, window: Window) -> Wiring {
     if fabrics.is_empty() {
         fabrics = counted(found, window);
     }
-    Wiring { wires, fabrics, down: down(found, window), unreachable }
+    let (down, nodes_down) = (down(found, window), nodes_down(found, window));
+    Wiring { wires, fabrics, down, nodes_down, unreachable, ..Wiring::default() }
 }
 
 /// What the labels say of the other end, and how it is known.
@@ -260,6 +261,18 @@ fn down(found: &Found<'_>, window: Window) -> Vec<Down> {
         Some(Down { device, kind, links })
     });
     let mut down: Vec<Down> = down.collect();
+    down.sort();
+    down
+}
+
+fn nodes_down(found: &Found<'_>, window: Window) -> Vec<NodeDown> {
+    let rows = found.rows("wires/nodes_down");
+    let down = rows.iter().filter_map(|row| {
+        let links = at_end(window, &row.points).filter(|links| *links > 0.0)? as usize;
+        let text = |name: &str| row.labels.get(name).unwrap_or_default().to_owned();
+        Some(NodeDown { node: text("node"), kind: text("type"), links })
+    });
+    let mut down: Vec<NodeDown> = down.collect();
     down.sort();
     down
 }

@@ -314,6 +314,13 @@ impl Nvml {
         event_types = nvmlDeviceGetSupportedEventTypes() -> u64;
     }
 
+    /// The nearest part of the bus that both are below (`nvmlGpuTopologyLevel_t`).
+    pub(super) fn common_ancestor(&self, one: Handle, other: Handle) -> Answer<u32> {
+        let mut level = 0;
+        ask!(self, nvmlDeviceGetTopologyCommonAncestor(one.0, other.0, &raw mut level))?;
+        Ok(level)
+    }
+
     /// Share of time in which a kernel ran, and in which memory was accessed, 0..=100 each.
     pub(super) fn utilization(&self, device: Handle) -> Answer<(u32, u32)> {
         let mut value = raw::nvmlUtilization_t { gpu: 0, memory: 0 };
