@@ -198,6 +198,7 @@ impl<'a> Shape<'a> {
                     relation: format!("PCI Express, {}, as", paths::way_word(path.way)),
                     method: method(Method::SourceLabel).to_owned(),
                     confidence: 1.0,
+                    held_ms: None,
                     status: Status::Ok,
                 }
             }));
