@@ -43,6 +43,7 @@ fn world(signals: &[(&str, [Option<f64>; 3])]) -> World {
         faults: Vec::new(),
         links: Vec::new(),
         wiring: strata_world::Wiring::default(),
+        condition: None,
         holdings: Vec::new(),
         waiting: Vec::new(),
         capacity: None,

@@ -29,7 +29,7 @@ fn pod() -> Json {
     of_kind("DaemonSet")["spec"]["template"]["spec"].clone()
 }
 
-/// The agent's configuration, as the ConfigMap has it.
+/// The agent's configuration, as the `ConfigMap` has it.
 fn configuration() -> String {
     of_kind("ConfigMap")["data"]["strata.toml"].as_str().unwrap().to_owned()
 }
