@@ -165,6 +165,9 @@ pub struct CallTotals {
     pub requests: f64,
     /// Of these, calls of which money is not known.
     pub unpriced: f64,
+    /// Of these, calls that were answered and tell no time to the first token: whether they were in
+    /// time nobody knows.
+    pub untimed: f64,
     /// Tokens of the prompts that were computed.
     pub fresh: f64,
     /// Tokens of the prompts out of a cache.
@@ -194,6 +197,9 @@ pub fn total<'a>(
         total.fresh += group.fresh();
         total.cached += group.cached();
         total.generated += group.generated();
+        if group.fate == Fate::Untimed {
+            total.untimed += group.requests;
+        }
         any_talk |= group.in_conversation;
         match prices.amount(group) {
             Ok((amount, by)) => {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strata_model::Problem;
 
 use super::lookup::{self, Quote, Unpriced, Wanted};
-use super::{Origin, Price, embedded, owned, parse, validate};
+use super::{Origin, Price, PriceKind, Term, embedded, owned, parse, validate};
 
 /// All prices that are known. The operator's rows are asked first, then a cloud's file, then the
 /// published figures that are built in.
@@ -46,11 +46,42 @@ impl PriceBook {
         problems.extend(validate::problems(&rows));
         let (owned, more) = owned::rows(&found, Origin::User);
         problems.extend(more);
+        problems.extend(validate::rivals(&rows, &owned));
         if !problems.is_empty() {
             return Err(PriceBookError { problems });
         }
-        self.extend(rows.into_iter().map(|(_, price)| price).chain(owned).collect());
+        self.extend(rows.into_iter().chain(owned).map(|(_, price)| price).collect());
         Ok(())
+    }
+
+    /// In words: things for which the operator has a price of owned hardware and one that names no
+    /// term at the same time, and which of the two is used with `term`.
+    pub fn shadowed(&self, term: Option<Term>) -> Vec<String> {
+        let own = || self.rows.iter().filter(|price| price.origin == Origin::User);
+        let bought = own().filter(|price| price.term == Some(Term::Owned));
+        let pairs = bought.filter_map(|bought| {
+            let rival = own().find(|price| {
+                price.term.is_none()
+                    && price.kind != PriceKind::PowerOnly
+                    && validate::same_thing(price, bought)
+                    && price.holds_beside(bought)
+            })?;
+            let name = bought.gpu.as_ref().or(bought.node.as_ref()).cloned();
+            let name = name.unwrap_or_else(|| "a label".to_owned());
+            let (used, other) = match term {
+                Some(Term::Owned) => (bought, rival),
+                _ => (rival, bought),
+            };
+            Some(format!(
+                "{name} has two prices at the same time: {:.4} ({}) is used, {:.4} ({}) is not, for term is {}",
+                used.per_hour,
+                used.source,
+                other.per_hour,
+                other.source,
+                term.map_or("not set", Term::name),
+            ))
+        });
+        pairs.collect()
     }
 
     /// Adds rows that are known to be sound.

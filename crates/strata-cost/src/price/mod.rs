@@ -177,6 +177,14 @@ impl Price {
             && self.until_ms.is_none_or(|until| at_ms < until)
     }
 
+    /// Whether there is an instant at which both rows hold.
+    pub fn holds_beside(&self, other: &Self) -> bool {
+        let ends_after = |one: &Self, other: &Self| {
+            one.until_ms.unwrap_or(i64::MAX) > other.from_ms.unwrap_or(i64::MIN)
+        };
+        ends_after(self, other) && ends_after(other, self)
+    }
+
     /// Money for one GPU and hour; None for a node whose number of GPUs nobody knows.
     pub fn per_gpu_hour(&self, gpus_in_node: Option<f64>) -> Option<f64> {
         match self.per {

@@ -29,8 +29,9 @@ const INPUTS: [Input; 16] = [
     ("staff", |tco| &mut tco.staff),
 ];
 
-/// The rows of a book as prices of a GPU and hour, and every problem of every row.
-pub(super) fn rows(found: &[Value], origin: Origin) -> (Vec<Price>, Vec<Problem>) {
+/// The rows of a book, with their places in the file, as prices of a GPU and hour, and every problem of
+/// every row.
+pub(super) fn rows(found: &[Value], origin: Origin) -> (Vec<(usize, Price)>, Vec<Problem>) {
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
     for (at, value) in found.iter().enumerate() {
         let told = match value.as_table() {
@@ -48,7 +49,7 @@ pub(super) fn rows(found: &[Value], origin: Origin) -> (Vec<Price>, Vec<Problem>
         let renamed = |text: &str| text.replace("price[", "owned[");
         Problem::new(renamed(&one.path), renamed(&one.message))
     }));
-    (rows.into_iter().map(|(_, price)| price).collect(), problems)
+    (rows, problems)
 }
 
 fn price(table: &Table, origin: Origin) -> Result<Price, Vec<Problem>> {

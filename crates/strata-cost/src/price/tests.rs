@@ -252,3 +252,44 @@ fn every_problem_of_owned_hardware_is_told_with_its_place() {
     let scalar = told(&format!("price = 3\n{OWNED}")).join("; ");
     assert!(scalar.contains("price: is not a list"), "{scalar}");
 }
+
+#[test]
+fn a_price_and_what_was_paid_for_the_same_hardware_do_not_hold_together() {
+    let price = |fields: &str| {
+        OWNED.to_owned()
+            + &row(&format!("gpu = \"H100\"\nprovider = \"our-colo\"\nper_hour = 2\n{fields}"))
+    };
+    for kind in ["contracted", "effective", "billed"] {
+        let told = problems(&price(&format!("term = \"owned\"\nkind = \"{kind}\"")));
+        let expected = "owned[0].from: price[0] prices the same owned hardware at the same time";
+        assert!(told.len() == 1 && told[0].starts_with(expected), "{told:?}");
+    }
+    let sound = |fields: &str| PriceBook::default().add_toml(&price(fields)).unwrap();
+    sound("term = \"owned\"\nkind = \"power_only\"");
+    let later = OWNED.replace("gpus = 8", "from = 2026-02-01\ngpus = 8");
+    let until = row(
+        "gpu = \"H100\"\nprovider = \"our-colo\"\nper_hour = 2\nterm = \"owned\"\nuntil = 2026-02-01",
+    );
+    PriceBook::default().add_toml(&(later + &until)).unwrap();
+    sound("term = \"reserved_1y\"");
+}
+
+#[test]
+fn a_price_without_a_term_is_used_unless_the_term_is_owned_and_that_is_told() {
+    let mut book = PriceBook::default();
+    let fields = "gpu = \"H100\"\nprovider = \"our-colo\"\nper_hour = 2\n";
+    book.add_toml(&(OWNED.to_owned() + &row(fields))).unwrap();
+    for (term, is_owned) in
+        [(None, false), (Some(Term::OnDemand), false), (Some(Term::Owned), true)]
+    {
+        let wanted = Wanted { term, provider: Some("our-colo".into()), ..h100() };
+        let quote = book.quote(&wanted, "USD", at("2026-05-01")).unwrap();
+        assert_eq!(quote.per_gpu_hour != 2.0, is_owned, "{term:?} {quote:?}");
+        let told = book.shadowed(term).join("; ");
+        let used = format!("{:.4} ({}) is used", quote.per_gpu_hour, quote.source);
+        assert!(told.contains(&used), "{told} does not say {used}");
+    }
+    let mut alone = PriceBook::embedded();
+    alone.add_toml(OWNED).unwrap();
+    assert_eq!(alone.shadowed(None), Vec::<String>::new());
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use strata_model::Problem;
 
-use super::Price;
+use super::{Price, PriceKind, Term};
 use crate::time::day;
 
 /// Every contradiction between rows that price the same thing. `rows` come with their place in the
@@ -25,6 +25,36 @@ pub(super) fn problems(rows: &[(usize, Price)]) -> Vec<Problem> {
     }
     problems.sort_by(|one, other| one.path.cmp(&other.path));
     problems
+}
+
+/// Rows that say what owned hardware costs for an hour, of which others say what was paid for it: one of
+/// the two would be taken without a word. A price of energy alone is no rival.
+pub(super) fn rivals(rows: &[(usize, Price)], owned: &[(usize, Price)]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (at, bought) in owned {
+        let rival = rows.iter().find(|(_, price)| {
+            price.term == Some(Term::Owned)
+                && price.kind != PriceKind::PowerOnly
+                && same_thing(price, bought)
+                && price.holds_beside(bought)
+        });
+        if let Some((place, _)) = rival {
+            let message = format!(
+                "price[{place}] prices the same owned hardware at the same time: which of the two holds?"
+            );
+            problems.push(Problem::new(format!("owned[{at}].from"), message));
+        }
+    }
+    problems
+}
+
+/// Whether two rows are about the same thing, however it is paid for.
+pub(super) fn same_thing(one: &Price, other: &Price) -> bool {
+    let of = |price: &Price| {
+        let place = (price.provider.clone(), price.region.clone());
+        (price.gpu.clone(), price.node.clone(), price.selector.clone(), place)
+    };
+    of(one) == of(other)
 }
 
 fn key(price: &Price) -> impl Ord + use<> {

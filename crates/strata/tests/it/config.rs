@@ -104,6 +104,37 @@ fn check_tries_every_target_and_says_what_to_do() {
     assert_eq!(page.asked(), asked, "offline connects to nothing");
 }
 
+#[test]
+fn check_reads_prices_and_says_which_of_two_is_used() {
+    let house = House::with_config("[cost]\nprices = \"prices.toml\"\ntariff = \"tariff.toml\"\n");
+    let owned = "[[owned]]\ngpu = \"H100\"\ncurrency = \"USD\"\nsource = \"invoice 17\"\n\
+        date = 2026-01-01\ngpus = 8\nservers = 320000\nnetwork = 0\nstorage = 0\nspares = 0\n\
+        residual = 0\nrate = 0\nyears = 4\navailability = 1\nmaintenance = 0\nkw_per_gpu = 1\n\
+        pue = 1\nload_factor = 1\nper_kwh = 0\ncolo_per_kw_month = 0\nstaff = 0\n";
+    let price = "[[price]]\ngpu = \"H100\"\nper_hour = 2\ncurrency = \"USD\"\n\
+        source = \"contract\"\ndate = 2026-01-01\n";
+    let write = |name: &str, text: String| std::fs::write(house.path().join(name), text).unwrap();
+    let run = || {
+        let output = house.run(&["check", "--offline"]);
+        (output.status.code(), stdout(&output))
+    };
+    let tariff = |currency: &str| {
+        format!("name = \"n\"\ncurrency = \"{currency}\"\n[[sell]]\nmodel = \"m\"\nprompt = 1\n")
+    };
+    write("tariff.toml", tariff("USD"));
+    write("prices.toml", format!("{owned}{price}"));
+    let (code, told) = run();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("2 of your own") && told.contains("n: 1 rows"), "{told}");
+    assert!(told.contains("H100 SXM has two prices at the same time: 2.0000 (contract)"), "{told}");
+    write("prices.toml", format!("{owned}{price}term = \"owned\"\n"));
+    write("tariff.toml", tariff("EUR"));
+    let (code, told) = run();
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("price[0] prices the same owned hardware"), "{told}");
+    assert!(told.contains("it sells in EUR, the ledger is in USD"), "{told}");
+}
+
 /// What `strata check --json` says about each thing it tried.
 fn trials(house: &House) -> Vec<Json> {
     let output = house.run(&["check", "--json"]);

@@ -50,15 +50,24 @@ pub(super) fn blocks(books: &Books) -> Vec<Block> {
 
 /// How much of it has a price.
 fn whole(calls: &CallBooks) -> String {
-    let CallTotals { requests, unpriced, unknown, .. } = &calls.total;
+    let CallTotals { requests, unpriced, untimed, unknown, .. } = &calls.total;
     let talks = calls.conversations;
     let begin = format!("{requests:.0} calls, {talks} conversations");
     let listed = calls.listed_ms.filter(|_| calls.total.by.contains(&PricedBy::PriceMap));
     let listed = listed.map(|ms| format!("; prices of APIs of {}", day(ms))).unwrap_or_default();
+    let untimed = match *untimed {
+        count if count > 0.0 => {
+            format!(
+                "; {count:.0} answered ones tell no time to the first token, U2 is of the others"
+            )
+        }
+        _ => String::new(),
+    };
     if *unpriced > 0.0 {
-        format!("{begin}{listed}; {unpriced:.0} calls have no price: {}", unknown.join("; "))
+        let why = unknown.join("; ");
+        format!("{begin}{listed}{untimed}; {unpriced:.0} calls have no price: {why}")
     } else {
-        format!("{begin}{listed}; all have a price.")
+        format!("{begin}{listed}{untimed}; all have a price.")
     }
 }
 

@@ -1,6 +1,7 @@
 //! `strata check`: is the configuration right, and does what it names answer?
 
 mod owners;
+mod prices;
 mod proxy;
 mod scrape;
 mod server;
@@ -93,6 +94,7 @@ pub(crate) async fn run(
     let file = config.map_or("the defaults".to_owned(), |path| path.display().to_string());
     report.add("configuration", "", Ok(format!("{file}: valid")));
     proxy::tell_captures(settings, &mut report);
+    prices::try_all(settings, &mut report);
     if !arguments.offline {
         server::try_all(settings, &mut report).await;
         owners::try_all(settings, &mut report, clock).await;

@@ -40,6 +40,13 @@ pub(super) async fn run(arguments: &CostCalls, out: Out) -> Result<()> {
         let (models, as_of) = (text(&map["models"]), text(&map["as_of"]));
         out.line(format!("\nprices of APIs: {models} models, of {as_of}, SHA-256 {hash}"))?;
     }
+    if total["untimed_requests"].as_f64().is_some_and(|requests| requests > 0.0) {
+        let requests = count(&total["untimed_requests"]);
+        complain(format!(
+            "note: {requests} answered calls tell no time to the first token: whether they were in time, \
+             first or accepted is taken from the others"
+        ));
+    }
     for why in list(&total["unknown"]) {
         complain(format!("note: without a price: {}", text(why)));
     }

@@ -109,6 +109,7 @@ fn sums(totals: &CallTotals, conversations: u64) -> Json {
     json!({
         "requests": totals.requests,
         "unpriced_requests": totals.unpriced,
+        "untimed_requests": totals.untimed,
         "conversations": conversations,
         "prompt_tokens": totals.fresh,
         "cached_tokens": totals.cached,

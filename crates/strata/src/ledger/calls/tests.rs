@@ -293,6 +293,30 @@ async fn prompts_whose_cached_part_is_not_told_come_to_the_bill_too() {
 }
 
 #[tokio::test]
+async fn a_call_without_a_time_to_its_first_token_is_paid_and_neither_in_time_nor_late() {
+    // Of four alike one is late and one tells no time.
+    let all = (60..300).map(|minute| {
+        let mut record = answered(minute, "");
+        record.ttft_us = match minute % 4 {
+            0 => None,
+            1 => Some(1_000_001),
+            _ => Some(200_000),
+        };
+        record
+    });
+    let told = report(all.collect(), &[("since", "4h")]).await;
+    near(&told["total"]["untimed_requests"], 60.0);
+    near(&told["total"]["amount"], 4.0 * 2.95);
+    let useful = &told["models"][0]["useful"];
+    near(&useful["U1"]["per_million"], 4.0 * 2.95 / 6000.0 * 1e6);
+    // Two of the three that tell it were in time; that is known of three in four.
+    near(&useful["U2"]["per_million"], 4.0 * 2.95 / 6000.0 * 1e6 * 3.0 / 2.0);
+    near(&useful["U2"]["covered"], 0.75);
+    let late = &told["waste"][0];
+    assert_eq!((&late["cause"], &late["requests"]), (&"too_late".into(), &60.0.into()));
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_is_refused_in_words() {
     let service = service(served(), &CostOptions::default(), DAY + 5 * HOUR);
     let reports = LedgerReports(Arc::new(service));

@@ -60,6 +60,10 @@ fn sums() -> Json {
     object([
         ("requests", number()),
         ("unpriced_requests", said(number(), "Calls of which money is not known.")),
+        (
+            "untimed_requests",
+            said(number(), "Answered, and no time to the first token: U2 and beyond are not told."),
+        ),
         ("conversations", count()),
         ("prompt_tokens", said(number(), "Computed, not from a cache.")),
         ("cached_tokens", number()),
