@@ -5,6 +5,7 @@
 //! Pure: no I/O, no runtime, no wall clock. Same answers, same World.
 
 pub mod ask;
+mod asked;
 mod assemble;
 pub mod bill;
 pub mod capacity;
@@ -35,6 +36,7 @@ pub mod wire;
 pub mod world;
 
 pub use ask::{Answers, Ask, Grain, Plan, Planned, Scope, Want};
+pub use asked::metrics_asked;
 pub use assemble::{assemble, assemble_on};
 pub use bill::mig_share;
 pub use condition::Condition;

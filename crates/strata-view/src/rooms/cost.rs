@@ -4,7 +4,7 @@ use strata_model::Layer;
 use strata_world::{Want, World};
 
 use super::pieces::{chart, numbers, section};
-use super::{Context, books, overview, tracks};
+use super::{Context, books, ground, overview, tracks};
 use crate::page::block::{Block, Section};
 
 const WHOLE: [(&str, &str); 8] = [
@@ -43,6 +43,12 @@ pub(super) fn sections(world: &World, context: &Context) -> Vec<Section> {
         ),
         section("time", "Over time", "", vec![Block::Multiples { charts }]),
     ];
-    sections.extend(context.books.iter().flat_map(books::sections));
+    if let Some(books) = &context.books {
+        let mut told = books::sections(books);
+        let ledger = &books.ledger;
+        let length_ms = ledger.step_ms * i64::try_from(ledger.steps).unwrap_or(0);
+        ground::of_ledger(world, ledger.start_ms + length_ms, &mut told);
+        sections.extend(told);
+    }
     sections
 }

@@ -12,6 +12,7 @@ mod explore;
 mod frame;
 mod gpu;
 mod gpus;
+mod ground;
 mod hosts;
 mod overview;
 mod pieces;

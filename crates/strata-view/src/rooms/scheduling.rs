@@ -4,7 +4,7 @@ use strata_model::Layer;
 use strata_world::{EntityKind, Want, World};
 
 use super::pieces::{Show, chart, numbers, section, table};
-use super::{each, overview, queue, tracks, who};
+use super::{each, ground, overview, queue, tracks, who};
 use crate::page::block::{Block, Section};
 use crate::page::chart::Chart;
 
@@ -35,6 +35,13 @@ pub(super) fn wants() -> Vec<Want> {
     wants
 }
 
+/// Who holds what, with what that is known from.
+fn held(world: &World) -> Section {
+    let mut section = who::section_of(world);
+    ground::of_holders(world, &mut section);
+    section
+}
+
 pub(super) fn sections(world: &World) -> Vec<Section> {
     let namespaces = [
         ("GPUs requested", 0, Show::Signal("l4.gpus_requested")),
@@ -53,7 +60,7 @@ pub(super) fn sections(world: &World) -> Vec<Section> {
             "",
             vec![overview::line(world, Layer::L4Sched), numbers(world, &WHOLE, None)],
         ),
-        who::section_of(world),
+        held(world),
         section(
             "namespaces",
             "Namespaces",
