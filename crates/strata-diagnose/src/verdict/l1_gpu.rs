@@ -16,6 +16,7 @@ const CLOCK_VS_PEERS: f64 = 0.9;
 
 pub(super) static BENCH: Bench = Bench {
     layer: Layer::L1Gpu,
+    on_hosts: true,
     eyes: &["l1.utilization", "l1.engine_active", "l1.power", "l1.memory_used", "l1.temperature"],
     rules: &[
         // The driver says so itself (NVML recovery action, DCGM field 395): no threshold of ours.

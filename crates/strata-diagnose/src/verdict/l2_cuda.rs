@@ -17,6 +17,7 @@ const BANDWIDTH_VS_PAST: f64 = 0.5;
 
 pub(super) static BENCH: Bench = Bench {
     layer: Layer::L2Cuda,
+    on_hosts: true,
     eyes: &["l2.bus_bandwidth", "l2.collective_rate", "l2.communication_share", "l2.skew_p95"],
     rules: &[
         broken(&[("l2.desync", Above(0.0))], "ranks wait in different collectives"),

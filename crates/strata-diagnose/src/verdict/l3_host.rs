@@ -25,6 +25,7 @@ const QUOTA_STOPPED: f64 = 0.25;
 
 pub(super) static BENCH: Bench = Bench {
     layer: Layer::L3Host,
+    on_hosts: true,
     eyes: &["l3.cpu_utilization", "l3.memory_utilization", "l3.load_1m"],
     rules: &[
         broken(&[("l3.oom_kills", Above(0.0))], "processes were killed because memory ran out"),

@@ -7,6 +7,7 @@ use super::{Bench, broken, watch};
 
 pub(super) static BENCH: Bench = Bench {
     layer: Layer::L4Sched,
+    on_hosts: true,
     eyes: &["l4.gpus_present", "l4.gpus_allocated", "l4.pods_running", "l4.queue_pending"],
     rules: &[
         broken(&[("l4.node_not_ready", Above(0.0))], "a node is not ready"),

@@ -13,6 +13,7 @@ const DATA_WAIT: f64 = 0.1;
 
 pub(super) static BENCH: Bench = Bench {
     layer: Layer::L5Training,
+    on_hosts: true,
     eyes: &["l5.step", "l5.step_time", "l5.mfu", "l5.loss", "l5.tokens_per_second"],
     rules: &[
         broken(&[("l5.not_finite", Above(0.0))], "loss or gradients are NaN or infinite"),

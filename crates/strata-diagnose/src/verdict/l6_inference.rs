@@ -12,6 +12,7 @@ const QUEUE_SECONDS: f64 = 1.0;
 
 pub(super) static BENCH: Bench = Bench {
     layer: Layer::L6Inference,
+    on_hosts: true,
     eyes: &["l6.replicas", "l6.kv_pinned", "l6.running", "l6.generation_throughput"],
     rules: &[
         broken(

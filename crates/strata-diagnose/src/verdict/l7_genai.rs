@@ -11,6 +11,7 @@ const ERRORS_WATCH: f64 = 0.01;
 
 pub(super) static BENCH: Bench = Bench {
     layer: Layer::L7Genai,
+    on_hosts: false,
     eyes: &["l7.requests", "l7.ttft_p95", "l7.duration_p95", "l7.output_tokens"],
     rules: &[
         broken(&[("l7.error_ratio", Above(ERRORS_BROKEN))], "requests fail"),

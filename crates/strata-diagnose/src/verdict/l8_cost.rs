@@ -12,6 +12,7 @@ const BUDGET: f64 = 0.9;
 
 pub(super) static BENCH: Bench = Bench {
     layer: Layer::L8Cost,
+    on_hosts: false,
     eyes: &["l8.cost_rate", "l8.cost_per_useful_token"],
     rules: &[
         broken(&[("l8.budget_used", Above(1.0))], "a budget is used up"),

@@ -75,6 +75,9 @@ pub(crate) const fn broken(when: &'static [(&'static str, Limit)], says: &'stati
 /// What judges a layer.
 pub(crate) struct Bench {
     pub(crate) layer: Layer,
+    /// Whether its things stand on hosts: what makes it missed in a fleet then makes it missed on a
+    /// host too. Clients and prices do not.
+    pub(crate) on_hosts: bool,
     /// Signals any of which, when known, says that the layer is seen.
     pub(crate) eyes: &'static [&'static str],
     pub(crate) rules: &'static [Rule],
@@ -242,7 +245,8 @@ fn is_apart(bench: &Bench, world: &World) -> bool {
             matches!(&signal.now, Reading::Unknown(why) if why.reason == UnknownReason::OutOfScope)
         })
     };
-    matches!(world.scope, Scope::Entity(_)) && bench.eyes.iter().any(out_of_scope)
+    let narrow = matches!(world.scope, Scope::Entity(_));
+    narrow && (!bench.on_hosts || bench.eyes.iter().any(out_of_scope))
 }
 
 /// Why the layer must be there although it is not seen.

@@ -139,8 +139,11 @@ fn a_layer_that_one_thing_cannot_be_asked_of_is_neither_missing_nor_blind() {
     let found = verdict(&world, Layer::L1Gpu);
     assert_eq!((found.standing, found.says), (Standing::Absent, APART));
     assert_eq!(found.steps, [Standing::Absent; 2]);
-    // Of what could be asked, nothing known is a finding still.
+    // Of what could be asked, nothing known is a finding still, but for what stands on no host.
     assert_eq!(verdict(&world, Layer::L2Cuda).standing, Standing::Blind);
+    world.signals[1].def = signal_def("l6.replicas").unwrap();
+    world.signals[1].now = Reading::Known(2.0);
+    assert_eq!(verdict(&world, Layer::L7Genai).standing, Standing::Absent);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What stands around every page: title, tabs, the north star, notices.
 
 use strata_model::Layer;
-use strata_world::{Reading, Scope, Signal, UnknownReason, Want, World};
+use strata_world::{Reading, Scope, Signal, Want, World};
 
 use super::pieces::{name, number};
 use super::{Context, tracks};
@@ -76,14 +76,11 @@ pub(super) fn page(
 
 fn north_star(world: &World) -> Vec<Number> {
     let numbers = NORTH.iter().filter_map(|(label, signal)| {
-        let reading = world.signal(signal, None).map(|signal| &signal.now);
-        if let Some(Reading::Unknown(why)) = reading
-            && why.reason == UnknownReason::OutOfScope
-        {
+        let mut number = number(world, label, signal, None);
+        if number.value.is_none() && world.scope != Scope::Fleet {
             // Nobody misses the money of the fleet on the page of one GPU.
             return None;
         }
-        let mut number = number(world, label, signal, None);
         if number.value.is_none() {
             number.status = Some(Status::Blind);
             Status::Blind.word().clone_into(&mut number.text);

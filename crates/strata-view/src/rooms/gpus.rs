@@ -7,7 +7,7 @@ use strata_world::{
 };
 
 use super::pieces::{Show, chart, fact_of, link_to, name, numbers, section, table};
-use super::{each, gpu, tracks, who};
+use super::{each, gpu, ground, tracks, who};
 use crate::page::block::{Block, Section};
 use crate::page::heatmap::{CellGroup, Choice, Heatmap};
 use crate::page::number::Explanation;
@@ -146,12 +146,7 @@ pub(super) fn sections(request: &PageRequest, world: &World) -> Vec<Section> {
     let charts = CHARTS.map(|(title, lines)| chart(world, title, lines, None)).to_vec();
     vec![
         section("fleet", "", "", vec![numbers(world, &FLEET, None)]),
-        section(
-            "use",
-            "Given and used",
-            "As `strata who` judges it: the scheduling page names who.",
-            vec![who::counts(world)],
-        ),
+        given(world),
         section("map", "Fleet", brief, vec![Block::Heatmap(map)]),
         section(
             "time",
@@ -335,6 +330,14 @@ pub(super) fn facts(world: &World, id: &EntityId) -> Table {
         total_rows: None,
         empty: "nothing is known of it besides its numbers".to_owned(),
     }
+}
+
+/// How GPUs are given and used, with what that is known from.
+fn given(world: &World) -> Section {
+    let brief = "As `strata who` judges it: the scheduling page names who.";
+    let mut section = section("use", "Given and used", brief, vec![who::counts(world)]);
+    ground::of_holders(world, &mut section);
+    section
 }
 
 /// When two things were seen joined, first and last within the range.

@@ -126,8 +126,10 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
     if matches!(request.page, PageId::Overview) {
         wants.extend(verdict_wants());
     }
-    let entities = !matches!(request.page, PageId::Overview | PageId::Doctor | PageId::Explore)
-        && !request.is_about_records();
+    // What one thing is called and joined with is a small question.
+    let of_fleet = scope == Scope::Fleet;
+    let bare = matches!(request.page, PageId::Overview | PageId::Doctor | PageId::Explore);
+    let entities = !(request.is_about_records() || bare && of_fleet);
     let who = matches!(request.page, PageId::Gpus | PageId::Scheduling);
     let wires = request.page == PageId::Topology;
     let (window, targets) = (window(request.span, now_ms), Targets::default());

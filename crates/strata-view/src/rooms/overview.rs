@@ -202,6 +202,7 @@ fn coverage(world: &World, layer: Layer) -> Number {
                          Doctor page lists the others, with what would make them known."
                 .to_owned(),
             formula: "signals with an input that is seen / signals of the layer".to_owned(),
+            age_seconds: Some(0.0),
             ..Explanation::default()
         },
     }
