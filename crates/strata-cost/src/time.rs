@@ -6,6 +6,9 @@ use jiff::tz::TimeZone;
 /// Milliseconds of a day. UTC has no change of clocks, so a day always has as many.
 pub const DAY_MS: i64 = 86_400_000;
 
+/// `2026-04-01`
+const DATE_BYTES: usize = 10;
+
 /// Reads an instant: `2026-04` (the month's first), `2026-04-01`, RFC 3339, or the form of cloud
 /// price files, `2026-04-01 12:00:00 UTC`.
 pub fn instant_ms(text: &str) -> Option<i64> {
@@ -19,7 +22,8 @@ pub fn instant_ms(text: &str) -> Option<i64> {
         return Some(at.as_millisecond());
     }
     let whole = if text.len() == 7 { format!("{text}-01") } else { text.to_owned() };
-    let day = whole.parse::<Date>().ok()?;
+    // A date is read out of more than a date: a time of day without its offset would be lost.
+    let day = whole.parse::<Date>().ok().filter(|_| whole.len() == DATE_BYTES)?;
     day_ms(day)
 }
 
@@ -69,5 +73,27 @@ mod tests {
         let at = instant_ms("2026-12-31T23:59:59Z").unwrap();
         let (first, next) = month_ms(at).unwrap();
         assert_eq!((day(first).as_str(), day(next).as_str()), ("2026-12-01", "2027-01-01"));
+    }
+
+    #[test]
+    fn a_change_of_clocks_changes_no_period() {
+        // The months in which clocks change in Europe and in North America.
+        for (month, days) in [("2026-03", 31), ("2026-10", 31), ("2026-11", 30)] {
+            let start = instant_ms(month).unwrap();
+            let (first, next) = month_ms(start).unwrap();
+            assert_eq!((first, next - first), (start, days * DAY_MS), "{month}");
+        }
+        let length =
+            |from: &str, until: &str| instant_ms(until).unwrap() - instant_ms(from).unwrap();
+        // In Berlin the first has 23 hours and the second 25.
+        assert_eq!(length("2026-03-29", "2026-03-30"), DAY_MS);
+        assert_eq!(length("2026-10-25", "2026-10-26"), DAY_MS);
+        // Half past two comes twice in that night; each is an instant of its own.
+        let hour = length("2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00");
+        assert_eq!(hour, 3_600_000);
+        // A local time without its offset is no instant: it may be two or none.
+        for local in ["2026-10-25T02:30:00", "2026-03-29T02:30:00", "2026-03-29T02:30"] {
+            assert_eq!(instant_ms(local), None, "{local}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod energy;
 mod exchange;
 mod fleet;
 mod nodes;
+mod path;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -22,6 +23,7 @@ pub use energy::{Boundary, Energy, EnergyUnits, JOULES_PER_KWH, MIN_METERED, ene
 pub use exchange::{Exchange, exchange};
 pub use fleet::fleet;
 pub use nodes::{NodePrice, NodeSize, node_prices};
+pub use path::{Fork, Forked, NO_CLASS, Part, Path};
 pub use tenants::{Amounts, TenantLine, amounts, by_tenant, tenants};
 pub use training::{RunUnits, Training, TrainingUnits, training};
 pub use waste::{CacheLoss, HitRates, WasteCause, WasteLine, cache_loss, hit_rates, waste};

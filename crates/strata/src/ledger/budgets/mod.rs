@@ -178,6 +178,25 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_clocks_is_none_for_a_budget() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        let hours = |period, now: &str| {
+            let (start, end) = span(period, at(now)).unwrap();
+            (end - start) / HOUR_MS
+        };
+        // Clocks in Berlin go forward and back on these nights: their days have 23 and 25 hours there.
+        for now in ["2026-03-29T00:30:00Z", "2026-03-29T21:59:00Z", "2026-10-25T23:30:00Z"] {
+            assert_eq!(hours(BudgetPeriod::Day, now), 24, "{now}");
+            assert_eq!(hours(BudgetPeriod::Week, now), 168, "{now}");
+            assert_eq!(hours(BudgetPeriod::Month, now), 31 * 24, "{now}");
+        }
+        // What is already Sunday's in Berlin is Saturday's here.
+        let late = at("2026-03-28T23:30:00Z");
+        let saturday = at("2026-03-28T00:00:00Z");
+        assert_eq!(span(BudgetPeriod::Day, late).unwrap().0, saturday);
+    }
+
+    #[test]
     fn names_are_quoted() {
         let settings = BudgetSettings {
             name: "b".to_owned(),
