@@ -15,6 +15,7 @@ mod crash;
 mod demo;
 mod demo_records;
 mod discover;
+mod doors;
 mod fake;
 mod faults;
 mod http;
