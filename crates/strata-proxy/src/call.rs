@@ -102,6 +102,14 @@ impl Timings {
     }
 }
 
+/// What the engine itself says in its answer of the time that it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EngineTimes {
+    /// Computing the prompt, without what a cache supplied.
+    pub prefill: Option<Duration>,
+    pub decode: Option<Duration>,
+}
+
 /// Gaps between token-bearing events of one answer.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Gaps {
@@ -145,6 +153,7 @@ pub struct GenAiCall {
     pub traceparent: Option<String>,
     pub finish_reason: Option<String>,
     pub timings: Timings,
+    pub engine: EngineTimes,
     pub gaps: Gaps,
     /// Events that bore a token.
     pub token_events: u64,

@@ -16,7 +16,7 @@ use hyper::{HeaderMap, Method, Request, Response};
 use crate::answer::Refusal;
 use crate::api::Api;
 use crate::body::{BodyError, Held, Outgoing, Parcel, Passing, Reading, Returning, Room};
-use crate::call::{Gaps, GenAiCall, Outcome, Timings, Tokens};
+use crate::call::{EngineTimes, Gaps, GenAiCall, Outcome, Timings, Tokens};
 use crate::capture::Copies;
 use crate::headers;
 use crate::observe::Observer;
@@ -175,6 +175,7 @@ fn new_call(
         traceparent: headers::short(headers, "traceparent", ID_MAX),
         finish_reason: None,
         timings: Timings::default(),
+        engine: EngineTimes::default(),
         gaps: Gaps::default(),
         token_events: 0,
         tokens: Tokens::default(),

@@ -29,7 +29,9 @@ mod trial;
 mod upstream;
 
 pub use api::Api;
-pub use call::{CallSink, CountSource, Gaps, GenAiCall, NoCalls, Outcome, Timings, Tokens};
+pub use call::{
+    CallSink, CountSource, EngineTimes, Gaps, GenAiCall, NoCalls, Outcome, Timings, Tokens,
+};
 pub use capture::{
     CaptureOptions, CaptureSettings, Captured, ContentSink, CopiedBytes, LeftOut, NoContent,
     Opened, Said,

@@ -158,6 +158,7 @@ impl Progress {
             call.token_events = summary.token_events;
             call.gaps = summary.gaps;
             call.tokens = summary.tokens;
+            call.engine = summary.engine;
             call.unread = summary.unread;
         }
         if call.status.is_some_and(|status| status >= 400) {

@@ -3,7 +3,9 @@
 //! Paths differ enough between the dialects that one table serves all of them. What depends on the
 //! event's type is decided at its end, for keys come in any order.
 
+use super::engine;
 use super::usage::Usage;
+use crate::call::EngineTimes;
 use crate::json::Value;
 
 /// What one document said.
@@ -53,6 +55,7 @@ pub(super) struct Learnt {
     pub(super) finish_reason: Option<String>,
     pub(super) error_type: Option<String>,
     pub(super) usage: Usage,
+    pub(super) engine: EngineTimes,
 }
 
 /// Longest model name, id or reason that is kept; the JSON reader keeps no more.
@@ -107,6 +110,7 @@ impl Facts {
             }
             _ if Self::is_visible(path, value) => self.visible = true,
             _ if is_hidden_token(path, value) => self.token = true,
+            _ if engine::value(&mut learnt.engine, path, value) => {}
             _ => self.usage |= learnt.usage.value(path, value),
         }
         self.token |= self.visible;

@@ -3,6 +3,7 @@
 //! Memory is bounded whatever comes: parsers keep positions and short values, never content.
 
 mod encoding;
+mod engine;
 mod facts;
 pub(crate) mod request;
 pub(crate) mod sse;
@@ -11,7 +12,7 @@ mod usage;
 use std::time::Duration;
 
 use crate::api::Api;
-use crate::call::{Gaps, Tokens};
+use crate::call::{EngineTimes, Gaps, Tokens};
 use crate::json::Reader;
 pub(crate) use encoding::Decoder;
 use facts::{Facts, Learnt};
@@ -94,6 +95,7 @@ pub(crate) struct Summary {
     pub(crate) token_events: u64,
     pub(crate) gaps: Gaps,
     pub(crate) tokens: Tokens,
+    pub(crate) engine: EngineTimes,
     pub(crate) error: bool,
     /// A stream ended without its last event.
     pub(crate) unfinished: bool,
@@ -190,6 +192,7 @@ impl Observer {
             token_events: seen.token_events,
             gaps: seen.gaps,
             tokens,
+            engine: learnt.engine,
             error: seen.error,
             // What could not be read may have had its last event.
             unfinished: streamed && !blind && !finished && self.api.generates(),

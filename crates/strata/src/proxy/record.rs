@@ -40,6 +40,8 @@ pub(crate) fn record_of(call: &GenAiCall) -> RequestRecord {
         end_us: Some(start_us.saturating_add(micros(call.duration()))),
         ttft_us: since(call.timings.first_token),
         first_visible_us: since(call.timings.first_output),
+        prefill_us: call.engine.prefill.map(micros),
+        decode_us: call.engine.decode.map(micros),
         // Of an answer in one piece there are no gaps, and no stalls either way.
         stalls: (call.gaps.count > 0).then_some(call.gaps.stalls),
         longest_gap_us: (call.gaps.count > 0).then(|| micros(call.gaps.longest)),

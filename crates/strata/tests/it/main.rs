@@ -16,6 +16,7 @@ mod demo;
 mod demo_records;
 mod deploy;
 mod discover;
+mod doors;
 mod fake;
 mod faults;
 mod http;
