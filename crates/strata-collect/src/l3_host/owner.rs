@@ -30,7 +30,9 @@ impl Owner {
         path.clone_into(&mut owner.cgroup);
         let is_kubernetes = path.contains("kubepods");
         for segment in path.split('/') {
-            if is_kubernetes && let Some(uid) = pod_uid(segment) {
+            // `kubepods-...-pod<uid>.slice:cri-containerd:<id>` where the runtime has the other driver.
+            let pod = segment.split(':').next().unwrap_or(segment);
+            if is_kubernetes && let Some(uid) = pod_uid(pod) {
                 owner.pod_uid = uid;
             }
             if let Some(id) = container_id(segment) {
@@ -120,10 +122,27 @@ mod tests {
             &format!(
                 "/system.slice/containerd.service/kubepods-pod{underscored}.slice:cri-containerd:{ID}"
             ),
-            "",
+            UID,
             ID,
         );
         check(&format!("/kubepods.slice/kubepods-pod{underscored}.slice"), UID, "");
+        // CRI-O with systemd, and with cgroupfs; what runs below its own group in the container.
+        let pod = format!(
+            "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod{underscored}.slice"
+        );
+        check(&format!("{pod}/crio-{ID}.scope"), UID, ID);
+        check(&format!("{pod}/crio-{ID}.scope/container"), UID, ID);
+        check(&format!("/kubepods/burstable/pod{UID}/crio-{ID}"), UID, ID);
+        // A node that is a container itself (kind): the pod's container, not the node's.
+        let node = "f".repeat(64);
+        let inner =
+            format!("kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{underscored}.slice");
+        check(&format!("/docker/{node}/{inner}/cri-containerd-{ID}.scope"), UID, ID);
+        check(&format!("/docker/{node}/kubelet/kubepods/pod{UID}/{ID}"), UID, ID);
+        check(&format!("/docker/{node}/kubelet.slice/kubelet.service"), "", &node);
+        // A static pod, whose UID is the sum of its manifest.
+        let sum = "0123456789abcdef0123456789abcdef";
+        check(&format!("/kubepods/burstable/pod{sum}/{ID}"), sum, ID);
         check(&format!("/system.slice/docker-{ID}.scope"), "", ID);
         check(&format!("/docker/{ID}"), "", ID);
         check("/kubepods/podnot-a-uid", "", "");

@@ -91,7 +91,10 @@ fn rank(name: &str, owner: &Owner, depth: usize) -> Option<Rank> {
         Some(Rank::Container)
     } else if is_pod && name.contains("pod") {
         Some(Rank::Pod)
-    } else if name.strip_prefix("job_").is_some_and(|id| id.bytes().all(|b| b.is_ascii_digit())) {
+    } else if name.starts_with("job_")
+        && crate::l4_sched::slurm::job_of_cgroup(&owner.cgroup).is_some()
+    {
+        // By number, or since Slurm 26.05 by SLUID.
         Some(Rank::Job)
     } else {
         (depth == 0 && name.strip_suffix(".slice").is_some()).then_some(Rank::Slice)
@@ -113,6 +116,8 @@ mod tests {
             ),
             "system.slice/ssh.service".to_owned(),
             "system.slice/slurmstepd.scope/job_7/step_0".to_owned(),
+            "system.slice/slurmstepd.scope/job_s4KP3JDNQ7ZB00/step_batch/user/task_0".to_owned(),
+            "user.slice/job_search".to_owned(),
         ] {
             std::fs::create_dir_all(root.path().join(path)).unwrap();
         }
@@ -122,8 +127,9 @@ mod tests {
             let ranks: Vec<Rank> = found.iter().map(|found| found.rank).collect();
             (ranks, beyond)
         };
-        let all = vec![Rank::Container, Rank::Pod, Rank::Job, Rank::Slice, Rank::Slice];
+        let mut all = vec![Rank::Container, Rank::Pod, Rank::Job, Rank::Job];
+        all.extend([Rank::Slice; 3]);
         assert_eq!(names(9), (all, 0));
-        assert_eq!(names(2), (vec![Rank::Container, Rank::Pod], 3));
+        assert_eq!(names(2), (vec![Rank::Container, Rank::Pod], 5));
     }
 }

@@ -13,8 +13,10 @@ const ENTRIES_MAX: usize = 8192;
 
 /// Where the hierarchy can be mounted: v2, then v1.
 const HIERARCHIES: [&str; 3] = ["sys/fs/cgroup", "sys/fs/cgroup/memory", "sys/fs/cgroup/systemd"];
-/// What both cgroup drivers call the group of all pods.
-const ROOTS: [&str; 2] = ["kubepods.slice", "kubepods"];
+/// What both cgroup drivers call the group of all pods, and below a group for the kubelet's own pods
+/// (`--cgroup-root`), as kind has it.
+const ROOTS: [&str; 4] =
+    ["kubepods.slice", "kubepods", "kubelet.slice/kubelet-kubepods.slice", "kubelet/kubepods"];
 
 /// Every UID; empty where there is no such hierarchy, which says nothing of any pod.
 pub(super) fn uids(host_root: &Path) -> BTreeSet<String> {
@@ -73,5 +75,13 @@ mod tests {
         check(&[&format!("kubepods/pod{a}/x"), &format!("kubepods/besteffort/pod{b}")], &[a, b]);
         check(&[&format!("memory/kubepods/burstable/pod{b}")], &[b]);
         check(&["system.slice/kubelet.service"], &[]);
+        // Below a group of the kubelet's own, as kind has it, with both drivers; v2 of CRI-O, which puts
+        // its monitor beside the container.
+        let nested = "kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice";
+        let inner = format!("{nested}/kubelet-kubepods-burstable-pod{}.slice", a.replace('-', "_"));
+        check(&[&inner, &format!("kubelet/kubepods/besteffort/pod{b}")], &[a, b]);
+        let id = "ab".repeat(32);
+        let pod = format!("kubepods.slice/{}", slice("", a));
+        check(&[&format!("{pod}/crio-{id}.scope"), &format!("{pod}/crio-conmon-{id}.scope")], &[a]);
     }
 }

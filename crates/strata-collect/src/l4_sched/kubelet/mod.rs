@@ -6,6 +6,8 @@
 
 mod allocation;
 mod checkpoint;
+#[cfg(test)]
+mod claim_tests;
 mod client;
 mod live_pods;
 mod proto;

@@ -17,10 +17,10 @@ use super::*;
 use crate::l4_sched::pod_book::PodFacts;
 
 const FIXTURE: &[u8] = include_bytes!("../../../tests/fixtures/kubelet/podresources-v1-list.pb");
-const U: &str = "1a2b3c4d-0000-1111-2222-333344445555";
-const V: &str = "9a2b3c4d-0000-1111-2222-333344445555";
+pub(super) const U: &str = "1a2b3c4d-0000-1111-2222-333344445555";
+pub(super) const V: &str = "9a2b3c4d-0000-1111-2222-333344445555";
 
-type Said = Result<ListResponse, Status>;
+pub(super) type Said = Result<ListResponse, Status>;
 
 /// A kubelet that says what the test wants it to say, all at once and pod by pod.
 #[derive(Clone)]
@@ -80,12 +80,12 @@ impl Service<http::Request<axum::body::Body>> for Kubelet {
 }
 
 /// Serve on the socket below `root` until the test ends.
-fn serve(root: &Path, said: Said) -> Arc<Mutex<Said>> {
+pub(super) fn serve(root: &Path, said: Said) -> Arc<Mutex<Said>> {
     serve_each(root, said, Vec::new())
 }
 
 /// The same with pods that are told one by one.
-fn serve_each(root: &Path, said: Said, pods: Vec<PodResources>) -> Arc<Mutex<Said>> {
+pub(super) fn serve_each(root: &Path, said: Said, pods: Vec<PodResources>) -> Arc<Mutex<Said>> {
     let socket = root.join(SOCKET);
     std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
     let said = Arc::new(Mutex::new(said));
@@ -95,7 +95,7 @@ fn serve_each(root: &Path, said: Said, pods: Vec<PodResources>) -> Arc<Mutex<Sai
     said
 }
 
-fn pod(name: &str, devices: &[(&str, &str)]) -> PodResources {
+pub(super) fn pod(name: &str, devices: &[(&str, &str)]) -> PodResources {
     let devices = devices.iter().map(|(resource, id)| ContainerDevices {
         resource_name: (*resource).to_owned(),
         device_ids: vec![(*id).to_owned()],
@@ -108,11 +108,11 @@ fn pod(name: &str, devices: &[(&str, &str)]) -> PodResources {
     PodResources { name: name.to_owned(), namespace: "ml".to_owned(), containers: vec![container] }
 }
 
-fn collector(root: &Path, book: &PodBook) -> KubeletCollector {
+pub(super) fn collector(root: &Path, book: &PodBook) -> KubeletCollector {
     KubeletCollector::new(root, "n1", Duration::from_secs(15), book.clone())
 }
 
-fn lines(harvest: &Harvest) -> Vec<String> {
+pub(super) fn lines(harvest: &Harvest) -> Vec<String> {
     let batch = &harvest.batch;
     let mut lines: Vec<_> =
         batch.samples.iter().map(|sample| batch.labels(sample.series).to_string()).collect();

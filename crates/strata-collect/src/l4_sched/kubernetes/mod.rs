@@ -9,6 +9,7 @@ mod connect;
 mod events;
 mod hami;
 mod kai;
+mod lean;
 mod nodes;
 mod options;
 mod owners;
@@ -261,7 +262,7 @@ impl Pods {
         let most = self.most;
         let pods = self.watch.look(access, patience, gather, |pods| chosen(pods, most)).await?;
         let (mut pods, left_out) = pods;
-        let reserved = pods.iter().filter_map(|(_, pod)| pod.fraction.as_ref());
+        let reserved = pods.iter().filter_map(|(_, pod)| pod.fraction.as_deref());
         let reserved: BTreeMap<String, String> = reserved
             .flat_map(kai::Fraction::reserved)
             .map(|(group, uuid)| (group.to_owned(), uuid.to_owned()))

@@ -49,7 +49,7 @@ pub(super) struct Pod {
     /// Parts of devices that HAMi or Volcano gave to its containers; of KAI once the devices are known.
     pub(super) shares: Vec<Share>,
     /// A fraction that KAI gives, or a device that is held for such.
-    pub(super) fraction: Option<Fraction>,
+    pub(super) fraction: Option<Box<Fraction>>,
     /// It asks for a device, claims one or was given a share of one.
     pub(super) has_gpu: bool,
 }
@@ -77,7 +77,7 @@ impl Pod {
 
     /// It only holds a device for pods with fractions of it.
     pub(super) fn is_reservation(&self) -> bool {
-        self.fraction.as_ref().is_some_and(Fraction::is_reservation)
+        self.fraction.as_ref().is_some_and(|one| one.is_reservation())
     }
 
     /// Enter the devices of its fraction, by the groups of the pods that hold them.
@@ -130,7 +130,7 @@ impl Pod {
             owners: owners(object),
             marks: rules.marks(labels, annotations, &arguments(spec)),
             shares,
-            fraction,
+            fraction: fraction.map(Box::new),
             containers,
             has_gpu,
         };
@@ -228,6 +228,8 @@ fn containers(spec: &Json, status: &Json) -> Vec<Container> {
             name,
         });
     }
+    // One of most pods: the room for four would be half of what is kept.
+    found.shrink_to_fit();
     found
 }
 
@@ -238,5 +240,8 @@ pub(super) fn amounts(map: &Json) -> Vec<(String, f64)> {
         Json::String(text) => quantity::parse(text),
         number => number.as_f64(),
     };
-    entries.filter_map(|(name, value)| Some((name.clone(), amount(value)?))).collect()
+    let mut found: Vec<_> =
+        entries.filter_map(|(name, value)| Some((name.clone(), amount(value)?))).collect();
+    found.shrink_to_fit();
+    found
 }

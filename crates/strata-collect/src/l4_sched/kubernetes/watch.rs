@@ -16,13 +16,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::connect::{is_credentials, refusal};
+use super::lean::Lean;
 use crate::collector::CollectError;
 use crate::l4_sched::gather::failed;
 
 /// Objects kept of one kind. A kept pod is about 1 kB, one with GPUs 2 kB.
 const OBJECTS_MAX: usize = 50_000;
-/// Objects of one page. kubectl and client-go ask for 500; a page is held as a whole, and a pod that is
-/// just read takes some 60 kB.
+/// Objects of one page. kubectl and client-go ask for 500; a page is held as a whole.
 const PAGE: u32 = 100;
 /// The watcher tries again after 30 s at most; a failure that is older has not come back.
 const TRIED_AGAIN: Duration = Duration::from_secs(90);
@@ -86,7 +86,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
             refused: 0,
         };
         let state = Arc::new(Shared { objects: Mutex::new(objects), news: Notify::new() });
-        let api = Api::<DynamicObject>::all_with(client, &wanted.resource);
+        let api = Api::<Lean>::all_with(client, &wanted.resource);
         let mut config = watcher::Config::default().page_size(PAGE);
         config.field_selector.clone_from(&wanted.field_selector);
         let (shared, keep) = (Arc::clone(&state), Arc::clone(&wanted.keep));
@@ -162,7 +162,7 @@ impl<T> Shared<T> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, event: watcher::Result<Event<DynamicObject>>, keep: &Keep<T>, plural: &str) {
+    fn take(&self, event: watcher::Result<Event<Lean>>, keep: &Keep<T>, plural: &str) {
         let mut objects = self.objects();
         match event {
             Ok(event) => objects.apply(event, keep),
@@ -175,7 +175,7 @@ impl<T> Shared<T> {
 }
 
 impl<T> Objects<T> {
-    fn apply(&mut self, event: Event<DynamicObject>, keep: &Keep<T>) {
+    fn apply(&mut self, event: Event<Lean>, keep: &Keep<T>) {
         match event {
             Event::Init => {
                 self.coming.clear();
@@ -184,7 +184,7 @@ impl<T> Objects<T> {
             Event::InitApply(object) => {
                 if self.coming.len() >= OBJECTS_MAX {
                     self.refused += 1;
-                } else if let Some(kept) = keep(&object) {
+                } else if let Some(kept) = keep(&object.0) {
                     self.coming.insert(key(&object), Arc::new(kept));
                 }
             }
@@ -196,7 +196,7 @@ impl<T> Objects<T> {
             Event::Apply(object) => {
                 let key = key(&object);
                 let room = self.kept.len() < OBJECTS_MAX || self.kept.contains_key(&key);
-                match keep(&object) {
+                match keep(&object.0) {
                     Some(kept) if room => drop(self.kept.insert(key, Arc::new(kept))),
                     Some(_) => self.refused += 1,
                     None => drop(self.kept.remove(&key)),
@@ -243,6 +243,6 @@ impl<T> Objects<T> {
     }
 }
 
-fn key(object: &DynamicObject) -> Key {
+fn key(object: &Lean) -> Key {
     (object.namespace().unwrap_or_default(), object.name_any())
 }
