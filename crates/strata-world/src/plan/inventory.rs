@@ -428,7 +428,8 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         "entity/workload",
         EntityKind::Workload,
         "count by (namespace, pod, workload_kind, workload, team, model, cost_center, queue) \
-         (<k8s.pod.workload>)",
+         (<k8s.pod.workload>) \
+         or count by (namespace, pod, pod_uid, node, created_by_kind, created_by_name) (<k8s.pod>)",
     )
     .of(AskedOf::Entity),
     still("entity/model", EntityKind::Model, "count by (model) (<gateway.requests|model!=\"\">)"),

@@ -106,9 +106,10 @@ fn pins(id: &EntityId) -> Vec<Vec<Pin>> {
         }
         EntityKind::Workload => match pair() {
             ("slurm", job) => vec![vec![equal("slurm_job_id", job)]],
-            (namespace, workload) => {
-                vec![vec![equal("namespace", namespace), equal("workload", workload)]]
-            }
+            // At the top of a pod's owners, as our own watcher tells, or the first of them.
+            (namespace, workload) => ["workload", "created_by_name"]
+                .map(|label| vec![equal("namespace", namespace), equal(label, workload)])
+                .into(),
         },
         EntityKind::Namespace => vec![vec![equal("namespace", key)]],
         EntityKind::Team => vec![vec![equal("team", key)]],

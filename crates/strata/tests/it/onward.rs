@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::fixture;
 use crate::http::{self, eventually};
-use crate::program::{House, Server};
+use crate::program::{House, QUIET, Server};
 use crate::wire;
 
 const LONG: &str = "[records]\nretention = \"36500d\"\n";
@@ -53,6 +53,10 @@ fn engine() -> SocketAddr {
 fn rows(server: &Server, query: &str, day: (&str, &str)) -> Vec<Json> {
     let range = [("start", day.0), ("end", day.1), ("query", query)];
     let answer = server.get("/api/v1/sql", &range);
+    // Before the first record there is no table.
+    if answer.status == 400 && answer.text().contains("there are no records of this time") {
+        return Vec::new();
+    }
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()["rows"].as_array().unwrap().clone()
 }
@@ -83,8 +87,10 @@ fn what_comes_in_here_is_told_there_without_its_content() {
     assert_eq!(http::post(&url, &[PROTOBUF], &file).status, 200);
     let captured = ("1795343400", "1795343999");
     let query = "SELECT response_id, team, fresh_input, duration_us FROM request ORDER BY 1, 4";
-    let own = rows(&near, query, captured);
-    assert!(!own.is_empty());
+    let own = eventually("they are recorded here", || {
+        let own = rows(&near, query, captured);
+        if own.is_empty() { Err("none".to_owned()) } else { Ok(own) }
+    });
     eventually("the far one has the same requests", || {
         let far = rows(&far, query, captured);
         if far == own { Ok(()) } else { Err(format!("{far:?} and {own:?}")) }
@@ -130,8 +136,8 @@ fn count(server: &Server, query: &str) -> usize {
 fn samples_are_told_onward_by_remote_write() {
     let there = House::new("");
     let far = there.start();
-    let here = House::new(&format!(
-        "node = \"near-node\"\n[forward]\nremote_write = \"{}/api/v1/write\"\n",
+    let here = House::with_config(&format!(
+        "node = \"near-node\"\n{QUIET}[forward]\nremote_write = \"{}/api/v1/write\"\n",
         far.url
     ));
     let near = here.start();

@@ -15,6 +15,7 @@ pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
         belongs(&row, registry);
     }
     for row in found.rows("entity/workload") {
+        pod(&row, registry);
         belongs(&row, registry);
     }
     for key in ["entity/tenant", "entity/team"] {
@@ -52,7 +53,7 @@ fn pod(row: &Row<'_>, registry: &mut Registry) {
     if let (Some(kind), Some(name), Some(namespace)) = (kind, name, label("namespace"))
         && kind != "<none>"
     {
-        let workload = EntityId::new(EntityKind::Workload, format!("{namespace}/{kind}/{name}"));
+        let workload = EntityId::new(EntityKind::Workload, format!("{namespace}/{name}"));
         registry.call(&workload, format!("{kind} {name}"));
         registry.fact(&workload, "kind", kind);
         registry.join(&pod, &workload, Relation::PartOf, evidence);
