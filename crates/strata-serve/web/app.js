@@ -11,7 +11,7 @@ import { watch } from "./source.js";
 
 const RANGES = [["15m", "15 min"], ["1h", "1 h"], ["6h", "6 h"], ["24h", "24 h"], ["7d", "7 d"]];
 const KEYS = [["0 1..8", "overview, layers L1 to L8"], ["d e t", "doctor, explore, topology"], ["Ctrl-K, /", "find"],
-  ["left, right", "move the plumb line over the layers"], ["l", "live on and off"], ["?", "these keys"], ["Esc", "close"]];
+  ["left, right", "move the plumb line over the layers"], ["l", "live on and off"], ["o", "open and close what is folded"], ["?", "these keys"], ["Esc", "close"]];
 
 function light(choice) {
   const wanted = choice ?? localStorage.getItem("strata-theme")
@@ -100,6 +100,7 @@ function App() {
       if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "/") { event.preventDefault(); setOver("palette"); return; }
       if (event.key === "?") { setOver("keys"); return; }
+      if (event.key === "o") { const all = [...document.querySelectorAll("details.fold")]; const to = !all.some((one) => one.open); all.forEach((one) => { one.open = to; }); return; }
       if (event.key === "l") { document.querySelector("[title='live (l)']")?.click(); return; }
       const tab = page && page.tabs.find((one) => one.key === event.key);
       if (tab) go(address(tab.link));

@@ -11,6 +11,8 @@ pub(crate) enum Action {
     Open(Link),
     /// How a number was made: its words and its explanation.
     Explain { title: String, explain: Box<Explanation>, link: Option<Link> },
+    /// What is folded, or folding it again.
+    Unfold,
 }
 
 impl Action {

@@ -10,11 +10,13 @@ pub struct Look {
     pub unicode: bool,
     /// Colors; words and shapes say the same without.
     pub color: bool,
+    /// What is folded is shown too.
+    pub open: bool,
 }
 
 impl Look {
     /// ASCII without colors: what a file or a pipe gets.
-    pub const PLAIN: Self = Self { unicode: false, color: false };
+    pub const PLAIN: Self = Self { unicode: false, color: false, open: false };
 
     /// The mark of a status: one column, a different shape for each.
     pub(crate) fn shape(self, status: Status) -> &'static str {

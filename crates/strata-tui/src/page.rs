@@ -7,10 +7,12 @@ use crate::block;
 use crate::flow::{Action, Flow, Row, fit, wrap};
 use crate::look::Look;
 
-/// A page as text, `columns` wide, without any escape code: for files, pipes and scripts.
-pub fn once(page: &Page, columns: usize) -> String {
-    let mut flow = header(page, columns, Look::PLAIN);
-    flow.below(body(page, columns, Look::PLAIN));
+/// A page as text, `columns` wide, without any escape code: for files, pipes and scripts. With `open`
+/// what is folded is there too.
+pub fn once(page: &Page, columns: usize, open: bool) -> String {
+    let look = Look { open, ..Look::PLAIN };
+    let mut flow = header(page, columns, look);
+    flow.below(body(page, columns, look));
     let lines = flow.lines.iter().map(|line| {
         let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
         text.trim_end().to_owned()

@@ -17,6 +17,7 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("PgUp PgDn Home End", "scroll; so does the wheel"),
     ("/", "find a GPU, pod, replica, host, model"),
     (":", "type PromQL; SQL on the SQL side of Explore"),
+    ("o", "open and close what is folded (lines with a +)"),
     ("r", "choose the range of time"),
     ("l", "live on and off"),
     ("?", "these keys"),

@@ -132,9 +132,13 @@ fn digits(size: f64) -> u8 {
     if is_whole(size) { 0 } else { figures(size) }
 }
 
-/// Three figures that mean something, none behind the point from a hundred on.
+/// Three figures that mean something, none behind the point from a hundred on; two of what is very
+/// small, which must not be read as 0.
 fn figures(size: f64) -> u8 {
-    if size >= 99.95 {
+    const DIGITS_MAX: f64 = 9.0;
+    if size > 0.0 && size < 0.009_95 {
+        ((-size.log10()).ceil() + 1.0).clamp(2.0, DIGITS_MAX) as u8
+    } else if size >= 99.95 {
         0
     } else if size >= 9.995 {
         1
@@ -201,6 +205,7 @@ mod tests {
         check(0.000_001_83, "USD/{token}", "1.83 USD/M tok");
         check(0.013_11, "EUR/s", "47.2 EUR/h");
         check(0.000_000_003_58, "USD/{token}", "0.0036 USD/M tok");
+        check(0.000_3, "{rate}", "0.00030");
         check(0.8, "h", "0.80 h");
         check(1234.0, "USD", "1234 USD");
         check(0.912, "1", "91.2 %");

@@ -33,12 +33,28 @@ pub struct MetricCoverage {
     pub enables: Vec<&'static str>,
 }
 
-/// The one thing to do that makes most signals of a layer possible.
+/// One signal: a number of the pages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignalCoverage {
+    /// Id of the signal.
+    pub signal: &'static str,
+    /// `Ok` where all inputs of one way to it are here.
+    pub state: CoverageState,
+    /// What the way that is nearest to complete lacks: dotted names, with the labels that are asked
+    /// for (`gpu.interconnect.errors{type="c2c"}`).
+    pub lacks: Vec<String>,
+    /// Why it is not ok, in a sentence.
+    pub reason: Option<String>,
+    /// The commands or settings that mend it.
+    pub mend: Option<String>,
+}
+
+/// A thing to do that makes signals of a layer possible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextStep {
     /// The command or setting.
     pub mend: String,
-    /// Ids of signals that are not possible now and are with it.
+    /// Ids of signals that are not possible now, nor with the steps before, and are with it.
     pub opens: Vec<&'static str>,
 }
 
@@ -52,8 +68,8 @@ pub struct LayerCoverage {
     pub signals: usize,
     /// Ids of signals that have all inputs of one way to them, in order.
     pub possible: Vec<&'static str>,
-    /// None where nothing known would add a signal.
-    pub step: Option<NextStep>,
+    /// What to do, the step that opens most first; empty where nothing known would add a signal.
+    pub steps: Vec<NextStep>,
 }
 
 /// Everything that is and is not seen.
@@ -61,6 +77,8 @@ pub struct LayerCoverage {
 pub struct Coverage {
     /// In the order of the catalog.
     pub metrics: Vec<MetricCoverage>,
+    /// In order of id; empty when it is not known which metrics are there.
+    pub signals: Vec<SignalCoverage>,
     /// Lowest first; empty when it is not known which metrics are there.
     pub layers: Vec<LayerCoverage>,
     /// What this program reads from, as `strata sources` lists it; empty over a remote engine.

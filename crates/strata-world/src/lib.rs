@@ -40,7 +40,9 @@ pub use asked::metrics_asked;
 pub use assemble::{assemble, assemble_on};
 pub use bill::mig_share;
 pub use condition::Condition;
-pub use coverage::{Coverage, CoverageState, LayerCoverage, MetricCoverage, NextStep};
+pub use coverage::{
+    Coverage, CoverageState, LayerCoverage, MetricCoverage, NextStep, SignalCoverage,
+};
 pub use edge::{Edge, Method, Relation};
 pub use entity::{Entity, EntityId, EntityKind};
 pub use fault::Fault;

@@ -109,6 +109,14 @@ pub(crate) fn metrics_of(template: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Dotted names in a template with the labels asked of them, in order, repeated where repeated.
+pub(crate) fn selected(template: &str) -> impl Iterator<Item = (&str, &str)> {
+    pieces(template).into_iter().filter_map(|piece| match piece {
+        Piece::Atom(atom) => Some((atom.name, atom.matchers)),
+        Piece::Text(_) => None,
+    })
+}
+
 /// Histograms that a template takes quantiles of, in order.
 pub(crate) fn quantiles_of(template: &str) -> Vec<&str> {
     let histogram = |piece| match piece {

@@ -1,6 +1,6 @@
 // Which component draws which block.
 
-import { html } from "../vendor/preact-htm.js";
+import { html, useState } from "../vendor/preact-htm.js";
 import { address } from "../route.js";
 import { Copy, Num, Status } from "../parts.js";
 import { Strata } from "./strata.js";
@@ -23,6 +23,13 @@ const Card = ({ block }) => html`<div class="panel card ${block.status}">
   ${block.numbers.length ? html`<${Numbers} numbers=${block.numbers} />` : null}
   ${block.commands.map((text) => html`<${Copy} text=${text} />`)}</div>`;
 
+/** What only some want to read; drawn once it is opened. */
+function Fold({ fold, page }) {
+  const [seen, see] = useState(false);
+  return html`<details class="fold" onToggle=${(e) => { if (e.currentTarget.open) see(true); }}><summary>${fold.summary}</summary>
+    ${seen ? fold.blocks.map((block) => html`<${Block} block=${block} page=${page} />`) : null}</details>`;
+}
+
 /** Draw one block. */
 export function Block({ block, page }) {
   switch (block.type) {
@@ -37,6 +44,7 @@ export function Block({ block, page }) {
     case "graph": return html`<${Graph} graph=${block} />`;
     case "card": return html`<${Card} block=${block} />`;
     case "explore": return html`<${Explore} explore=${block} />`;
+    case "fold": return html`<${Fold} fold=${block} page=${page} />`;
     case "text": return html`<p>${block.text}</p>`;
     default: return html`<p class="dim">This page has a part that this version cannot draw: ${block.type}.</p>`;
   }

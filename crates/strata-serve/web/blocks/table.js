@@ -18,6 +18,7 @@ function Cell({ cell }) {
     case "number": return html`<${Num} number=${cell} />`;
     case "status": return html`<${Status} status=${cell.status} text=${cell.text} />`;
     case "command": return html`<${Copy} text=${cell.text} />`;
+    case "fold": return html`<details><summary>${cell.text}</summary>${cell.lines.map((line) => html`<p>${line}</p>`)}</details>`;
     case "spark": return html`<${Spark} values=${cell.values} />`;
     default: return cell.text;
   }

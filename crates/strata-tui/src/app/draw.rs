@@ -145,7 +145,7 @@ impl App {
             Popup::Explain(Action::Explain { title, explain, link }) => {
                 popup::explain(title, explain, link.as_ref(), inner, look)
             }
-            Popup::Explain(Action::Open(_)) => return,
+            Popup::Explain(Action::Open(_) | Action::Unfold) => return,
             Popup::Keys => popup::keys(look),
             Popup::Ranges => popup::ranges(look),
             Popup::Palette { typed, answered, found, chosen } => {

@@ -36,6 +36,7 @@ impl App {
             KeyCode::Char('?') => self.popup = Some(Popup::Keys),
             KeyCode::Char('r') => self.popup = Some(Popup::Ranges),
             KeyCode::Char('l') => return self.toggle_live(),
+            KeyCode::Char('o') => return self.act(Action::Unfold),
             KeyCode::Char('/') => {
                 let palette = Popup::Palette {
                     typed: String::new(),

@@ -153,6 +153,10 @@ impl App {
                 self.popup = Some(Popup::Explain(explain));
                 None
             }
+            Action::Unfold => {
+                self.look.open = !self.look.open;
+                None
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod strata;
 mod table;
 
 use strata_view::Block;
+use strata_view::page::block::Fold;
 use strata_view::page::graph::Graph;
 
 use crate::flow::{Action, Flow, Row, wrap};
@@ -27,6 +28,7 @@ pub(crate) fn draw(block: &Block, width: usize, look: Look) -> Flow {
         Block::Graph(graph) => outline(graph, width, look),
         Block::Card(card) => cards::card(card, width, look),
         Block::Explore(explore) => cards::explore(explore, width, look),
+        Block::Fold(fold) => folded(fold, width, look),
         Block::Text { text } => {
             let mut flow = Flow::default();
             for line in wrap(text, width) {
@@ -35,6 +37,25 @@ pub(crate) fn draw(block: &Block, width: usize, look: Look) -> Flow {
             flow
         }
     }
+}
+
+/// The line that stands for what is folded, and below it what is, where the reader asked for it.
+fn folded(fold: &Fold, width: usize, look: Look) -> Flow {
+    let mut flow = Flow::default();
+    let mut row = Row::default();
+    let mark = if look.open { "-" } else { "+" };
+    row.target(
+        crate::flow::fit(&format!("{mark} {}", fold.summary), width),
+        look.link(),
+        Action::Unfold,
+    );
+    flow.push(row);
+    if look.open {
+        for block in &fold.blocks {
+            flow.below(draw(block, width, look));
+        }
+    }
+    flow
 }
 
 /// A graph in words: a terminal has no room for its boxes.

@@ -100,6 +100,10 @@ fn drawn(cell: &Cell, look: Look) -> (String, Style, Option<Action>) {
             (format!("{shape} {text}"), look.status(*status), None)
         }
         Cell::Command { text } => (text.clone(), look.link(), None),
+        Cell::Fold { text, lines } if look.open && !lines.is_empty() => {
+            (format!("{text}: {}", lines.join("; ")), Style::new(), None)
+        }
+        Cell::Fold { text, .. } => (text.clone(), look.dim(), None),
         Cell::Spark { values } => (spark(values, look), Style::new(), None),
     }
 }
@@ -126,12 +130,20 @@ fn natural(table: &Table, index: usize, look: Look) -> usize {
 /// Widest a column is that stands in the line where others stand below it.
 const SHORT_MAX: usize = 24;
 
-/// Whether long cells stand on lines of their own: a command that is cut is of no use, nor is one
-/// that is not shown.
+/// A text longer than this is a sentence, of which a part tells nothing.
+const SENTENCE: usize = 60;
+
+/// Whether long cells stand on lines of their own: a command or a sentence that is cut is of no use,
+/// nor is one that is not shown.
 fn spelled(table: &Table, columns: usize, look: Look) -> bool {
     let mut cells = table.rows.iter().flat_map(|row| &row.cells);
     let all = (0..table.columns.len()).map(|index| natural(table, index, look) + GAP);
-    cells.any(|cell| matches!(cell, Cell::Command { .. })) && all.sum::<usize>() > columns + GAP
+    let is_whole = |cell: &Cell| match cell {
+        Cell::Command { .. } => true,
+        Cell::Text { text } => width(text) > SENTENCE,
+        _ => false,
+    };
+    cells.any(is_whole) && all.sum::<usize>() > columns + GAP
 }
 
 /// Cells of a row on lines of their own, in full, with the titles of their columns.

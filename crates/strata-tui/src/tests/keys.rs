@@ -3,8 +3,9 @@
 use ratatui::crossterm::event::{
     KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
-use strata_view::page::block::Explore;
+use strata_view::page::block::{Explore, Fold};
 use strata_view::page::heatmap::Choice;
+use strata_view::page::table::Cell;
 use strata_view::request::Span;
 use strata_view::{Block, Language, PageError, PageErrorCode, PageId, Status, Suggestion};
 
@@ -190,4 +191,28 @@ fn quitting() {
     assert_eq!(press(&mut app(), KeyCode::Char('q')), Some(Effect::Quit));
     let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     assert_eq!(app().key(control_c), Some(Effect::Quit));
+}
+
+#[test]
+fn what_is_folded_is_one_line_until_it_is_asked_for() {
+    let lines = vec!["hw_power_watts: NVIDIA dcgm-exporter".to_owned()];
+    let mut behind = table();
+    behind.rows[0].cells[0] = Cell::Fold { text: "1 metric".to_owned(), lines };
+    let fold = Fold { summary: "43 signals ok".to_owned(), blocks: vec![Block::Table(behind)] };
+    let shown = page(vec![section("one", vec![Block::Fold(fold)])]);
+    let once = [false, true].map(|open| crate::once(&shown, 80, open));
+    assert!(once[0].contains("+ 43 signals ok") && !once[0].contains("1 metric"), "{}", once[0]);
+    assert!(once[1].contains("- 43 signals ok") && once[1].contains("1 metric"), "{}", once[1]);
+    let wide = crate::once(&shown, 200, true);
+    assert!(wide.contains("1 metric: hw_power_watts: NVIDIA dcgm-exporter"), "{wide}");
+    let mut app = screen(shown, Look::PLAIN);
+    let mut is_open = |act: &dyn Fn(&mut App) -> Option<Effect>| {
+        assert_eq!(act(&mut app), None);
+        drawn(&mut app, 80, 24).contains("1 metric")
+    };
+    let o = |app: &mut App| press(app, KeyCode::Char('o'));
+    assert!(is_open(&o));
+    assert!(!is_open(&o));
+    assert!(is_open(&|app| click(app, "43 signals ok")));
+    assert!(!is_open(&|app| press(app, KeyCode::Enter)));
 }

@@ -15,7 +15,7 @@ use strata_view::{
 use super::{drawn, request, screen};
 use crate::look::Look;
 
-const FANCY: Look = Look { unicode: true, color: true };
+const FANCY: Look = Look { unicode: true, color: true, open: false };
 
 fn link(page: &str) -> Link {
     Link { page: page.to_owned(), params: Vec::new() }
@@ -253,8 +253,11 @@ fn a_command_is_told_in_full_however_few_columns_there_are() {
         empty: String::new(),
     };
     for columns in [60, 80, 300] {
-        let text =
-            crate::once(&page(vec![section("table", vec![Block::Table(table.clone())])]), columns);
+        let text = crate::once(
+            &page(vec![section("table", vec![Block::Table(table.clone())])]),
+            columns,
+            false,
+        );
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains(why) && words.contains(mend), "{columns}:\n{text}");
         assert!(text.lines().all(|line| line.chars().count() <= columns), "{columns}:\n{text}");
@@ -376,7 +379,7 @@ fn plain_text_says_the_same_without_colors_and_in_ascii() {
         command: None,
         link: None,
     });
-    let text = crate::once(&shown, 80);
+    let text = crate::once(&shown, 80, false);
     assert!(text.is_ascii(), "{text}");
     assert!(text.lines().all(|line| line.len() <= 80), "{text}");
     insta::assert_snapshot!(text);

@@ -57,10 +57,20 @@ pub enum Block {
     /// A question of the reader's own, in PromQL or SQL: a box with completion. The answer comes
     /// with the page, in blocks of their own.
     Explore(Explore),
+    /// What only some want to read, behind one line that tells what it is.
+    Fold(Fold),
     /// A sentence.
     Text {
         text: String,
     },
+}
+
+/// Blocks that are not shown until they are asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Fold {
+    /// What is behind it, with its count: `43 signals ok`.
+    pub summary: String,
+    pub blocks: Vec<Block>,
 }
 
 /// Something a person should read: what it is, why it is so, what to do.

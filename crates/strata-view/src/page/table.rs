@@ -55,6 +55,11 @@ pub enum Cell {
     Command {
         text: String,
     },
+    /// A text with lines behind it that are not shown until they are asked for.
+    Fold {
+        text: String,
+        lines: Vec<String>,
+    },
     /// A value over time, drawn small; `None` is a gap.
     Spark {
         values: Vec<Option<f64>>,

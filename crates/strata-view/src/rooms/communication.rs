@@ -4,10 +4,10 @@ use strata_model::Layer;
 use strata_world::{EntityKind, Want, World};
 
 use super::pieces::{Show, chart, numbers, section, table};
-use super::{each, overview, tracks};
+use super::{each, overview, ranks, tracks};
 use crate::page::block::{Block, Section};
 
-const WHOLE: [(&str, &str); 9] = [
+const WHOLE: [(&str, &str); 11] = [
     ("bus bandwidth, mean", "l2.bus_bandwidth"),
     ("bus vs its last hour", "l2.bus_bandwidth_vs_past"),
     ("algorithm bandwidth", "l2.algorithm_bandwidth"),
@@ -17,6 +17,8 @@ const WHOLE: [(&str, &str); 9] = [
     ("communication", "l2.communication_share"),
     ("longest in flight", "l2.inflight_age"),
     ("kernel p99", "l2.kernel_p99"),
+    ("host waits", "l2.sync_share"),
+    ("waiting for late ranks", "l2.blame"),
 ];
 
 const CHARTS: [(&str, &[(&str, &str)]); 3] = [
@@ -35,6 +37,7 @@ pub(super) fn wants() -> Vec<Want> {
         "l2.skew_p95",
         "l2.inflight_age",
     ]));
+    wants.extend(ranks::wants());
     wants
 }
 
@@ -56,6 +59,7 @@ pub(super) fn sections(world: &World) -> Vec<Section> {
             "",
             vec![overview::line(world, Layer::L2Cuda), numbers(world, &WHOLE, None)],
         ),
+        ranks::section_of(world),
         section("list", "Communicators", "", vec![Block::Table(list)]),
         section("time", "Over time", "", vec![Block::Multiples { charts }]),
     ]

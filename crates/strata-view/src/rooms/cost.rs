@@ -7,11 +7,12 @@ use super::pieces::{chart, number, numbers, section};
 use super::{Context, books, ground, overview, tracks};
 use crate::page::block::{Block, Section};
 
-const WHOLE: [(&str, &str); 8] = [
+const WHOLE: [(&str, &str); 9] = [
     ("per useful token", "l8.cost_per_useful_token"),
     ("spend", "l8.cost_rate"),
     ("idle", "l8.idle_rate"),
     ("waste", "l8.waste_rate"),
+    ("useful tokens", "l8.useful_tokens"),
     ("goodput", "l8.goodput"),
     ("power", "l8.power"),
     ("tokens per joule", "l8.tokens_per_joule"),

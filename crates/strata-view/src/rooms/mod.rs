@@ -17,6 +17,7 @@ mod hosts;
 mod overview;
 mod pieces;
 mod queue;
+mod ranks;
 mod requests;
 mod scheduling;
 mod suggest;

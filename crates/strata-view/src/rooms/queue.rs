@@ -8,7 +8,7 @@ use crate::page::table::{Cell, Column, Row, Table};
 use crate::words;
 
 /// Signals of each thing that the tables show.
-pub(super) const SIGNALS: [&str; 10] = [
+pub(super) const SIGNALS: [&str; 12] = [
     "l4.queue_gpus_requested",
     "l4.queue_gpus_allocated",
     "l1.utilization_peak",
@@ -19,6 +19,8 @@ pub(super) const SIGNALS: [&str; 10] = [
     "l4.queue_gpu_quota_used",
     "l4.job_gpus",
     "l4.job_wait",
+    "l4.queue_wait_p95",
+    "l4.preemptions",
 ];
 
 /// One row for each queue of any scheduler.
@@ -27,6 +29,8 @@ pub(super) fn queues(world: &World) -> Table {
         ("scheduler", 0, Show::Fact("scheduler")),
         ("running", 0, Show::Signal("l4.queue_admitted")),
         ("pending", 0, Show::Signal("l4.queue_pending")),
+        ("wait p95", 1, Show::Signal("l4.queue_wait_p95")),
+        ("preempted", 2, Show::Signal("l4.preemptions")),
         ("GPUs requested", 0, Show::Signal("l4.queue_gpus_requested")),
         ("allocated", 0, Show::Signal("l4.queue_gpus_allocated")),
         ("used", 0, Show::Signal("l4.queue_gpus_used")),

@@ -8,7 +8,7 @@ use super::{each, ground, overview, queue, tracks, who};
 use crate::page::block::{Block, Section};
 use crate::page::chart::Chart;
 
-const WHOLE: [(&str, &str); 8] = [
+const WHOLE: [(&str, &str); 10] = [
     ("GPUs", "l4.gpus_present"),
     ("allocated", "l4.gpus_allocated"),
     ("held idle", "l4.gpus_held_idle"),
@@ -16,6 +16,8 @@ const WHOLE: [(&str, &str); 8] = [
     ("pods running", "l4.pods_running"),
     ("pods pending", "l4.pods_pending"),
     ("queue pending", "l4.queue_pending"),
+    ("queue wait p95", "l4.queue_wait_p95"),
+    ("preempted", "l4.preemptions"),
     ("restarts", "l4.restarts"),
 ];
 

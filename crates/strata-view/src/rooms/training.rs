@@ -4,10 +4,10 @@ use strata_model::Layer;
 use strata_world::{EntityKind, Want, World};
 
 use super::pieces::{Show, chart, numbers, section, table};
-use super::{each, overview, tracks};
+use super::{each, overview, ranks, tracks};
 use crate::page::block::{Block, Section};
 
-const WHOLE: [(&str, &str); 10] = [
+const WHOLE: [(&str, &str); 12] = [
     ("MFU", "l5.mfu"),
     ("step time", "l5.step_time"),
     ("throughput", "l5.tokens_per_second"),
@@ -18,6 +18,8 @@ const WHOLE: [(&str, &str); 10] = [
     ("checkpoint save", "l5.checkpoint_save_mean"),
     ("restarts", "l5.restarts"),
     ("NaN or infinite", "l5.not_finite"),
+    ("no progress", "l5.badput"),
+    ("effective time", "l5.ettr"),
 ];
 
 const CHARTS: [(&str, &[(&str, &str)]); 4] = [
@@ -32,7 +34,9 @@ pub(super) fn wants() -> Vec<Want> {
     wants.extend(tracks(&["l5.validation_loss"]));
     wants.extend(strata_diagnose::verdict_wants_of(Layer::L5Training));
     wants.extend(each(&["l5.step_time", "l5.mfu", "l5.tokens_per_second", "l5.loss", "l5.step"]));
-    wants.extend(each(&["l5.rank_step_time"]));
+    wants.extend(each(&["l5.tokens_per_second_per_gpu", "l5.flops", "l5.learning_rate"]));
+    wants.extend(each(&["l5.steps_at_risk", "l5.rank_step_time"]));
+    wants.extend(ranks::wants());
     wants
 }
 
@@ -42,7 +46,11 @@ pub(super) fn sections(world: &World) -> Vec<Section> {
         ("step time", 0, Show::Signal("l5.step_time")),
         ("MFU", 0, Show::Signal("l5.mfu")),
         ("throughput", 1, Show::Signal("l5.tokens_per_second")),
+        ("per GPU", 2, Show::Signal("l5.tokens_per_second_per_gpu")),
+        ("FLOP/s of a GPU", 2, Show::Signal("l5.flops")),
         ("loss", 1, Show::Signal("l5.loss")),
+        ("learning rate", 3, Show::Signal("l5.learning_rate")),
+        ("steps at risk", 2, Show::Signal("l5.steps_at_risk")),
     ];
     let none = "no training run is seen: a trainer's metrics page, scraped, or OpenTelemetry \
                 metrics sent to port 4318 would show it";
@@ -62,11 +70,12 @@ pub(super) fn sections(world: &World) -> Vec<Section> {
             "",
             vec![Block::Table(table(world, "", (EntityKind::Run, None), &runs, none))],
         ),
+        ranks::section_of(world),
         section("time", "Over time", "", vec![Block::Multiples { charts }]),
         section(
             "ranks",
             "Ranks",
-            "A rank apart from the others is marked.",
+            "Where ranks wait for each other all steps take as long.",
             vec![Block::Table(table(world, "", (EntityKind::Rank, None), &ranks, alone))],
         ),
     ]

@@ -8,6 +8,8 @@
 
 mod cluster;
 mod doctor;
+mod ranks;
+mod signals;
 mod text;
 
 use strata_diagnose::compare::{Side, Terms, compare};

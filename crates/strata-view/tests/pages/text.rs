@@ -53,6 +53,10 @@ fn one(text: &mut String, block: &Block) {
                 writeln!(text, "  try {title}: {query}").unwrap();
             }
         }
+        Block::Fold(fold) => {
+            writeln!(text, "fold {:?}", fold.summary).unwrap();
+            fold.blocks.iter().for_each(|block| one(text, block));
+        }
         Block::Text { text: sentence } => writeln!(text, "{sentence}").unwrap(),
     }
 }
@@ -145,6 +149,7 @@ fn rows(text: &mut String, table: &Table) {
             },
             Cell::Status { status, text } => format!("{} {text}", status.word()),
             Cell::Command { text } => format!("$ {text}"),
+            Cell::Fold { text, lines } => format!("{text} [{}]", lines.join("; ")),
             Cell::Spark { values } => format!("curve of {}", values.iter().flatten().count()),
         });
         writeln!(text, "  {}", cells.collect::<Vec<_>>().join(" | ").trim_end()).unwrap();

@@ -1,13 +1,16 @@
 //! How one canonical metric stands, why, and what would mend it.
 
-use strata_model::catalog::{Catalog, Mapping, MetricDef, Reading, Role, SourceDef};
-use strata_model::{MetricKind, SourceState, SourceStatus};
+use strata_model::catalog::{Catalog, Mapping, Role, SourceDef};
+use strata_model::{SourceState, SourceStatus};
 
+use super::need::Need;
 use super::own_parts;
 use super::provenance::Provenance;
+use super::remedy;
 use crate::coverage::CoverageState;
 
 /// State of a metric with its reason and remedy; empty texts when it is there.
+#[derive(Debug, Clone)]
 pub(crate) struct Standing {
     pub(crate) state: CoverageState,
     pub(crate) reason: String,
@@ -15,13 +18,14 @@ pub(crate) struct Standing {
 }
 
 /// Beginnings of names that this program reads from the host itself, and the source that does.
-const HOST_SOURCES: [(&str, &str); 19] = [
+const HOST_SOURCES: [(&str, &str); 24] = [
     ("system.cpu.", "host/cpu"),
     ("system.process", "host/cpu"),
     ("system.context_switches", "host/cpu"),
     ("system.interrupts", "host/cpu"),
     ("system.memory.", "host/memory"),
     ("system.paging.", "host/memory"),
+    ("host.memory.", "host/memory"),
     ("system.disk.", "host/disk"),
     ("system.filesystem.", "host/filesystem"),
     ("system.network.tcp.", "host/tcp"),
@@ -35,6 +39,10 @@ const HOST_SOURCES: [(&str, &str); 19] = [
     ("host.pcie.", "host/pcie"),
     ("host.numa.", "host/numa"),
     ("host.info", "host/info"),
+    ("system.uptime", "host/info"),
+    ("host.cgroup.", "host/cgroup"),
+    ("host.kernel_log.", "host/kernel_log"),
+    ("process.", "host/process"),
 ];
 
 /// Sources of what is between GPUs, each with the metric it gives and beside the one that tells whether
@@ -46,36 +54,30 @@ const BETWEEN_GPUS: [(&str, &str, &str); 4] = [
     ("gpu.pcie.path", "gpu/amd_paths", "gpu/amd"),
 ];
 
-/// How a metric stands.
-pub(crate) fn standing(name: &str, provenance: &Provenance, sources: &[SourceStatus]) -> Standing {
-    let Some(metric) = Catalog::builtin().metric(name) else {
-        return absent(format!("the catalog does not know {name}"), None);
-    };
-    if !provenance.given(metric).now.is_empty() {
+/// How what is needed stands.
+pub(crate) fn standing(need: &Need, provenance: &Provenance, sources: &[SourceStatus]) -> Standing {
+    if provenance.gives(need) {
         return Standing { state: CoverageState::Ok, reason: String::new(), mend: None };
     }
-    if let Some(standing) = own_source(name, sources) {
-        return standing;
-    }
-    if provenance.came_before(name) {
-        return Standing {
-            state: CoverageState::Stale,
-            reason: format!("{name} was there within the last day and is not now"),
-            mend: Some(
-                "see whether its program runs and is reached: strata sources lists the last error"
-                    .to_owned(),
-            ),
-        };
-    }
-    let here =
-        Catalog::builtin().mappings_of(name).find(|(source, _)| provenance.is_here(&source.name));
-    match here {
-        Some((source, mapping)) => {
-            let reason = format!("{} is here and does not write it", source.title);
-            absent(reason, Some(switch_on(metric, source, mapping)))
+    let given = provenance.given(need.metric);
+    // What is there of another kind has sources that are well.
+    if given.now.is_empty() {
+        if let Some(standing) = own_source(&need.metric.name, sources) {
+            return standing;
         }
-        None => nowhere(metric, provenance),
+        if given.before {
+            return Standing {
+                state: CoverageState::Stale,
+                reason: "it was there within the last day and is not now".to_owned(),
+                mend: Some(
+                    "see whether its program runs and is reached: strata sources lists the last \
+                     error"
+                        .to_owned(),
+                ),
+            };
+        }
     }
+    by_a_source_here(need, provenance).unwrap_or_else(|| nowhere(need, provenance, sources))
 }
 
 fn absent(reason: String, mend: Option<String>) -> Standing {
@@ -90,8 +92,12 @@ fn own_source(name: &str, sources: &[SourceStatus]) -> Option<Standing> {
         let here = BETWEEN_GPUS.iter().filter(|(metric, _, gpus)| *metric == name && is_here(gpus));
         return here.filter_map(|(_, id, _)| said(find(id)?)).min_by_key(|one| one.state);
     }
-    let (_, id) = HOST_SOURCES.iter().find(|(start, _)| name.starts_with(start))?;
-    said(find(id)?)
+    said(find(host_source(name)?)?)
+}
+
+/// The source that reads a metric from the host.
+fn host_source(name: &str) -> Option<&'static str> {
+    HOST_SOURCES.iter().find(|(start, _)| name.starts_with(start)).map(|(_, id)| *id)
 }
 
 /// What a source that does not bring a metric home says of why.
@@ -105,89 +111,72 @@ fn said(source: &SourceStatus) -> Option<Standing> {
         SourceState::Pending | SourceState::Ok | SourceState::Partial => return None,
     };
     let fault = source.recent_faults.last().map(|fault| fault.message.as_str());
-    let reason = match fault {
-        Some(fault) => format!("{id}: {fault}"),
+    let hint = Some(source.hint.as_str()).filter(|hint| !hint.is_empty());
+    // What a machine does not have is not mended: the hint says what that is. What its kernel or driver
+    // does not support may be: the hint says by what.
+    let is_why = source.state == SourceState::Absent;
+    let (why, mend) = if is_why { (hint.or(fault), None) } else { (fault, hint) };
+    let reason = match why {
+        Some(why) => format!("{id}: {why}"),
         None => format!("{id} does not find it here"),
     };
-    let mend = (!source.hint.is_empty()).then(|| source.hint.clone());
-    Some(Standing { state, reason, mend })
+    Some(Standing { state, reason, mend: mend.map(str::to_owned) })
 }
 
-/// What makes a source that is here write the metric.
-fn switch_on(metric: &MetricDef, source: &SourceDef, mapping: &Mapping) -> String {
-    let family = first_family(mapping);
-    match source.name.as_str() {
-        "dcgm" => {
-            let line = counters_line(metric, mapping);
-            format!(
-                "add the line \"{line}\" to the counters file of dcgm-exporter (option -f) and \
-                 restart it"
-            )
-        }
-        "node_exporter" => {
-            format!("start node_exporter with {}", node_exporter_flag(&metric.name))
-        }
-        "vllm" if metric.name.starts_with("inference.kv_cache.block.") => {
-            "start vLLM with --kv-cache-metrics".to_owned()
-        }
-        "vllm" if metric.name.starts_with("inference.model.") => {
-            "start vLLM with --enable-mfu-metrics".to_owned()
-        }
-        "kube_state_metrics" => format!(
-            "let kube-state-metrics export {family} (--resources, --metric-allowlist, for labels \
-             --metric-labels-allowlist)"
-        ),
-        "kueue" => "set metrics.enableClusterQueueResources in Kueue's configuration".to_owned(),
-        _ => {
-            let versions = match (&mapping.since, &mapping.until) {
-                (Some(since), _) => format!(", since its release {since}"),
-                (None, Some(until)) => format!(", until its release {until}"),
-                (None, None) => String::new(),
-            };
-            format!("{} writes it as {family}{versions}: see its options or release", source.title)
-        }
+/// What a source that is here and does not write it would have to be told.
+fn by_a_source_here(need: &Need, provenance: &Provenance) -> Option<Standing> {
+    let all = Catalog::builtin().mappings_of(&need.metric.name);
+    let here: Vec<(&SourceDef, &Mapping)> = all
+        .filter(|(source, mapping)| {
+            provenance.is_here(&source.name) && need.fits(&mapping.constants)
+        })
+        .collect();
+    // Of two generations the one that runs here is told.
+    let runs = |pair: &&(&SourceDef, &Mapping)| {
+        pair.1.until.as_deref().is_none_or(|until| provenance.is_of_release(pair.0, until))
+    };
+    let old = here.iter().filter(runs).find(|(_, mapping)| mapping.until.is_some());
+    if let Some((source, mapping)) = old.or_else(|| here.iter().find(runs)) {
+        let reason = format!("{} is here and does not write it", source.title);
+        return Some(absent(reason, Some(remedy::switch_on(need.metric, source, mapping))));
     }
-}
-
-/// What dcgm-exporter's counters file says of a metric.
-pub(super) fn counters_line(metric: &MetricDef, mapping: &Mapping) -> String {
-    let kind = if metric.kind == MetricKind::Counter { "counter" } else { "gauge" };
-    format!("{}, {kind}, {}", first_family(mapping), metric.brief.trim_end_matches('.'))
-}
-
-/// The collector of `node_exporter` that has a metric.
-fn node_exporter_flag(metric: &str) -> &'static str {
-    let flags = [
-        ("host.pressure.", "--collector.pressure (and the kernel with psi=1)"),
-        ("host.nfs.", "--collector.mountstats"),
-        ("host.infiniband.", "--collector.infiniband"),
-        ("host.numa.", "--collector.meminfo_numa"),
-        ("host.pcie.", "--collector.pcidevice"),
-        ("host.memory.", "--collector.vmstat"),
-        ("system.process", "--collector.processes"),
-        ("system.network.tcp.", "--collector.netstat"),
-        ("system.network.connection", "--collector.sockstat"),
-        ("system.network.", "--collector.netdev"),
-        ("system.disk.", "--collector.diskstats"),
-        ("system.filesystem.", "--collector.filesystem"),
-        ("system.cpu.frequency", "--collector.cpufreq"),
-        ("hw.host.", "--collector.rapl"),
-        ("hw.network.", "--collector.netclass"),
-    ];
-    let found = flags.into_iter().find(|(start, _)| metric.starts_with(start));
-    found.map_or("its default collectors", |(_, flag)| flag)
+    let (source, mapping) = here.first()?;
+    let (title, family) = (&source.title, remedy::first_family(mapping));
+    let until = mapping.until.as_deref().unwrap_or_default();
+    Some(Standing {
+        state: CoverageState::Unsupported,
+        reason: format!("{title} is here and newer: it wrote this, as {family}, up to {until}"),
+        mend: None,
+    })
 }
 
 /// What to run where nothing that gives the metric is here.
-fn nowhere(metric: &MetricDef, provenance: &Provenance) -> Standing {
-    if let Some(reason) = not_of_this_engine(metric, provenance) {
+fn nowhere(need: &Need, provenance: &Provenance, sources: &[SourceStatus]) -> Standing {
+    let metric = need.metric;
+    if let Some(reason) = not_of_this_engine(need, provenance) {
         return absent(reason, None);
     }
-    match add_source(metric) {
-        Some(mend) => absent("no source of it is here".to_owned(), Some(mend)),
-        None => {
-            absent("no source of it is here, and nothing known to strata gives it".to_owned(), None)
+    let host = host_source(&metric.name);
+    let own = own_parts::of(&metric.name).or_else(|| host.map(|_| &own_parts::HOST));
+    let runs = own.and_then(|part| part.reads(host, sources));
+    let why_not = own.and_then(|part| part.waits(sources));
+    let reason = match (&runs, &why_not) {
+        (Some(source), _) => format!("{source} runs here, and there is none of it so far"),
+        (None, Some(why)) => why.clone(),
+        (None, None) if !need.labels.is_empty() && !provenance.given(metric).now.is_empty() => {
+            format!("what is here tells it otherwise, and not with {}", need.labels)
         }
+        (None, None) => "no source of it is here".to_owned(),
+    };
+    // Another reader of the same host would not find what this one does not.
+    let is_same_host = runs.is_some() && own == Some(&own_parts::HOST);
+    if why_not.is_some() || is_same_host {
+        return absent(reason, None);
+    }
+    match remedy::add_source(need, own.filter(|_| runs.is_none())) {
+        Some(mend) => absent(reason, Some(mend)),
+        None if runs.is_some() => absent(reason, None),
+        None => absent(format!("{reason}, and nothing known to strata gives it"), None),
     }
 }
 
@@ -197,9 +186,9 @@ fn is_engine(source: &SourceDef) -> bool {
 
 /// Where an engine runs, it is no advice to run another one for a number: the reason why there is
 /// none.
-fn not_of_this_engine(metric: &MetricDef, provenance: &Provenance) -> Option<String> {
+fn not_of_this_engine(need: &Need, provenance: &Provenance) -> Option<String> {
     let mut givers: Vec<&str> = Vec::new();
-    for (source, _) in Catalog::builtin().mappings_of(&metric.name) {
+    for (source, _) in Catalog::builtin().mappings_of(&need.metric.name) {
         if !is_engine(source) {
             return None;
         }
@@ -216,71 +205,4 @@ fn not_of_this_engine(metric: &MetricDef, provenance: &Provenance) -> Option<Str
     let (verb, not) = if here.len() == 1 { ("is", "does not") } else { ("are", "do not") };
     let (here, givers) = (here.join(", "), givers.join(", "));
     Some(format!("{here} {verb} here and {not} tell it; of known engines only {givers} would"))
-}
-
-/// What gives metrics whose names are OpenTelemetry's own.
-const OTEL: &str = "let a program that follows the conventions of OpenTelemetry send its metrics \
-                    over OTLP ([otlp] in strata.toml)";
-
-fn add_source(metric: &MetricDef) -> Option<String> {
-    if HOST_SOURCES.iter().any(|(start, _)| metric.name.starts_with(start)) {
-        return Some(host(metric));
-    }
-    let own = own_parts::of(&metric.name);
-    let mut titles: Vec<&str> = Vec::new();
-    let mut first: Option<&SourceDef> = None;
-    for (source, _) in Catalog::builtin().mappings_of(&metric.name) {
-        if !titles.contains(&source.title.as_str()) {
-            titles.push(&source.title);
-        }
-        // The program that most have comes first where it is among them.
-        let usual = ["dcgm", "vllm", "kube_state_metrics", "otel_gen_ai"];
-        if first.is_none() || usual.contains(&source.name.as_str()) {
-            first = Some(source);
-        }
-    }
-    let run = first.map(|source| {
-        let one_of = if titles.len() > 1 { "one of " } else { "" };
-        format!("run {one_of}{}{}", titles.join(", "), scrape(source))
-    });
-    match (own, run) {
-        (Some(own_parts::HOST), _) => Some(host(metric)),
-        (Some(own), Some(run)) => Some(format!("{own}, or {run}")),
-        (None, None) if metric.otel.is_some() => Some(OTEL.to_owned()),
-        (own, run) => run.or(own.map(str::to_owned)),
-    }
-}
-
-/// How what is of a host is read.
-fn host(metric: &MetricDef) -> String {
-    let mut sources = Catalog::builtin().mappings_of(&metric.name).map(|(source, _)| source);
-    let or = if sources.any(|source| source.name == "node_exporter") {
-        ", or node_exporter"
-    } else {
-        ""
-    };
-    format!("{}{or}", own_parts::HOST)
-}
-
-/// How to run a source that is not here.
-pub(super) fn run(source: &SourceDef) -> String {
-    format!("run {}{}", source.title, scrape(source))
-}
-
-fn scrape(source: &SourceDef) -> String {
-    let Some(port) = source.ports.first() else { return String::new() };
-    let path = source.paths.first().filter(|path| *path != "/metrics");
-    let path = path.map(|path| format!("\npath = \"{path}\"")).unwrap_or_default();
-    format!(
-        "; what is not found by itself is named in strata.toml:\n[[scrape]]\njob = \
-         \"{}\"\ntargets = [\"HOST:{port}\"]{path}",
-        source.name
-    )
-}
-
-fn first_family(mapping: &Mapping) -> &str {
-    match &mapping.reading {
-        Reading::Families(families) => families.first().map_or("", String::as_str),
-        Reading::SumCount { sum, .. } => sum,
-    }
 }

@@ -3,11 +3,14 @@
 mod covered;
 pub(crate) mod identity;
 mod inventory;
+mod lacks;
 mod lanes;
 mod mend;
+mod need;
 mod outliers;
 mod own_parts;
 mod provenance;
+mod remedy;
 pub(crate) mod rows;
 mod signals;
 mod spreads;

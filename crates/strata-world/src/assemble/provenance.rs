@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use strata_model::MetricKind;
-use strata_model::catalog::{Catalog, MetricDef, NATIVE, Quality};
+use strata_model::catalog::{Catalog, Mapping, MetricDef, NATIVE, Quality, Reading, SourceDef};
 
+use super::need::Need;
 use crate::ask::Answers;
 use crate::signal::InputUsed;
 
@@ -14,6 +15,8 @@ use crate::signal::InputUsed;
 pub(crate) struct Given {
     /// (source by the name of its file, its title, family as stored, quality) now.
     pub(crate) now: Vec<(String, String, String, Quality)>,
+    /// (source, labels that it sets on all series of a family) of all that is there now.
+    kinds: Vec<(String, Vec<(String, String)>)>,
     /// Whether any family of it had samples within the last day.
     pub(crate) before: bool,
 }
@@ -50,6 +53,20 @@ impl Provenance {
         self.present.contains_key(source)
     }
 
+    /// Whether a source that is here wrote this up to a release, and writes others of that release.
+    pub(crate) fn is_of_release(&self, source: &SourceDef, until: &str) -> bool {
+        let has = |family: &str| self.names.as_ref().is_some_and(|names| has(names, family));
+        let of_it = source.maps.iter().filter(|mapping| mapping.until.as_deref() == Some(until));
+        of_it.flat_map(families).any(has)
+    }
+
+    /// Whether what is needed comes from somewhere.
+    pub(crate) fn gives(&self, need: &Need) -> bool {
+        let given = self.given(need.metric);
+        let is_left = |source: &str| given.now.iter().any(|(known, ..)| known == source);
+        given.kinds.iter().any(|(source, set)| need.fits(set) && is_left(source))
+    }
+
     /// Where a metric comes from.
     pub(crate) fn given(&self, metric: &MetricDef) -> Arc<Given> {
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
@@ -82,6 +99,7 @@ impl Provenance {
                     family.to_owned(),
                     expansion.quality,
                 );
+                given.kinds.push((expansion.source.clone(), expansion.constants.clone()));
                 if !given.now.contains(&row) {
                     given.now.push(row);
                 }
@@ -97,16 +115,16 @@ impl Provenance {
     /// Several exporters may use one name: of those that could have written a family, the one that
     /// most is there of did.
     fn keep_likely(&self, rows: &mut Vec<(String, String, String, Quality)>) {
+        let count = |source: &str| match source {
+            NATIVE => usize::MAX,
+            _ => self.present.get(source).copied().unwrap_or(0),
+        };
         let mut best: BTreeMap<String, usize> = BTreeMap::new();
         for (source, _, family, _) in rows.iter() {
-            let count = self.present.get(source.as_str()).copied().unwrap_or(usize::MAX);
             let most = best.entry(family.clone()).or_default();
-            *most = (*most).max(count);
+            *most = (*most).max(count(source));
         }
-        rows.retain(|(source, _, family, _)| {
-            let count = self.present.get(source.as_str()).copied().unwrap_or(usize::MAX);
-            best.get(family) == Some(&count)
-        });
+        rows.retain(|(source, _, family, _)| best.get(family) == Some(&count(source)));
     }
 
     /// When the newest sample of any family of the metric was, by the times of stored names.
@@ -131,11 +149,6 @@ impl Provenance {
                 .collect(),
         }
     }
-
-    /// Whether any family of the metric had samples within the last day.
-    pub(crate) fn came_before(&self, metric: &str) -> bool {
-        Catalog::builtin().metric(metric).is_some_and(|metric| self.given(metric).before)
-    }
 }
 
 /// Suffixes of the stored names of a metric. A source may give all of a histogram or only sum and
@@ -147,26 +160,22 @@ fn suffixes(kind: MetricKind) -> &'static [&'static str] {
     }
 }
 
-/// How many names of each source are there, and whether each comes with its canonical name.
+/// How many names of each source are there, and whether each comes with its canonical name. A name
+/// that is canonical as it is tells nothing of who wrote it.
 fn count_families(names: &BTreeSet<String>) -> (BTreeMap<&'static str, usize>, bool) {
     let mut present = BTreeMap::new();
     let mut offered = true;
-    let has = |family: &str| names.contains(family) || names.contains(&format!("{family}_count"));
     for source in Catalog::builtin().sources() {
         let mut found = BTreeSet::new();
         for mapping in &source.maps {
-            let families = match &mapping.reading {
-                strata_model::catalog::Reading::Families(families) => families.clone(),
-                strata_model::catalog::Reading::SumCount { sum, count } => {
-                    vec![sum.clone(), count.clone()]
-                }
-            };
             let before = found.len();
-            found.extend(families.into_iter().filter(|family| has(family)));
+            let own = families(mapping)
+                .filter(|family| Catalog::builtin().by_prometheus_name(family).is_none());
+            found.extend(own.filter(|family| has(names, family)));
             if found.len() > before
                 && let Some(metric) = Catalog::builtin().metric(&mapping.metric)
             {
-                offered &= has(&metric.prometheus);
+                offered &= has(names, &metric.prometheus);
             }
         }
         if !found.is_empty() {
@@ -175,4 +184,18 @@ fn count_families(names: &BTreeSet<String>) -> (BTreeMap<&'static str, usize>, b
     }
     let offered = offered && !present.is_empty();
     (present, offered)
+}
+
+/// Whether a family is among stored names.
+fn has(names: &BTreeSet<String>, family: &str) -> bool {
+    names.contains(family) || names.contains(&format!("{family}_count"))
+}
+
+/// The families that a mapping reads.
+fn families(mapping: &Mapping) -> impl Iterator<Item = &str> {
+    let (families, pair) = match &mapping.reading {
+        Reading::Families(families) => (families.as_slice(), None),
+        Reading::SumCount { sum, count } => (&[][..], Some([sum, count])),
+    };
+    families.iter().chain(pair.into_iter().flatten()).map(String::as_str)
 }

@@ -4,6 +4,7 @@ use strata_model::SourceStatus;
 use strata_model::catalog::Catalog;
 
 use super::mend;
+use super::need::Need;
 use super::provenance::Provenance;
 use crate::ask::Scope;
 use crate::coverage::CoverageState;
@@ -99,7 +100,11 @@ impl Reasons<'_> {
             return Unknown { reason: UnknownReason::Absent, text: text.to_owned() };
         }
         let first = missing.first().map(String::as_str).unwrap_or_default();
-        let why = mend::standing(first, self.provenance, self.sources);
+        let Some(metric) = Catalog::builtin().metric(first) else {
+            let text = format!("the catalog does not know {first}");
+            return Unknown { reason: UnknownReason::Absent, text };
+        };
+        let why = mend::standing(&Need::any(metric), self.provenance, self.sources);
         let reason = match why.state {
             CoverageState::Stale => UnknownReason::Stale,
             CoverageState::Denied => UnknownReason::Denied,

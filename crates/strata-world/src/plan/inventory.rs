@@ -186,7 +186,8 @@ pub(crate) const INVENTORY: &[Inventory] = &[
     still(
         "edge/communicator_gpu",
         EntityKind::Communicator,
-        "count by (comm, gpu_uuid, node, gpu) (<nccl.communicator|gpu_uuid!=\"\">)",
+        "count by (comm, comm_name, ranks, rank, gpu_uuid, node, gpu) \
+         (<nccl.communicator|gpu_uuid!=\"\">)",
     ),
     still(
         "entity/queue",

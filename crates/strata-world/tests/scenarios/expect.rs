@@ -16,10 +16,14 @@ pub(crate) fn check(world: &World, text: &str) -> Result<(), String> {
         "capacity" => card::known(world, rest),
         "no" => match rest.strip_prefix("capacity ") {
             Some(rest) => card::unknown(world, rest),
+            None if rest.starts_with("step ") => no_step(world, rest),
+            None if rest.starts_with("feed ") => no_feed(world, rest),
             None => no_edge(world, rest),
         },
         "outliers" => outliers(world, rest),
         "coverage" => coverage(world, rest),
+        "covered" => covered(world, rest),
+        "step" => step(world, rest),
         "input" => input(world, rest),
         "age" => age(world, rest),
         "fault" => fault(world, rest),
@@ -206,6 +210,45 @@ fn coverage(world: &World, text: &str) -> Result<(), String> {
     );
     let same = format!("{:?}", found.state).to_lowercase() == state && words.contains(because);
     if same { Ok(()) } else { Err(format!("{found:?}")) }
+}
+
+/// `SIGNAL STATE because TEXT`, of the reason and the remedy.
+fn covered(world: &World, text: &str) -> Result<(), String> {
+    let (what, because) = text.split_once(" because ").unwrap_or((text, ""));
+    let (signal, state) = two(what, " ")?;
+    let found = world.coverage.signals.iter().find(|one| one.signal == signal);
+    let found = found.ok_or("the signal is not covered")?;
+    let texts = [&found.reason, &found.mend].map(|text| text.as_deref().unwrap_or_default());
+    let is_told = texts.join(" ").contains(because);
+    let same = format!("{:?}", found.state).to_lowercase() == state && is_told;
+    if same { Ok(()) } else { Err(format!("{found:?}")) }
+}
+
+/// `SIGNAL because TEXT`: a step opens it, and says this.
+fn step(world: &World, text: &str) -> Result<(), String> {
+    let (signal, because) = text.split_once(" because ").unwrap_or((text, ""));
+    let mut steps = world.coverage.layers.iter().flat_map(|layer| &layer.steps);
+    let found = steps.find(|step| step.opens.contains(&signal)).ok_or("no step opens it")?;
+    if found.mend.contains(because) { Ok(()) } else { Err(format!("{found:?}")) }
+}
+
+/// `step SIGNAL`, `step saying TEXT`: there is none.
+fn no_step(world: &World, text: &str) -> Result<(), String> {
+    let what = text.trim_start_matches("step ");
+    let mut steps = world.coverage.layers.iter().flat_map(|layer| &layer.steps);
+    let found = match what.strip_prefix("saying ") {
+        Some(text) => steps.find(|step| step.mend.contains(text)),
+        None => steps.find(|step| step.opens.contains(&what)),
+    };
+    found.map_or(Ok(()), |step| Err(format!("{step:?}")))
+}
+
+/// `feed LAYER SIGNALS`: so many of its signals and no more have an input.
+fn no_feed(world: &World, text: &str) -> Result<(), String> {
+    let (name, count) = two(text.trim_start_matches("feed "), " beyond ")?;
+    let layer = world.coverage.layers.iter().find(|one| one.layer.name() == name);
+    let found = layer.ok_or("there is no such layer")?.fed;
+    if found.to_string() == count { Ok(()) } else { Err(format!("it has {found}")) }
 }
 
 /// `ID METRIC from SOURCE FAMILY`

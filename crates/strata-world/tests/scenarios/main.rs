@@ -18,6 +18,10 @@
 //! expect no edge FROM RELATION TO
 //! expect outliers ID = ENTITY ENTITY ...
 //! expect coverage METRIC STATE because TEXT
+//! expect covered ID STATE because TEXT
+//! expect step ID because TEXT           a step of the Doctor opens it, and says this
+//! expect no step ID, expect no step saying TEXT
+//! expect no feed LAYER beyond COUNT
 //! expect input ID METRIC from SOURCE FAMILY
 //! expect age ID [ENTITY] = DURATION
 //! expect fault DEVICE CODE = COUNT at TIME [by PROCESS] [on SWITCH]

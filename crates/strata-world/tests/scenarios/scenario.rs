@@ -118,6 +118,7 @@ fn status(text: &str) -> Result<SourceStatus, String> {
         Some("unsupported") => SourceState::Unsupported,
         Some("denied") => SourceState::Denied,
         Some("ok") => SourceState::Ok,
+        Some("absent") => SourceState::Absent,
         other => return Err(format!("unknown state {other:?}")),
     };
     Ok(SourceStatus {

@@ -164,6 +164,9 @@ pub(crate) struct TopArgs {
     /// Print the page once as text and end; --json prints it as data.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Show what is folded too, as the signals on the doctor page that are ok; --json always does.
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Columns of --once [default: those of the terminal, 80 without one].
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(20..=1000))]
     pub(crate) width: Option<u16>,

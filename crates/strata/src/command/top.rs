@@ -22,7 +22,7 @@ pub(crate) async fn run(arguments: TopArgs, out: Out) -> Result<()> {
             out.document(&page)?;
         } else {
             let columns = arguments.width.map_or_else(strata_tui::columns, usize::from);
-            out.line(strata_tui::once(&page, columns).trim_end())?;
+            out.line(strata_tui::once(&page, columns, arguments.all).trim_end())?;
         }
         if page.request.page == PageId::Explore && arguments.query.is_some() && has_failed(&page) {
             bail!("the query was refused");
@@ -32,7 +32,9 @@ pub(crate) async fn run(arguments: TopArgs, out: Out) -> Result<()> {
     if !is_terminal() {
         bail!("standard output is no terminal: --once prints a page as text, --json as data");
     }
-    strata_tui::top(Arc::new(source), request, look()).await.context("the screen ended")
+    strata_tui::top(Arc::new(source), request, look(arguments.all))
+        .await
+        .context("the screen ended")
 }
 
 /// Whether the page of a query shows why there is no answer.
@@ -57,7 +59,7 @@ fn request(arguments: &TopArgs) -> Result<PageRequest> {
 
 /// What the terminal can show, as the environment says: `NO_COLOR`, `TERM`, and the locale.
 #[expect(clippy::disallowed_methods, reason = "the binary is what reads the environment")]
-fn look() -> Look {
+fn look(open: bool) -> Look {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(variable);
     let locale = locale.iter().find(|value| !value.is_empty()).map_or("", String::as_str);
@@ -65,5 +67,6 @@ fn look() -> Look {
     Look {
         unicode: locale.contains("utf-8") || locale.contains("utf8"),
         color: variable("NO_COLOR").is_empty() && variable("TERM") != "dumb",
+        open,
     }
 }

@@ -163,7 +163,7 @@ mod tests {
             Cell::Text { text } | Cell::Command { text } | Cell::Status { text, .. } => {
                 text.clone()
             }
-            Cell::Spark { .. } => String::new(),
+            Cell::Fold { .. } | Cell::Spark { .. } => String::new(),
         };
         cells.iter().map(text).collect()
     }

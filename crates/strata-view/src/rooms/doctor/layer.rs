@@ -1,149 +1,131 @@
-//! The metrics of one layer: what has one reason and one remedy stands in one row.
+//! The signals of one layer: what would make the missing ones known, the step that opens most first,
+//! and behind folds each signal by itself.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use strata_model::Layer;
-use strata_model::catalog::Catalog;
-use strata_world::{CoverageState, MetricCoverage, World};
+use strata_world::{CoverageState, LayerCoverage, SignalCoverage, World, signal_def};
 
-use super::words::{makes_known, possible, title as signal_title};
-use super::{column, text};
-use crate::page::block::{Block, Section};
-use crate::page::status::Status;
+use super::words::{count, first_of, found_with, possible, rank, state, title as signal_title};
+use super::{column, signal, text};
+use crate::page::block::{Block, Fold, Section};
 use crate::page::table::{Cell, Row, Table};
 use crate::rooms::pieces::section;
 use crate::rooms::{code, words as layer_words};
 
-/// Metrics with the same state, reason and remedy.
+/// Rows of a layer at most; what is left stands signal by signal behind the fold.
+const ROWS_MAX: usize = 3;
+
+/// Signals that one thing mends, or that nothing does for one reason.
 struct Group<'a> {
-    metrics: Vec<&'a MetricCoverage>,
-    /// Signals that are not possible now and need one of them.
-    opens: Vec<&'static str>,
+    state: CoverageState,
+    mend: Option<&'a str>,
+    signals: Vec<&'a SignalCoverage>,
 }
 
 pub(super) fn section_of(world: &World, layer: Layer) -> Section {
-    let catalog = Catalog::builtin();
-    let own: Vec<&MetricCoverage> = world
-        .coverage
-        .metrics
-        .iter()
-        .filter(|one| catalog.metric(one.metric).is_some_and(|def| def.layer == Some(layer)))
-        .collect();
-    let seen = own.iter().filter(|one| one.state == CoverageState::Ok).count();
+    let (name, _) = layer_words(layer);
+    let Some(covered) = world.coverage.layers.iter().find(|one| one.layer == layer) else {
+        let title = format!("{} {name}", code(layer));
+        return section(layer.name(), &title, "", Vec::new());
+    };
+    let is_own =
+        |one: &&SignalCoverage| signal_def(one.signal).is_some_and(|def| def.layer == layer);
+    let own: Vec<&SignalCoverage> = world.coverage.signals.iter().filter(is_own).collect();
+    let (ok, lacking): (Vec<&SignalCoverage>, Vec<&SignalCoverage>) =
+        own.iter().partition(|one| one.state == CoverageState::Ok);
+    let groups = grouped(covered, &lacking);
     let possible = possible(&world.coverage);
-    let mut groups = grouped(&own, &possible);
-    // What is broken first, then what can be mended and opens the most, what is well last.
-    groups.sort_by_key(|group| {
-        let first = group.metrics.first();
-        let state = first.map_or(u8::MAX, |one| rank(one.state));
-        let mends = first.is_some_and(|one| one.mend.is_some());
-        (state, !mends, std::cmp::Reverse(group.opens.len()))
-    });
     let table = Table {
         title: String::new(),
         columns: vec![
             column("state", 0),
-            column("metrics", 0),
-            column("why, or from where", 1),
-            column("what mends it", 2),
-            column("makes known", 3),
+            column("signals", 0),
+            column("why", 1),
+            column("what mends it", 1),
+            column("it can then be found that", 2),
         ],
-        rows: groups.iter().filter_map(|group| row(catalog, group, &possible, layer)).collect(),
-        total_rows: None,
-        empty: "the catalog has no metric of this layer".to_owned(),
+        rows: groups.iter().take(ROWS_MAX).map(|group| row(group, &possible, layer)).collect(),
+        total_rows: (groups.len() > ROWS_MAX).then_some(groups.len()),
+        empty: "nothing is missing".to_owned(),
     };
-    let (title, _) = layer_words(layer);
-    let signals = world.coverage.layers.iter().find(|one| one.layer == layer);
-    let signals = signals.map(|one| format!("{} of {} signals, ", one.fed, one.signals));
-    let signals = signals.unwrap_or_default();
-    let title = format!("{} {title}: {signals}{seen} of {} metrics", code(layer), own.len());
-    let brief = "A signal is a number of the pages; it is made of one or more metrics.";
-    section(layer.name(), &title, brief, vec![Block::Table(table)])
+    let mut blocks = vec![Block::Table(table)];
+    let mut fold = |of: &[&SignalCoverage], says: &str| {
+        if !of.is_empty() {
+            let summary = format!("{} {says}", count(of.len(), "signal"));
+            let blocks_of = vec![Block::Table(signal::table(world, layer, of))];
+            blocks.push(Block::Fold(Fold { summary, blocks: blocks_of }));
+        }
+    };
+    fold(&lacking, "not known, one by one");
+    fold(&ok, "ok");
+    blocks.extend(signal::others(world, layer));
+    let (fed, all) = (covered.fed, covered.signals);
+    let title = format!("{} {name}: {fed} of {all} signals, {} complete", code(layer), ok.len());
+    section(layer.name(), &title, "", blocks)
 }
 
-fn grouped<'a>(own: &[&'a MetricCoverage], possible: &BTreeSet<&'static str>) -> Vec<Group<'a>> {
+/// One group a step, in the order of the steps; then what no step opens, by reason and remedy.
+fn grouped<'a>(covered: &'a LayerCoverage, lacking: &[&'a SignalCoverage]) -> Vec<Group<'a>> {
+    let mut left: Vec<&SignalCoverage> = lacking.to_vec();
     let mut groups: Vec<Group<'a>> = Vec::new();
-    for one in own {
-        let alike = |group: &&mut Group<'a>| {
-            group.metrics.first().is_some_and(|first| {
-                one.state != CoverageState::Ok
-                    && (first.state, &first.reason, &first.mend)
-                        == (one.state, &one.reason, &one.mend)
-            })
-        };
-        let known = groups.iter_mut().find(alike);
-        let opens = one.enables.iter().filter(|id| !possible.contains(*id)).copied();
-        match known {
-            Some(group) => {
-                group.metrics.push(one);
-                group.opens.extend(opens);
-                group.opens.sort_unstable();
-                group.opens.dedup();
-            }
-            None => groups.push(Group { metrics: vec![one], opens: opens.collect() }),
-        }
+    for step in &covered.steps {
+        let (signals, others) = left.into_iter().partition(|one| step.opens.contains(&one.signal));
+        left = others;
+        groups.extend(group(Some(&step.mend), signals));
     }
+    while let Some(first) = left.first().copied() {
+        let alike = |one: &&SignalCoverage| {
+            (one.state, &one.reason, &one.mend) == (first.state, &first.reason, &first.mend)
+        };
+        let (signals, others) = left.into_iter().partition(alike);
+        left = others;
+        groups.extend(group(first.mend.as_deref(), signals));
+    }
+    // What hurts first, then what can be mended, by how much it opens.
+    groups.sort_by_key(|group| {
+        (rank(group.state), group.mend.is_none(), Reverse(group.signals.len()))
+    });
     groups
 }
 
-fn rank(state: CoverageState) -> u8 {
-    match state {
-        CoverageState::Denied => 0,
-        CoverageState::Stale => 1,
-        CoverageState::Absent => 2,
-        CoverageState::Unsupported => 3,
-        CoverageState::Ok => 4,
-    }
+fn group<'a>(mend: Option<&'a str>, signals: Vec<&'a SignalCoverage>) -> Option<Group<'a>> {
+    let state = signals.iter().map(|one| one.state).min_by_key(|state| rank(*state))?;
+    Some(Group { state, mend, signals })
 }
 
-fn row(
-    catalog: &Catalog,
-    group: &Group<'_>,
-    possible: &BTreeSet<&'static str>,
-    layer: Layer,
-) -> Option<Row> {
-    let one = group.metrics.first()?;
-    let (status, word) = match one.state {
-        CoverageState::Ok => (Status::Ok, "ok"),
-        CoverageState::Stale => (Status::Watch, "stale"),
-        CoverageState::Denied => (Status::Broken, "denied"),
-        CoverageState::Unsupported => (Status::Absent, "unsupported"),
-        CoverageState::Absent => (Status::Blind, "absent"),
+fn row(group: &Group<'_>, possible: &BTreeSet<&'static str>, layer: Layer) -> Row {
+    let names: Vec<String> =
+        group.signals.iter().map(|one| signal_title(one.signal, layer)).collect();
+    let named = match names.len() {
+        1 => first_of(&names),
+        many => format!("{many}: {}", first_of(&names)),
     };
-    let named = group
-        .metrics
-        .iter()
-        .map(|one| catalog.metric(one.metric).map_or(one.metric, |def| def.prometheus.as_str()));
-    let named = named.collect::<Vec<_>>().join(", ");
-    let from = one
-        .sources
-        .iter()
-        .map(|(title, family, quality)| format!("{title} ({family}, {})", quality.name()));
-    let from = from.collect::<Vec<_>>().join(", ");
-    let why = if from.is_empty() { one.reason.clone().unwrap_or_default() } else { from };
-    let mend = one.mend.clone().map_or_else(|| text(""), |text| Cell::Command { text });
-    let cells = vec![
-        Cell::Status { status, text: word.to_owned() },
-        text(named),
-        text(why),
-        mend,
-        text(known_with(group, possible, layer)),
-    ];
-    Some(Row { cells, link: None })
+    let ids: Vec<&'static str> = group.signals.iter().map(|one| one.signal).collect();
+    let mend = group.mend.map_or_else(|| text(""), |mend| Cell::Command { text: mend.to_owned() });
+    let found = if group.mend.is_some() { found_with(possible, &ids) } else { String::new() };
+    Row {
+        cells: vec![state(group.state), text(named), text(why(group)), mend, text(found)],
+        link: None,
+    }
 }
 
-/// What a group opens; of what is there, what it is used for.
-fn known_with(group: &Group<'_>, possible: &BTreeSet<&'static str>, layer: Layer) -> String {
-    if !group.opens.is_empty() {
-        return makes_known(&group.opens, possible, layer);
+/// The reason of most of them first.
+fn why(group: &Group<'_>) -> String {
+    let mut reasons: Vec<(&str, usize)> = Vec::new();
+    for reason in group.signals.iter().filter_map(|one| one.reason.as_deref()) {
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((reason, 1)),
+        }
     }
-    let used: BTreeSet<&str> =
-        group.metrics.iter().flat_map(|one| one.enables.iter().copied()).collect();
-    if used.is_empty() {
-        return String::new();
+    let others = reasons.len().saturating_sub(1);
+    let most = reasons.into_iter().max_by_key(|(_, count)| *count);
+    let most = most.map_or("", |(reason, _)| reason);
+    match others {
+        0 => most.to_owned(),
+        1 => format!("{most}; 1 other reason"),
+        _ => format!("{most}; {others} other reasons"),
     }
-    let titles: Vec<String> = used.into_iter().map(|id| signal_title(id, layer)).collect();
-    let is_there = group.metrics.iter().all(|one| one.state == CoverageState::Ok);
-    let begin = if is_there { "" } else { "known in another way: " };
-    format!("{begin}{}", titles.join(", "))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use strata_diagnose::diagnoses;
 use strata_world::{LayerCoverage, World};
 
-use super::words::{makes_known, possible};
+use super::words::{count, opened, possible};
 use super::{column, text};
 use crate::page::block::{Block, Section};
 use crate::page::status::Status;
@@ -24,14 +24,15 @@ pub(super) fn section_of(world: &World) -> Section {
             column("signals with a source", 0),
             column("diagnoses possible", 1),
             column("best next step", 2),
-            column("makes known", 3),
+            column("makes known", 2),
         ],
         rows: layers.map(|layer| row(layer, &possible)).collect(),
         total_rows: None,
         empty: "it is not known which metrics are stored: the engine does not list their names"
             .to_owned(),
     };
-    let brief = "What each layer can tell, and the one step that makes most of the rest known.";
+    let brief = "What each layer can tell, and the one step that makes most of the rest known. A signal \
+                 is a number of the pages, complete with all that it is made of.";
     section("summary", "At a glance", brief, vec![Block::Table(table)])
 }
 
@@ -45,13 +46,22 @@ fn row(layer: &LayerCoverage, possible: &BTreeSet<&'static str>) -> Row {
         _ => (Status::Ok, "seen"),
     };
     let (title, _) = layer_words(layer.layer);
-    let (step, opens) = match &layer.step {
+    let (step, opens) = match layer.steps.first() {
         Some(step) => {
-            let opens = makes_known(&step.opens, possible, layer.layer);
-            (Cell::Command { text: step.mend.clone() }, opens)
+            // How to name it in the configuration, or the lines to copy, stand with the layer.
+            let first = step.mend.lines().next().unwrap_or_default();
+            let first = first.split_once("; what").map_or(first, |(what, _)| what);
+            let found = opened(possible, &step.opens).len();
+            let signals = count(step.opens.len(), "signal");
+            let opens = match found {
+                0 => signals,
+                1 => format!("{signals}, 1 diagnosis"),
+                _ => format!("{signals}, {found} diagnoses"),
+            };
+            (Cell::Command { text: first.trim_end_matches(':').to_owned() }, opens)
         }
         None if layer.possible.len() < layer.signals => {
-            (text("no single step known to strata adds a signal"), String::new())
+            (text("nothing that is known to strata adds a signal"), String::new())
         }
         None => (text("nothing is missing"), String::new()),
     };

@@ -1,12 +1,17 @@
-//! Signals and diagnoses in words.
+//! Signals, states and diagnoses in words.
 
 use std::collections::BTreeSet;
 
 use strata_diagnose::{Diagnosis, diagnoses};
 use strata_model::Layer;
-use strata_world::{Coverage, signal_def};
+use strata_world::{Coverage, CoverageState, signal_def};
 
+use crate::page::status::Status;
+use crate::page::table::Cell;
 use crate::rooms::code;
+
+/// Names in a row that a person still reads; the rest is counted.
+const NAMED_MAX: usize = 5;
 
 /// A signal by its name without points and bars; of another layer with that layer's code.
 pub(super) fn title(id: &str, layer: Layer) -> String {
@@ -14,6 +19,41 @@ pub(super) fn title(id: &str, layer: Layer) -> String {
     match signal_def(id).filter(|def| def.layer != layer) {
         Some(def) => format!("{} {name}", code(def.layer)),
         None => name,
+    }
+}
+
+/// `power, temperature, sm clock, dram active, utilization and 31 more`
+pub(super) fn first_of(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMED_MAX);
+    let named = names.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
+}
+
+/// `1 signal`, `3 signals`
+pub(super) fn count(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// A state as it is drawn.
+pub(super) fn state(state: CoverageState) -> Cell {
+    let (status, word) = match state {
+        CoverageState::Ok => (Status::Ok, "ok"),
+        CoverageState::Stale => (Status::Watch, "stale"),
+        CoverageState::Denied => (Status::Broken, "denied"),
+        CoverageState::Unsupported => (Status::Absent, "unsupported"),
+        CoverageState::Absent => (Status::Blind, "absent"),
+    };
+    Cell::Status { status, text: word.to_owned() }
+}
+
+/// What is broken comes first, then what went, then what was never there.
+pub(super) fn rank(state: CoverageState) -> u8 {
+    match state {
+        CoverageState::Denied => 0,
+        CoverageState::Stale => 1,
+        CoverageState::Absent => 2,
+        CoverageState::Unsupported => 3,
+        CoverageState::Ok => 4,
     }
 }
 
@@ -31,24 +71,14 @@ pub(super) fn opened(possible: &BTreeSet<&'static str>, more: &[&'static str]) -
     diagnoses().filter(ready).collect()
 }
 
-/// `throttle thermal. It can then be found that: heat holds the clocks down`
-pub(super) fn makes_known(
-    signals: &[&'static str],
-    possible: &BTreeSet<&'static str>,
-    layer: Layer,
-) -> String {
-    let titles: Vec<String> = signals.iter().map(|id| title(id, layer)).collect();
-    let mut text = titles.join(", ");
-    let mut found: Vec<&str> = Vec::new();
+/// What can be found out with them: `heat holds the clocks down, a node is not ready and 3 more`.
+pub(super) fn found_with(possible: &BTreeSet<&'static str>, more: &[&'static str]) -> String {
+    let mut found: Vec<String> = Vec::new();
     // A layer may say the same of a thing that hurts and of one that is worth a look.
-    for one in opened(possible, signals) {
-        if !found.contains(&one.says) {
-            found.push(one.says);
+    for one in opened(possible, more) {
+        if !found.iter().any(|known| known == one.says) {
+            found.push(one.says.to_owned());
         }
     }
-    if !found.is_empty() {
-        text.push_str(". It can then be found that: ");
-        text.push_str(&found.join("; "));
-    }
-    text
+    first_of(&found)
 }

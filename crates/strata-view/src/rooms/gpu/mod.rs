@@ -16,17 +16,20 @@ use crate::page::table::{Cell, Column, Row, Table};
 use crate::words;
 
 /// What a GPU does now.
-const NOW: [(&str, &str); 16] = [
+const NOW: [(&str, &str); 19] = [
     ("utilization", "l1.utilization"),
     ("SM active", "l1.sm_active"),
+    ("SM occupancy", "l1.sm_occupancy"),
     ("tensor active", "l1.tensor_active"),
     ("HBM active", "l1.dram_active"),
+    ("memory controller", "l1.memory_controller"),
     ("memory used", "l1.memory_used"),
     ("memory", "l1.memory_total"),
     ("power", "l1.power"),
     ("power limit", "l1.power_limit"),
     ("temperature", "l1.temperature"),
     ("temperature, memory", "l1.temperature_memory"),
+    ("slows down at", "l1.temperature_limit"),
     ("until slowdown", "l1.temperature_margin"),
     ("SM clock", "l1.sm_clock"),
     ("clock vs peers", "l1.sm_clock_vs_peers"),

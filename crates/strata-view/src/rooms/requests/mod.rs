@@ -21,8 +21,9 @@ use crate::page::block::{Block, Section};
 use crate::page::table::{Cell, Column, Row, Table};
 use crate::request::{PageId, PageRequest, View};
 
-const WHOLE: [(&str, &str); 9] = [
+const WHOLE: [(&str, &str); 10] = [
     ("requests", "l7.requests"),
+    ("in flight", "l7.inflight"),
     ("errors", "l7.error_ratio"),
     ("TTFT p50", "l7.ttft_p50"),
     ("TTFT p95", "l7.ttft_p95"),
@@ -46,7 +47,13 @@ pub(super) fn wants(request: &PageRequest) -> Vec<Want> {
     }
     let mut wants = tracks(&WHOLE.map(|(_, signal)| signal));
     wants.extend(strata_diagnose::verdict_wants_of(Layer::L7Genai));
-    wants.extend(each(&["l7.requests", "l7.ttft_p95", "l7.error_ratio", "l7.output_tokens"]));
+    wants.extend(each(&[
+        "l7.requests",
+        "l7.inflight",
+        "l7.ttft_p95",
+        "l7.error_ratio",
+        "l7.output_tokens",
+    ]));
     wants
 }
 
@@ -64,6 +71,7 @@ pub(super) fn sections(request: &PageRequest, world: &World, told: &RequestsTold
 fn now(world: &World) -> Vec<Section> {
     let columns = [
         ("requests", 0, Show::Signal("l7.requests")),
+        ("in flight", 1, Show::Signal("l7.inflight")),
         ("TTFT p95", 0, Show::Signal("l7.ttft_p95")),
         ("errors", 0, Show::Signal("l7.error_ratio")),
         ("output", 1, Show::Signal("l7.output_tokens")),

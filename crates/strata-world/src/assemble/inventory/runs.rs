@@ -3,6 +3,7 @@
 use super::Found;
 use super::registry::{Registry, by_info, by_label};
 use crate::assemble::identity::identity;
+use crate::assemble::rows::Row;
 use crate::edge::Relation;
 use crate::entity::{EntityId, EntityKind};
 
@@ -32,11 +33,18 @@ pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
             registry.learn(&communicator, row.labels, &["comm_name", "ranks", "nodes"]);
         }
     }
-    for row in found.rows("edge/communicator_gpu") {
+    let mut members = found.rows("edge/communicator_gpu");
+    // A rank of a job is its place in the communicator of all: the others are parts of it.
+    let ranks = |row: &Row<'_>| row.labels.get("ranks").and_then(|ranks| ranks.parse::<u32>().ok());
+    members.sort_by_key(|row| std::cmp::Reverse(ranks(row)));
+    for row in members {
         let communicator = identity(EntityKind::Communicator, row.labels);
         let gpu = identity(EntityKind::Gpu, row.labels);
-        if let (Some(communicator), Some(gpu)) = (communicator, gpu) {
-            registry.join(&gpu, &communicator, Relation::PartOf, by_info(&row.points));
+        let (Some(communicator), Some(gpu)) = (communicator, gpu) else { continue };
+        registry.join(&gpu, &communicator, Relation::PartOf, by_info(&row.points));
+        if let Some(number) = row.labels.get("rank") {
+            let name = row.labels.get("comm_name").unwrap_or(&communicator.key);
+            registry.fact(&gpu, "rank", &format!("{name} rank {number}"));
         }
     }
 }

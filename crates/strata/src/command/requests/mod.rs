@@ -60,7 +60,7 @@ async fn show(arguments: RequestShow, out: Out) -> Result<()> {
     let page = RemotePages(client).page(request).await;
     let page = page.map_err(|error| anyhow!("{error} ({})", error.hint))?;
     let columns = arguments.width.map_or_else(strata_tui::columns, usize::from);
-    Ok(out.line(strata_tui::once(&page, columns).trim_end())?)
+    Ok(out.line(strata_tui::once(&page, columns, true).trim_end())?)
 }
 
 /// What the time of requests is made of.

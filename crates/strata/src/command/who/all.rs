@@ -69,7 +69,10 @@ fn print(table: Table, out: Out) -> Result<()> {
 
 fn text(cell: Cell) -> String {
     match cell {
-        Cell::Text { text } | Cell::Status { text, .. } | Cell::Command { text } => text,
+        Cell::Text { text }
+        | Cell::Status { text, .. }
+        | Cell::Command { text }
+        | Cell::Fold { text, .. } => text,
         Cell::Number(number) => number.text,
         Cell::Spark { .. } => String::new(),
     }
