@@ -411,12 +411,12 @@ pub(crate) const INVENTORY: &[Inventory] = &[
         "max by (partition, reason) (<slurm.job.wait_time>)",
     )
     .of(AskedOf::Waiting),
-    // Who sends requests to which model.
+    // Who sends requests to which model; the ledger's own names for nobody are no tenants.
     still(
         "entity/tenant",
         EntityKind::Tenant,
         "count by (tenant, model) (<gateway.requests|tenant!=\"\">) \
-         or count by (tenant, model) (<cost.tenant_amount|tenant!=\"\">)",
+         or count by (tenant) (<cost.tenant_amount|tenant!~\"|unattributed|platform\">)",
     ),
     still(
         "entity/team",
