@@ -96,7 +96,7 @@ impl Path {
             is_of(&self.tenant, tenant) && is_of(&self.model, model)
         });
         let mut parts = match by {
-            Fork::Class => self.classes(ledger, lines.collect()),
+            Fork::Class => self.classes(ledger, &lines.collect::<Vec<_>>()),
             _ => self.grouped(by, lines),
         };
         parts.retain(|part| part.gpu_s > 0.0 || part.money > 0.0);
@@ -134,7 +134,7 @@ impl Path {
         groups.into_iter().map(part).collect()
     }
 
-    fn classes(&self, ledger: &Ledger, lines: Vec<((String, String), Line)>) -> Vec<Part> {
+    fn classes(&self, ledger: &Ledger, lines: &[((String, String), Line)]) -> Vec<Part> {
         let whole = Line::merged("", lines.iter().map(|(_, line)| line));
         let seconds = sum(self.states().map(|state| whole.seconds_in(state)));
         let money = sum(self.states().map(|state| whole.money_in(state)));

@@ -23,6 +23,8 @@ const Card = ({ block }) => html`<div class="panel card ${block.status}">
   ${block.numbers.length ? html`<${Numbers} numbers=${block.numbers} />` : null}
   ${block.commands.map((text) => html`<${Copy} text=${text} />`)}</div>`;
 
+const Chips = ({ block }) => html`<div class="chips" role="group" aria-label=${block.title}><span class="dim">${block.title}</span>${block.chips.map((chip) => html`<a href=${address(chip.link)} aria-current=${chip.current ? "true" : undefined}>${chip.title}</a>`)}</div>`;
+
 /** Draw one block. */
 export function Block({ block, page }) {
   switch (block.type) {
@@ -37,6 +39,7 @@ export function Block({ block, page }) {
     case "graph": return html`<${Graph} graph=${block} />`;
     case "card": return html`<${Card} block=${block} />`;
     case "explore": return html`<${Explore} explore=${block} />`;
+    case "chips": return html`<${Chips} block=${block} />`;
     case "text": return html`<p>${block.text}</p>`;
     default: return html`<p class="dim">This page has a part that this version cannot draw: ${block.type}.</p>`;
   }

@@ -7,7 +7,9 @@ mod numbers;
 mod strata;
 mod table;
 
+use ratatui::style::Modifier;
 use strata_view::Block;
+use strata_view::page::block::Chips;
 use strata_view::page::graph::Graph;
 
 use crate::flow::{Action, Flow, Row, wrap};
@@ -27,6 +29,7 @@ pub(crate) fn draw(block: &Block, width: usize, look: Look) -> Flow {
         Block::Graph(graph) => outline(graph, width, look),
         Block::Card(card) => cards::card(card, width, look),
         Block::Explore(explore) => cards::explore(explore, width, look),
+        Block::Chips(chips) => choices(chips, width, look),
         Block::Text { text } => {
             let mut flow = Flow::default();
             for line in wrap(text, width) {
@@ -35,6 +38,29 @@ pub(crate) fn draw(block: &Block, width: usize, look: Look) -> Flow {
             flow
         }
     }
+}
+
+/// Ways to other views, as many to a line as there is room for.
+fn choices(chips: &Chips, columns: usize, look: Look) -> Flow {
+    const GAP: usize = 2;
+    let mut flow = Flow::default();
+    let mut row = Row::default();
+    row.put(format!("{}: ", chips.title), look.dim());
+    for chip in &chips.chips {
+        let title = crate::flow::fit(&chip.title, columns);
+        if row.width() > 0 && row.width() + crate::flow::width(&title) > columns {
+            flow.push(std::mem::take(&mut row));
+        }
+        let style = if chip.current {
+            Look::strong().add_modifier(Modifier::UNDERLINED)
+        } else {
+            look.link()
+        };
+        row.target(title, style, Action::Open(chip.link.clone()));
+        row.space(GAP);
+    }
+    flow.push(row);
+    flow
 }
 
 /// A graph in words: a terminal has no room for its boxes.

@@ -57,10 +57,28 @@ pub enum Block {
     /// A question of the reader's own, in PromQL or SQL: a box with completion. The answer comes
     /// with the page, in blocks of their own.
     Explore(Explore),
+    /// Ways to other views of the same page, side by side.
+    Chips(Chips),
     /// A sentence.
     Text {
         text: String,
     },
+}
+
+/// Choices of which one holds, or the steps of a path so far: the current one is marked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Chips {
+    /// What is chosen: `basis`.
+    pub title: String,
+    pub chips: Vec<Chip>,
+}
+
+/// One of several ways.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Chip {
+    pub title: String,
+    pub current: bool,
+    pub link: Link,
 }
 
 /// Something a person should read: what it is, why it is so, what to do.

@@ -6,6 +6,7 @@ use strata_world::{Want, World};
 use super::pieces::{chart, numbers, section};
 use super::{Context, books, overview, tracks};
 use crate::page::block::{Block, Section};
+use crate::request::PageRequest;
 
 const WHOLE: [(&str, &str); 8] = [
     ("per useful token", "l8.cost_per_useful_token"),
@@ -32,7 +33,7 @@ pub(super) fn wants() -> Vec<Want> {
     wants
 }
 
-pub(super) fn sections(world: &World, context: &Context) -> Vec<Section> {
+pub(super) fn sections(request: &PageRequest, world: &World, context: &Context) -> Vec<Section> {
     let charts = CHARTS.map(|(title, lines)| chart(world, title, lines, None)).to_vec();
     let mut sections = vec![
         section(
@@ -43,6 +44,7 @@ pub(super) fn sections(world: &World, context: &Context) -> Vec<Section> {
         ),
         section("time", "Over time", "", vec![Block::Multiples { charts }]),
     ];
-    sections.extend(context.books.iter().flat_map(books::sections));
+    let books = context.books.iter();
+    sections.extend(books.flat_map(|books| books::sections(request, books)));
     sections
 }

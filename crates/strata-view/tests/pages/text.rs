@@ -53,6 +53,13 @@ fn one(text: &mut String, block: &Block) {
                 writeln!(text, "  try {title}: {query}").unwrap();
             }
         }
+        Block::Chips(chips) => {
+            let all = chips.chips.iter().map(|chip| {
+                if chip.current { format!("[{}]", chip.title) } else { chip.title.clone() }
+            });
+            let all: Vec<String> = all.collect();
+            writeln!(text, "chips {:?}: {}", chips.title, all.join(", ")).unwrap();
+        }
         Block::Text { text: sentence } => writeln!(text, "{sentence}").unwrap(),
     }
 }
@@ -145,6 +152,7 @@ fn rows(text: &mut String, table: &Table) {
             },
             Cell::Status { status, text } => format!("{} {text}", status.word()),
             Cell::Command { text } => format!("$ {text}"),
+            Cell::Bar { from, to } => format!("bar from {from:.2} to {to:.2}"),
             Cell::Spark { values } => format!("curve of {}", values.iter().flatten().count()),
         });
         writeln!(text, "  {}", cells.collect::<Vec<_>>().join(" | ").trim_end()).unwrap();

@@ -35,7 +35,7 @@ fn words_of(table: &Table) -> Vec<Vec<String>> {
     let word = |cell: &Cell| match cell {
         Cell::Text { text } | Cell::Status { text, .. } => text.clone(),
         Cell::Number(number) => number.text.clone(),
-        Cell::Command { .. } | Cell::Spark { .. } => String::new(),
+        Cell::Command { .. } | Cell::Spark { .. } | Cell::Bar { .. } => String::new(),
     };
     table.rows.iter().map(|row| row.cells.iter().map(word).collect()).collect()
 }

@@ -71,6 +71,6 @@ fn text(cell: Cell) -> String {
     match cell {
         Cell::Text { text } | Cell::Status { text, .. } | Cell::Command { text } => text,
         Cell::Number(number) => number.text,
-        Cell::Spark { .. } => String::new(),
+        Cell::Spark { .. } | Cell::Bar { .. } => String::new(),
     }
 }
