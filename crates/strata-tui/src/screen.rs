@@ -39,7 +39,7 @@ pub enum TopError {
 /// What reaches the loop.
 enum Arrival {
     Input(Event),
-    Page(PageRequest, Box<Result<Page, PageError>>),
+    Page(Box<PageRequest>, Box<Result<Page, PageError>>),
     Suggestions(String, Vec<Suggestion>),
 }
 
@@ -105,7 +105,7 @@ async fn watch(
                 Some(Arrival::Input(Event::Mouse(mouse))) => app.mouse(mouse),
                 Some(Arrival::Input(_)) => None,
                 Some(Arrival::Page(request, result)) => {
-                    if in_flight.as_ref() == Some(&request) {
+                    if in_flight.as_ref() == Some(&*request) {
                         in_flight = None;
                     }
                     let unreachable = matches!(
@@ -142,7 +142,7 @@ fn load(source: &Arc<dyn PageSource>, request: PageRequest, arrivals: mpsc::Send
     tokio::spawn(async move {
         let result = source.page(request.clone()).await;
         // The screen may be closed by now.
-        drop(arrivals.send(Arrival::Page(request, Box::new(result))).await);
+        drop(arrivals.send(Arrival::Page(Box::new(request), Box::new(result))).await);
     });
 }
 

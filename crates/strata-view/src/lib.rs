@@ -15,5 +15,5 @@ pub use page::block::{Block, Section};
 pub use page::number::{Explanation, Input, Number};
 pub use page::status::Status;
 pub use page::{Link, Notice, Page, Tab};
-pub use request::{Language, PageId, PageRequest, Span, View};
+pub use request::{CostView, Language, PageId, PageRequest, Span, View};
 pub use source::{PageError, PageErrorCode, PageSource, Suggestion};

@@ -30,6 +30,8 @@ function Fold({ fold, page }) {
     ${seen ? fold.blocks.map((block) => html`<${Block} block=${block} page=${page} />`) : null}</details>`;
 }
 
+const Chips = ({ block }) => html`<div class="chips" role="group" aria-label=${block.title}><span class="dim">${block.title}</span>${block.chips.map((chip) => html`<a href=${address(chip.link)} aria-current=${chip.current ? "true" : undefined}>${chip.title}</a>`)}</div>`;
+
 /** Draw one block. */
 export function Block({ block, page }) {
   switch (block.type) {
@@ -45,6 +47,7 @@ export function Block({ block, page }) {
     case "card": return html`<${Card} block=${block} />`;
     case "explore": return html`<${Explore} explore=${block} />`;
     case "fold": return html`<${Fold} fold=${block} page=${page} />`;
+    case "chips": return html`<${Chips} block=${block} />`;
     case "text": return html`<p>${block.text}</p>`;
     default: return html`<p class="dim">This page has a part that this version cannot draw: ${block.type}.</p>`;
   }

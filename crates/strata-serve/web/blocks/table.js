@@ -13,12 +13,19 @@ function Spark({ values }) {
   return html`<svg class="spark" width="100" height="20" viewBox="0 0 100 20" aria-hidden="true"><path d=${path || "M0,10"} /></svg>`;
 }
 
+// What it stands for is written beside it. The least width is one that is seen.
+function Bar({ from, to }) {
+  const width = Math.max(Math.abs(to - from) * 200, from === to ? 0 : 1);
+  return html`<svg class=${to < from ? "bar falls" : "bar"} width="200" height="12" viewBox="0 0 200 12" aria-hidden="true"><rect x=${Math.min(from, to) * 200} y="1" width=${width} height="10" /></svg>`;
+}
+
 function Cell({ cell }) {
   switch (cell.type) {
     case "number": return html`<${Num} number=${cell} />`;
     case "status": return html`<${Status} status=${cell.status} text=${cell.text} />`;
     case "command": return html`<${Copy} text=${cell.text} />`;
     case "fold": return html`<details><summary>${cell.text}</summary>${cell.lines.map((line) => html`<p>${line}</p>`)}</details>`;
+    case "bar": return html`<${Bar} from=${cell.from} to=${cell.to} />`;
     case "spark": return html`<${Spark} values=${cell.values} />`;
     default: return cell.text;
   }

@@ -7,8 +7,9 @@ mod numbers;
 mod strata;
 mod table;
 
+use ratatui::style::Modifier;
 use strata_view::Block;
-use strata_view::page::block::Fold;
+use strata_view::page::block::{Chips, Fold};
 use strata_view::page::graph::Graph;
 
 use crate::flow::{Action, Flow, Row, wrap};
@@ -29,6 +30,7 @@ pub(crate) fn draw(block: &Block, width: usize, look: Look) -> Flow {
         Block::Card(card) => cards::card(card, width, look),
         Block::Explore(explore) => cards::explore(explore, width, look),
         Block::Fold(fold) => folded(fold, width, look),
+        Block::Chips(chips) => choices(chips, width, look),
         Block::Text { text } => {
             let mut flow = Flow::default();
             for line in wrap(text, width) {
@@ -55,6 +57,29 @@ fn folded(fold: &Fold, width: usize, look: Look) -> Flow {
             flow.below(draw(block, width, look));
         }
     }
+    flow
+}
+
+/// Ways to other views, as many to a line as there is room for.
+fn choices(chips: &Chips, columns: usize, look: Look) -> Flow {
+    const GAP: usize = 2;
+    let mut flow = Flow::default();
+    let mut row = Row::default();
+    row.put(format!("{}: ", chips.title), look.dim());
+    for chip in &chips.chips {
+        let title = crate::flow::fit(&chip.title, columns);
+        if row.width() > 0 && row.width() + crate::flow::width(&title) > columns {
+            flow.push(std::mem::take(&mut row));
+        }
+        let style = if chip.current {
+            Look::strong().add_modifier(Modifier::UNDERLINED)
+        } else {
+            look.link()
+        };
+        row.target(title, style, Action::Open(chip.link.clone()));
+        row.space(GAP);
+    }
+    flow.push(row);
     flow
 }
 

@@ -14,6 +14,8 @@ const GAP: usize = 2;
 const TEXT_MAX: usize = 40;
 /// Columns of a small curve.
 const SPARK: usize = 16;
+/// Columns of a bar.
+const BAR: usize = 24;
 
 /// The table, or what to say when it is empty.
 pub(super) fn draw(table: &Table, columns: usize, look: Look) -> Flow {
@@ -104,8 +106,19 @@ fn drawn(cell: &Cell, look: Look) -> (String, Style, Option<Action>) {
             (format!("{text}: {}", lines.join("; ")), Style::new(), None)
         }
         Cell::Fold { text, .. } => (text.clone(), look.dim(), None),
+        Cell::Bar { from, to } => (bar(*from, *to, look), Style::new(), None),
         Cell::Spark { values } => (spark(values, look), Style::new(), None),
     }
+}
+
+/// At least one column where it is not nothing, so that a small step is seen.
+fn bar(from: f64, to: f64, look: Look) -> String {
+    let column = |place: f64| (place.clamp(0.0, 1.0) * BAR as f64).round() as usize;
+    let (low, high) = (from.min(to), from.max(to));
+    let start = column(low).min(BAR - 1);
+    let end = column(high).max(start + usize::from(high > low));
+    let drawn = |at: usize| if (start..end).contains(&at) { look.full() } else { ' ' };
+    (0..BAR).map(drawn).collect()
 }
 
 fn spark(values: &[Option<f64>], look: Look) -> String {

@@ -1,6 +1,6 @@
 //! A page of every block, and what it looks like.
 
-use strata_view::page::block::{Card, Explore};
+use strata_view::page::block::{Card, Chip, Chips, Explore};
 use strata_view::page::chart::{
     Anatomy, Bar, Chart, Distribution, Line, Mark, Scale, Strip, TimeAxis,
 };
@@ -383,6 +383,42 @@ fn plain_text_says_the_same_without_colors_and_in_ascii() {
     assert!(text.is_ascii(), "{text}");
     assert!(text.lines().all(|line| line.len() <= 80), "{text}");
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn choices_and_bars_are_told_without_colors() {
+    let chip = |title: &str, current| Chip { title: title.to_owned(), current, link: link("cost") };
+    let chips =
+        Chips { title: "basis".to_owned(), chips: vec![chip("held", true), chip("used", false)] };
+    let column = |title: &str| Column { title: title.to_owned(), numeric: false, rank: 0 };
+    let row = |name: &str, from, to| Row {
+        cells: vec![Cell::Text { text: name.to_owned() }, Cell::Bar { from, to }],
+        link: None,
+    };
+    let fall = Table {
+        title: "From before to now".to_owned(),
+        columns: vec![column("factor"), column("from and to")],
+        rows: vec![row("before", 0.0, 1.0), row("price", 1.0, 0.5), row("waste", 0.5, 0.501)],
+        total_rows: None,
+        empty: String::new(),
+    };
+    let text = crate::once(
+        &page(vec![section("x", vec![Block::Chips(chips), Block::Table(fall)])]),
+        80,
+        false,
+    );
+    assert!(text.contains("basis: held  used"), "{text}");
+    // Which columns of the bar of a row are drawn.
+    let bar = |name: &str| -> Vec<usize> {
+        let line = text.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        let bar = line.split_once(name).unwrap().1;
+        let begin = "before".len() + 2 - name.len();
+        let drawn = bar.char_indices().filter(|(_, one)| *one != ' ');
+        drawn.map(|(at, _)| at - begin).collect()
+    };
+    assert_eq!(bar("before"), (0..24).collect::<Vec<_>>(), "{text}");
+    assert_eq!(bar("price"), (12..24).collect::<Vec<_>>(), "it falls by half: {text}");
+    assert_eq!(bar("waste"), [12], "a small step is seen: {text}");
 }
 
 #[test]

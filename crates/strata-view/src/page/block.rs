@@ -59,6 +59,8 @@ pub enum Block {
     Explore(Explore),
     /// What only some want to read, behind one line that tells what it is.
     Fold(Fold),
+    /// Ways to other views of the same page, side by side.
+    Chips(Chips),
     /// A sentence.
     Text {
         text: String,
@@ -71,6 +73,22 @@ pub struct Fold {
     /// What is behind it, with its count: `43 signals ok`.
     pub summary: String,
     pub blocks: Vec<Block>,
+}
+
+/// Choices of which one holds, or the steps of a path so far: the current one is marked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Chips {
+    /// What is chosen: `basis`.
+    pub title: String,
+    pub chips: Vec<Chip>,
+}
+
+/// One of several ways.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Chip {
+    pub title: String,
+    pub current: bool,
+    pub link: Link,
 }
 
 /// Something a person should read: what it is, why it is so, what to do.

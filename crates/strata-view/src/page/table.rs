@@ -60,6 +60,12 @@ pub enum Cell {
         text: String,
         lines: Vec<String>,
     },
+    /// A bar from one place to another on a line that all rows of the table share; 0 is its left end
+    /// and 1 its right one. What it stands for is written in another cell of the row.
+    Bar {
+        from: f64,
+        to: f64,
+    },
     /// A value over time, drawn small; `None` is a gap.
     Spark {
         values: Vec<Option<f64>>,

@@ -239,6 +239,61 @@ pub struct PageRequest {
     pub lang: Language,
     #[serde(default, skip_serializing_if = "View::is_default")]
     pub view: View,
+    #[serde(default, skip_serializing_if = "CostView::is_default")]
+    pub cost: CostView,
+}
+
+/// What the cost page is asked for besides: a path into the bill, and how charges are made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CostView {
+    /// State of GPU seconds: `held_idle`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Whom charges are for: `team`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What is charged directly: `held`, `requested` or `used`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<String>,
+    /// Who bears the rest: `owner`, `proportional` or `platform`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<String>,
+}
+
+impl CostView {
+    /// The parameters of URLs with what they hold, in their order.
+    pub fn fields(&self) -> [(&'static str, &Option<String>); 6] {
+        [
+            ("state", &self.state),
+            ("model", &self.model),
+            ("tenant", &self.tenant),
+            ("by", &self.by),
+            ("basis", &self.basis),
+            ("idle", &self.idle),
+        ]
+    }
+
+    /// What a parameter of URLs is kept in; None for one of another name.
+    pub fn field_mut(&mut self, name: &str) -> Option<&mut Option<String>> {
+        match name {
+            "state" => Some(&mut self.state),
+            "model" => Some(&mut self.model),
+            "tenant" => Some(&mut self.tenant),
+            "by" => Some(&mut self.by),
+            "basis" => Some(&mut self.basis),
+            "idle" => Some(&mut self.idle),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing is asked for.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl PageRequest {
@@ -254,6 +309,7 @@ impl PageRequest {
             query: None,
             lang: Language::default(),
             view: View::default(),
+            cost: CostView::default(),
         }
     }
 

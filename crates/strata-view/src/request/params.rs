@@ -5,7 +5,7 @@
 
 use strata_model::text::parse_duration;
 
-use super::{Language, PageId, PageRequest, Span, View};
+use super::{CostView, Language, PageId, PageRequest, Span, View};
 use crate::source::{PageError, PageErrorCode};
 
 /// Shortest and longest range of a page: a few samples, and what the longest tier keeps.
@@ -48,6 +48,8 @@ impl PageRequest {
         if self.view != View::default() {
             params.push(("view", self.view.name().to_owned()));
         }
+        let cost = self.cost.fields();
+        params.extend(cost.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
         params
     }
 
@@ -89,17 +91,26 @@ impl PageRequest {
                 "query" => request.query = Some(value.to_owned()),
                 "lang" => request.lang = language(value)?,
                 "view" => request.view = view(value)?,
-                _ => {
-                    return Err(bad(
-                        format!("unknown parameter {name:?}"),
-                        "known are since, start, end, entity, against, group, color, query, lang and view",
-                    ));
-                }
+                _ => match request.cost.field_mut(name).filter(|_| page == PageId::Cost) {
+                    Some(field) => *field = Some(value.to_owned()),
+                    None => return Err(unknown(page, name)),
+                },
             }
         }
         request.span = span(since, start, end)?;
         Ok(request)
     }
+}
+
+fn unknown(page: PageId, name: &str) -> PageError {
+    let known = "since, start, end, entity, against, group, color, query, lang and view";
+    let hint = if page == PageId::Cost {
+        let own = CostView::default().fields().map(|(name, _)| name).join(", ");
+        format!("known are {own}, {known}")
+    } else {
+        format!("known are {known}")
+    };
+    bad(format!("unknown parameter {name:?}"), &hint)
 }
 
 fn duration(value: &str) -> Result<u32, PageError> {
@@ -181,6 +192,25 @@ mod tests {
         check(&[("query", "SELECT 1"), ("lang", "sql")]);
         check(&[("lang", "promql")]);
         check(&[("view", "compare"), ("entity", "model:a"), ("against", "model:b")]);
+    }
+
+    #[test]
+    fn the_cost_page_has_parameters_of_its_own() {
+        let all = [
+            ("state", "held_idle"),
+            ("model", "org/m"),
+            ("tenant", "acme"),
+            ("by", "team"),
+            ("basis", "used"),
+            ("idle", "platform"),
+        ];
+        let request = PageRequest::from_params(PageId::Cost, all).unwrap();
+        let params = request.params();
+        let again: Vec<_> = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(PageRequest::from_params(PageId::Cost, again).unwrap(), request);
+        assert_eq!(request.cost.model.as_deref(), Some("org/m"));
+        let told = read(&[("basis", "used")]).unwrap_err();
+        assert!(told.contains("unknown parameter"), "another page has none: {told}");
     }
 
     #[test]

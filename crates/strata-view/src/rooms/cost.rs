@@ -6,6 +6,7 @@ use strata_world::{EntityKind, Scope, Want, World};
 use super::pieces::{chart, number, numbers, section};
 use super::{Context, books, ground, overview, tracks};
 use crate::page::block::{Block, Section};
+use crate::request::PageRequest;
 
 const WHOLE: [(&str, &str); 9] = [
     ("per useful token", "l8.cost_per_useful_token"),
@@ -37,7 +38,7 @@ pub(super) fn wants() -> Vec<Want> {
     wants
 }
 
-pub(super) fn sections(world: &World, context: &Context) -> Vec<Section> {
+pub(super) fn sections(request: &PageRequest, world: &World, context: &Context) -> Vec<Section> {
     let charts = CHARTS.map(|(title, lines)| chart(world, title, lines, None)).to_vec();
     let mut now = vec![overview::line(world, Layer::L8Cost)];
     if let Scope::Entity(id) = &world.scope {
@@ -58,7 +59,7 @@ pub(super) fn sections(world: &World, context: &Context) -> Vec<Section> {
         section("time", "Over time", "", vec![Block::Multiples { charts }]),
     ];
     if let Some(books) = &context.books {
-        let mut told = books::sections(books);
+        let mut told = books::sections(request, books);
         let ledger = &books.ledger;
         let length_ms = ledger.step_ms * i64::try_from(ledger.steps).unwrap_or(0);
         ground::of_ledger(world, ledger.start_ms + length_ms, &mut told);

@@ -106,8 +106,10 @@ pub fn ask(request: &PageRequest, now_ms: i64) -> Result<Ask, PageError> {
         None => Scope::Fleet,
         Some(text) => Scope::Entity(entity_of(text)?),
     };
-    if request.page == PageId::Gpus {
-        gpus::check(request)?;
+    match request.page {
+        PageId::Gpus => gpus::check(request)?,
+        PageId::Cost => books::check(request)?,
+        _ => {}
     }
     let mut wants = frame::wants();
     let whole = scope == Scope::Fleet;
@@ -163,7 +165,7 @@ pub fn page(request: &PageRequest, world: &World, context: &Context) -> Result<P
         PageId::Training => training::sections(world),
         PageId::Engines => engines::sections(world),
         PageId::Requests => requests::sections(request, world, &context.requests),
-        PageId::Cost => cost::sections(world, context),
+        PageId::Cost => cost::sections(request, world, context),
         PageId::Doctor => doctor::sections(world),
         PageId::Explore => explore::sections(request, world, context),
         PageId::Topology => topology::sections(world),

@@ -57,6 +57,13 @@ fn one(text: &mut String, block: &Block) {
             writeln!(text, "fold {:?}", fold.summary).unwrap();
             fold.blocks.iter().for_each(|block| one(text, block));
         }
+        Block::Chips(chips) => {
+            let all = chips.chips.iter().map(|chip| {
+                if chip.current { format!("[{}]", chip.title) } else { chip.title.clone() }
+            });
+            let all: Vec<String> = all.collect();
+            writeln!(text, "chips {:?}: {}", chips.title, all.join(", ")).unwrap();
+        }
         Block::Text { text: sentence } => writeln!(text, "{sentence}").unwrap(),
     }
 }
@@ -150,6 +157,7 @@ fn rows(text: &mut String, table: &Table) {
             Cell::Status { status, text } => format!("{} {text}", status.word()),
             Cell::Command { text } => format!("$ {text}"),
             Cell::Fold { text, lines } => format!("{text} [{}]", lines.join("; ")),
+            Cell::Bar { from, to } => format!("bar from {from:.2} to {to:.2}"),
             Cell::Spark { values } => format!("curve of {}", values.iter().flatten().count()),
         });
         writeln!(text, "  {}", cells.collect::<Vec<_>>().join(" | ").trim_end()).unwrap();

@@ -108,5 +108,11 @@ fn parameters() -> Vec<Json> {
             "Side of the page, where it has several; what is going on when nothing is given.",
             &word(View::ALL.map(View::name)),
         ),
+        query("state", "State of GPU seconds that the bill is taken apart for; cost page.", &text),
+        query("model", "Model that the bill is taken apart for; cost page.", &text),
+        query("tenant", "Tenant that the bill is taken apart for; cost page.", &text),
+        query("by", "Whom charges are for; cost page.", &text),
+        query("basis", "What is charged directly; cost page.", &text),
+        query("idle", "Who bears the rest; cost page.", &text),
     ]
 }

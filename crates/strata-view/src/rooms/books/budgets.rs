@@ -1,38 +1,13 @@
-//! What may be spent, and why it is more or less than before.
+//! What may be spent, and until when it lasts.
 
 use strata_cost::budget::Standing;
 use strata_cost::time::rfc3339;
 
 use super::cells::{noted, table, text, told};
 use super::{Books, BudgetLine};
-use crate::page::block::Block;
 use crate::page::status::Status;
 use crate::page::table::{Cell, Table};
 use crate::words;
-
-pub(super) fn changed(books: &Books) -> Block {
-    let change = match &books.change {
-        Ok(change) => change,
-        Err(why) => return Block::Text { text: why.clone() },
-    };
-    let currency = &books.ledger.options.currency;
-    let mut terms = change.terms.clone();
-    terms.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));
-    let row = |name: &str, value: f64| {
-        let definition = "Part of the difference that this factor makes, whatever the order.";
-        let formula = "Shapley value over all orders of moving the factors";
-        vec![text(name), told(Some(value), currency, definition, formula)]
-    };
-    let rows = [("before", change.before), ("now", change.after)];
-    let rows = rows.into_iter().map(|(name, value)| row(name, value));
-    let terms = terms.iter().map(|(factor, value)| row(factor.name(), *value));
-    Block::Table(table(
-        "Terms",
-        &[("factor", false), ("amount", true)],
-        rows.chain(terms).collect(),
-        "",
-    ))
-}
 
 pub(super) fn budgets(books: &Books) -> Table {
     let rows = books.budgets.iter().map(|budget| row(budget, &books.ledger.options.currency));
@@ -163,7 +138,7 @@ mod tests {
             Cell::Text { text } | Cell::Command { text } | Cell::Status { text, .. } => {
                 text.clone()
             }
-            Cell::Fold { .. } | Cell::Spark { .. } => String::new(),
+            Cell::Fold { .. } | Cell::Spark { .. } | Cell::Bar { .. } => String::new(),
         };
         cells.iter().map(text).collect()
     }

@@ -5,6 +5,9 @@ mod bill;
 mod budgets;
 mod calls;
 mod cells;
+mod change;
+mod charges;
+mod explore;
 mod market;
 mod parties;
 mod prices;
@@ -18,12 +21,15 @@ pub use parties::StatementRow;
 use strata_cost::advice::Advised;
 use strata_cost::budget::Standing;
 use strata_cost::change::Change;
-use strata_cost::ledger::Ledger;
+use strata_cost::ledger::{Basis, IdlePolicy, Ledger, State};
 use strata_cost::tariff::Tariff;
 use strata_cost::unit::{CacheLoss, Energy, NodePrice, Units, models};
 
 use super::pieces::section;
+use crate::page::Link;
 use crate::page::block::{Block, Section};
+use crate::request::{CostView, PageRequest};
+use crate::source::{PageError, PageErrorCode};
 
 /// A ledger of the page's window and what it is compared with.
 #[derive(Debug, Clone)]
@@ -75,16 +81,16 @@ pub struct BudgetLine {
 }
 
 /// The sections of the cost page that the ledger fills.
-pub(super) fn sections(books: &Books) -> Vec<Section> {
+pub(super) fn sections(request: &PageRequest, books: &Books) -> Vec<Section> {
     let units = models(&books.ledger, &books.energy);
-    let mut sections = spending(books, &units);
+    let mut sections = spending(request, books, &units);
     sections.extend(reasons(books));
     sections.extend(dealings(books, &units));
     sections
 }
 
 /// What it cost, and whom.
-fn spending(books: &Books, units: &[Units]) -> Vec<Section> {
+fn spending(request: &PageRequest, books: &Books, units: &[Units]) -> Vec<Section> {
     let ledger = &books.ledger;
     vec![
         section(
@@ -92,6 +98,18 @@ fn spending(books: &Books, units: &[Units]) -> Vec<Section> {
             "The bill",
             &bill::balance(ledger),
             vec![Block::Table(bill::states(ledger)), Block::Table(bill::holders(ledger))],
+        ),
+        section(
+            "path",
+            "Into the bill",
+            "State, model, tenant, token class: the parts of each step add up to the step before.",
+            explore::blocks(request, &books.ledger),
+        ),
+        section(
+            "charges",
+            "Who is charged",
+            "The same bill by another rule; whatever is chosen, it adds up.",
+            charges::blocks(request, &books.ledger),
         ),
         section(
             "tokens",
@@ -133,8 +151,8 @@ fn reasons(books: &Books) -> Vec<Section> {
         section(
             "change",
             "Why it changed",
-            "Against the window before this one, as terms that add up to the difference.",
-            vec![budgets::changed(books)],
+            "Against the window before: each bar begins where the one above ends, the last is this window.",
+            vec![change::waterfall(books)],
         ),
         section(
             "advice",
@@ -181,4 +199,39 @@ fn dealings(books: &Books, units: &[Units]) -> Vec<Section> {
             vec![Block::Table(prices::prices(books)), Block::Table(prices::nodes(books))],
         ),
     ]
+}
+
+/// This page with something else asked for of the ledger.
+fn asking(request: &PageRequest, change: impl FnOnce(&mut CostView)) -> Link {
+    let mut request = request.clone();
+    change(&mut request.cost);
+    let params = request.params().into_iter();
+    // The renderer keeps the range of time.
+    let params = params.filter(|(name, _)| !["since", "start", "end"].contains(name));
+    let params = params.map(|(name, value)| (name.to_owned(), value)).collect();
+    Link { page: request.page.name().to_owned(), params }
+}
+
+/// Whether what is asked of the ledger is among the choices of the page.
+///
+/// # Errors
+/// With the choices, where it is not.
+pub(super) fn check(request: &PageRequest) -> Result<(), PageError> {
+    let cost = &request.cost;
+    let choices = [
+        ("state", &cost.state, State::ALL.map(State::name).to_vec()),
+        ("by", &cost.by, charges::BY.map(|(name, _)| name).to_vec()),
+        ("basis", &cost.basis, Basis::ALL.map(|(name, _)| name).to_vec()),
+        ("idle", &cost.idle, IdlePolicy::ALL.map(|(name, _)| name).to_vec()),
+    ];
+    for (name, given, choices) in choices {
+        if let Some(given) = given.as_deref().filter(|given| !choices.contains(given)) {
+            return Err(PageError {
+                code: PageErrorCode::BadRequest,
+                message: format!("parameter {name}={given:?} is no choice of this page"),
+                hint: format!("{name} is one of {}", choices.join(", ")),
+            });
+        }
+    }
+    Ok(())
 }

@@ -35,7 +35,9 @@ fn words_of(table: &Table) -> Vec<Vec<String>> {
     let word = |cell: &Cell| match cell {
         Cell::Text { text } | Cell::Status { text, .. } => text.clone(),
         Cell::Number(number) => number.text.clone(),
-        Cell::Command { .. } | Cell::Fold { .. } | Cell::Spark { .. } => String::new(),
+        Cell::Command { .. } | Cell::Fold { .. } | Cell::Spark { .. } | Cell::Bar { .. } => {
+            String::new()
+        }
     };
     table.rows.iter().map(|row| row.cells.iter().map(word).collect()).collect()
 }

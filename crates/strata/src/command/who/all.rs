@@ -74,6 +74,6 @@ fn text(cell: Cell) -> String {
         | Cell::Command { text }
         | Cell::Fold { text, .. } => text,
         Cell::Number(number) => number.text,
-        Cell::Spark { .. } => String::new(),
+        Cell::Spark { .. } | Cell::Bar { .. } => String::new(),
     }
 }
