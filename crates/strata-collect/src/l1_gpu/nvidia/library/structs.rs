@@ -395,5 +395,38 @@ fn number(field: &raw::nvmlFieldValue_t) -> Answer<FieldValue> {
         6 => f64::from(unsafe { value.usVal }),
         _ => return Err(Code::NOT_SUPPORTED),
     };
-    Ok(FieldValue { value, is_narrow })
+    // A double may be anything; what is no number was not measured.
+    if value.is_finite() { Ok(FieldValue { value, is_narrow }) } else { Err(Code::NO_DATA) }
+}
+
+/// A field as the library writes it: its return code, type and eight bytes. The number, if it is one.
+pub(in super::super) fn field_of(code: u32, kind: u32, bytes: [u8; 8]) -> Option<f64> {
+    let value = raw::nvmlValue_t { ullVal: u64::from_ne_bytes(bytes) };
+    let field = raw::nvmlFieldValue_t {
+        fieldId: 0,
+        scopeId: 0,
+        timestamp: 0,
+        latencyUsec: 0,
+        valueType: kind,
+        nvmlReturn: code,
+        value,
+    };
+    check(field.nvmlReturn).and_then(|()| number(&field)).ok().map(|answer| answer.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_read_by_its_type_and_nothing_but_numbers_is_one() {
+        let of = |kind: u32, bytes: [u8; 8]| field_of(0, kind, bytes);
+        assert_eq!(of(0, 61.5_f64.to_ne_bytes()), Some(61.5));
+        assert_eq!(of(0, f64::NAN.to_ne_bytes()), None);
+        assert_eq!(of(0, f64::INFINITY.to_ne_bytes()), None);
+        assert_eq!(of(3, 7_u64.to_ne_bytes()), Some(7.0));
+        assert_eq!(of(4, (-7_i64).to_ne_bytes()), Some(-7.0));
+        assert_eq!(of(7, 7_u64.to_ne_bytes()), None, "a type of a newer header");
+        assert_eq!(field_of(3, 3, 7_u64.to_ne_bytes()), None, "not supported");
+    }
 }
