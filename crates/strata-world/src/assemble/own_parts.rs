@@ -10,7 +10,7 @@ const LEDGER: &str = "let strata run price the GPUs ([cost] in strata.toml: prov
                       term, or prices, a file of your own)";
 
 /// Beginnings of canonical names that a part of this program writes, and how it is switched on.
-const PARTS: [(&str, &str); 27] = [
+const PARTS: [(&str, &str); 28] = [
     ("gpu.throttle.", GPUS),
     ("gpu.profiling.", GPUS),
     ("gpu.pcie.errors", GPUS),
@@ -20,6 +20,7 @@ const PARTS: [(&str, &str); 27] = [
     ("gpu.mig.dram.", GPUS),
     ("gpu.interconnect.peer", GPUS),
     ("gpu.pcie.path", GPUS),
+    ("gpu.fabric", GPUS),
     ("gpu.status.reason", GPUS),
     ("gpu.allocation", CLUSTER),
     ("gpu.owner", CLUSTER),

@@ -5,6 +5,7 @@ mod condition;
 mod dcgm;
 mod device;
 mod ends;
+mod fabric;
 mod facts;
 mod faults;
 mod fields;

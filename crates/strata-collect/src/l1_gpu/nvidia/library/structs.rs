@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use nvml_wrapper_sys::bindings as raw;
 
+use super::super::fabric::Membership;
 use super::{
     Answer, Code, Event, EventSet, FieldAsk, FieldValue, GpmSample, Handle, Memory, NO_INSTANCE,
     NOT_AVAILABLE, Nvml, PROCESSES_MAX, Process, ProcessKind, ProcessShare, SpareRows, check,
@@ -80,6 +81,28 @@ impl Nvml {
             }
             Err(code) => Err(code),
         }
+    }
+
+    /// The fabric of switches that the device is part of; the older call does not know how it is.
+    pub(in super::super) fn fabric(&self, device: Handle) -> Answer<Membership> {
+        let mut value = raw::nvmlGpuFabricInfo_v3_t {
+            version: version_of::<raw::nvmlGpuFabricInfo_v2_t>(2),
+            clusterUuid: [0; 16],
+            status: 0,
+            cliqueId: 0,
+            state: 0,
+            healthMask: 0,
+            healthSummary: 0,
+        };
+        // Asked for version 2, which drivers of two years know: the third only adds a field at its end.
+        ask!(self, nvmlDeviceGetGpuFabricInfoV(device.0, &raw mut value))?;
+        check(value.status)?;
+        Ok(Membership {
+            cluster: value.clusterUuid,
+            clique: value.cliqueId,
+            state: u32::from(value.state),
+            health: value.healthMask,
+        })
     }
 
     /// Degrees Celsius at the GPU; the older call only where the newer is missing.
