@@ -21,7 +21,7 @@ use strata_view::{
 };
 use strata_world::capacity::Targets;
 use strata_world::{
-    Answers, Ask, Plan, Planned, Scope, Sizes, Window, World, assemble, plan_sized,
+    Answers, Ask, Plan, Planned, Scope, Sizes, Window, World, assemble, plan_closer, plan_sized,
 };
 use tokio::sync::Semaphore;
 
