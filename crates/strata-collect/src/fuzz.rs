@@ -2,7 +2,7 @@
 
 use crate::discover::sockets;
 use crate::l3_host::{kernel_log, process};
-use crate::l4_sched::{kubelet, slurm};
+use crate::l4_sched::{kubelet, kubernetes, slurm};
 use crate::scrape::listing;
 
 /// Read a service discovery document; how many groups it has, if it is one.
@@ -53,4 +53,30 @@ pub fn slurm_text(text: &str) -> usize {
 /// Read an AMD driver's table of metrics; how many samples it gave.
 pub fn amd_metrics_table(bytes: &[u8]) -> usize {
     crate::l1_gpu::amd_table(bytes)
+}
+
+/// Read files of the map that AMD's compute driver keeps: the node that a link leads to, and the place
+/// of a device on the bus.
+pub fn amd_map(bytes: &[u8]) -> (Option<u64>, Option<String>) {
+    crate::l1_gpu::amd_map(bytes)
+}
+
+/// Read a field as NVIDIA's library writes it: return code, type, eight bytes. The number, if it is one.
+pub fn nvidia_field(code: u32, kind: u32, bytes: [u8; 8]) -> Option<f64> {
+    crate::l1_gpu::nvidia_field(code, kind, bytes)
+}
+
+/// Read the targets of two links of `/sys/bus/pci/devices`; the way between both devices, in a word.
+pub fn pcie_way(one: &str, other: &str) -> Option<&'static str> {
+    crate::l1_gpu::pcie_way(one, other)
+}
+
+/// Read an object of the Kubernetes API server as each of the kinds that are watched; whether it is one.
+pub fn kubernetes_object(bytes: &[u8]) -> bool {
+    kubernetes::read_as_each_kind(bytes)
+}
+
+/// Read the environment of a process of a Slurm job; how many variables are kept of it.
+pub fn slurm_environment(bytes: &[u8]) -> usize {
+    slurm::kept_of_environment(bytes)
 }

@@ -27,6 +27,22 @@ pub(crate) fn amd_table(bytes: &[u8]) -> usize {
     round.into_harvest().batch.samples.len()
 }
 
+/// Read the bytes as files of the map that AMD's compute driver keeps: the node that a link leads to, and
+/// the place of a device on the bus.
+pub(crate) fn amd_map(bytes: &[u8]) -> (Option<u64>, Option<String>) {
+    amd::read_map(bytes)
+}
+
+/// Read a field as NVIDIA's library writes it: return code, type, eight bytes.
+pub(crate) fn nvidia_field(code: u32, kind: u32, bytes: [u8; 8]) -> Option<f64> {
+    nvidia::read_field(code, kind, bytes)
+}
+
+/// Read the targets of two links of `/sys/bus/pci/devices`; the way between both devices, in a word.
+pub(crate) fn pcie_way(one: &str, other: &str) -> Option<&'static str> {
+    paths::way_between(Path::new(one), Path::new(other))
+}
+
 /// The collectors of the host's GPUs, for each vendor its own.
 ///
 /// `host_root` is `/`, or where a container has the host's root mounted. Every series carries the

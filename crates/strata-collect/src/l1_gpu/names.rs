@@ -45,6 +45,7 @@ crate::table::names! {
     LINK_THROUGHPUT = "gpu.interconnect.throughput";
     LINK_ERRORS = "gpu.interconnect.errors";
     LINK_UP = "gpu.interconnect.up";
+    FABRIC = "gpu.fabric";
     LINK_PEER = "gpu.interconnect.peer";
 
     ERRORS = "hw.errors";

@@ -91,6 +91,12 @@ impl Place {
     }
 }
 
+/// The way between the devices that two links of the bus lead to, without their NUMA nodes.
+pub(super) fn way_between(one: &Path, other: &Path) -> Option<&'static str> {
+    let place = |target| Place { bridges: bridges(target), numa_node: None };
+    place(one).way_to(&place(other)).map(Way::name)
+}
+
 /// `../../../devices/pci0000:17/0000:17:01.0/0000:18:00.0` from the host bridge on.
 fn bridges(target: &Path) -> Vec<String> {
     let parts = target.iter().filter_map(|part| part.to_str());

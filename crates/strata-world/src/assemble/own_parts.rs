@@ -49,7 +49,7 @@ const TRAINING: Part = Part {
 const NOTHING: Part = Part { mend: "", sources: "" };
 
 /// Beginnings of canonical names that a part of this program writes, and how it is switched on.
-const PARTS: [(&str, Part); 60] = [
+const PARTS: [(&str, Part); 61] = [
     ("hw.gpu.", GPUS),
     ("hw.power", GPUS),
     ("hw.energy", GPUS),
@@ -60,6 +60,7 @@ const PARTS: [(&str, Part); 60] = [
     ("gpu.device", GPUS),
     ("gpu.dram.active", GPUS),
     ("gpu.engine.active", GPUS),
+    ("gpu.fabric", GPUS),
     ("gpu.fault.culprit", GPUS),
     ("gpu.fault.events", GPUS),
     ("gpu.interconnect.errors", GPUS),

@@ -83,6 +83,12 @@ pub(crate) const INVENTORY: &[Inventory] = &[
          numa_node) \
          (<gpu.device>)",
     ),
+    still(
+        "entity/gpu_fabric",
+        EntityKind::Gpu,
+        "max by (gpu_uuid, node, gpu, clique) (<gpu.fabric|clique!=\"\">)",
+    )
+    .of(AskedOf::Gpu),
     changing(
         "edge/gpu_pod",
         EntityKind::Gpu,

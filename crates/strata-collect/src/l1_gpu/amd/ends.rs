@@ -89,7 +89,7 @@ impl Ends {
 }
 
 /// The node that a link of XGMI leads to.
-fn xgmi_to(properties: &[u8]) -> Option<u64> {
+pub(super) fn xgmi_to(properties: &[u8]) -> Option<u64> {
     let (mut kind, mut to) = (None, None);
     for line in lines(properties) {
         let mut columns = words(line);

@@ -35,6 +35,11 @@ pub(super) fn read_table(bytes: &[u8], round: &mut Round) {
     table::Table::new("", &[]).tell(bytes, round);
 }
 
+/// Read the bytes as the two kinds of files of KFD's map: where a link leads, and where a device is.
+pub(super) fn read_map(bytes: &[u8]) -> (Option<u64>, Option<String>) {
+    (ends::xgmi_to(bytes), process::address_of(bytes))
+}
+
 /// The PCI functions of AMD that are displays or accelerators, in order of address.
 fn functions(root: &HostRoot, reader: &mut FileReader) -> Vec<(String, PathBuf)> {
     let folder = root.path("sys/bus/pci/devices");

@@ -58,6 +58,8 @@ pub(super) enum Sign {
     RowPending,
     /// A memory page does.
     PagePending,
+    /// The fabric of switches that it is part of is degraded or wrongly set up.
+    FabricUnhealthy,
     /// A memory bank has no spare row: its next error cannot be remapped.
     NoSpareRow,
 }
@@ -69,6 +71,7 @@ impl Sign {
             Self::RowFailed => (State::Failed, "row remap failed"),
             Self::RowPending => (State::Degraded, "row remap pending"),
             Self::PagePending => (State::Degraded, "page retirement pending"),
+            Self::FabricUnhealthy => (State::Degraded, "NVLink fabric unhealthy"),
             Self::NoSpareRow => (State::PredictedFailure, "bank without spare rows"),
         }
     }

@@ -97,6 +97,7 @@ impl Faults {
             ("process", &*whose.process),
             ("pod_uid", &*whose.pod_uid),
             ("container_id", &*whose.container_id),
+            ("slurm_job_id", &*whose.slurm_job_id),
         ];
         let series = SeriesSet::new(&CULPRIT, node, &identity);
         self.culprits.insert((code, pid), Culprit { series, at_ms });

@@ -4,6 +4,7 @@
 use super::super::names;
 use super::c2c::C2c;
 use super::condition::{Condition, Sign};
+use super::fabric;
 use super::facts::Facts;
 use super::fields::{Numbering, SLOW};
 use super::library::{FieldAsk, Handle, Nvml};
@@ -118,6 +119,7 @@ impl Health {
         self.read_errors((nvml, device), memo, round);
         self.links.read((nvml, device), (facts, node), memo, round);
         self.c2c.read((nvml, device), (facts, node), memo, round);
+        fabric::read((nvml, device), (facts, node), (memo, condition), round);
     }
 
     /// Gives whether the power limits are among the fields.

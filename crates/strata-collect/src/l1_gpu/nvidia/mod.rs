@@ -5,6 +5,7 @@ mod condition;
 mod dcgm;
 mod device;
 mod ends;
+mod fabric;
 mod facts;
 mod faults;
 mod fields;
@@ -37,6 +38,11 @@ use crate::collector::CollectError;
 use crate::l3_host::part::{Part, Round};
 use crate::l3_host::root::{FileReader, HostRoot};
 use crate::l3_host::{KernelEvents, KernelFact};
+
+/// Read a field as the library writes it; the number, if it is one.
+pub(super) fn read_field(code: u32, kind: u32, bytes: [u8; 8]) -> Option<f64> {
+    library::field_of(code, kind, bytes)
+}
 
 /// Devices of one host: 16 in the largest machines, some more for what was replaced.
 const DEVICES_MAX: usize = 64;

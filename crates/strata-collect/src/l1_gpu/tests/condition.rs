@@ -87,3 +87,26 @@ fn without_events_the_kernel_logs_xid_counts_too() {
     machine.kernel.push(super::nvidia::xid(&machine, 119, None));
     assert_eq!(condition(&machine.lines()).1, ["failed: XID 119"]);
 }
+
+#[test]
+fn the_fabric_of_switches_is_told_with_its_clique_and_how_it_is() {
+    let found = Machine::new("gpu GPU-1 fabric=3 cluster=171 clique=2\ngpu GPU-2\n").health();
+    let fabric: Vec<&String> = found.iter().filter(|line| line.contains("gpu_fabric")).collect();
+    let cluster = "abababab-abab-abab-abab-abababababab";
+    assert_eq!(
+        fabric,
+        [&format!(
+            "gpu_fabric_info{{clique=\"{cluster}.2\",gpu=\"0\",gpu_uuid=\"GPU-1\",state=\"completed\"}} 1"
+        )]
+    );
+    // Within one node there is no cluster; one that is still being registered is told as such.
+    let found = Machine::new("gpu GPU-1 fabric=2\n").health();
+    let told = "gpu_fabric_info{gpu=\"0\",gpu_uuid=\"GPU-1\",state=\"in_progress\"} 1".to_owned();
+    assert!(found.contains(&told), "{found:#?}");
+    check(
+        "gpu GPU-1 fabric=3 fabrichealth=1\n",
+        "degraded",
+        &["degraded: NVLink fabric unhealthy"],
+    );
+    check("gpu GPU-1 fabric=3 fabrichealth=2\n", "ok", &[]);
+}

@@ -329,13 +329,16 @@ pub(super) fn xid(machine: &Machine, code: u32, pid: Option<u32>) -> KernelEvent
 fn the_kernel_log_names_the_culprit_and_does_not_count_again() {
     let mut machine = Machine::new("gpu GPU-1\nprocess 71 used=1\nevent 31\n");
     machine.file("proc/71/comm", "python3\n");
+    let scope = "system.slice/slurmstepd.scope";
+    machine.file("proc/71/cgroup", &format!("0::/{scope}/job_12/step_0/user/task_0\n"));
     machine.lines();
     machine.kernel.push(xid(&machine, 31, Some(71)));
     machine.kernel.push(xid(&machine, 43, Some(99)));
     let happened = machine.now_ms() as f64 / 1e3;
     let found = machine.lines();
     assert_eq!(value(&found, &["gpu_fault_events", "code=\"31\""]), 1.0);
-    assert_eq!(value(&found, &["gpu_fault_culprit", "pid=\"71\"", "python3"]), happened);
+    let words = ["gpu_fault_culprit", "pid=\"71\"", "python3", "slurm_job_id=\"12\""];
+    assert_eq!(value(&found, &words), happened);
     assert_eq!(value(&found, &["gpu_fault_culprit", "pid=\"99\"", "train"]), happened);
 }
 

@@ -38,6 +38,7 @@ use super::gather::Gather;
 use super::pod_book::{PodBook, PodFacts};
 use crate::collector::{CollectError, Collector, Harvest};
 use connect::Access;
+use lean::Lean;
 use nodes::Node;
 use owners::{Owners, Top};
 use pending::Waiting;
@@ -119,6 +120,17 @@ pub fn collectors(
         Box::new(KubernetesCollector { source: Arc::from(id), access, interval, part })
     };
     parts.into_iter().map(collector).collect()
+}
+
+/// Read an object as the API server sends it, as each of the kinds that are watched; whether it is one.
+pub(crate) fn read_as_each_kind(bytes: &[u8]) -> bool {
+    let Ok(Lean(object)) = serde_json::from_slice(bytes) else { return false };
+    let Ok(settings) = KubernetesOptions::default().validate() else { return false };
+    let pod = Pod::read(&object, &settings.rules);
+    debug_assert!(pod.containers.len() <= bytes.len(), "a container takes at least a byte");
+    drop((Node::read(&object), claims::slice(&object), claims::claim(&object)));
+    drop(events::read(&object));
+    true
 }
 
 fn core(kind: &str, plural: &str) -> ApiResource {

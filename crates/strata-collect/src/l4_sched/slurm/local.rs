@@ -145,6 +145,11 @@ fn told(environment: &[u8]) -> BTreeMap<String, String> {
     wanted.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
+/// Read the environment of a process; how many of its variables are kept.
+pub(super) fn kept_of_environment(bytes: &[u8]) -> usize {
+    told(bytes).len()
+}
+
 /// Processes in all control groups of a job, in order.
 fn processes(folder: &Path) -> Vec<u32> {
     let mut found = Vec::new();

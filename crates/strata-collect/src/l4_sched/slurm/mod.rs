@@ -48,6 +48,11 @@ pub fn may_ask_queue(host_root: &Path) -> bool {
     !computes
 }
 
+/// Read the environment of a process; how many of its variables are kept.
+pub(crate) fn kept_of_environment(bytes: &[u8]) -> usize {
+    local::kept_of_environment(bytes)
+}
+
 /// Read what `squeue --json` wrote; the jobs in it, if it is that.
 pub(crate) fn jobs_in_json(bytes: &[u8]) -> Option<usize> {
     job::of_json(bytes).ok().map(|jobs| jobs.len())

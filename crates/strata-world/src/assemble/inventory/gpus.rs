@@ -20,6 +20,9 @@ pub(super) fn enter(found: &Found<'_>, registry: &mut Registry) {
             ["gpu", "gpu_model", "vendor", "driver_version", "serial", "pci_address", "numa_node"];
         gpu(&row, &facts, registry);
     }
+    for row in found.rows("entity/gpu_fabric") {
+        gpu(&row, &["clique"], registry);
+    }
     let mut slices = BTreeMap::new();
     for row in found.rows("entity/slice") {
         slices.extend(slice(&row, registry));

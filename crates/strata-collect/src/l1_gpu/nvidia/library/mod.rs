@@ -240,6 +240,7 @@ macro_rules! rates {
 
 // Below the macros, which it uses.
 mod structs;
+pub(super) use structs::field_of;
 
 /// Text up to its zero byte; all of it when there is none.
 fn text(buffer: &[c_char]) -> String {

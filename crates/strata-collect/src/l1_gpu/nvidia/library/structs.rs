@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use nvml_wrapper_sys::bindings as raw;
 
+use super::super::fabric::Membership;
 use super::{
     Answer, Code, Event, EventSet, FieldAsk, FieldValue, GpmSample, Handle, Memory, NO_INSTANCE,
     NOT_AVAILABLE, Nvml, PROCESSES_MAX, Process, ProcessKind, ProcessShare, SpareRows, check,
@@ -80,6 +81,28 @@ impl Nvml {
             }
             Err(code) => Err(code),
         }
+    }
+
+    /// The fabric of switches that the device is part of; the older call does not know how it is.
+    pub(in super::super) fn fabric(&self, device: Handle) -> Answer<Membership> {
+        let mut value = raw::nvmlGpuFabricInfo_v3_t {
+            version: version_of::<raw::nvmlGpuFabricInfo_v2_t>(2),
+            clusterUuid: [0; 16],
+            status: 0,
+            cliqueId: 0,
+            state: 0,
+            healthMask: 0,
+            healthSummary: 0,
+        };
+        // Asked for version 2, which drivers of two years know: the third only adds a field at its end.
+        ask!(self, nvmlDeviceGetGpuFabricInfoV(device.0, &raw mut value))?;
+        check(value.status)?;
+        Ok(Membership {
+            cluster: value.clusterUuid,
+            clique: value.cliqueId,
+            state: u32::from(value.state),
+            health: value.healthMask,
+        })
     }
 
     /// Degrees Celsius at the GPU; the older call only where the newer is missing.
@@ -395,5 +418,38 @@ fn number(field: &raw::nvmlFieldValue_t) -> Answer<FieldValue> {
         6 => f64::from(unsafe { value.usVal }),
         _ => return Err(Code::NOT_SUPPORTED),
     };
-    Ok(FieldValue { value, is_narrow })
+    // A double may be anything; what is no number was not measured.
+    if value.is_finite() { Ok(FieldValue { value, is_narrow }) } else { Err(Code::NO_DATA) }
+}
+
+/// A field as the library writes it: its return code, type and eight bytes. The number, if it is one.
+pub(in super::super) fn field_of(code: u32, kind: u32, bytes: [u8; 8]) -> Option<f64> {
+    let value = raw::nvmlValue_t { ullVal: u64::from_ne_bytes(bytes) };
+    let field = raw::nvmlFieldValue_t {
+        fieldId: 0,
+        scopeId: 0,
+        timestamp: 0,
+        latencyUsec: 0,
+        valueType: kind,
+        nvmlReturn: code,
+        value,
+    };
+    check(field.nvmlReturn).and_then(|()| number(&field)).ok().map(|answer| answer.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_read_by_its_type_and_nothing_but_numbers_is_one() {
+        let of = |kind: u32, bytes: [u8; 8]| field_of(0, kind, bytes);
+        assert_eq!(of(0, 61.5_f64.to_ne_bytes()), Some(61.5));
+        assert_eq!(of(0, f64::NAN.to_ne_bytes()), None);
+        assert_eq!(of(0, f64::INFINITY.to_ne_bytes()), None);
+        assert_eq!(of(3, 7_u64.to_ne_bytes()), Some(7.0));
+        assert_eq!(of(4, (-7_i64).to_ne_bytes()), Some(-7.0));
+        assert_eq!(of(7, 7_u64.to_ne_bytes()), None, "a type of a newer header");
+        assert_eq!(field_of(3, 3, 7_u64.to_ne_bytes()), None, "not supported");
+    }
 }
