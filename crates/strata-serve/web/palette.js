@@ -1,7 +1,6 @@
 // The command palette: pages and entities by name.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact-htm.js";
-import { SHAPES } from "./format.js";
 import { address, go } from "./route.js";
 import { ask } from "./source.js";
 
@@ -39,6 +38,6 @@ export function Palette({ tabs, close }) {
   };
   return html`<div class="veil" onClick=${close}></div><div class="palette" role="dialog" aria-label="Find">
     <input ref=${input} value=${text} onInput=${(e) => setText(e.target.value)} onKeyDown=${key} placeholder="page, GPU, pod, host, replica, model" aria-label="Find" />
-    <ul role="listbox" aria-label="Found">${all.map((one, i) => html`<li role="option" aria-selected=${i === chosen} onClick=${() => take(one)}><span aria-hidden="true">${SHAPES[one.status]}</span><span class="dim">${one.kind}</span><span>${one.name}</span><span class="dim">${one.detail}</span></li>`)}</ul>
+    <ul role="listbox" aria-label="Found">${all.map((one, i) => html`<li role="option" aria-selected=${i === chosen} onClick=${() => take(one)}><span class="dim">${one.kind}</span><span>${one.name}</span><span class="dim">${one.detail}</span></li>`)}</ul>
     ${found.text !== text ? html`<p class="dim" role="status">looking</p>` : all.length ? null : html`<p class="dim">nothing of this name</p>`}</div>`;
 }

@@ -67,7 +67,9 @@ fn choices(chips: &Chips, columns: usize, look: Look) -> Flow {
     let mut row = Row::default();
     row.put(format!("{}: ", chips.title), look.dim());
     for chip in &chips.chips {
-        let title = crate::flow::fit(&chip.title, columns);
+        // Told without colors too.
+        let title = if chip.current { format!("[{}]", chip.title) } else { chip.title.clone() };
+        let title = crate::flow::fit(&title, columns);
         if row.width() > 0 && row.width() + crate::flow::width(&title) > columns {
             flow.push(std::mem::take(&mut row));
         }

@@ -407,7 +407,7 @@ fn choices_and_bars_are_told_without_colors() {
         80,
         false,
     );
-    assert!(text.contains("basis: held  used"), "{text}");
+    assert!(text.contains("basis: [held]  used"), "{text}");
     // Which columns of the bar of a row are drawn.
     let bar = |name: &str| -> Vec<usize> {
         let line = text.lines().find(|line| line.trim_start().starts_with(name)).unwrap();

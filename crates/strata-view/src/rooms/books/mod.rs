@@ -151,7 +151,8 @@ fn reasons(books: &Books) -> Vec<Section> {
         section(
             "change",
             "Why it changed",
-            "Against the window before: each bar begins where the one above ends, the last is this window.",
+            "Against the window before: each bar begins where the one above ends, the last is this window. \
+             The ends of the line stand above it.",
             vec![change::waterfall(books)],
         ),
         section(
