@@ -77,7 +77,11 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let file = std::fs::File::open(path).map_err(fail)?;
     let mut bytes = Vec::new();
     #[expect(clippy::disallowed_methods, reason = "bounded by take")]
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(fail)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
+    // Half of a bundle would be trusted without a word.
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(fail(std::io::Error::other("it is larger than 1 MiB")));
+    }
     Ok(bytes)
 }
 

@@ -51,6 +51,7 @@ pub use link::Link;
 pub use plan::{MAX_TRACK_CELLS, Sizes, plan, plan_closer, plan_sized};
 pub use recipe::{signal_def, signals};
 pub use signal::{InputUsed, Reading, Shape, Signal, SignalDef, Spread, Unknown, UnknownReason};
+pub use template::event_window_ms;
 pub use waiting::Waiting;
 pub use window::Window;
 pub use wire::{Down, End, Fabric, NodeDown, Path, Reach, Way, Wire, Wiring};

@@ -143,6 +143,11 @@ pub(crate) struct Filling<'f> {
     pub(crate) per_step: bool,
 }
 
+/// How far back events are counted, in milliseconds.
+pub fn event_window_ms(window: Window) -> i64 {
+    EVENT_WINDOW_MS.max(window.step_ms)
+}
+
 /// How far back an increase of a step looks, in milliseconds.
 pub(crate) fn step_range_ms(window: Window) -> i64 {
     RATE_WINDOW_MS.max(window.step_ms)
@@ -224,7 +229,7 @@ fn write_selector(query: &mut String, atom: &Atom<'_>, scope: &str, filling: Fil
     let (function, range_ms) = match atom.function {
         "rate" => ("rate", step_range_ms(window)),
         "steady" => ("rate", STEADY_WINDOW_MS.max(window.step_ms)),
-        "increase" => ("increase", EVENT_WINDOW_MS.max(window.step_ms)),
+        "increase" => ("increase", event_window_ms(window)),
         "period" => ("increase", PERIOD_WINDOW_MS),
         "peak" => ("max_over_time", EVENT_WINDOW_MS),
         "best" => ("max_over_time", PAST_WINDOW_MS),

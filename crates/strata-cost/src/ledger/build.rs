@@ -143,6 +143,8 @@ impl Ledger {
             node: gpu.node.clone(),
             sku: gpu.wanted.gpu.clone(),
             rate: *rate,
+            portion: gpu.portion,
+            is_there: gpu.present.get(facts.steps.saturating_sub(1)).is_some_and(|part| part > 0.0),
             is_counted: is_countable(gpu),
         };
         let series = books.series.into_iter().map(|(seconds, money)| StepTotals {

@@ -92,6 +92,10 @@ pub struct LedgerGpu {
     pub sku: Option<String>,
     /// Place in [`Ledger::rates`].
     pub rate: usize,
+    /// Part of a whole device: 1/7 of a slice of seven.
+    pub portion: f64,
+    /// Whether it was there in the last step.
+    pub is_there: bool,
     /// Whether its seconds are counted; false where its part of the device is no share.
     pub is_counted: bool,
 }

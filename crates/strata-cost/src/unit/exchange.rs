@@ -30,9 +30,13 @@ pub struct Exchange {
 #[derive(Default)]
 struct Growing {
     held_s: f64,
+    /// Of it, by replicas that prefill only.
+    prefill_s: f64,
+    /// Of the others, in which tokens were counted.
     counted_s: f64,
     tokens: f64,
     peak_tokens: f64,
+    /// Of the others, for which a peak is known.
     peaked_s: f64,
     money: f64,
     unpriced_s: f64,
@@ -79,19 +83,26 @@ pub fn exchange(ledger: &Ledger) -> Vec<Exchange> {
 
 impl Growing {
     fn add(&mut self, replica: &ReplicaTotals, seconds: f64) {
+        if replica.role == Role::Prefill {
+            // It generates nothing, and nobody need count that.
+            self.prefill_s += seconds;
+            return;
+        }
         if let Some(counted) = replica.useful.get(Level::Generated.place()).copied().flatten() {
             self.tokens += counted.value;
             self.counted_s += seconds * counted.covered;
-        } else if replica.role == Role::Prefill {
-            // It generates nothing, and nobody need count that.
-            self.counted_s += seconds;
         }
         if let Some(peak) = replica.peak_tokens_per_s {
             self.peak_tokens += peak * seconds;
             self.peaked_s += seconds;
-        } else if replica.role == Role::Prefill {
-            self.peaked_s += seconds;
         }
+    }
+
+    /// Held seconds that belong to what was counted in so many: as much of the prefill pool as of the
+    /// others.
+    fn with_prefill(&self, counted_s: f64) -> f64 {
+        let others_s = self.held_s - self.prefill_s;
+        if others_s > 0.0 { counted_s / others_s * self.held_s } else { 0.0 }
     }
 
     fn rate(self, model: &str, sku: String) -> Exchange {
@@ -103,9 +114,9 @@ impl Growing {
             model: model.to_owned(),
             sku: Some(sku).filter(|sku| !sku.is_empty()),
             gpu_hours: self.held_s / 3600.0,
-            covered: (self.counted_s / self.held_s).min(1.0),
-            now: hourly(self.tokens, self.counted_s),
-            saturated: hourly(self.peak_tokens, self.peaked_s),
+            covered: (self.with_prefill(self.counted_s) / self.held_s).min(1.0),
+            now: hourly(self.tokens, self.with_prefill(self.counted_s)),
+            saturated: hourly(self.peak_tokens, self.with_prefill(self.peaked_s)),
             per_gpu_hour: is_priced.then(|| self.money / self.held_s * 3600.0),
         }
     }

@@ -23,8 +23,8 @@ pub struct NodePrice {
     pub nodes: Vec<String>,
     /// Kinds of their GPUs, in order.
     pub skus: Vec<String>,
-    /// GPUs of one node that were seen.
-    pub gpus: usize,
+    /// GPUs of one node that were seen, slices as their parts.
+    pub gpus: f64,
     /// What else it has.
     pub size: NodeSize,
     /// Money for one node and hour: the prices of its GPUs, which are with their part of the node.
@@ -41,7 +41,9 @@ pub struct NodePrice {
 /// ratio of [`OPENCOST_BASE_PRICES`].
 pub fn node_prices(ledger: &Ledger, sizes: &BTreeMap<String, NodeSize>) -> Vec<NodePrice> {
     let mut nodes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (at, gpu) in ledger.gpus.iter().enumerate().filter(|(_, gpu)| gpu.is_counted) {
+    for (at, gpu) in
+        ledger.gpus.iter().enumerate().filter(|(_, gpu)| gpu.is_counted && gpu.is_there)
+    {
         if let Some(node) = &gpu.node {
             nodes.entry(node).or_default().push(at);
         }
@@ -66,27 +68,33 @@ pub fn node_prices(ledger: &Ledger, sizes: &BTreeMap<String, NodeSize>) -> Vec<N
 fn price_of(ledger: &Ledger, node: &str, gpus: &[usize], size: NodeSize) -> NodePrice {
     let mut skus = Vec::new();
     let mut quotes = Vec::new();
+    let mut whole = crate::sum::Sum::default();
     for gpu in gpus.iter().filter_map(|at| ledger.gpus.get(*at)) {
         skus.extend(gpu.sku.clone());
         let rate = ledger.rates.get(gpu.rate);
-        quotes.push(rate.and_then(|rate| rate.timeline.last()?.1.as_ref().ok()));
+        let quote = rate.and_then(|rate| rate.timeline.last()?.1.as_ref().ok());
+        quotes.push(quote.map(|quote| (gpu.portion, quote)));
+        whole.add(gpu.portion);
     }
     skus.sort();
     skus.dedup();
-    let each: Option<Vec<&Quote>> = quotes.into_iter().collect();
-    let per_hour =
-        each.as_ref().map(|quotes| crate::sum::sum(quotes.iter().map(|quote| quote.per_gpu_hour)));
-    let oldest = each.and_then(|quotes| quotes.into_iter().min_by_key(|quote| quote.date_ms));
+    let whole = whole.value();
+    let each: Option<Vec<(f64, &Quote)>> = quotes.into_iter().collect();
+    let per_hour = each.as_ref().map(|quotes| {
+        crate::sum::sum(quotes.iter().map(|(portion, quote)| portion * quote.per_gpu_hour))
+    });
+    let quotes = each.into_iter().flatten().map(|(_, quote)| quote);
+    let oldest = quotes.min_by_key(|quote| quote.date_ms);
     let parts = per_hour.zip(size.cores).zip(size.memory_gib);
     let parts = parts.and_then(|((per_hour, cores), memory_gib)| {
         let disk_gib = size.disk_gib.unwrap_or_default();
-        let shape = NodeShape { cores, memory_gib, gpus: gpus.len() as f64, disk_gib };
+        let shape = NodeShape { cores, memory_gib, gpus: whole, disk_gib };
         split_node_price(per_hour, shape, OPENCOST_BASE_PRICES)
     });
     NodePrice {
         nodes: vec![node.to_owned()],
         skus,
-        gpus: gpus.len(),
+        gpus: whole,
         size,
         per_hour,
         oldest: oldest.cloned(),
@@ -97,7 +105,7 @@ fn price_of(ledger: &Ledger, node: &str, gpus: &[usize], size: NodeSize) -> Node
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Facts;
+    use crate::facts::{Column, Facts};
     use crate::ledger::Options;
     use crate::price::PriceBook;
     use crate::unit::tests::facts;
@@ -114,6 +122,25 @@ mod tests {
         facts
     }
 
+    #[test]
+    fn slices_count_as_their_part_and_what_left_is_gone() {
+        let whole = node_prices(&ledger(&on(["a", "a"])), &BTreeMap::new()).remove(0);
+        let mut sliced = on(["a", "a"]);
+        for gpu in &mut sliced.gpus {
+            gpu.portion = 1.0 / 7.0;
+        }
+        let found = node_prices(&ledger(&sliced), &BTreeMap::new()).remove(0);
+        assert!((found.gpus - whole.gpus / 7.0).abs() < 1e-9, "{}", found.gpus);
+        let (part, all) = (found.per_hour.unwrap(), whole.per_hour.unwrap());
+        assert!((part - all / 7.0).abs() < 1e-9, "{part} of {all}");
+        let mut replaced = on(["a", "a"]);
+        let steps = replaced.steps;
+        let there = (0..steps).map(|step| Some(f64::from(u8::from(step + 1 < steps))));
+        replaced.gpus[0].present = Column::of(there);
+        let found = node_prices(&ledger(&replaced), &BTreeMap::new()).remove(0);
+        assert!((found.gpus - whole.gpus / 2.0).abs() < 1e-9, "{}", found.gpus);
+    }
+
     fn big() -> NodeSize {
         NodeSize { cores: Some(192.0), memory_gib: Some(2048.0), disk_gib: None }
     }
@@ -122,7 +149,7 @@ mod tests {
     fn the_price_of_a_node_is_that_of_its_gpus_and_its_parts_add_up() {
         let sizes = [("a".to_owned(), big())].into();
         let one = node_prices(&ledger(&on(["a", "a"])), &sizes).remove(0);
-        assert_eq!((one.gpus, one.nodes.len(), one.per_hour), (2, 1, Some(5.9)));
+        assert_eq!((one.gpus, one.nodes.len(), one.per_hour), (2.0, 1, Some(5.9)));
         let parts = one.parts.unwrap();
         let whole = parts.cores + parts.memory + parts.gpus + parts.disk;
         assert!((whole - 5.9).abs() < 1e-9, "{parts:?}");

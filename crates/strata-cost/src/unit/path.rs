@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tenants::{TenantLine, by_tenant, tenants};
+use super::tenants::{by_tenant, tenants};
 use crate::ledger::{Ledger, Line, State};
 use crate::split::Class;
 use crate::sum::{Sum, sum};
@@ -142,7 +142,9 @@ impl Path {
         let found = tenants(ledger).into_iter().find(|line| {
             Some(&line.tenant) == self.tenant.as_ref() && Some(&line.model) == self.model.as_ref()
         });
-        let all = found.as_ref().map_or(0.0, TenantLine::amount);
+        // What no replica of the pair made is carried by no class: it is in the whole, of which these
+        // are shares.
+        let all = whole.amount().unwrap_or_default();
         let mut left = 1.0;
         let mut parts = Vec::new();
         for class in Class::ALL {

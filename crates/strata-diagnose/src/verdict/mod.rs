@@ -16,7 +16,7 @@ mod l8_cost;
 mod tests;
 
 use strata_model::Layer;
-use strata_world::{Grain, Reading, Scope, Signal, UnknownReason, Want, World};
+use strata_world::{EntityKind, Grain, Reading, Scope, Signal, UnknownReason, Want, World};
 
 /// How a thing is, in the order of attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -245,8 +245,10 @@ fn is_apart(bench: &Bench, world: &World) -> bool {
             matches!(&signal.now, Reading::Unknown(why) if why.reason == UnknownReason::OutOfScope)
         })
     };
-    let narrow = matches!(world.scope, Scope::Entity(_));
-    narrow && (!bench.on_hosts || bench.eyes.iter().any(out_of_scope))
+    let Scope::Entity(id) = &world.scope else { return false };
+    // What clients see is told of a model and of a tenant, what is spent of a team too.
+    let of_people = matches!(id.kind, EntityKind::Model | EntityKind::Tenant | EntityKind::Team);
+    bench.eyes.iter().all(out_of_scope) || !(bench.on_hosts || of_people)
 }
 
 /// Why the layer must be there although it is not seen.

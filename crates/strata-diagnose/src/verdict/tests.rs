@@ -129,21 +129,32 @@ fn nothing_seen_is_blind_only_where_something_says_it_must_be_there() {
 
 #[test]
 fn a_layer_that_one_thing_cannot_be_asked_of_is_neither_missing_nor_blind() {
-    let mut world = world(&[("l5.step", steady(100.0)), ("l1.utilization", [None; 3])]);
+    let eyes: Vec<(&str, [Option<f64>; 3])> =
+        BENCHES[0].eyes.iter().map(|id| (*id, [None; 3])).collect();
+    let mut world = world(&[&[("l5.step", steady(100.0))], eyes.as_slice()].concat());
     assert_eq!(verdict(&world, Layer::L1Gpu).standing, Standing::Blind);
     world.scope = Scope::Entity(EntityId::new(EntityKind::Run, "pretrain"));
+    // Asked, and nothing came: a finding.
+    assert_eq!(verdict(&world, Layer::L1Gpu).standing, Standing::Blind);
     let elsewhere = Unknown { reason: UnknownReason::OutOfScope, text: String::new() };
-    for signal in world.signals.iter_mut().filter(|signal| signal.def.id == "l1.utilization") {
+    for signal in world.signals.iter_mut().filter(|signal| signal.def.layer == Layer::L1Gpu) {
         signal.now = Reading::Unknown(elsewhere.clone());
     }
     let found = verdict(&world, Layer::L1Gpu);
     assert_eq!((found.standing, found.says), (Standing::Absent, APART));
     assert_eq!(found.steps, [Standing::Absent; 2]);
-    // Of what could be asked, nothing known is a finding still, but for what stands on no host.
     assert_eq!(verdict(&world, Layer::L2Cuda).standing, Standing::Blind);
-    world.signals[1].def = signal_def("l6.replicas").unwrap();
-    world.signals[1].now = Reading::Known(2.0);
-    assert_eq!(verdict(&world, Layer::L7Genai).standing, Standing::Absent);
+}
+
+#[test]
+fn clients_are_missed_of_a_model_and_not_of_a_host() {
+    let mut world = world(&[("l6.replicas", steady(2.0))]);
+    let mut of = |kind| {
+        world.scope = Scope::Entity(EntityId::new(kind, "x"));
+        verdict(&world, Layer::L7Genai).standing
+    };
+    assert_eq!(of(EntityKind::Model), Standing::Blind);
+    assert_eq!(of(EntityKind::Node), Standing::Absent);
 }
 
 #[test]

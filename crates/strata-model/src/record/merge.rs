@@ -86,8 +86,19 @@ pub fn siblings(a: &RequestRecord, b: &RequestRecord) -> bool {
         && proxy.span_id.is_none()
         && !apart(&proxy.response_id, &engine.response_id)
         && !apart(&proxy.request_id, &engine.request_id)
+        && !differ(output(proxy), output(engine))
         && engine.start_us >= proxy.start_us.saturating_sub(SKEW_US)
         && engine_end_us <= proxy_end_us.saturating_add(SKEW_US)
+}
+
+/// Tokens of an answer, where they were counted.
+fn output(one: &RequestRecord) -> Option<u64> {
+    one.tokens.output_text.map(|text| text + one.tokens.reasoning.unwrap_or_default())
+}
+
+/// Whether both are known and not the same.
+fn differ(a: Option<u64>, b: Option<u64>) -> bool {
+    matches!((a, b), (Some(a), Some(b)) if a != b)
 }
 
 /// Merge sightings of one request. `None` when there are none.

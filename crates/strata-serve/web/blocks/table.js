@@ -16,7 +16,7 @@ function Spark({ values }) {
 // What it stands for is written beside it. The least width is one that is seen.
 function Bar({ from, to }) {
   const width = Math.max(Math.abs(to - from) * 200, from === to ? 0 : 1);
-  return html`<svg class=${to < from ? "bar falls" : "bar"} width="200" height="12" viewBox="0 0 200 12" aria-hidden="true"><rect x=${Math.min(from, to) * 200} y="1" width=${width} height="10" /></svg>`;
+  return html`<svg class=${to < from ? "stretch falls" : "stretch"} width="200" height="12" viewBox="0 0 200 12" aria-hidden="true"><rect x=${Math.min(from, to) * 200} y="1" width=${width} height="10" /></svg>`;
 }
 
 function Cell({ cell }) {

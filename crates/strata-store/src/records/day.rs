@@ -44,6 +44,10 @@ fn known(connection: &Connection, one: &RequestRecord) -> rusqlite::Result<Vec<K
     Ok(found)
 }
 
+/// Requests looked at under one text, the newest first. An agent makes thousands of calls below one span,
+/// one after the other.
+const KIN_MAX: i64 = 256;
+
 /// Requests found under a text, of which one sighting is `really` of the same.
 fn alike(
     connection: &Connection,
@@ -52,9 +56,10 @@ fn alike(
     found: &mut Vec<Known>,
 ) -> rusqlite::Result<()> {
     let mut rows = connection.prepare_cached(
-        "SELECT r.id, r.sightings FROM ident i JOIN request r ON r.id = i.request WHERE i.key = ?",
+        "SELECT r.id, r.sightings FROM ident i JOIN request r ON r.id = i.request WHERE i.key = ? \
+         ORDER BY r.id DESC LIMIT ?",
     )?;
-    let mut matches = rows.query([row::hash(text)])?;
+    let mut matches = rows.query((row::hash(text), KIN_MAX))?;
     while let Some(matched) = matches.next()? {
         let id = matched.get(0)?;
         if found.iter().any(|known| known.id == id) {

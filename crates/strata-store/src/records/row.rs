@@ -1,7 +1,7 @@
 //! A request as a row, and back.
 
 use rusqlite::{Connection, Row, params_from_iter, types::Value};
-use strata_model::record::{Field, JoinKey, Outcome, RequestRecord, StoredRequest, merge};
+use strata_model::record::{Door, Field, JoinKey, Outcome, RequestRecord, StoredRequest, merge};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::metrics::day::calendar::digits;
@@ -120,7 +120,7 @@ pub(super) fn stored(day: i64, row: &Row<'_>) -> rusqlite::Result<Option<StoredR
     let mut doors: Vec<_> = sightings.iter().map(|one| one.door).collect();
     doors.sort_unstable();
     doors.dedup();
-    let doors = doors.into_iter().map(strata_model::record::Door::name).collect();
+    let doors = doors.into_iter().map(Door::name).collect();
     Ok(merge(&sightings).map(|record| StoredRequest { uid: uid(day, id), doors, record }))
 }
 
@@ -142,8 +142,16 @@ pub(super) fn idents(one: &RequestRecord) -> Vec<String> {
 }
 
 /// The text under which those are found that hang below the same span; `None` where nothing is above.
+///
+/// A client's span, or that of a proxy that has one, is itself named by what is below it.
 pub(super) fn beside(one: &RequestRecord) -> Option<String> {
-    one.parent_key().map(|key| format!("p{}", key.text()))
+    let asks = match one.door {
+        Door::Proxy => one.span_id.is_none(),
+        Door::Engine => true,
+        Door::Client => false,
+    };
+    let above = if asks { one.parent_key() } else { None };
+    above.map(|key| format!("p{}", key.text()))
 }
 
 /// Texts under which another sighting of the same request may be found.

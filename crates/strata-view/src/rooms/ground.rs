@@ -1,7 +1,7 @@
 //! Where numbers come from that are not signals: the ledger and the list of holders are made of the
 //! answers to many questions, of which each number rests on several.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use strata_model::catalog::{Catalog, Quality};
@@ -68,13 +68,18 @@ impl Ground {
     }
 }
 
-/// Time of the newest sample that a signal of these metrics was made from.
+/// Time of the newest sample of that of the metrics whose newest is the oldest, as far as signals of the
+/// page were made from them.
 fn newest_of(world: &World, metrics: &BTreeSet<&str>) -> Option<i64> {
-    let of_them = world
-        .signals
-        .iter()
-        .filter(|signal| signal.def.inputs.iter().any(|metric| metrics.contains(metric)));
-    of_them.filter_map(|signal| signal.newest_ms).max()
+    let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
+    for signal in &world.signals {
+        let Some(at_ms) = signal.newest_ms else { continue };
+        for metric in signal.def.inputs.iter().filter(|metric| metrics.contains(*metric)) {
+            let known = newest.entry(metric).or_insert(at_ms);
+            *known = at_ms.max(*known);
+        }
+    }
+    newest.into_values().min()
 }
 
 /// Say of the ledger's numbers what they rest on; `end_ms` is the end of its last step.

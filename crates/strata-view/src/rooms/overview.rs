@@ -2,7 +2,7 @@
 
 use strata_diagnose::{Standing, Verdict, verdicts};
 use strata_model::Layer;
-use strata_world::{CoverageState, Want, World, signals};
+use strata_world::{Want, World, signals};
 
 use super::pieces::{axis, first_known, padded, section, status};
 use super::{code, page_of, tracks, words as layer_words};
@@ -130,7 +130,7 @@ fn stratum(world: &World, verdict: &Verdict) -> Stratum {
         title: title.to_owned(),
         question: question.to_owned(),
         verdict: status(verdict.standing),
-        reason: reason(verdict),
+        reason: reason(world, verdict),
         numbers: if seen || any_known { numbers } else { Vec::new() },
         strip: strip(world, verdict),
         coverage: coverage(world, layer),
@@ -139,7 +139,7 @@ fn stratum(world: &World, verdict: &Verdict) -> Stratum {
 }
 
 /// What a verdict says, with the values it rests on.
-fn reason(verdict: &Verdict) -> String {
+fn reason(world: &World, verdict: &Verdict) -> String {
     let values = verdict.by.iter().map(|(id, value)| {
         let def = strata_world::signal_def(id);
         let unit = def.map_or("1", |def| def.unit);
@@ -147,7 +147,9 @@ fn reason(verdict: &Verdict) -> String {
         if def.is_some_and(strata_world::SignalDef::counts_events) {
             // An increase is extrapolated to the window's edges; what happened is whole.
             let whole = value.round().max(1.0);
-            return format!("{name} {} in 10 min", words::text(Some(whole), unit));
+            let window = u64::try_from(strata_world::event_window_ms(world.window) / 1000);
+            let window = words::length(window.unwrap_or_default());
+            return format!("{name} {} in {window}", words::text(Some(whole), unit));
         }
         format!("{name} {}", words::text(Some(*value), unit))
     });
@@ -182,17 +184,16 @@ fn strip(world: &World, verdict: &Verdict) -> Strip {
 
 /// How many of a layer's signals can be known from what is collected now.
 fn coverage(world: &World, layer: Layer) -> Number {
-    let seen = |metric: &str| {
-        let metrics = world.coverage.metrics.iter();
-        metrics.clone().any(|one| one.metric == metric && one.state == CoverageState::Ok)
-    };
-    let own: Vec<_> = signals().iter().filter(|def| def.layer == layer).collect();
-    let known = own.iter().filter(|def| def.inputs.iter().any(|input| seen(input))).count();
+    // As the Doctor counts them.
+    let told = world.coverage.layers.iter().find(|one| one.layer == layer);
     let link = Link { page: PageId::Doctor.name().to_owned(), params: Vec::new() };
     Number {
         label: "coverage".to_owned(),
-        text: format!("{known} of {} signals", own.len()),
-        value: Some(known as f64),
+        text: told.map_or_else(
+            || words::UNKNOWN.to_owned(),
+            |one| format!("{} of {} signals", one.fed, one.signals),
+        ),
+        value: told.map(|one| one.fed as f64),
         unit: "{signal}".to_owned(),
         note: None,
         status: None,
@@ -202,7 +203,7 @@ fn coverage(world: &World, layer: Layer) -> Number {
                          Doctor page lists the others, with what would make them known."
                 .to_owned(),
             formula: "signals with an input that is seen / signals of the layer".to_owned(),
-            age_seconds: Some(0.0),
+            unknown: told.is_none().then(|| "nobody tells which metrics are there".to_owned()),
             ..Explanation::default()
         },
     }
@@ -236,7 +237,7 @@ fn card(world: &World, verdict: &Verdict) -> Card {
         } else {
             format!("{} {title}", code(layer))
         },
-        text: reason(verdict),
+        text: reason(world, verdict),
         steps: Vec::new(),
         numbers: Vec::new(),
         commands: mends,
@@ -247,5 +248,7 @@ fn card(world: &World, verdict: &Verdict) -> Card {
 /// The verdict of a layer as a line of another page.
 pub(super) fn line(world: &World, layer: Layer) -> Block {
     let verdict = strata_diagnose::verdict(world, layer);
-    Block::Text { text: format!("{}: {}", status(verdict.standing).word(), reason(&verdict)) }
+    Block::Text {
+        text: format!("{}: {}", status(verdict.standing).word(), reason(world, &verdict)),
+    }
 }

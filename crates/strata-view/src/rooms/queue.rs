@@ -243,11 +243,11 @@ mod tests {
 
     #[test]
     fn a_job_that_holds_idle_gpus_is_told_with_how_many() {
-        let job = EntityId::new(EntityKind::Workload, "slurm/7");
+        let job = EntityId::new(EntityKind::Workload, "slurm:7");
         let owned = [(job.clone(), "g0"), (job.clone(), "g1"), (job.clone(), "g9")];
         let world = world(&[("g0", 0.9), ("g1", 0.0)], &owned);
         assert_eq!(idle_of(&world, &job), "1 of 2, 1 not seen");
-        assert_eq!(idle_of(&world, &EntityId::new(EntityKind::Workload, "slurm/8")), "unknown");
+        assert_eq!(idle_of(&world, &EntityId::new(EntityKind::Workload, "slurm:8")), "unknown");
     }
 
     #[test]

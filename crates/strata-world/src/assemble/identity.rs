@@ -43,9 +43,10 @@ pub(crate) fn slurm_job(labels: &Labels) -> Option<EntityId> {
     Some(EntityId::new(EntityKind::Workload, slurm_key(labels)?))
 }
 
+/// With a sign that no namespace may have: one called slurm is of Kubernetes.
 fn slurm_key(labels: &Labels) -> Option<String> {
     let number = labels.get("slurm_job_id").filter(|value| !value.is_empty())?;
-    Some(format!("slurm/{number}"))
+    Some(format!("slurm:{number}"))
 }
 
 /// The node by its own label; without one the host of the address it is scraped at.
@@ -94,7 +95,7 @@ mod tests {
         check(Node, &[("job", "x")], None);
         check(Pod, &[("namespace", "n"), ("pod", "p")], Some("pod:n/p"));
         check(Pod, &[("pod", "p")], None);
-        check(EntityKind::Workload, &[("slurm_job_id", "7")], Some("workload:slurm/7"));
+        check(EntityKind::Workload, &[("slurm_job_id", "7")], Some("workload:slurm:7"));
         check(Process, &[("node", "a"), ("pid", "7")], Some("process:a/7"));
         check(Replica, &[("instance", "h:8000")], Some("replica:h:8000"));
         check(Model, &[("gen_ai_request_model", "m")], Some("model:m"));

@@ -92,7 +92,19 @@ fn own_source(name: &str, sources: &[SourceStatus]) -> Option<Standing> {
         let here = BETWEEN_GPUS.iter().filter(|(metric, _, gpus)| *metric == name && is_here(gpus));
         return here.filter_map(|(_, id, _)| said(find(id)?)).min_by_key(|one| one.state);
     }
-    said(find(host_source(name)?)?)
+    if let Some(id) = host_source(name) {
+        return said(find(id)?);
+    }
+    // Where one reader of the part is well, the others have nothing to read.
+    let part = own_parts::of(name)?;
+    let is_well = |one: &SourceStatus| matches!(one.state, SourceState::Ok | SourceState::Partial);
+    if part.own(sources).any(is_well) {
+        return None;
+    }
+    let ill = part.own(sources).filter(|one| {
+        matches!(one.state, SourceState::Denied | SourceState::Failing | SourceState::Unsupported)
+    });
+    ill.filter_map(said).min_by_key(|one| one.state)
 }
 
 /// The source that reads a metric from the host.

@@ -120,7 +120,11 @@ pub(super) fn of(metric: &str) -> Option<&'static Part> {
 }
 
 impl Part {
-    fn own<'s>(&self, sources: &'s [SourceStatus]) -> impl Iterator<Item = &'s SourceStatus> {
+    /// Its sources.
+    pub(super) fn own<'s>(
+        &self,
+        sources: &'s [SourceStatus],
+    ) -> impl Iterator<Item = &'s SourceStatus> {
         let start = self.sources;
         sources.iter().filter(move |one| !start.is_empty() && one.id.starts_with(start))
     }

@@ -104,10 +104,10 @@ fn pins(id: &EntityId) -> Vec<Vec<Pin>> {
             let names = [("namespace", namespace), ("pod", pod), ("container", container)];
             vec![names.map(|(label, value)| equal(label, value)).into()]
         }
-        EntityKind::Workload => match pair() {
-            ("slurm", job) => vec![vec![equal("slurm_job_id", job)]],
+        EntityKind::Workload => match (key.strip_prefix("slurm:"), pair()) {
+            (Some(job), _) => vec![vec![equal("slurm_job_id", job)]],
             // At the top of a pod's owners, as our own watcher tells, or the first of them.
-            (namespace, workload) => ["workload", "created_by_name"]
+            (None, (namespace, workload)) => ["workload", "created_by_name"]
                 .map(|label| vec![equal("namespace", namespace), equal(label, workload)])
                 .into(),
         },

@@ -93,7 +93,10 @@ fn of_xid(code: u64) -> Option<State> {
 #[derive(Default)]
 pub(super) struct Condition {
     signs: Vec<Sign>,
-    recovery: u64,
+    /// What the driver asks for; none where it does not say.
+    recovery: Option<u64>,
+    /// Whether any sign was told, of whatever kind.
+    is_told: bool,
     /// When an XID that makes the device not ok came last, by code.
     xids: BTreeMap<u64, i64>,
     states: Option<SeriesSet>,
@@ -104,6 +107,7 @@ impl Condition {
     /// Whether a sign holds; what is not told neither holds nor ends.
     pub(super) fn sign(&mut self, sign: Sign, holds: Option<bool>) {
         let Some(holds) = holds else { return };
+        self.is_told = true;
         self.signs.retain(|known| *known != sign);
         if holds {
             self.signs.push(sign);
@@ -112,7 +116,7 @@ impl Condition {
 
     /// What the driver asks for, by number.
     pub(super) fn recovery(&mut self, action: u64) {
-        self.recovery = action;
+        self.recovery = Some(action);
     }
 
     pub(super) fn xid(&mut self, code: u64, at_ms: i64) {
@@ -139,7 +143,7 @@ impl Condition {
         });
         let lost = lost.then_some(Sign::Lost);
         let signs = self.signs.iter().copied().chain(lost).map(Sign::told);
-        let asked = RECOVERY.iter().filter(|(number, ..)| *number == self.recovery);
+        let asked = RECOVERY.iter().filter(|(number, ..)| Some(*number) == self.recovery);
         let asked = asked.map(|(_, state, word)| (*state, *word));
         let told = signs.chain(asked).map(|(state, word)| (state, word.to_owned()));
         let xids = self.xids.keys();
@@ -152,6 +156,10 @@ impl Condition {
     /// Tell the state, and why it is not ok.
     pub(super) fn tell(&mut self, lost: bool, (facts, node): (&Facts, &str), round: &mut Round) {
         let reasons = self.reasons(lost, round.at_ms);
+        // A device of which nothing is told is not known to be well.
+        if reasons.is_empty() && !self.is_told && self.recovery.is_none() {
+            return;
+        }
         let worst = reasons.first().map_or(State::Ok, |(state, _)| *state);
         let states = self.states.get_or_insert_with(|| {
             let each = STATES.map(|(_, name)| [("state", name)]);
