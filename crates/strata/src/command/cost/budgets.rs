@@ -47,6 +47,9 @@ fn rows(answer: &Json) -> Vec<Vec<String>> {
         let is_known = budget["unknown"].is_null();
         let lasts = match budget["exhausted"].as_str() {
             _ if !is_known => "unknown".to_owned(),
+            Some(at) if budget["left"].as_f64().is_some_and(|left| left <= 0.0) => {
+                format!("used up by {at}")
+            }
             Some(at) => format!("until {at}"),
             None if budget["forecast"].is_null() => "unknown".to_owned(),
             None => "to the end".to_owned(),
