@@ -134,6 +134,10 @@ pub struct GenAiCall {
     /// The upstream that was asked; `None` when none was.
     pub upstream: Option<Arc<str>>,
     pub tenant: Option<Arc<str>>,
+    /// As the headers say that the configuration names.
+    pub team: Option<String>,
+    pub app: Option<String>,
+    pub session: Option<String>,
     /// Keyed hash of the API key, 16 hexadecimal digits; the key itself is never kept.
     pub key_hash: Option<String>,
     pub model_asked: Option<String>,

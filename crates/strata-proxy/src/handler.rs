@@ -154,6 +154,8 @@ fn new_call(
     turn: usize,
 ) -> GenAiCall {
     let (tenant, key_hash) = shared.tenants.of(headers);
+    let belonging = &shared.settings.belonging;
+    let of = |header: &Option<String>| headers::short(headers, header.as_deref()?, ID_MAX);
     GenAiCall {
         id: format!("{}{turn:016x}", hex(&shared.run)),
         started_ms: shared.told.clock.now_ms(),
@@ -161,6 +163,9 @@ fn new_call(
         route: Arc::clone(&route.name),
         upstream: None,
         tenant,
+        team: of(&belonging.team),
+        app: of(&belonging.app),
+        session: of(&belonging.session),
         key_hash,
         model_asked: None,
         model_served: None,

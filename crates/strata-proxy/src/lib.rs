@@ -38,7 +38,7 @@ pub use capture::{
 };
 pub use options::{DEFAULT_LISTEN, ProxyOptions, RouteOptions, UpstreamOptions, UsageOption};
 pub use server::{BoundProxy, ProxyError, ProxyParts};
-pub use settings::{ProxySettings, RouteSettings, UpstreamSettings, UsageMode};
+pub use settings::{BelongingHeaders, ProxySettings, RouteSettings, UpstreamSettings, UsageMode};
 pub use tenant::{KeyMap, KeyMapError};
 pub use tls::TlsError;
 pub use trial::{Tried, UpstreamHealth};

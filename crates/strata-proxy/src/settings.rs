@@ -46,6 +46,14 @@ pub struct RouteSettings {
     pub capture: Option<Arc<CaptureSettings>>,
 }
 
+/// Headers, lower case, whose values say what else a call belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BelongingHeaders {
+    pub team: Option<String>,
+    pub app: Option<String>,
+    pub session: Option<String>,
+}
+
 /// The proxy's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProxySettings {
@@ -55,6 +63,7 @@ pub struct ProxySettings {
     pub routes: Vec<RouteSettings>,
     /// Header whose value names the tenant, lower case.
     pub tenant_header: Option<String>,
+    pub belonging: BelongingHeaders,
     pub key_map_file: Option<PathBuf>,
     /// File with the secret of the keyed hash of API keys; without it, hashes differ from start to start.
     pub hash_secret_file: Option<PathBuf>,

@@ -135,9 +135,9 @@ fn a_call_weighs_what_reading_it_takes() {
     let prose = format!("{{\"t\":\"{}\"}}", "so, it is. ".repeat(10_000));
     assert_eq!(weight("application/json", &prose), 4);
     let lists = format!("[{}1]", "[],".repeat(10_000));
-    assert_eq!(weight("application/json", &lists), 110, "a list within three signs");
+    assert_eq!(weight("application/json", &lists), 244, "a list within three signs");
     let inner = format!("{{\"t\":\"[{}1]\"}}", "[],".repeat(10_000));
-    assert_eq!(weight("application/json", &inner), 225, "and what it was before");
+    assert_eq!(weight("application/json", &inner), 491, "and what it was before");
     // The events of a stream are read one after the other.
     let event = json!({ "choices": [{ "index": 0, "delta": { "content": " word" } }] });
     assert!(weight(SSE, &format!("data: {event}\n\n").repeat(100_000)) < 20);

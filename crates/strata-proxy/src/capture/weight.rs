@@ -7,10 +7,15 @@ const COPIES: usize = 4;
 /// More of that for each byte of a text that is a document itself: a tree and what it was before, at
 /// each of the four depths that are looked into.
 const COPIES_NESTED: usize = 8;
-/// An object: a node of a `BTreeMap` has room for eleven names and values, 56 bytes each, and a head.
-const OBJECT: usize = 700;
-/// A value or a name: 32 bytes in a list that doubles as it grows, with the block of a short text.
-const VALUE: usize = 160;
+/// An object: `serde_json` with its order kept has room for four fields of 104 bytes at once, and a table
+/// of hashes beside them.
+const OBJECT: usize = 600;
+/// A list: room for four values of 72 bytes at once.
+const LIST: usize = 320;
+/// Another field or value: lists double as they grow, and while they are moved are there twice.
+const COMMA: usize = 400;
+/// A name or a text: the block of a short one.
+const TEXT: usize = 32;
 /// What the parts that events name by number take, see `PARTS_MAX`.
 pub(super) const JOINED: usize = 1 << 20;
 
@@ -18,11 +23,21 @@ pub(super) const JOINED: usize = 1 << 20;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Signs {
     bytes: usize,
-    objects: usize,
-    values: usize,
+    /// Bytes of the tree, beside its texts.
+    tree: usize,
     nested_bytes: usize,
-    nested_objects: usize,
-    nested_values: usize,
+    nested_tree: usize,
+}
+
+/// What a sign outside of texts adds to a tree.
+fn adds(sign: u8) -> usize {
+    match sign {
+        b'{' => OBJECT,
+        b'[' => LIST,
+        b',' => COMMA,
+        b'"' => TEXT,
+        _ => 0,
+    }
 }
 
 impl Signs {
@@ -32,13 +47,11 @@ impl Signs {
         let mut signs = Self { bytes: document.len(), ..Self::default() };
         let mut rest = document;
         while let Some((first, after)) = rest.split_first() {
-            rest = after;
-            match first {
-                b'"' => rest = signs.text(after, pieces || begins(after)),
-                b'{' => signs.objects += 1,
-                b'[' | b',' | b':' => signs.values += 1,
-                _ => {}
-            }
+            signs.tree += adds(*first);
+            rest = match first {
+                b'"' => signs.text(after, pieces || begins(after)),
+                _ => after,
+            };
         }
         signs
     }
@@ -55,15 +68,14 @@ impl Signs {
                 let Some((escaped, after)) = rest.split_first() else { break };
                 rest = after;
                 self.nested_bytes += usize::from(counts);
-                sign = if *escaped == b'u' { ascii(rest) } else { b' ' };
+                sign = match escaped {
+                    b'u' => ascii(rest),
+                    escaped => *escaped,
+                };
             }
             if counts {
                 self.nested_bytes += 1;
-                match sign {
-                    b'{' => self.nested_objects += 1,
-                    b'[' | b',' | b':' => self.nested_values += 1,
-                    _ => {}
-                }
+                self.nested_tree += adds(sign);
             }
         }
         rest
@@ -76,12 +88,12 @@ impl Signs {
 
     /// Bytes of the tree beside its texts.
     pub(super) fn tree(&self) -> usize {
-        self.objects * OBJECT + self.values * VALUE
+        self.tree
     }
 
     /// The same of trees within texts: as it is and as it was.
     pub(super) fn nested(&self) -> usize {
-        2 * (self.nested_objects * OBJECT + self.nested_values * VALUE)
+        2 * self.nested_tree
     }
 }
 
@@ -101,30 +113,28 @@ fn ascii(digits: &[u8]) -> u8 {
 mod tests {
     use super::*;
 
-    fn check(document: &str, objects: usize, values: usize, nested: (usize, usize)) {
+    fn check(document: &str, tree: usize, nested: usize) {
         let signs = Signs::of(document.as_bytes(), false);
-        let found = (signs.objects, signs.values, (signs.nested_objects, signs.nested_values));
-        assert_eq!(found, (objects, values, nested), "{document}");
+        assert_eq!((signs.tree(), signs.nested()), (tree, 2 * nested), "{document}");
     }
 
     #[test]
     fn signs_outside_of_texts_count_and_those_in_texts_that_are_documents() {
-        check(r#"{"a":[1,2],"b":{}}"#, 2, 5, (0, 0));
-        check(r#"{"a":"one, two: {[\"\\"}"#, 1, 1, (0, 0));
-        check(r#"["  {\"a\":[1,2]}"]"#, 0, 1, (1, 3));
-        check(r#"["\u007b\"a\"\u003a1}"]"#, 0, 1, (1, 1));
-        check(r#"["\n[[],[]]"]"#, 0, 1, (0, 4));
+        check(r#"{"a":[1,2],"b":{}}"#, 2 * OBJECT + LIST + 2 * COMMA + 2 * TEXT, 0);
+        check(r#"{"a":"one, two: {[\"\\"}"#, OBJECT + 2 * TEXT, 0);
+        check(r#"["  {\"a\":[1,2]}"]"#, LIST + TEXT, OBJECT + LIST + COMMA + 2 * TEXT);
+        check(r#"["\u007b\"a\"\u003a1}"]"#, LIST + TEXT, OBJECT + 2 * TEXT);
+        check(r#"["\n[[],[]]"]"#, LIST + TEXT, 3 * LIST + COMMA);
         // Texts that do not end are read as far as they go.
-        check(r#"["[[\"#, 0, 1, (0, 2));
-        check("\"\\", 0, 0, (0, 0));
+        check(r#"["[[\"#, LIST + TEXT, 2 * LIST);
+        check("\"\\", TEXT, 0);
     }
 
     #[test]
     fn of_pieces_all_texts_count() {
         let signs = Signs::of(br#"{"t":"a,{"}"#, true);
-        assert_eq!((signs.nested_objects, signs.nested_values), (1, 1));
-        assert_eq!(signs.nested(), 2 * (OBJECT + VALUE));
-        assert_eq!(signs.tree(), OBJECT + VALUE);
+        assert_eq!(signs.nested(), 2 * (OBJECT + COMMA));
+        assert_eq!(signs.tree(), OBJECT + 2 * TEXT);
         assert_eq!(signs.copies(), 11 * COPIES + 4 * COPIES_NESTED, "t, and three in the text");
     }
 }

@@ -15,7 +15,9 @@ use strata_model::Problem;
 use strata_model::text::parse_duration;
 
 use crate::capture::{CaptureOptions, CaptureSettings, checked_memory};
-use crate::settings::{ProxySettings, RouteSettings, UpstreamSettings, UsageMode};
+use crate::settings::{
+    BelongingHeaders, ProxySettings, RouteSettings, UpstreamSettings, UsageMode,
+};
 
 /// The listening address when only an upstream is named.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:4809";
@@ -35,6 +37,12 @@ pub struct ProxyOptions {
     pub routes: Vec<RouteOptions>,
     /// Request header whose value names the tenant. Clients are trusted to tell it.
     pub tenant_header: Option<String>,
+    /// Request header whose value names the team of a call in its record.
+    pub team_header: Option<String>,
+    /// Request header whose value names the app.
+    pub app_header: Option<String>,
+    /// Request header whose value names the session.
+    pub session_header: Option<String>,
     /// File that maps API keys to tenants: lines of a key's SHA-256 in hexadecimal, a space, the tenant.
     pub key_map_file: Option<String>,
     /// File with a secret of at least 16 bytes, with which API keys are hashed. Left out: a new
@@ -127,6 +135,9 @@ impl Default for ProxyOptions {
             upstreams: Vec::new(),
             routes: Vec::new(),
             tenant_header: None,
+            team_header: None,
+            app_header: None,
+            session_header: None,
             key_map_file: None,
             hash_secret_file: None,
             upstream_ca_file: None,
@@ -144,6 +155,15 @@ impl Default for ProxyOptions {
             shutdown_grace: "10s".to_owned(),
         }
     }
+}
+
+/// The name of a header, lower case.
+fn header(field: &str, name: Option<&String>, problems: &mut Vec<Problem>) -> Option<String> {
+    let name = name?;
+    if name.parse::<HeaderName>().is_err() {
+        problems.push(Problem::new(field, "is not the name of a header"));
+    }
+    Some(name.to_ascii_lowercase())
 }
 
 impl ProxyOptions {
@@ -179,11 +199,12 @@ impl ProxyOptions {
         if self.connections_max == 0 {
             problems.push(Problem::new("connections_max", "must be at least 1"));
         }
-        if let Some(name) = &self.tenant_header
-            && name.parse::<HeaderName>().is_err()
-        {
-            problems.push(Problem::new("tenant_header", "is not the name of a header"));
-        }
+        let tenant_header = header("tenant_header", self.tenant_header.as_ref(), &mut problems);
+        let belonging = BelongingHeaders {
+            team: header("team_header", self.team_header.as_ref(), &mut problems),
+            app: header("app_header", self.app_header.as_ref(), &mut problems),
+            session: header("session_header", self.session_header.as_ref(), &mut problems),
+        };
         if self.upstream_certificate_file.is_some() != self.upstream_key_file.is_some() {
             let message = "upstream_certificate_file and upstream_key_file need each other";
             problems.push(Problem::new("upstream_certificate_file", message));
@@ -196,7 +217,8 @@ impl ProxyOptions {
             listen,
             upstreams,
             routes,
-            tenant_header: self.tenant_header.as_ref().map(|name| name.to_ascii_lowercase()),
+            tenant_header,
+            belonging,
             key_map_file: self.key_map_file.as_ref().map(PathBuf::from),
             hash_secret_file: self.hash_secret_file.as_ref().map(PathBuf::from),
             upstream_ca_file: self.upstream_ca_file.as_ref().map(PathBuf::from),

@@ -37,6 +37,7 @@ fn every_problem_is_told() {
         routes: vec![route],
         idle_timeout: "soon".to_owned(),
         connections_max: 0,
+        session_header: Some("not a header".to_owned()),
         upstream_key_file: Some("key.pem".to_owned()),
         ..ProxyOptions::default()
     };
@@ -50,6 +51,7 @@ fn every_problem_is_told() {
             "listen",
             "routes[0].path",
             "routes[0].upstreams",
+            "session_header",
             "upstream_certificate_file",
             "upstreams[0].url",
             "upstreams[0].weight",

@@ -36,6 +36,8 @@ fn known(connection: &Connection, one: &RequestRecord) -> rusqlite::Result<Vec<K
         && let Some(text) = row::beside(one)
     {
         alike(connection, (one, &text), &mut |other| siblings(other, one), &mut found)?;
+        // Where this observer has told already, it was of another call.
+        found.retain(|known| known.sightings.iter().all(|other| other.door != one.door));
         if found.len() > 1 {
             found.clear();
         }

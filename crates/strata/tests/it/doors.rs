@@ -59,7 +59,10 @@ fn call(server: &Server, number: u8) -> Json {
     let url = format!("http://{proxy}/v1/chat/completions");
     let above = format!("00-{}-{}-01", hex(&trace(number)), hex(&CLIENT));
     let body = br#"{"model":"m","messages":[{"role":"user","content":"is it?"}]}"#;
-    assert_eq!(http::post(&url, &[JSON, ("traceparent", &above)], body).status, 200);
+    assert_eq!(
+        http::post(&url, &[JSON, ("traceparent", &above), ("X-Team", "of-header")], body).status,
+        200
+    );
     eventually("the call is recorded", || {
         let found = requests(server, number);
         found.first().cloned().ok_or_else(|| "not yet".to_owned())
@@ -114,7 +117,7 @@ fn vllm(of: &Json, number: u8) -> Vec<u8> {
 
 fn house() -> House {
     House::new(&format!(
-        "[proxy]\nlisten = \"127.0.0.1:0\"\n[[proxy.upstreams]]\nname = \"a\"\nurl = \"http://{}\"\n",
+        "[proxy]\nlisten = \"127.0.0.1:0\"\nteam_header = \"X-Team\"\n[[proxy.upstreams]]\nname = \"a\"\nurl = \"http://{}\"\n",
         engine()
     ))
 }
@@ -130,7 +133,7 @@ fn the_proxy_and_vllm_meet_by_traceparent_alone() {
     assert_eq!(found.len(), 1, "{found:?}");
     let one = &found[0];
     assert_eq!(one["doors"], json!(["proxy", "engine"]));
-    assert_eq!(one["outcome"], seen["outcome"]);
+    assert_eq!((&one["outcome"], &one["team"]), (&seen["outcome"], &json!("of-header")));
     assert!(one["queue_us"].as_i64().unwrap() > 0 && one["prefill_us"].is_i64(), "{one}");
     assert!(one["response_id"].as_str().unwrap().starts_with("chatcmpl-"), "vLLM knows it: {one}");
     // Another call of the same trace, of which no engine tells, stays alone.
@@ -161,5 +164,5 @@ fn the_client_joins_them_whenever_it_tells() {
     let found = requests(&server, 2);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0]["doors"], json!(["proxy", "client", "engine"]));
-    assert_eq!(found[0]["team"], "search", "as the client says");
+    assert_eq!(found[0]["team"], "of-header");
 }

@@ -2,7 +2,7 @@
 
 use strata_cost::time::rfc3339;
 use strata_model::record::{RequestRecord, TokenBuckets};
-use strata_world::requests::anatomy::{Anatomy, Times};
+use strata_world::requests::anatomy::{Anatomy, Segment, Times};
 
 use super::fact::{Says, cell, number, seconds, table, text};
 use super::told::{Place, RequestsTold, Story, Told};
@@ -32,7 +32,10 @@ pub(super) fn sections(told: &RequestsTold) -> Vec<Section> {
             "parts",
             "Where the time went",
             brief,
-            vec![Block::Anatomy(bars(record, &anatomy)), Block::Table(waterfall(&anatomy))],
+            vec![
+                Block::Anatomy(bars(record, &anatomy)),
+                Block::Table(waterfall(&anatomy, &record.tokens)),
+            ],
         ),
         section("place", "Where it was served", "", place(story)),
         section("tokens", "Tokens", &counted(record), vec![tokens(&record.tokens)]),
@@ -134,7 +137,7 @@ fn bars(record: &RequestRecord, anatomy: &Anatomy) -> chart::Anatomy {
 }
 
 /// The parts with the time at which each began: known up to the first that is not.
-fn waterfall(anatomy: &Anatomy) -> Table {
+fn waterfall(anatomy: &Anatomy, tokens: &TokenBuckets) -> Table {
     let mut begin = Some(0_i64);
     let rows = anatomy.parts.iter().map(|(part, took)| {
         let says = |label, formula| Says {
@@ -148,7 +151,12 @@ fn waterfall(anatomy: &Anatomy) -> Table {
             text(part.name()),
             cell(seconds(begin, says("begins after", "sum of the parts before it"))),
             cell(seconds(*took, says("takes", part.definition()))),
-            text(part.definition()),
+            text(match part {
+                Segment::Prefill => {
+                    prefilled(tokens).unwrap_or_else(|| part.definition().to_owned())
+                }
+                _ => part.definition().to_owned(),
+            }),
         ];
         begin = begin.zip(*took).map(|(begin, took)| begin.saturating_add(took));
         Row { cells, link: None }
@@ -160,6 +168,19 @@ fn waterfall(anatomy: &Anatomy) -> Table {
         ("what it is", false, 1),
     ];
     table("", &columns, rows.collect(), "nobody told how long this request took")
+}
+
+/// What of the prompt was computed, and what a cache supplied; `None` where nobody told the latter.
+fn prefilled(tokens: &TokenBuckets) -> Option<String> {
+    let cached = tokens.cache_read?;
+    let computed =
+        tokens.fresh_input? + tokens.cache_write.unwrap_or(0) + tokens.image.unwrap_or(0);
+    let count = |tokens: u64| words::text(Some(tokens as f64), "{token}");
+    Some(format!(
+        "computing {} of the prompt; {} came from a cache",
+        count(computed),
+        count(cached)
+    ))
 }
 
 fn place(story: &Story) -> Vec<Block> {
