@@ -90,11 +90,10 @@ fn object() -> impl Strategy<Value = Vec<u8>> {
         include_str!("fixtures/k8s/events-list-v1.20.2.json"),
     ];
     let items = lists.iter().flat_map(|list| {
-        let list: serde_json::Value = serde_json::from_str(list).expect("a list in JSON");
-        list["items"].as_array().expect("items").clone()
+        let list: serde_json::Value = serde_json::from_str(list).expect("a capture");
+        list["items"].as_array().expect("a list").clone()
     });
-    let items: Vec<Vec<u8>> =
-        items.map(|item| serde_json::to_vec(&item).expect("JSON of JSON")).collect();
+    let items: Vec<Vec<u8>> = items.map(|item| serde_json::to_vec(&item).expect("JSON")).collect();
     assert!(items.len() > 5, "the captures have objects");
     prop::sample::select(items)
 }

@@ -12,6 +12,7 @@ const UNSAFE_FILES: &[&str] = &[
     "l1_gpu/nvidia/library/mod.rs",
     "l1_gpu/nvidia/library/structs.rs",
     "strata-nvml-standin/src/lib.rs",
+    "strata-nvml-standin/src/topology.rs",
     "strata-nvml-standin/src/gpm.rs",
     "strata-nvml-standin/src/exports.rs",
 ];

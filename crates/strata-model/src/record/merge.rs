@@ -62,7 +62,7 @@ pub fn joins(a: &RequestRecord, b: &RequestRecord) -> bool {
 }
 
 /// Clocks of two hosts may differ by so much, microseconds.
-const SKEW_US: i64 = 500_000;
+const SKEW_US: i64 = 100_000;
 
 /// Whether a proxy and an engine that name the same span above them, and no id that both know, may have
 /// seen one request: a proxy passes `traceparent` on as it is, so both hang below the client's span. The

@@ -139,14 +139,16 @@ fn graph(world: &World) -> Graph {
     let mut right = total.max(0.0);
     for (kind, width) in kinds.iter().rev() {
         x = right - width;
-        let mut things: Vec<&Entity> = world.of_kind(*kind).take(BOXES_MAX).collect();
-        let wish = |thing: &Entity| wish(world, &thing.id, &places);
+        let things = world.of_kind(*kind).take(BOXES_MAX);
+        let wishes = wishes(world, *kind, &places);
+        let wish = |thing: &Entity| wishes.get(&thing.id).copied().unwrap_or(f64::MAX);
+        let mut things: Vec<(f64, &Entity)> = things.map(|thing| (wish(thing), thing)).collect();
         let order = |thing: &Entity| fact_of(thing, "gpu").parse::<u32>().ok();
-        things.sort_by(|a, b| {
-            wish(a).total_cmp(&wish(b)).then(order(a).cmp(&order(b))).then(a.id.cmp(&b.id))
+        things.sort_by(|(a, one), (b, other)| {
+            a.total_cmp(b).then(order(one).cmp(&order(other))).then(one.id.cmp(&other.id))
         });
         let mut y = 0.0;
-        for thing in things {
+        for (_, thing) in things {
             let top = y;
             nodes.push(GraphNode {
                 id: thing.id.to_string(),
@@ -206,20 +208,25 @@ fn drawn(world: &World, edge: &Edge, places: &BTreeMap<EntityId, (f64, f64)>) ->
         && places.contains_key(&edge.to)
 }
 
-/// The height a thing would like: the mean of those it is joined with further right.
-fn wish(world: &World, id: &EntityId, places: &BTreeMap<EntityId, (f64, f64)>) -> f64 {
-    let joined = world.edges.iter().filter_map(|edge| {
-        let other = if edge.from == *id {
-            &edge.to
-        } else if edge.to == *id {
-            &edge.from
-        } else {
-            return None;
-        };
-        places.get(other).map(|(_, y)| *y)
-    });
-    let heights: Vec<f64> = joined.collect();
-    if heights.is_empty() { f64::MAX } else { heights.iter().sum::<f64>() / heights.len() as f64 }
+/// The height that each thing of a kind would like: the mean of those it is joined with further right.
+/// Every edge is looked at once: a fleet has tens of thousands.
+fn wishes<'a>(
+    world: &'a World,
+    kind: EntityKind,
+    places: &BTreeMap<EntityId, (f64, f64)>,
+) -> BTreeMap<&'a EntityId, f64> {
+    let mut sums: BTreeMap<&EntityId, (f64, f64)> = BTreeMap::new();
+    for edge in &world.edges {
+        for (thing, other) in [(&edge.from, &edge.to), (&edge.to, &edge.from)] {
+            if thing.kind == kind
+                && let Some((_, y)) = places.get(other)
+            {
+                let sum = sums.entry(thing).or_default();
+                *sum = (sum.0 + y, sum.1 + 1.0);
+            }
+        }
+    }
+    sums.into_iter().map(|(thing, (sum, count))| (thing, sum / count)).collect()
 }
 
 /// The same in words: nodes with their GPUs and who uses them.
@@ -231,15 +238,23 @@ fn outline(world: &World) -> Vec<OutlineLine> {
         link: page_of_kind(thing.id.kind).map(|page| link_to(page, &thing.id)),
     };
     let mut lines = Vec::new();
+    let (gpus, pods) = (
+        origins(world, (EntityKind::Gpu, Relation::RunsOn)),
+        origins(world, (EntityKind::Pod, Relation::Owns)),
+    );
+    let mut left_out = 0;
     for node in world.of_kind(EntityKind::Node) {
+        if lines.len() >= BOXES_MAX {
+            left_out += 1;
+            continue;
+        }
         lines.push(line(0, node, node.name.clone()));
-        for edge in world.origins(&node.id, Relation::RunsOn) {
-            if edge.from.kind != EntityKind::Gpu || lines.len() >= BOXES_MAX {
-                continue;
-            }
+        for edge in gpus.get(&node.id).into_iter().flatten() {
             let Some(gpu) = world.entity(&edge.from) else { continue };
-            let owners = world.origins(&gpu.id, Relation::Owns);
-            let owners = owners.filter(|edge| edge.from.kind == EntityKind::Pod);
+            if lines.len() >= BOXES_MAX {
+                break;
+            }
+            let owners = pods.get(&gpu.id).into_iter().flatten();
             let owners: Vec<String> = owners
                 .map(|edge| {
                     let (pod, how) = (super::pieces::name(world, &edge.from), method(edge.method));
@@ -251,6 +266,10 @@ fn outline(world: &World) -> Vec<OutlineLine> {
             lines.push(line(1, gpu, format!("{}: {owned}", label(gpu))));
         }
     }
+    if left_out > 0 {
+        let text = format!("{left_out} more nodes: the topology of one node tells its own");
+        lines.push(OutlineLine { depth: 0, text, status: Status::Ok, link: None });
+    }
     for model in world.of_kind(EntityKind::Model) {
         lines.push(line(0, model, format!("model {}", model.name)));
         for edge in world.origins(&model.id, Relation::Serves) {
@@ -260,4 +279,17 @@ fn outline(world: &World) -> Vec<OutlineLine> {
         }
     }
     lines
+}
+
+/// Edges of one kind and relation by what they lead to.
+fn origins(
+    world: &World,
+    (kind, relation): (EntityKind, Relation),
+) -> BTreeMap<&EntityId, Vec<&Edge>> {
+    let mut found: BTreeMap<&EntityId, Vec<&Edge>> = BTreeMap::new();
+    let wanted = |edge: &&Edge| edge.relation == relation && edge.from.kind == kind;
+    for edge in world.edges.iter().filter(wanted) {
+        found.entry(&edge.to).or_default().push(edge);
+    }
+    found
 }

@@ -209,3 +209,19 @@ fn links_that_are_down_in_a_large_fleet_are_counted_by_node() {
     let text = text_of(&section.blocks[0]);
     assert!(text.contains("Down: 4 of the links, on n3 and 1 more"), "{text}");
 }
+
+#[test]
+fn a_large_fleet_is_drawn_and_told_within_bounds() {
+    let mut world = world(1_250, 8);
+    for node in 0..1_250 {
+        let id = EntityId::new(EntityKind::Node, format!("n{node}"));
+        world.entities.push(Entity { id, name: format!("n{node}"), facts: Vec::new() });
+    }
+    world.entities.sort_by(|a, b| a.id.cmp(&b.id));
+    let graph = super::graph(&world);
+    assert_eq!(graph.nodes.len(), 300, "GPUs are counted, not drawn");
+    assert!(graph.outline.len() <= 301, "{}", graph.outline.len());
+    let last = &graph.outline.last().unwrap().text;
+    // 300 lines are 33 nodes with their eight GPUs and a node with two.
+    assert_eq!(last, "1216 more nodes: the topology of one node tells its own");
+}
