@@ -130,8 +130,12 @@ fn table(world: &World, ranks: &[EntityId]) -> Table {
         columns: columns.map(column).to_vec(),
         rows: ranks.iter().take(ROWS_MAX).map(row).collect(),
         total_rows: (ranks.len() > ROWS_MAX).then_some(ranks.len()),
-        empty:
-            "no source tells of single ranks: what reads NCCL's profiler events rank by rank would"
-                .to_owned(),
+        empty: why_none(world),
     }
+}
+
+/// Why no rank is known: nothing tells of them, or what does gives no number now.
+fn why_none(world: &World) -> String {
+    let why = number(world, "blame", BLAME, None).explain.unknown;
+    why.unwrap_or_else(|| "nothing tells which GPU runs which rank".to_owned())
 }

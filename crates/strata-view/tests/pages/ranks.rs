@@ -40,6 +40,17 @@ fn the_late_rank_is_named_with_its_share() {
 }
 
 #[test]
+fn where_no_rank_is_known_it_says_why() {
+    let page = shown("gpus_dcgm", PageId::Communication);
+    let [Block::Table(table)] = &late(&page).blocks[..] else { panic!("a table alone") };
+    assert!(
+        table.rows.is_empty() && table.empty.contains("nccl.rank.blame_time"),
+        "{}",
+        table.empty
+    );
+}
+
+#[test]
 fn nobody_is_named_where_nobody_is_late() {
     let page = shown("training", PageId::Communication);
     assert!(matches!(&late(&page).blocks[..], [Block::Table(table)] if table.rows.len() == 1));
