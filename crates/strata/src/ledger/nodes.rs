@@ -141,7 +141,7 @@ mod tests {
         let [a, b] = answer["nodes"].as_array().unwrap().as_slice() else { panic!("{answer}") };
         assert_eq!(
             (&a["gpus"], &a["memory_gib"], &a["per_hour"]),
-            (&2.into(), &1024.0.into(), &5.9.into())
+            (&2.0.into(), &1024.0.into(), &5.9.into())
         );
         let part = |name: &str| a["parts"][name].as_f64().unwrap();
         assert!((part("gpus") + part("cores") + part("memory") - 5.9).abs() < 1e-9, "{a}");

@@ -95,8 +95,6 @@ pub(super) struct Condition {
     signs: Vec<Sign>,
     /// What the driver asks for; none where it does not say.
     recovery: Option<u64>,
-    /// Whether any sign was told, of whatever kind.
-    is_told: bool,
     /// When an XID that makes the device not ok came last, by code.
     xids: BTreeMap<u64, i64>,
     states: Option<SeriesSet>,
@@ -107,7 +105,6 @@ impl Condition {
     /// Whether a sign holds; what is not told neither holds nor ends.
     pub(super) fn sign(&mut self, sign: Sign, holds: Option<bool>) {
         let Some(holds) = holds else { return };
-        self.is_told = true;
         self.signs.retain(|known| *known != sign);
         if holds {
             self.signs.push(sign);
@@ -156,10 +153,6 @@ impl Condition {
     /// Tell the state, and why it is not ok.
     pub(super) fn tell(&mut self, lost: bool, (facts, node): (&Facts, &str), round: &mut Round) {
         let reasons = self.reasons(lost, round.at_ms);
-        // A device of which nothing is told is not known to be well.
-        if reasons.is_empty() && !self.is_told && self.recovery.is_none() {
-            return;
-        }
         let worst = reasons.first().map_or(State::Ok, |(state, _)| *state);
         let states = self.states.get_or_insert_with(|| {
             let each = STATES.map(|(_, name)| [("state", name)]);
