@@ -117,6 +117,8 @@ export function Heatmap({ map, page }) {
   const plan = useRef(null);
   useEffect(() => {
     const draw = () => {
+      // A map of nothing has no canvas.
+      if (!canvas.current) return;
       const ratio = devicePixelRatio || 1;
       const width = canvas.current.parentElement.clientWidth;
       plan.current = layout(map, width);
