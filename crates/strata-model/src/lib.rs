@@ -23,6 +23,7 @@ pub mod sink;
 pub mod source;
 pub mod text;
 pub mod told;
+mod way;
 pub mod xid;
 
 pub use batch::{Batch, HistogramSample, Metadata, MetricKind, Sample};
@@ -39,3 +40,4 @@ pub use series::{
 };
 pub use sink::{Receipt, Sink, SinkError};
 pub use source::{Fault, FaultCode, SourceKind, SourceState, SourceStatus};
+pub use way::Way;

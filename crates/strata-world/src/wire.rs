@@ -1,5 +1,7 @@
 //! How devices are wired: the links between them, those between the same two ends together.
 
+pub use strata_model::Way;
+
 use crate::edge::Method;
 use crate::entity::EntityId;
 
@@ -64,38 +66,6 @@ pub struct Down {
     pub device: EntityId,
     pub kind: String,
     pub links: usize,
-}
-
-/// The way between two GPUs of a node over PCI Express, the nearest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Way {
-    /// On one board.
-    Board,
-    /// Through one PCI Express switch.
-    Switch,
-    /// Through several switches.
-    Switches,
-    /// Through the host bridge that both are below.
-    HostBridge,
-    /// Through several host bridges of one NUMA node.
-    NumaNode,
-    /// Through the link between NUMA nodes.
-    Across,
-}
-
-impl Way {
-    /// As the label `path` of `gpu.pcie.path` says it.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "board" => Some(Self::Board),
-            "switch" => Some(Self::Switch),
-            "switches" => Some(Self::Switches),
-            "host_bridge" => Some(Self::HostBridge),
-            "numa_node" => Some(Self::NumaNode),
-            "across" => Some(Self::Across),
-            _ => None,
-        }
-    }
 }
 
 /// How near two GPUs of a node are over PCI Express.

@@ -17,36 +17,7 @@ pub(super) const INTERVAL: Duration = Duration::from_mins(1);
 
 const PATH: [Shape; 1] = [plain(names::PCIE_PATH)];
 
-/// The way between two devices, the nearest first; the levels of `nvidia-smi topo` (`nvml.h`,
-/// `nvmlGpuTopologyLevel_t`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Way {
-    /// On one board.
-    Board,
-    /// Through one PCI Express switch.
-    Switch,
-    /// Through several, without the host bridge.
-    Switches,
-    /// Through the host bridge that both are below.
-    HostBridge,
-    /// Through several host bridges of one NUMA node.
-    NumaNode,
-    /// Through the link between NUMA nodes.
-    Across,
-}
-
-impl Way {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Board => "board",
-            Self::Switch => "switch",
-            Self::Switches => "switches",
-            Self::HostBridge => "host_bridge",
-            Self::NumaNode => "numa_node",
-            Self::Across => "across",
-        }
-    }
-}
+pub(super) use strata_model::Way;
 
 /// Where a function stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

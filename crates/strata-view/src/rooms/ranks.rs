@@ -1,8 +1,6 @@
 //! Which rank the others wait for. In a synchronous run the steps of all ranks take as long: the late
 //! one shows in the waiting that it inflicts on the others, by collective.
 
-use std::cmp::Ordering;
-
 use strata_world::{EntityId, Signal, Want, World};
 
 use super::pieces::{ROWS_MAX, fact_of, link_to, name, number, section};
@@ -56,7 +54,7 @@ fn ranks(world: &World) -> Vec<EntityId> {
     ranks.sort_by_cached_key(|gpu| rank_of(world, gpu));
     let order = |one: &EntityId, other: &EntityId| {
         let [one, other] = [one, other].map(|gpu| known(world, BLAME, gpu).unwrap_or(-1.0));
-        other.partial_cmp(&one).unwrap_or(Ordering::Equal)
+        other.total_cmp(&one)
     };
     ranks.sort_by(order);
     ranks

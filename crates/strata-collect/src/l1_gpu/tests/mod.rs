@@ -4,6 +4,7 @@ mod amd;
 mod condition;
 mod cost;
 mod ends;
+mod identity;
 mod nvidia;
 mod paths;
 mod standin;

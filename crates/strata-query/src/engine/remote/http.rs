@@ -39,6 +39,8 @@ pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub enum RemoteError {
     #[error("cannot read the authorities in {path}")]
     ReadAuthorities { path: String, source: std::io::Error },
+    #[error("cannot read the certificates in {path}")]
+    BrokenAuthorities { path: String, source: reqwest::Error },
     #[error("{path} holds no certificates")]
     NoCertificates { path: String },
     #[error("cannot set up the HTTP client")]
@@ -379,7 +381,8 @@ fn client(settings: &RemoteSettings) -> Result<Client, RemoteError> {
         let pem = small_file(path)
             .map_err(|source| RemoteError::ReadAuthorities { path: name.clone(), source })?;
         // A text without a certificate in it is read as a bundle of none.
-        let authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+        let authorities = Certificate::from_pem_bundle(&pem)
+            .map_err(|source| RemoteError::BrokenAuthorities { path: name.clone(), source })?;
         if authorities.is_empty() {
             return Err(RemoteError::NoCertificates { path: name });
         }
